@@ -1,0 +1,59 @@
+/**
+ * The one error type of dcomp. Every failure that a caller can cause or meet is a `DcompError` with a stable `code`;
+ * the message says what was wrong, where, and what to do.
+ */
+
+/** Codes of misuse: the caller asked for something that makes no sense. The CLI exits with 2. */
+export type MisuseCode =
+  /** Unknown, missing, contradictory or out-of-range option or argument. */
+  | 'E_USAGE'
+  /** The picture object handed to `encode` is inconsistent (sizes, channels, data length). */
+  | 'E_PICTURE';
+
+/** Codes of data and environment. The CLI exits with 1. */
+export type DataCode =
+  /** A file cannot be read or written. */
+  | 'E_IO'
+  /** The input is empty. */
+  | 'E_EMPTY'
+  | 'E_NOT_PNG'
+  | 'E_DAMAGED_PNG'
+  /** More pixels than the format or the stated limit allows. */
+  | 'E_TOO_LARGE'
+  | 'E_NOT_DCZ'
+  /** A `.dcz` or model file of a format version that this release does not read. */
+  | 'E_VERSION'
+  /** The file was made with a model that is not at hand. */
+  | 'E_OTHER_MODEL'
+  | 'E_DAMAGED_HEADER'
+  | 'E_DAMAGED_SEGMENT'
+  /** The file ends before its header or its side data is complete. */
+  | 'E_TRUNCATED'
+  | 'E_NOT_MODEL'
+  | 'E_DAMAGED_MODEL'
+  /** The rate or quality asked for cannot be reached with this picture. */
+  | 'E_UNREACHABLE'
+  /** An optional dependency is not installed. */
+  | 'E_MISSING_DEPENDENCY'
+  /** Nothing, or nothing usable, to train or validate on. */
+  | 'E_TRAINING_DATA'
+  | 'E_DAMAGED_CHECKPOINT'
+  /** Stopped by the caller's AbortSignal. */
+  | 'E_ABORTED';
+
+export type DcompErrorCode = MisuseCode | DataCode;
+
+export class DcompError extends Error {
+  readonly code: DcompErrorCode;
+
+  constructor(code: DcompErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'DcompError';
+    this.code = code;
+  }
+}
+
+/** True for codes of misuse (exit code 2 in the CLI), false for codes of data and environment (exit code 1). */
+export function isMisuse(code: DcompErrorCode): code is MisuseCode {
+  return code === 'E_USAGE' || code === 'E_PICTURE';
+}

@@ -1,0 +1,49 @@
+/** Compiled kernels travel as base64 text inside the JavaScript: nothing to fetch, nothing for a bundler to find. */
+
+const VALUE = new Uint8Array(128);
+for (let i = 0; i < 64; i++) {
+  VALUE['ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'.charCodeAt(i)] = i;
+}
+
+/** Bytes of a base64 text (padded, without white space). Own code, as Node's Buffer and the browser's atob exclude each other. */
+export function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
+  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
+  const bytes = new Uint8Array((text.length / 4) * 3 - padding);
+  for (let i = 0, j = 0; i < text.length; i += 4) {
+    const word =
+      (VALUE[text.charCodeAt(i)]! << 18) |
+      (VALUE[text.charCodeAt(i + 1)]! << 12) |
+      (VALUE[text.charCodeAt(i + 2)]! << 6) |
+      VALUE[text.charCodeAt(i + 3)]!;
+    bytes[j++] = word >> 16;
+    if (j < bytes.length) bytes[j++] = (word >> 8) & 255;
+    if (j < bytes.length) bytes[j++] = word & 255;
+  }
+  return bytes;
+}
+
+/** Compiles a kernel given as base64. Synchronous: kernels are a few kilobytes. */
+export function compileKernel(base64: string): WebAssembly.Module {
+  return new WebAssembly.Module(decodeBase64(base64));
+}
+
+/** Bytes of a page of WebAssembly memory. */
+export const PAGE = 65536;
+
+/**
+ * A memory as the kernels import it, of at least that many bytes and never growing: a shared memory must say its maximum
+ * in advance. Shared also for one thread, so that one module serves both; that needs no cross-origin isolation as long
+ * as the memory isn't sent to a worker.
+ */
+export function kernelMemory(bytes: number): WebAssembly.Memory {
+  const pages = Math.max(1, Math.ceil(bytes / PAGE));
+  return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+}
+
+/** Instantiates a kernel on a memory and returns its exports. */
+export function instantiateKernel<T>(module: WebAssembly.Module, memory: WebAssembly.Memory): T {
+  const abort = (): never => {
+    throw new Error('a kernel aborted');
+  };
+  return new WebAssembly.Instance(module, { env: { memory, abort } }).exports as T;
+}

@@ -1,0 +1,38 @@
+/** What the user sees when a command fails: one line on stderr, and the exit code. */
+import { DcompError, isMisuse } from '../src/errors.js';
+
+/** Exit codes: 1 for data and environment, 2 for misuse, as the shell's own tools have it. */
+export const EXIT_DATA = 1;
+export const EXIT_MISUSE = 2;
+
+/** True where the user wants to see where an error arose. */
+export function wantsStack(verbose: boolean): boolean {
+  return verbose || (process.env.DCOMP_DEBUG ?? '') !== '';
+}
+
+/** A file's name or a message as one line that no control character can take apart or colour. */
+export function oneLine(text: string): string {
+  // eslint-disable-next-line no-control-regex -- these are the characters to be replaced
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();
+}
+
+/** Puts what failed in front: `photo.png: damaged PNG: …`. Other errors pass unchanged. */
+export function about(subject: string, error: unknown): unknown {
+  if (!(error instanceof DcompError)) return error;
+  return new DcompError(error.code, `${subject}: ${error.message}`, { cause: error });
+}
+
+/** Reports an error on stderr. @returns the exit code */
+export function reportError(error: unknown, verbose: boolean): number {
+  const stack = wantsStack(verbose);
+  if (error instanceof DcompError) {
+    const hint = error.code === 'E_USAGE' ? ' (see dcomp --help)' : '';
+    process.stderr.write(`dcomp: ${oneLine(error.message)}${hint}\n`);
+    if (stack) process.stderr.write(`${error.stack ?? ''}\n`);
+    return isMisuse(error.code) ? EXIT_MISUSE : EXIT_DATA;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`dcomp: internal error, please report it: ${oneLine(message)}${stack ? '' : ' (run again with -v for details)'}\n`);
+  if (stack && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+  return EXIT_DATA;
+}

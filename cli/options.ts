@@ -1,0 +1,98 @@
+/**
+ * Options that several commands share, and numbers that mean what they say. yargs is told that all values are strings:
+ * its own numbers turn `--size 1O0` into NaN and a repeated option into a list.
+ */
+import { availableParallelism } from 'node:os';
+import type { Argv } from 'yargs';
+import { DcompError } from '../src/errors.js';
+import { readInput } from './files.js';
+
+/** What yargs hands over: nothing is known until it has been looked at. */
+export type RawArgs = Record<string, unknown>;
+
+export interface CommonOptions {
+  threads: number;
+  /** Bytes of the model given with --model, undefined for the one of the package. */
+  model: Uint8Array | undefined;
+  verbose: boolean;
+  quiet: boolean;
+}
+
+const MAX_THREADS = 256;
+
+/** Adds --verbose and --quiet, which every command has. */
+export function outputOptions(yargs: Argv): void {
+  yargs
+    .option('verbose', { alias: 'v', type: 'boolean', describe: 'Say more, and where errors arise' })
+    .option('quiet', { type: 'boolean', describe: 'Say nothing but errors' });
+}
+
+/** Adds --threads and --model. */
+export function engineOptions(yargs: Argv): void {
+  yargs
+    .option('threads', { type: 'string', requiresArg: true, describe: 'Worker threads; the result is the same with any number  [default: all cores]' })
+    .option('model', { type: 'string', requiresArg: true, describe: 'Model file (.dcm)  [default: the one of the package]' });
+}
+
+/** A string option, undefined if it was not given. @throws DcompError E_USAGE if it was given twice or empty */
+export function textOption(args: RawArgs, name: string): string | undefined {
+  const value = args[name];
+  if (value === undefined) return undefined;
+  if (Array.isArray(value)) throw new DcompError('E_USAGE', `--${name} is given ${value.length} times; give it once`);
+  const text = String(value);
+  if (text === '') throw new DcompError('E_USAGE', `--${name} needs a value`);
+  return text;
+}
+
+export function flag(args: RawArgs, name: string): boolean {
+  const value = args[name];
+  return Array.isArray(value) ? value.some(Boolean) : value === true;
+}
+
+export interface NumberRule {
+  min: number;
+  max: number;
+  whole: boolean;
+}
+
+/** A number option, undefined if it was not given. @throws DcompError E_USAGE unless it is a plain number in range */
+export function numberOption(args: RawArgs, name: string, { min, max, whole }: NumberRule): number | undefined {
+  const text = textOption(args, name);
+  if (text === undefined) return undefined;
+  const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN;
+  if (!Number.isFinite(value) || (whole && !Number.isInteger(value)) || value < min || value > max) {
+    const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
+    throw new DcompError('E_USAGE', `--${name} is ${text}; it must be a ${whole ? 'whole ' : ''}number ${range}`);
+  }
+  return value;
+}
+
+/** A file name argument. yargs gives it as a string even where it looks like a number. */
+export function fileArgument(args: RawArgs, name: string): string | undefined {
+  const value = args[name];
+  if (value === undefined) return undefined;
+  const text = String(value);
+  if (text === '') throw new DcompError('E_USAGE', `the ${name} file name is empty`);
+  return text;
+}
+
+export function requiredFile(args: RawArgs, name: string): string {
+  const path = fileArgument(args, name);
+  if (path === undefined) throw new DcompError('E_USAGE', `the ${name} file is missing`);
+  return path;
+}
+
+/** @throws DcompError E_USAGE, E_IO */
+export function outputFlags(args: RawArgs): { verbose: boolean; quiet: boolean } {
+  const verbose = flag(args, 'verbose');
+  const quiet = flag(args, 'quiet');
+  if (verbose && quiet) throw new DcompError('E_USAGE', '--verbose and --quiet contradict each other');
+  return { verbose, quiet };
+}
+
+/** @throws DcompError E_USAGE, E_IO */
+export function commonOptions(args: RawArgs): CommonOptions {
+  const threads = numberOption(args, 'threads', { min: 1, max: MAX_THREADS, whole: true }) ?? Math.min(availableParallelism(), MAX_THREADS);
+  const path = textOption(args, 'model');
+  return { ...outputFlags(args), threads, model: path === undefined ? undefined : readInput(path) };
+}

@@ -1,0 +1,14 @@
+/** What a command says beside its result. It goes to stderr: stdout is for what was asked for. */
+import { oneLine } from './errors.js';
+
+export function note(message: string): void {
+  process.stderr.write(`${oneLine(message)}\n`);
+}
+
+/** The single values of a result, one a line; arrays and pixel data are left out. */
+export function reportFigures(figures: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(figures)) {
+    if (typeof value === 'number') note(`  ${name}: ${Number.isInteger(value) ? value : value.toFixed(3)}`);
+    else if (typeof value === 'string' || typeof value === 'boolean') note(`  ${name}: ${value}`);
+  }
+}

@@ -1,0 +1,198 @@
+/**
+ * Viterbi search of the trellis reverse-channel coder (src/entropy/trellis.ts says what is searched, and
+ * src/entropy/viterbi.ts is the same algorithm in plain TypeScript, bit for bit).
+ *
+ * The search is a stream: `begin`, then `feed` as often as needed, then `finish`. State lives in globals and at fixed
+ * addresses of the imported memory, so one memory serves one search at a time.
+ */
+
+// Addresses. src/entropy/encoder.ts states the same ones.
+const HISTOGRAM: usize = 0; // f32 × 256: metric sums by generator, then (transformed) by label
+const METRIC: usize = 1024; // i16 × 256: branch metrics by label
+const PERMUTATION: usize = 1536; // 8 byte permutations: lane i ^ x
+const BLOCKS: usize = 2048; // u32 × 2^(nu - 4): where the 8 labels of 8 consecutive states stand
+const PATHS_A: usize = 18432; // i16 × 2^nu: path metrics, two sets
+const PATHS_B: usize = 149504;
+const INPUT: usize = 280576; // f32 × 16384
+const CLOSES: usize = 346112; // u8 × 16384
+const BITS: usize = 362496; // u8 × 32768
+const DECISIONS: usize = 395264;
+
+const LABELS: usize = 256;
+/** Units of a path metric in a nat. */
+const SCALE: f32 = 128;
+/** Largest branch metric, 32 nats. */
+const LIMIT: i16 = 4095;
+/** Sections between two renormalisations. */
+const RENORMALISE: i32 = 8;
+
+let nu: i32 = 0;
+let window: i32 = 0;
+let keep: i32 = 0;
+let keyMix: u32 = 0;
+let index: u32 = 0;
+let paths: usize = PATHS_A;
+let held: i32 = 0; // sections whose decisions are held
+let age: i32 = 0; // sections since the last renormalisation
+let emitted: i32 = 0; // bits written to BITS by the running call
+
+/**
+ * Starts a search.
+ * @param nu_ log2 of the number of states, 5..16
+ * @param state the state before the first section
+ * @param keyMix_ mix32 of the run's key
+ * @param window_ sections whose decisions fit behind DECISIONS
+ * @param keep_ sections that a full window keeps back
+ */
+export function begin(nu_: i32, state: i32, keyMix_: u32, window_: i32, keep_: i32): void {
+  nu = nu_;
+  window = window_;
+  keep = keep_;
+  keyMix = keyMix_;
+  index = 0;
+  held = 0;
+  age = 0;
+  paths = PATHS_A;
+  memory.fill(HISTOGRAM, 0, LABELS * 4);
+  const states = 1 << nu;
+  for (let s = 0; s < states; s++) store<i16>(PATHS_A + (<usize>s << 1), i16.MIN_VALUE);
+  store<i16>(PATHS_A + (<usize>state << 1), 0);
+  for (let x = 0; x < 8; x++) {
+    for (let i = 0; i < 8; i++) {
+      const at = PERMUTATION + <usize>(x * 16 + i * 2);
+      store<u8>(at, <u8>((i ^ x) << 1));
+      store<u8>(at + 1, <u8>(((i ^ x) << 1) | 1));
+    }
+  }
+}
+
+/**
+ * Takes the next coefficients from INPUT; a 1 in CLOSES ends the section at that coefficient.
+ * @returns bits written to BITS, one a byte
+ */
+export function feed(count: i32): i32 {
+  emitted = 0;
+  for (let j = 0; j < count; j++) {
+    let h = (index * 0x9e3779b1) ^ keyMix;
+    h ^= h >> 16;
+    h *= 0x7feb352d;
+    h ^= h >> 15;
+    h *= 0x846ca68b;
+    h ^= h >> 16;
+    index++;
+    const at = HISTOGRAM + <usize>((h >> 24) << 2);
+    // The sign bit of the hash (bit 23) is moved to the sign of the metric.
+    const m = reinterpret<f32>(load<u32>(INPUT + (<usize>j << 2)) ^ ((h << 8) & 0x80000000));
+    store<f32>(at, load<f32>(at) + m);
+    if (load<u8>(CLOSES + <usize>j) != 0) {
+      branchMetrics();
+      step();
+      if (held == window) emit(window - keep);
+    }
+  }
+  return emitted;
+}
+
+/** Ends the search. @returns bits written to BITS, one a byte */
+export function finish(): i32 {
+  emitted = 0;
+  emit(held);
+  return emitted;
+}
+
+/** Walsh-Hadamard transform of the histogram, then integers; clears the histogram. */
+function branchMetrics(): void {
+  const s1 = f32x4(1, -1, 1, -1);
+  const s2 = f32x4(1, 1, -1, -1);
+  for (let p = HISTOGRAM; p < HISTOGRAM + LABELS * 4; p += 16) {
+    let x = v128.load(p);
+    x = f32x4.add(v128.shuffle<f32>(x, x, 1, 0, 3, 2), f32x4.mul(x, s1));
+    x = f32x4.add(v128.shuffle<f32>(x, x, 2, 3, 0, 1), f32x4.mul(x, s2));
+    v128.store(p, x);
+  }
+  for (let stride: usize = 16; stride < LABELS * 4; stride <<= 1) {
+    for (let block = HISTOGRAM; block < HISTOGRAM + LABELS * 4; block += stride << 1) {
+      for (let p = block; p < block + stride; p += 16) {
+        const a = v128.load(p);
+        const b = v128.load(p + stride);
+        v128.store(p, f32x4.add(a, b));
+        v128.store(p + stride, f32x4.sub(a, b));
+      }
+    }
+  }
+  const scale = f32x4.splat(SCALE);
+  const top = i16x8.splat(LIMIT);
+  const bottom = i16x8.splat(-LIMIT);
+  const zero = i64x2.splat(0);
+  for (let i: usize = 0; i < LABELS; i += 8) {
+    const p = HISTOGRAM + (i << 2);
+    const a = i32x4.trunc_sat_f32x4_s(f32x4.mul(v128.load(p), scale));
+    const b = i32x4.trunc_sat_f32x4_s(f32x4.mul(v128.load(p, 16), scale));
+    const m = i16x8.min_s(i16x8.max_s(i16x8.narrow_i32x4_s(a, b), bottom), top);
+    v128.store(METRIC + (i << 1), m);
+    v128.store(p, zero);
+    v128.store(p, zero, 16);
+  }
+}
+
+/** One section: new path metrics and decisions for every state. */
+function step(): void {
+  const half: usize = <usize>1 << (nu - 1);
+  const upper: usize = half << 1;
+  let from = paths;
+  let to = PATHS_A + PATHS_B - paths;
+  paths = to;
+  let decision = DECISIONS + <usize>held * (half >> 2);
+  const end = BLOCKS + (half >> 1);
+  for (let block = BLOCKS; block < end; block += 4) {
+    const where = load<u32>(block);
+    const a = v128.swizzle(v128.load(METRIC + (where & 0xffff)), v128.load(PERMUTATION + (where >> 16)));
+    const m0 = v128.load(from);
+    const m1 = v128.load(from + upper);
+    const c00 = i16x8.add_sat_s(m0, a);
+    const c10 = i16x8.sub_sat_s(m1, a);
+    const c01 = i16x8.sub_sat_s(m0, a);
+    const c11 = i16x8.add_sat_s(m1, a);
+    const g = i8x16.narrow_i16x8_s(i16x8.gt_s(c10, c00), i16x8.gt_s(c11, c01));
+    store<u16>(decision, <u16>i8x16.bitmask(g));
+    const n0 = i16x8.max_s(c00, c10);
+    const n1 = i16x8.max_s(c01, c11);
+    v128.store(to, v128.shuffle<i16>(n0, n1, 0, 8, 1, 9, 2, 10, 3, 11));
+    v128.store(to, v128.shuffle<i16>(n0, n1, 4, 12, 5, 13, 6, 14, 7, 15), 16);
+    from += 16;
+    to += 32;
+    decision += 2;
+  }
+  held++;
+  if (++age == RENORMALISE) {
+    age = 0;
+    // The metric of any one state serves as reference: the spread of the metrics is small against the range.
+    const reference = v128.splat<i16>(load<i16>(paths));
+    const last = paths + (half << 2);
+    for (let p = paths; p < last; p += 16) v128.store(p, i16x8.sub_sat_s(v128.load(p), reference));
+  }
+}
+
+/** Traces back from the best state and writes the bits of the oldest `count` held sections; the others stay held. */
+function emit(count: i32): void {
+  const states = 1 << nu;
+  let best: i32 = i32.MIN_VALUE;
+  let s = 0;
+  for (let i = 0; i < states; i++) {
+    const m = <i32>load<i16>(paths + (<usize>i << 1));
+    if (m > best) {
+      best = m;
+      s = i;
+    }
+  }
+  const bytes: usize = <usize>1 << (nu - 3);
+  for (let k = held - 1; k >= 0; k--) {
+    const q = s >> 1;
+    if (k < count) store<u8>(BITS + <usize>(emitted + k), <u8>(s & 1));
+    const mask = <i32>load<u8>(DECISIONS + <usize>k * bytes + <usize>(((q >> 3) << 1) | (s & 1)));
+    s = q | (((mask >> (q & 7)) & 1) << (nu - 1));
+  }
+  emitted += count;
+  held -= count;
+  memory.copy(DECISIONS, DECISIONS + <usize>count * bytes, <usize>held * bytes);
+}

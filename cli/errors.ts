@@ -12,7 +12,6 @@ export function wantsStack(verbose: boolean): boolean {
 
 /** A file's name or a message as one line that no control character can take apart or colour. */
 export function oneLine(text: string): string {
-  // eslint-disable-next-line no-control-regex -- these are the characters to be replaced
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();
 }
 

@@ -20,7 +20,7 @@ export interface CommonOptions {
 
 const MAX_THREADS = 256;
 
-/** Adds --verbose and --quiet, which every command has. */
+/** Adds --verbose and --quiet, which all commands share. */
 export function outputOptions(yargs: Argv): void {
   yargs
     .option('verbose', { alias: 'v', type: 'boolean', describe: 'Say more, and where errors arise' })
@@ -34,12 +34,17 @@ export function engineOptions(yargs: Argv): void {
     .option('model', { type: 'string', requiresArg: true, describe: 'Model file (.dcm)  [default: the one of the package]' });
 }
 
+/** yargs gives strings where strings were declared, and numbers nowhere; anything else is as good as nothing. */
+function asText(value: unknown): string {
+  return typeof value === 'string' ? value : typeof value === 'number' ? value.toString() : '';
+}
+
 /** A string option, undefined if it was not given. @throws DcompError E_USAGE if it was given twice or empty */
 export function textOption(args: RawArgs, name: string): string | undefined {
   const value = args[name];
   if (value === undefined) return undefined;
   if (Array.isArray(value)) throw new DcompError('E_USAGE', `--${name} is given ${value.length} times; give it once`);
-  const text = String(value);
+  const text = asText(value);
   if (text === '') throw new DcompError('E_USAGE', `--${name} needs a value`);
   return text;
 }
@@ -71,7 +76,7 @@ export function numberOption(args: RawArgs, name: string, { min, max, whole }: N
 export function fileArgument(args: RawArgs, name: string): string | undefined {
   const value = args[name];
   if (value === undefined) return undefined;
-  const text = String(value);
+  const text = asText(value);
   if (text === '') throw new DcompError('E_USAGE', `the ${name} file name is empty`);
   return text;
 }

@@ -8,7 +8,8 @@ export function note(message: string): void {
 /** The single values of a result, one a line; arrays and pixel data are left out. */
 export function reportFigures(figures: Record<string, unknown>): void {
   for (const [name, value] of Object.entries(figures)) {
-    if (typeof value === 'number') note(`  ${name}: ${Number.isInteger(value) ? value : value.toFixed(3)}`);
-    else if (typeof value === 'string' || typeof value === 'boolean') note(`  ${name}: ${value}`);
+    const isNumber = typeof value === 'number';
+    if (!isNumber && typeof value !== 'string' && typeof value !== 'boolean') continue;
+    process.stderr.write(`  ${name}: ${isNumber && !Number.isInteger(value) ? value.toFixed(3) : value}\n`);
   }
 }

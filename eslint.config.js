@@ -1,0 +1,48 @@
+import tseslint from 'typescript-eslint';
+
+export default tseslint.config(
+  // The kernels are AssemblyScript: TypeScript's words with other meanings.
+  { ignores: ['dist/', 'node_modules/', 'kernels/', 'src/kernels/*.wasm.ts', 'out/', 'runs/'] },
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.recommendedTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      // Bytes, counts and flags in messages are wanted.
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      // `array[i]!` says to the reader that the index is known to be in range, whatever the compiler's settings.
+      '@typescript-eslint/no-unnecessary-type-assertion': 'off',
+      // An async function without await may be there to keep an interface, and to reject rather than throw.
+      '@typescript-eslint/require-await': 'off',
+      eqeqeq: 'error',
+      'no-console': ['error', { allow: ['error', 'warn'] }],
+    },
+  },
+  // Programs, which talk on stdout.
+  { files: ['bench/**/*.ts', 'corpus/**/*.ts', 'scripts/**/*.mjs'], rules: { 'no-console': 'off' } },
+  {
+    files: ['test/**/*.ts'],
+    rules: {
+      // node:test returns promises that its runner awaits.
+      '@typescript-eslint/no-floating-promises': 'off',
+      'no-console': 'off',
+    },
+  },
+  {
+    // What decides bits must be the same on every engine (see src/math/exact.ts).
+    files: ['src/codec/**/*.ts', 'src/entropy/**/*.ts', 'src/model/**/*.ts', 'src/math/**/*.ts'],
+    rules: {
+      'no-restricted-properties': [
+        'error',
+        ...['exp', 'exp2', 'expm1', 'log', 'log2', 'log10', 'log1p', 'pow', 'sin', 'cos', 'tan', 'tanh', 'atan', 'atan2', 'cbrt', 'hypot', 'random'].map(
+          (property) => ({ object: 'Math', property, message: 'engines differ in its last bit: use src/math' }),
+        ),
+      ],
+      'no-restricted-imports': ['error', { patterns: [{ group: ['node:*', 'fs', 'path', 'os'], message: 'the core runs in browsers too' }] }],
+      'no-restricted-globals': ['error', 'process', 'Buffer', 'performance', 'Date'],
+    },
+  },
+  // Works once, when a model is made; what it made is then data, the same for all.
+  { files: ['src/model/quantise.ts'], rules: { 'no-restricted-properties': 'off' } },
+);

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+interface Manifest {
+  dependencies: Record<string, string>;
+  optionalDependencies: Record<string, string>;
+  peerDependenciesMeta: Record<string, { optional: boolean }>;
+  engines: { node: string };
+  files: string[];
+}
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
+
+function sources(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
+    .map((name) => join(folder, name));
+}
+
+function imports(file: string): string[] {
+  const text = readFileSync(join(root, file), 'utf8');
+  return [...text.matchAll(/^\s*(?:import|export)\s(?!type\s)[^'";]*?from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\('([^']+)'\)/gm)].map(
+    (match) => match[1] ?? match[2] ?? match[3],
+  );
+}
+
+describe('package', () => {
+  it('depends on few packages, and installs no native code', () => {
+    assert.deepEqual(Object.keys(manifest.dependencies).sort(), ['@noble/hashes', 'cli-progress', 'pngjs', 'yargs']);
+    assert.deepEqual(Object.keys(manifest.optionalDependencies).sort(), ['@tensorflow/tfjs-backend-cpu', '@tensorflow/tfjs-core']);
+    assert.deepEqual(manifest.peerDependenciesMeta, { '@tensorflow/tfjs-node': { optional: true } });
+  });
+
+  it('the core touches no file, process, clock or random source: no import of it is one of Node', () => {
+    const core = ['src/codec', 'src/entropy', 'src/math', 'src/model'].flatMap(sources);
+    assert.ok(core.length > 0);
+    for (const file of core) {
+      for (const name of imports(file)) {
+        assert.ok(name.startsWith('.') || name.startsWith('@noble/hashes/'), `${file} imports ${name}`);
+      }
+    }
+  });
+
+  it('the arrow points one way: cli → codec → model, entropy → math', () => {
+    const forbidden: Record<string, RegExp> = {
+      'src/math': /\/(codec|entropy|model|train)\/|\/cli\//,
+      'src/entropy': /\/(codec|train)\/|\/cli\//,
+      'src/model': /\/(codec|entropy|train)\/|\/cli\//,
+      'src/codec': /\/train\/|\/cli\//,
+    };
+    for (const [folder, pattern] of Object.entries(forbidden)) {
+      for (const file of sources(folder)) {
+        for (const name of imports(file)) assert.doesNotMatch(name, pattern, `${file} imports ${name}`);
+      }
+    }
+  });
+});

@@ -1,0 +1,298 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { crc32, deflateSync } from 'node:zlib';
+import fc from 'fast-check';
+import { PNG } from 'pngjs';
+import type Sharp from 'sharp';
+import { readPng, writePng } from '../cli/png.js';
+import { CORPUS, corpusPicture } from '../corpus/pictures.js';
+import { DcompError, type DcompErrorCode } from '../src/errors.js';
+import { MAX_PIXELS, MAX_SIDE, type Channels, type Picture } from '../src/picture.js';
+
+/** sharp is another implementation to compare with; it has native code that some machines cannot load. */
+const loaded: typeof Sharp | undefined = await import('sharp').then(
+  (module) => module.default,
+  () => undefined,
+);
+
+function itWithSharp(promise: string, test: (sharp: typeof Sharp) => Promise<void>): void {
+  it(promise, { skip: loaded === undefined ? 'sharp does not load on this machine' : false }, async () => {
+    if (loaded !== undefined) await test(loaded);
+  });
+}
+
+const COLOUR_TYPE = { 1: 0, 2: 4, 3: 2, 4: 6 } as const;
+const KIND_SAMPLES: Record<number, number> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
+
+function chunk(name: string, body: Uint8Array = new Uint8Array(0)): Buffer {
+  const named = Buffer.concat([Buffer.from(name, 'latin1'), body]);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(body.length);
+  const sum = Buffer.alloc(4);
+  sum.writeUInt32BE(crc32(named));
+  return Buffer.concat([length, named, sum]);
+}
+
+function ihdr(width: number, height: number, depth: number, colourType: number, interlace = 0): Buffer {
+  const body = Buffer.alloc(13);
+  body.writeUInt32BE(width, 0);
+  body.writeUInt32BE(height, 4);
+  body.set([depth, colourType, 0, 0, interlace], 8);
+  return chunk('IHDR', body);
+}
+
+const SIGNATURE = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]);
+
+function png(...chunks: Buffer[]): Buffer {
+  return Buffer.concat([SIGNATURE, ...chunks, chunk('IEND')]);
+}
+
+/** Samples of any depth, packed into rows of filter 0. */
+function rows(width: number, height: number, perPixel: number, depth: number, samples: ArrayLike<number>): Buffer {
+  const rowBytes = Math.ceil((width * perPixel * depth) / 8);
+  const out = Buffer.alloc(height * (rowBytes + 1));
+  for (let y = 0; y < height; y++) {
+    for (let k = 0; k < width * perPixel; k++) {
+      const value = samples[y * width * perPixel + k];
+      const at = y * (rowBytes + 1) + 1;
+      if (depth === 16) out.writeUInt16BE(value, at + 2 * k);
+      else out[at + ((k * depth) >> 3)] |= value << (8 - depth - ((k * depth) & 7));
+    }
+  }
+  return out;
+}
+
+function toRgba({ channels, data }: Picture): Uint8Array {
+  const out = new Uint8Array((data.length / channels) * 4);
+  for (let i = 0, k = 0; k < out.length; i += channels, k += 4) {
+    for (let c = 0; c < 3; c++) out[k + c] = data[channels < 3 ? i : i + c];
+    out[k + 3] = channels % 2 === 0 ? data[i + channels - 1] : 255;
+  }
+  return out;
+}
+
+function samplesOf(count: number, depth: number): number[] {
+  return Array.from({ length: count }, (_, i) => (i * 40503 + (i >> 3) * 977) % 2 ** depth);
+}
+
+function fails(bytes: Uint8Array, code: DcompErrorCode, message?: RegExp): void {
+  assert.throws(
+    () => readPng(bytes),
+    (error: unknown) => {
+      assert.ok(error instanceof DcompError, `not a DcompError: ${String(error)}`);
+      assert.equal(error.code, code, error.message);
+      if (message !== undefined) assert.match(error.message, message);
+      assert.doesNotMatch(error.message, /\n/);
+      return true;
+    },
+  );
+}
+
+const pictures = fc
+  .tuple(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 40 }), fc.constantFrom<Channels>(1, 2, 3, 4))
+  .chain(([width, height, channels]) =>
+    fc
+      .uint8Array({ minLength: width * height * channels, maxLength: width * height * channels })
+      .map((data): Picture => ({ width, height, channels, data })),
+  );
+
+describe('PNG', () => {
+  it('what is written is read back the same', () => {
+    fc.assert(fc.property(pictures, (picture) => assert.deepEqual(readPng(writePng(picture)), { picture, notices: [] })));
+  });
+
+  it('the test pictures come through a file unchanged', () => {
+    for (const { name } of CORPUS) assert.deepEqual(readPng(writePng(corpusPicture(name))).picture, corpusPicture(name), name);
+  });
+
+  itWithSharp('sharp reads what we write, with the same pixels', async (sharp) => {
+    for (const { name } of CORPUS) {
+      const picture = corpusPicture(name);
+      const { width, height, channels } = await sharp(writePng(picture)).metadata();
+      assert.deepEqual({ width, height, channels }, { width: picture.width, height: picture.height, channels: picture.channels }, name);
+      const rgba = await sharp(writePng(picture)).toColourspace('srgb').ensureAlpha().raw().toBuffer();
+      assert.ok(Buffer.compare(rgba, toRgba(picture)) === 0, `${name}: other pixels`);
+    }
+  });
+
+  itWithSharp('reads what sharp writes: every kind, plain and interlaced', async (sharp) => {
+    for (const channels of [1, 2, 3, 4] as const) {
+      for (const progressive of [false, true]) {
+        for (const [width, height] of [
+          [1, 1],
+          [2, 5],
+          [9, 3],
+          [37, 41],
+        ]) {
+          const data = Uint8Array.from(samplesOf(width * height * channels, 8));
+          const raw = sharp(data, { raw: { width, height, channels } });
+          const bytes = await (channels < 3 ? raw.toColourspace('b-w') : raw).png({ progressive, adaptiveFiltering: true }).toBuffer();
+          assert.deepEqual(readPng(bytes).picture, { width, height, channels, data }, `${width}×${height}×${channels} ${progressive}`);
+        }
+      }
+    }
+  });
+
+  itWithSharp('reads palettes of sharp, with and without alpha, at every bit depth', async (sharp) => {
+    for (const channels of [3, 4] as const) {
+      for (const [colours, progressive] of [2, 4, 16, 256].flatMap((n): [number, boolean][] => [[n, false], [n, true]])) {
+        const source = corpusPicture(channels === 3 ? 'gradient' : 'rgba-balls', { width: 31, height: 29 });
+        const raw = sharp(source.data, { raw: { width: 31, height: 29, channels } });
+        const bytes = await raw.png({ palette: true, colours, progressive, dither: 0 }).toBuffer();
+        const { picture } = readPng(bytes);
+        const expected = await sharp(bytes).toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
+        assert.equal(picture.channels, expected.info.channels);
+        assert.ok(Buffer.compare(expected.data, picture.data) === 0, `${channels} channels, ${colours} colours`);
+      }
+    }
+  });
+
+  it('agrees with pngjs on every colour type and bit depth', () => {
+    const kinds: [number, number][] = [0, 2, 3, 4, 6].flatMap((type) =>
+      (type === 0 ? [1, 2, 4, 8, 16] : type === 3 ? [1, 2, 4, 8] : [8, 16]).map((depth): [number, number] => [type, depth]),
+    );
+    for (const [type, depth] of kinds) {
+      for (const [width, height] of [
+        [1, 1],
+        [7, 3],
+        [13, 11],
+      ]) {
+        const samples = samplesOf(width * height * KIND_SAMPLES[type], depth);
+        const palette = Buffer.from(samplesOf(3 * 2 ** Math.min(depth, 8), 8));
+        const chunks = [ihdr(width, height, depth, type), ...(type === 3 ? [chunk('PLTE', palette)] : [])];
+        const bytes = png(...chunks, chunk('IDAT', deflateSync(rows(width, height, KIND_SAMPLES[type], depth, samples))));
+        const { picture } = readPng(bytes);
+        const rgba = PNG.sync.read(bytes).data;
+        for (let i = 0; i < width * height; i++) {
+          const own = [...picture.data.subarray(i * picture.channels, (i + 1) * picture.channels)];
+          const [r, g, b, a] = rgba.subarray(4 * i, 4 * i + 4);
+          const expected = { 1: [r], 2: [r, a], 3: [r, g, b], 4: [r, g, b, a] }[picture.channels];
+          assert.deepEqual(own, expected, `type ${type}, depth ${depth}, ${width}×${height}, pixel ${i}`);
+        }
+      }
+    }
+  });
+
+  it('rounds 16 bits to the nearest of 8, and says so', () => {
+    const values = [0, 128, 129, 257, 385, 386, 32767, 32768, 65406, 65407, 65535];
+    const bytes = png(ihdr(values.length, 1, 16, 0), chunk('IDAT', deflateSync(rows(values.length, 1, 1, 16, values))));
+    const { picture, notices } = readPng(bytes);
+    assert.deepEqual(
+      [...picture.data],
+      values.map((v) => Math.round((v * 255) / 65535)),
+    );
+    assert.match(notices.join(), /16 bits per sample/);
+  });
+
+  it('makes a transparent colour (tRNS) an alpha channel and keeps the colour under it', () => {
+    const grey = png(ihdr(3, 1, 4, 0), chunk('tRNS', Buffer.from([0, 5])), chunk('IDAT', deflateSync(rows(3, 1, 1, 4, [4, 5, 6]))));
+    assert.deepEqual(readPng(grey).picture, { width: 3, height: 1, channels: 2, data: Uint8Array.of(68, 255, 85, 0, 102, 255) });
+    // At 16 bits, colours that only rounding makes equal to the transparent one stay opaque.
+    const rgb = png(
+      ihdr(2, 1, 16, 2),
+      chunk('tRNS', Buffer.from([1, 1, 2, 2, 3, 3])),
+      chunk('IDAT', deflateSync(rows(2, 1, 3, 16, [257, 514, 771, 258, 514, 771]))),
+    );
+    assert.deepEqual(readPng(rgb).picture, { width: 2, height: 1, channels: 4, data: Uint8Array.of(1, 2, 3, 0, 1, 2, 3, 255) });
+  });
+
+  it('reads pixel data in many pieces, and ignores what follows the end', () => {
+    const data = deflateSync(rows(5, 4, 3, 8, samplesOf(60, 8)));
+    const pieces = [...data].map((byte) => chunk('IDAT', Uint8Array.of(byte)));
+    const bytes = Buffer.concat([png(ihdr(5, 4, 8, 2), chunk('tIME', Buffer.alloc(7)), ...pieces), Buffer.from('trailing')]);
+    assert.deepEqual([...readPng(bytes).picture.data], samplesOf(60, 8));
+  });
+
+  it('tells of what it leaves out', () => {
+    const bytes = png(ihdr(1, 1, 8, 0), chunk('iCCP', Buffer.from('x')), chunk('acTL', Buffer.alloc(8)), chunk('IDAT', deflateSync(Buffer.alloc(2))));
+    assert.equal(readPng(bytes).notices.length, 2);
+  });
+});
+
+describe('bad PNG', () => {
+  const idat = chunk('IDAT', deflateSync(Buffer.alloc(2)));
+  const good = png(ihdr(1, 1, 8, 0), idat);
+
+  it('each fault has its own error', () => {
+    fails(new Uint8Array(0), 'E_EMPTY');
+    fails(Buffer.from('not a picture at all, but text of some length'), 'E_NOT_PNG');
+    fails(Buffer.from([0xff, 0xd8, 0xff, 0xe0, 0, 16, 74, 70, 73, 70]), 'E_NOT_PNG', /JPEG/);
+    fails(Buffer.concat([Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0a, 0x1a, 0x0a]), good.subarray(8)]), 'E_NOT_PNG');
+    fails(good.subarray(0, 5), 'E_DAMAGED_PNG', /ends after 5 bytes/);
+    fails(png(idat), 'E_DAMAGED_PNG', /IHDR/);
+    fails(png(ihdr(0, 1, 8, 0), idat), 'E_DAMAGED_PNG', /0×1/);
+    fails(png(ihdr(1, 1, 3, 0), idat), 'E_DAMAGED_PNG', /3 bits per sample/);
+    fails(png(ihdr(1, 1, 8, 5), idat), 'E_DAMAGED_PNG', /colour type 5/);
+    fails(png(ihdr(1, 1, 8, 0, 2), idat), 'E_DAMAGED_PNG', /interlace 2/);
+    fails(png(ihdr(1, 1, 8, 0)), 'E_DAMAGED_PNG', /no pixel data/);
+    fails(png(ihdr(1, 1, 8, 3), idat), 'E_DAMAGED_PNG', /no palette/);
+    fails(png(ihdr(1, 1, 8, 3), chunk('PLTE', Buffer.alloc(4)), idat), 'E_DAMAGED_PNG', /palette .* of 4 bytes/);
+    fails(png(ihdr(1, 1, 8, 0), chunk('tRNS', Buffer.alloc(3)), idat), 'E_DAMAGED_PNG', /tRNS/);
+    fails(png(ihdr(1, 1, 8, 0), chunk('ABCD'), idat), 'E_DAMAGED_PNG', /critical chunk \(ABCD/);
+    fails(png(ihdr(1, 1, 8, 0), idat, chunk('tEXt'), idat), 'E_DAMAGED_PNG', /torn apart/);
+    fails(png(ihdr(1, 1, 8, 0), chunk('IDAT', Buffer.from('rubbish'))), 'E_DAMAGED_PNG', /decompressed/);
+    fails(png(ihdr(1, 2, 8, 0), idat), 'E_DAMAGED_PNG', /too short/);
+    fails(png(ihdr(1, 1, 8, 0), chunk('IDAT', deflateSync(Buffer.alloc(3)))), 'E_DAMAGED_PNG', /more pixel data/);
+    fails(png(ihdr(1, 1, 8, 0), chunk('IDAT', deflateSync(Buffer.from([9, 0])))), 'E_DAMAGED_PNG', /filter 9/);
+    const palette = chunk('PLTE', Buffer.alloc(3));
+    fails(png(ihdr(1, 1, 8, 3), palette, chunk('IDAT', deflateSync(Buffer.from([0, 1])))), 'E_DAMAGED_PNG', /colour 1 of a palette of 1/);
+  });
+
+  it('headers that promise too much are refused before anything is allocated', () => {
+    const before = process.memoryUsage().arrayBuffers;
+    fails(png(ihdr(2 ** 31 - 1, 1, 8, 2), idat), 'E_TOO_LARGE');
+    fails(png(ihdr(1, MAX_SIDE + 1, 8, 2), idat), 'E_TOO_LARGE');
+    fails(png(ihdr(32768, 65535, 8, 2), idat), 'E_TOO_LARGE', new RegExp(`${MAX_PIXELS}`));
+    fails(png(ihdr(16384, 16384, 16, 6), idat), 'E_DAMAGED_PNG', /too short/);
+    assert.ok(process.memoryUsage().arrayBuffers - before < 2 ** 22);
+  });
+
+  it('a file cut anywhere is refused', () => {
+    const bytes = writePng(corpusPicture('rgba-balls', { width: 12, height: 9 }));
+    for (let n = 1; n < bytes.length; n++) fails(bytes.subarray(0, n), 'E_DAMAGED_PNG');
+  });
+
+  it('a file with any byte changed is refused, or reads as a picture of the same size', () => {
+    const picture = corpusPicture('scene', { width: 12, height: 9 });
+    const bytes = writePng(picture);
+    for (let n = 0; n < bytes.length; n++) {
+      const changed = Uint8Array.from(bytes);
+      changed[n] ^= 1 << (n & 7);
+      try {
+        assert.deepEqual(readPng(changed).picture, picture);
+      } catch (error) {
+        assert.ok(error instanceof DcompError, `byte ${n}: ${String(error)}`);
+      }
+    }
+  });
+
+  it('random chunks, well summed, never cause another error than ours', () => {
+    const body = fc.uint8Array({ maxLength: 40 });
+    const anyChunk = fc.tuple(fc.constantFrom('PLTE', 'tRNS', 'IDAT', 'gAMA', 'IEND', 'IHDR'), fc.oneof(body, body.map((b) => deflateSync(b))));
+    const header = fc.tuple(
+      fc.integer({ min: 1, max: 9 }),
+      fc.integer({ min: 1, max: 9 }),
+      fc.constantFrom(1, 2, 4, 8, 16),
+      fc.constantFrom(0, 2, 3, 4, 6),
+      fc.constantFrom(0, 1),
+    );
+    fc.assert(
+      fc.property(header, fc.array(anyChunk, { maxLength: 5 }), (head, chunks) => {
+        const bytes = png(ihdr(...head), ...chunks.map(([name, content]) => chunk(name, content)));
+        try {
+          const { width, height } = readPng(bytes).picture;
+          assert.deepEqual([width, height], [head[0], head[1]]);
+        } catch (error) {
+          if (!(error instanceof DcompError)) throw error;
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('a picture that is inconsistent is not written', () => {
+    const broken: Picture = { width: 2, height: 2, channels: 3, data: new Uint8Array(11) };
+    assert.throws(() => writePng(broken), (error: unknown) => error instanceof DcompError && error.code === 'E_PICTURE');
+    assert.equal(COLOUR_TYPE[3], writePng({ ...broken, data: new Uint8Array(12) })[25]);
+  });
+});

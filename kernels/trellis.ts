@@ -42,7 +42,7 @@ let emitted: i32 = 0; // bits written to BITS by the running call
  * @param state the state before the first section
  * @param keyMix_ mix32 of the run's key
  * @param window_ sections whose decisions fit behind DECISIONS
- * @param keep_ sections that a full window keeps back
+ * @param keep_ sections that a full window keeps back (others are decided)
  */
 export function begin(nu_: i32, state: i32, keyMix_: u32, window_: i32, keep_: i32): void {
   nu = nu_;

@@ -14,7 +14,8 @@ for (const [nu, expected] of [
   [8, 10.6],
   [10, 7.8],
   [12, 6.0],
-  [14, 5.0],
+  [14, 4.8],
+  [16, 4.0],
 ] as const) {
   test(`on ideal Gaussian data the overhead at nu ${nu} is ${expected} % (within 0.6)`, () => {
     const { signs, bitCount } = encoder.encode({ information, key: 3 }, metric, nu);

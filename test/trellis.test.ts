@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { BitReader, BitWriter } from '../src/entropy/bits.js';
 import { TrellisEncoder } from '../src/entropy/encoder.js';
 import { INFORMATION_UNIT, decodeRun, labelOf, labelTable, runBits, sectionEnds } from '../src/entropy/trellis.js';
-import { viterbi, windowSections } from '../src/entropy/viterbi.js';
+import { WINDOW_SECTIONS, viterbi } from '../src/entropy/viterbi.js';
 import { DcompError } from '../src/errors.js';
 import { hash32 } from '../src/math/hash.js';
 import { gaussianRun, signal } from './trellis-signal.js';
@@ -85,7 +85,7 @@ test('the kernel and the plain search agree across windows, and across pieces of
   }
   const { information: dense, metric: loud } = gaussianRun(signal(9000, 4), 1);
   const denseEnds = sectionEnds(dense);
-  assert.ok(denseEnds.length > 2 * windowSections(8));
+  assert.ok(denseEnds.length > 2 * WINDOW_SECTIONS);
   assert.deepEqual(encoder.search({ information: dense, key: 6 }, loud, 8), viterbi(loud, denseEnds, 6, 8, 0));
 });
 

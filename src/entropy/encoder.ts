@@ -3,8 +3,8 @@ import { wasm } from '../kernels/trellis.wasm.js';
 import { mix32 } from '../math/hash.js';
 import { DcompError } from '../errors.js';
 import { BitReader } from './bits.js';
-import { decodeRun, labelTable, sectionEnds, type Run } from './trellis.js';
-import { keptSections, windowSections } from './viterbi.js';
+import { MAX_NU, decodeRun, labelTable, sectionEnds, type Run } from './trellis.js';
+import { WINDOW_SECTIONS, keptSections } from './viterbi.js';
 
 interface TrellisKernel {
   begin(nu: number, state: number, mixedKey: number, window: number, keep: number): void;
@@ -20,7 +20,7 @@ const CLOSES = 346112;
 const BITS = 362496;
 const BITS_LENGTH = 32768;
 const DECISIONS = 395264;
-const MEMORY_BYTES = DECISIONS + 2 ** 23;
+const MEMORY_BYTES = DECISIONS + WINDOW_SECTIONS * 2 ** (MAX_NU - 3);
 
 let compiled: WebAssembly.Module | undefined;
 
@@ -34,7 +34,7 @@ export interface EncodedRun {
   state: number;
 }
 
-/** Encodes runs; holds the search's memory (9 MB), so keep and reuse one. Not reentrant. */
+/** Encodes runs; holds the search's memory (17 MB, of which a small nu touches little), so keep and reuse one. Not reentrant. */
 export class TrellisEncoder {
   private readonly kernel: TrellisKernel;
   private readonly blocks: Uint32Array;
@@ -80,7 +80,7 @@ export class TrellisEncoder {
     const ends = sectionEnds(run.information);
     const bits = new Uint8Array(ends.length);
     if (ends.length === 0) return bits;
-    this.kernel.begin(nu, state, mix32(run.key), windowSections(nu), keptSections(nu));
+    this.kernel.begin(nu, state, mix32(run.key), WINDOW_SECTIONS, keptSections(nu));
     let written = 0;
     const take = (count: number): void => {
       bits.set(this.output.subarray(0, count), written);

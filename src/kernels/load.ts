@@ -30,14 +30,27 @@ export function compileKernel(base64: string): WebAssembly.Module {
 /** Bytes of a page of WebAssembly memory. */
 export const PAGE = 65536;
 
+/** Limits tried for a memory that may grow, in pages: 4 GB, 1 GB, 256 MB. Only address space is taken in advance. */
+const GROWTH_LIMITS = [65536, 16384, 4096];
+
 /**
- * A memory as the kernels import it, of at least that many bytes and never growing: a shared memory must say its maximum
- * in advance. Shared also for one thread, so that one module serves both; that needs no cross-origin isolation as long
- * as the memory isn't sent to a worker.
+ * A memory as the kernels import it, of at least that many bytes. Shared also for one thread, so that one module serves
+ * both; that needs no cross-origin isolation as long as the memory isn't sent to a worker.
+ * @param growing whether it must be able to grow: a shared memory has to say its limit in advance
  */
-export function kernelMemory(bytes: number): WebAssembly.Memory {
+export function kernelMemory(bytes: number, growing = false): WebAssembly.Memory {
   const pages = Math.max(1, Math.ceil(bytes / PAGE));
-  return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+  const make = (maximum: number): WebAssembly.Memory => new WebAssembly.Memory({ initial: pages, maximum, shared: true });
+  if (!growing) return make(pages);
+  for (const limit of GROWTH_LIMITS) {
+    try {
+      return make(Math.max(limit, pages));
+    } catch (error) {
+      // Some browsers reserve the whole limit and refuse a large one.
+      if (limit === GROWTH_LIMITS.at(-1)) throw error;
+    }
+  }
+  throw new Error('unreachable');
 }
 
 /** Instantiates a kernel on a memory and returns its exports. */

@@ -1,0 +1,108 @@
+/**
+ * Checkpoints: JSON header, then the parameters, their running average (EMA) and Adam's two moments, each as one flat
+ * array in the order of `parameterSpecs`. A running training keeps them in float32, so that a resumed run is exact;
+ * `compact` stores 16 bits a number (bfloat16, the upper half of a float32) for keeping and sharing.
+ */
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { DcompError } from '../errors.js';
+import type { Architecture } from '../model/architecture.js';
+import { parameterSpecs, type FloatModel, type Statistics } from '../model/weights.js';
+
+export interface CheckpointState {
+  architecture: Architecture;
+  statistics: Statistics;
+  /** Steps done. */
+  step: number;
+  seed: number;
+  /** Seconds trained so far, all runs. */
+  seconds: number;
+  /** Running means that the loss is balanced with. */
+  balance: Record<string, [number, number]>;
+  parameters: Float32Array;
+  average: Float32Array;
+  firstMoment: Float32Array;
+  secondMoment: Float32Array;
+}
+
+const MAGIC = 'dcomp-checkpoint-1\n';
+const ARRAYS = ['parameters', 'average', 'firstMoment', 'secondMoment'] as const;
+
+export function parameterCount(architecture: Architecture): number {
+  return parameterSpecs(architecture).reduce((n, spec) => n + spec.shape.reduce((a, b) => a * b, 1), 0);
+}
+
+export async function writeCheckpoint(file: string, state: CheckpointState, compact = false): Promise<void> {
+  const { architecture, step, seed, seconds, balance } = state;
+  const statistics = { prior: [...state.statistics.prior], inputScale: [...state.statistics.inputScale] };
+  const header = JSON.stringify({ architecture, statistics, step, seed, seconds, balance, compact }) + '\n';
+  const parts: Uint8Array[] = [new TextEncoder().encode(MAGIC + header)];
+  for (const name of ARRAYS) parts.push(compact ? toBfloat16(state[name]) : new Uint8Array(state[name].buffer, state[name].byteOffset, state[name].byteLength));
+  const temporary = `${file}.tmp`;
+  await writeFile(temporary, Buffer.concat(parts));
+  await rename(temporary, file);
+}
+
+/** @throws DcompError E_IO, E_DAMAGED_CHECKPOINT */
+export async function readCheckpoint(file: string): Promise<CheckpointState> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(file);
+  } catch (cause) {
+    throw new DcompError('E_IO', `cannot read the checkpoint '${file}'`, { cause });
+  }
+  const bad = (what: string): DcompError => new DcompError('E_DAMAGED_CHECKPOINT', `'${file}' is not a whole checkpoint of this version: ${what}`);
+  if (bytes.subarray(0, MAGIC.length).toString('latin1') !== MAGIC) throw bad('wrong first line');
+  const end = bytes.indexOf(10, MAGIC.length);
+  if (end < 0) throw bad('no header');
+  let header: Omit<CheckpointState, 'statistics' | (typeof ARRAYS)[number]> & { statistics: { prior: number[]; inputScale: number[] }; compact: boolean };
+  try {
+    header = JSON.parse(bytes.subarray(MAGIC.length, end).toString('utf8')) as typeof header;
+  } catch {
+    throw bad('unreadable header');
+  }
+  const n = parameterCount(header.architecture);
+  const width = header.compact ? 2 : 4;
+  if (bytes.length !== end + 1 + ARRAYS.length * n * width) throw bad(`${bytes.length} bytes instead of ${end + 1 + ARRAYS.length * n * width}`);
+  const arrays = ARRAYS.map((_, i) => {
+    const from = end + 1 + i * n * width;
+    const copy = Uint8Array.prototype.slice.call(bytes, from, from + n * width);
+    return header.compact ? fromBfloat16(copy) : new Float32Array(copy.buffer);
+  });
+  return {
+    ...header,
+    statistics: { prior: Float32Array.from(header.statistics.prior), inputScale: Float32Array.from(header.statistics.inputScale) },
+    parameters: arrays[0]!,
+    average: arrays[1]!,
+    firstMoment: arrays[2]!,
+    secondMoment: arrays[3]!,
+  };
+}
+
+/** The averaged network of a checkpoint: what is validated, exported and used. */
+export function floatModelOf(state: CheckpointState): FloatModel {
+  const parameters = new Map<string, Float32Array>();
+  let offset = 0;
+  for (const { name, shape } of parameterSpecs(state.architecture)) {
+    const n = shape.reduce((a, b) => a * b, 1);
+    parameters.set(name, state.average.slice(offset, offset + n));
+    offset += n;
+  }
+  return { architecture: state.architecture, statistics: state.statistics, parameters };
+}
+
+function toBfloat16(values: Float32Array): Uint8Array {
+  const source = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const out = new Uint16Array(values.length);
+  for (let i = 0; i < out.length; i++) {
+    const bits = source[i]!;
+    out[i] = (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16; // to nearest, ties to even
+  }
+  return new Uint8Array(out.buffer);
+}
+
+function fromBfloat16(bytes: Uint8Array): Float32Array {
+  const source = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
+  const out = new Uint32Array(source.length);
+  for (let i = 0; i < out.length; i++) out[i] = source[i]! << 16;
+  return new Float32Array(out.buffer);
+}

@@ -1,0 +1,153 @@
+/** Photographs of a folder in memory, with their pyramids, split into a training and a validation part. */
+import { readFile, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { PNG } from 'pngjs';
+import { COLOURS, rotateColours } from '../codec/colour.js';
+import { halve, haar, type Plane } from '../codec/pyramid.js';
+import { DcompError } from '../errors.js';
+import { COEFFICIENTS } from '../model/architecture.js';
+import { Random } from './random.js';
+
+export interface Photograph {
+  name: string;
+  width: number;
+  height: number;
+  /** u₀ as 8-bit RGB: kept small, rotated when a crop is taken. */
+  rgb: Uint8Array;
+  /** u₁, u₂, … as rotated colours. */
+  coarser: Plane[];
+}
+
+export interface Dataset {
+  training: Photograph[];
+  validation: Photograph[];
+}
+
+/** Pyramid levels that a photograph is kept in. */
+export const DATA_LEVELS = 6;
+/** Every so manyth photograph (by the hash in its name) is kept for validation. */
+const VALIDATION_STRIDE = 50;
+const MIN_SIDE = 64;
+
+/**
+ * Reads every PNG of a folder (not its subfolders).
+ * @throws DcompError E_TRAINING_DATA when the folder is missing or holds fewer than two usable pictures.
+ */
+export async function loadDataset(folder: string, onProgress?: (done: number, total: number) => void): Promise<Dataset> {
+  let names: string[];
+  try {
+    names = (await readdir(folder)).filter((n) => n.toLowerCase().endsWith('.png')).sort();
+  } catch (cause) {
+    throw new DcompError('E_TRAINING_DATA', `cannot read the training folder '${folder}'; give a folder of PNG photographs`, { cause });
+  }
+  // A crop and the whole of one photograph share what follows their prefix (c_x_HASH, p_x_HASH): both go to one side.
+  const keys = [...new Set(names.map(splitKey))].sort();
+  const held = new Set(keys.filter((_, i) => i % VALIDATION_STRIDE === VALIDATION_STRIDE >> 1));
+  const dataset: Dataset = { training: [], validation: [] };
+  for (const [i, name] of names.entries()) {
+    onProgress?.(i, names.length);
+    let png: PNG;
+    try {
+      png = PNG.sync.read(await readFile(path.join(folder, name)));
+    } catch (cause) {
+      throw new DcompError('E_TRAINING_DATA', `'${path.join(folder, name)}' is not a readable PNG; remove it`, { cause });
+    }
+    if (Math.min(png.width, png.height) < MIN_SIDE) continue;
+    (held.has(splitKey(name)) ? dataset.validation : dataset.training).push(photograph(name, png));
+  }
+  if (dataset.training.length === 0 || dataset.validation.length === 0) {
+    throw new DcompError('E_TRAINING_DATA', `'${folder}' holds ${names.length} PNG files, too few of at least ${MIN_SIDE} pixels a side to train and validate on`);
+  }
+  return dataset;
+}
+
+function splitKey(name: string): string {
+  return name.replace(/^[cp]_/, '');
+}
+
+function photograph(name: string, png: PNG): Photograph {
+  const { width, height } = png;
+  const rgb = new Uint8Array(width * height * COLOURS);
+  for (let i = 0, o = 0; o < rgb.length; i += 4, o += 3) {
+    rgb[o] = png.data[i]!;
+    rgb[o + 1] = png.data[i + 1]!;
+    rgb[o + 2] = png.data[i + 2]!;
+  }
+  const coarser: Plane[] = [];
+  let u: Plane = { width, height, data: rotateColours(rgb) };
+  for (let k = 1; k < DATA_LEVELS; k++) coarser.push((u = halve(u)));
+  return { name, width, height, rgb, coarser };
+}
+
+/** Size of u_k of a photograph. */
+export function levelSize(p: Photograph, level: number): { width: number; height: number } {
+  return level === 0 ? p : p.coarser[level - 1]!;
+}
+
+/** Copies a part of u_k; what lies outside the picture is left out, so the result may be smaller than asked. */
+export function cut(p: Photograph, level: number, x0: number, y0: number, width: number, height: number): Plane {
+  const size = levelSize(p, level);
+  const w = Math.min(width, size.width - x0);
+  const h = Math.min(height, size.height - y0);
+  if (level > 0) {
+    const src = p.coarser[level - 1]!;
+    const data = new Float32Array(w * h * COLOURS);
+    for (let y = 0; y < h; y++) {
+      const from = ((y0 + y) * src.width + x0) * COLOURS;
+      data.set(src.data.subarray(from, from + w * COLOURS), y * w * COLOURS);
+    }
+    return { width: w, height: h, data };
+  }
+  const rgb = new Uint8Array(w * h * COLOURS);
+  for (let y = 0; y < h; y++) {
+    const from = ((y0 + y) * p.width + x0) * COLOURS;
+    rgb.set(p.rgb.subarray(from, from + w * COLOURS), y * w * COLOURS);
+  }
+  return { width: w, height: h, data: rotateColours(rgb) };
+}
+
+/** Mirrors a plane in place or swaps its axes, at random: left-right often, the others seldom (photographs have an up). */
+export function augment(u: Plane, random: Random): Plane {
+  const flipX = random.chance(0.5);
+  const flipY = random.chance(0.15);
+  const swap = random.chance(0.15);
+  if (!flipX && !flipY && !swap) return u;
+  const width = swap ? u.height : u.width;
+  const height = swap ? u.width : u.height;
+  const data = new Float32Array(u.data.length);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      let sx = swap ? y : x;
+      let sy = swap ? x : y;
+      if (flipX) sx = u.width - 1 - sx;
+      if (flipY) sy = u.height - 1 - sy;
+      const i = (sy * u.width + sx) * COLOURS;
+      const o = (y * width + x) * COLOURS;
+      data[o] = u.data[i]!;
+      data[o + 1] = u.data[i + 1]!;
+      data[o + 2] = u.data[i + 2]!;
+    }
+  }
+  return { width, height, data };
+}
+
+/** Root mean square of each coefficient channel by level: the prior of `Statistics`. */
+export function measurePrior(photographs: readonly Photograph[], levels: number): Float32Array {
+  const prior = new Float32Array(levels * COEFFICIENTS);
+  const random = new Random(0x7072696f, 0);
+  for (let k = 0; k < levels; k++) {
+    const sums = new Float64Array(COEFFICIENTS);
+    let count = 0;
+    for (let n = 0; n < 600; n++) {
+      const p = photographs[random.below(photographs.length)]!;
+      const size = levelSize(p, k);
+      const x0 = random.below(Math.max(1, size.width - 64));
+      const y0 = random.below(Math.max(1, size.height - 64));
+      const { data } = haar(cut(p, k, x0, y0, 64, 64));
+      for (let i = 0; i < data.length; i++) sums[i % COEFFICIENTS]! += data[i]! * data[i]!;
+      count += data.length / COEFFICIENTS;
+    }
+    for (let c = 0; c < COEFFICIENTS; c++) prior[k * COEFFICIENTS + c] = Math.sqrt(sums[c]! / count);
+  }
+  return prior;
+}

@@ -1,0 +1,41 @@
+/**
+ * The loss: expected bits of the step that is to be sent,
+ *   KL( N(x, 1/delta) ‖ N(mu, v + 1/delta) ) = ½ ( ln(1 + v·delta) + (delta·(x − mu)² + 1) / (1 + v·delta) − 1 ) nats,
+ * the diffusion ELBO with learned variance (Ho et al. 2020, eq. 5; Nichol & Dhariwal 2021), plus a small share of squared
+ * error, which the posterior mean is judged by.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { COEFFICIENTS } from '../model/architecture.js';
+import { LOG_VARIANCE_MAX, LOG_VARIANCE_MIN } from '../model/inputs.js';
+import type { Batch } from './examples.js';
+
+/** The arrays of a batch that the loss needs, as tensors. */
+export interface LossInputs {
+  target: tf.Tensor4D;
+  information: tf.Tensor4D;
+  weight: tf.Tensor4D;
+  squareWeight: tf.Tensor4D;
+}
+
+export function lossInputs(batch: Batch): LossInputs {
+  const shape: [number, number, number, number] = [batch.size, batch.grid, batch.grid, COEFFICIENTS];
+  return {
+    target: tf.tensor4d(batch.target, shape),
+    information: tf.tensor4d(batch.information, shape),
+    weight: tf.tensor4d(batch.weight, shape),
+    squareWeight: tf.tensor4d(batch.squareWeight, shape),
+  };
+}
+
+/** Per example: KL in nats and squared error, both averaged over the grid. @param output the network's, [batch, h, w, 24] */
+export function exampleLosses(output: tf.Tensor4D, inputs: LossInputs): { kl: tf.Tensor1D; square: tf.Tensor1D } {
+  const [batch, h, w] = output.shape;
+  const correction = tf.slice4d(output, [0, 0, 0, 0], [batch, h, w, COEFFICIENTS]);
+  const logVariance = tf.clipByValue(tf.slice4d(output, [0, 0, 0, COEFFICIENTS], [batch, h, w, COEFFICIENTS]), LOG_VARIANCE_MIN, LOG_VARIANCE_MAX);
+  const error2 = tf.square(tf.sub(inputs.target, correction));
+  const expected = tf.add(tf.mul(inputs.information, tf.exp(tf.mul(logVariance, Math.LN2))), 1);
+  const actual = tf.add(tf.mul(inputs.information, error2), 1);
+  const kl = tf.mul(tf.sub(tf.add(tf.log(expected), tf.div(actual, expected)), 1), tf.mul(inputs.weight, 0.5));
+  const square = tf.mul(error2, inputs.squareWeight);
+  return { kl: tf.mean(kl, [1, 2, 3]) as tf.Tensor1D, square: tf.mean(square, [1, 2, 3]) as tf.Tensor1D };
+}

@@ -1,0 +1,273 @@
+/**
+ * The training loop: Adam (Kingma & Ba 2015) with clipped gradients and a cosine learning rate, a running average of
+ * the weights, checkpoints, a CSV log in bits per pixel.
+ */
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import * as tf from '@tensorflow/tfjs-core';
+import { INPUT_CHANNELS, type Architecture } from '../model/architecture.js';
+import { DEFAULT_INPUT_SCALE, parameterSpecs, type Statistics } from '../model/weights.js';
+import { parameterCount, readCheckpoint, writeCheckpoint, type CheckpointState } from './checkpoint.js';
+import { loadDataset, measurePrior } from './dataset.js';
+import { DEFAULT_PLAN, makeBatch, type Batch, type ExamplePlan } from './examples.js';
+import { forward, type Parameters } from './graph.js';
+import { exampleLosses, lossInputs } from './loss.js';
+import { fillNormal, Random } from './random.js';
+import { Validation, type ValidationResult } from './validation.js';
+
+export interface TrainOptions {
+  /** Folder of PNG photographs. */
+  data: string;
+  /** Checkpoint file; resumed when it exists. */
+  checkpoint: string;
+  /** CSV file, one line a validation. */
+  log: string;
+  architecture: Architecture;
+  /** Step at which the learning rate has come down to nothing and training ends. */
+  steps: number;
+  /** Step at which the present cosine of the learning rate began; a restart begins a new one. */
+  startStep?: number;
+  /** Peak learning rate. */
+  rate: number;
+  seed: number;
+  /** Steps between validations. */
+  validateEvery: number;
+  /** Seconds between checkpoints. */
+  saveEvery: number;
+  mixed: boolean;
+  plan?: ExamplePlan;
+  signal?: AbortSignal;
+  onProgress?: (progress: TrainProgress) => void;
+}
+
+export interface TrainProgress {
+  step: number;
+  steps: number;
+  /** Steps per second, recent. */
+  speed: number;
+  loss: number;
+  validation?: ValidationResult;
+}
+
+const BETA1 = 0.9;
+const BETA2 = 0.99;
+const EPSILON = 1e-8;
+const WARM_UP = 300;
+/** Share of the steps with the peak learning rate, before the cosine. */
+const CONSTANT_SHARE = 0.3;
+const CLIP = 1;
+const AVERAGE_DECAY = 0.999;
+/** Exponent by which an example's KL is divided by the running mean of its kind: 0 counts bits, 1 counts ratios. */
+const BALANCE = 0.6;
+const SQUARE_SHARE = 0.05;
+
+const LOG_HEADER = 'step,seconds,rate,loss,total_bpp,coarse_bpp,enter_bpp,refine_bpp,psnr45,psnr16,psnr8\n';
+
+/** Learning rate of a step: warm-up, constant for the first 30 %, then a cosine down to 0.5 %. */
+export function learningRate(step: number, start: number, end: number, peak: number): number {
+  const warm = Math.min(1, (step - start + 1) / WARM_UP);
+  const t = (step - start) / Math.max(1, end - start);
+  const fall = t < CONSTANT_SHARE ? 1 : 0.5 * (1 + Math.cos((Math.PI * (t - CONSTANT_SHARE)) / (1 - CONSTANT_SHARE))) + 0.005;
+  return peak * warm * fall;
+}
+
+/** Trains until `steps` or the signal; the checkpoint file then holds the last state. */
+export async function train(options: TrainOptions): Promise<void> {
+  const dataset = await loadDataset(options.data);
+  const plan = options.plan ?? DEFAULT_PLAN;
+  const state = existsSync(options.checkpoint)
+    ? await readCheckpoint(options.checkpoint)
+    : freshState(options, { prior: measurePrior(dataset.training, options.architecture.conditioning.levels), inputScale: DEFAULT_INPUT_SCALE });
+  if (!existsSync(options.log)) await writeFile(options.log, LOG_HEADER);
+  else await dropLogAfter(options.log, state.step);
+  const network = new TrainedNetwork(state);
+  const validation = new Validation(dataset.validation, state);
+  const startStep = options.startStep ?? 0;
+  // Small batches at first: while the learning rate is at its peak, more steps count for more than quieter ones.
+  const smallUntil = startStep === 0 ? CONSTANT_SHARE * options.steps : 0;
+  const halfPlan = { ...plan, batch: plan.batch.map((n) => n / 2) };
+  let lastSave = Date.now();
+  let clock = Date.now();
+  let recent = 0;
+  let speed = 0;
+  for (;;) {
+    const done = state.step >= options.steps || options.signal?.aborted === true;
+    if (state.step > 0 && (state.step % options.validateEvery === 0 || done)) {
+      const result = network.validate(validation, options.mixed);
+      await appendFile(options.log, logLine(state, learningRate(state.step, startStep, options.steps, options.rate), recent, result));
+      options.onProgress?.({ step: state.step, steps: options.steps, speed, loss: recent, validation: result });
+    }
+    if (done || Date.now() - lastSave > options.saveEvery * 1000) {
+      network.store();
+      await writeCheckpoint(options.checkpoint, state);
+      lastSave = Date.now();
+    }
+    if (done) break;
+    const batch = makeBatch(dataset, state, state.step < smallUntil ? halfPlan : plan, state.seed, state.step);
+    const loss = network.step(batch, learningRate(state.step, startStep, options.steps, options.rate), options.mixed);
+    const seconds = (Date.now() - clock) / 1000;
+    clock = Date.now();
+    state.seconds += seconds;
+    speed = speed === 0 ? 1 / seconds : speed + 0.02 * (1 / seconds - speed);
+    recent = recent === 0 ? loss : recent + 0.01 * (loss - recent);
+    if (state.step % 20 === 0) {
+      options.onProgress?.({ step: state.step, steps: options.steps, speed, loss: recent });
+      await new Promise((resolve) => setImmediate(resolve)); // lets signals through
+    }
+  }
+  network.dispose();
+}
+
+function logLine(state: CheckpointState, rate: number, loss: number, v: ValidationResult): string {
+  const f = (x: number, digits: number): string => x.toFixed(digits);
+  const bits = [v.total, v.coarse, v.enter, v.refine].map((x) => f(x, 5));
+  return [state.step, f(state.seconds, 0), rate.toExponential(2), f(loss, 4), ...bits, f(v.psnr45, 3), f(v.psnr16, 3), f(v.psnr8, 3)].join(',') + '\n';
+}
+
+/** Lines of a run that went on past the checkpoint are written again by the resumed one. */
+async function dropLogAfter(file: string, step: number): Promise<void> {
+  const lines = (await readFile(file, 'utf8')).split('\n').filter((l) => l !== '');
+  const kept = lines.filter((l, i) => i === 0 || Number(l.split(',')[0]) <= step);
+  await writeFile(file, kept.join('\n') + '\n');
+}
+
+function freshState(options: TrainOptions, statistics: Statistics): CheckpointState {
+  const n = parameterCount(options.architecture);
+  const parameters = initialise(options.architecture, options.seed);
+  return {
+    architecture: options.architecture,
+    statistics,
+    step: 0,
+    seed: options.seed,
+    seconds: 0,
+    balance: {},
+    parameters,
+    average: parameters.slice(),
+    firstMoment: new Float32Array(n),
+    secondMoment: new Float32Array(n),
+  };
+}
+
+/** He initialisation; layers that end in a sum or in the output start small, so that the network starts near the identity. */
+function initialise(architecture: Architecture, seed: number): Float32Array {
+  const flat = new Float32Array(parameterCount(architecture));
+  const random = new Random(seed, 0xffffffff);
+  let offset = 0;
+  for (const { name, shape } of parameterSpecs(architecture)) {
+    const n = shape.reduce((a, b) => a * b, 1);
+    const part = flat.subarray(offset, offset + n);
+    offset += n;
+    if (shape.length === 1) continue;
+    fillNormal(part, random);
+    const layer = architecture.layers.find((l) => `${l.name}.w` === name);
+    const rows = layer?.kind === 'up2x2' ? 1 : shape.length === 4 ? shape[0]! * shape[1]! : 1;
+    let gain = Math.sqrt((layer?.relu === true || name === 'cond.w1' ? 2 : 1) / (rows * shape[shape.length - 2]!));
+    if (name === 'cond.w2' || (layer?.add !== undefined && layer.kind === 'conv3x3')) gain *= 0.3;
+    if (name === 'out.w') gain *= 0.1;
+    for (let i = 0; i < n; i++) part[i]! *= gain;
+  }
+  return flat;
+}
+
+/** The parameters on the backend, with the optimiser's state; everything flat, so that an update is a handful of operations. */
+class TrainedNetwork {
+  private parameters: tf.Tensor1D;
+  private average: tf.Tensor1D;
+  private first: tf.Tensor1D;
+  private second: tf.Tensor1D;
+
+  constructor(private readonly state: CheckpointState) {
+    this.parameters = tf.tensor1d(state.parameters);
+    this.average = tf.tensor1d(state.average);
+    this.first = tf.tensor1d(state.firstMoment);
+    this.second = tf.tensor1d(state.secondMoment);
+  }
+
+  private split(flat: tf.Tensor1D): Map<string, tf.Tensor> {
+    const map = new Map<string, tf.Tensor>();
+    let offset = 0;
+    for (const { name, shape } of parameterSpecs(this.state.architecture)) {
+      const n = shape.reduce((a, b) => a * b, 1);
+      map.set(name, tf.reshape(tf.slice1d(flat, offset, n), shape));
+      offset += n;
+    }
+    return map;
+  }
+
+  validate(validation: Validation, mixed: boolean): ValidationResult {
+    const parameters = this.split(this.average);
+    const result = validation.run(parameters, mixed);
+    tf.dispose([...parameters.values()]);
+    return result;
+  }
+
+  /** One step of Adam. @returns the mean balanced loss. */
+  step(batch: Batch, rate: number, mixed: boolean): number {
+    const { state } = this;
+    const kinds = batch.conditions.map((c) => `${c.level}/${c.mode}/${Math.round(c.sigma / 8)}`);
+    const known = kinds.map((kind) => state.balance[kind]);
+    const [kls, squares, loss] = tf.tidy(() => {
+      const parameters = this.split(this.parameters);
+      const names = [...parameters.keys()];
+      const list = [...parameters.values()];
+      const input = tf.tensor4d(batch.input, [batch.size, batch.grid, batch.grid, INPUT_CHANNELS]);
+      const features = tf.tensor2d(batch.features, [batch.size, batch.features.length / batch.size]);
+      const inputs = lossInputs(batch);
+      let observed: { kl: tf.Tensor1D; square: tf.Tensor1D } | undefined;
+      const f = (...args: tf.Tensor[]): tf.Scalar => {
+        const p: Parameters = new Map(names.map((name, i) => [name, args[i]!]));
+        const losses = exampleLosses(forward(state.architecture, p, input, features, mixed), inputs);
+        observed = { kl: tf.keep(losses.kl), square: tf.keep(losses.square) };
+        // The first example of a kind is balanced by itself.
+        const means = known.map((k, i) => k ?? ([losses.kl.dataSync()[i]!, losses.square.dataSync()[i]!] as [number, number]));
+        const klWeight = tf.tensor1d(means.map((m) => Math.max(1e-3, m[0]) ** -BALANCE));
+        const squareWeight = tf.tensor1d(means.map((m) => SQUARE_SHARE / Math.max(1e-6, m[1])));
+        return tf.mean(tf.add(tf.mul(losses.kl, klWeight), tf.mul(losses.square, squareWeight)));
+      };
+      const { value, grads } = tf.valueAndGrads(f)(list);
+      const gradient = tf.concat1d(grads.map((g) => tf.reshape(g, [-1]) as tf.Tensor1D));
+      const kl = Array.from(observed!.kl.dataSync());
+      const square = Array.from(observed!.square.dataSync());
+      observed!.kl.dispose();
+      observed!.square.dispose();
+      const norm = tf.sqrt(tf.sum(tf.square(gradient))).dataSync()[0]!;
+      const finite = Number.isFinite(norm);
+      if (finite) this.update(tf.mul(gradient, Math.min(1, CLIP / Math.max(norm, 1e-12))) as tf.Tensor1D, rate);
+      return [kl, square, finite ? value.dataSync()[0]! : NaN] as const;
+    });
+    for (const [i, kind] of kinds.entries()) {
+      const mean = (state.balance[kind] ??= [kls[i]!, squares[i]!]);
+      mean[0] += 0.01 * (kls[i]! - mean[0]);
+      mean[1] += 0.01 * (squares[i]! - mean[1]);
+    }
+    state.step++;
+    return loss;
+  }
+
+  private update(gradient: tf.Tensor1D, rate: number): void {
+    const t = this.state.step + 1;
+    const first = tf.add(tf.mul(this.first, BETA1), tf.mul(gradient, 1 - BETA1)) as tf.Tensor1D;
+    const second = tf.add(tf.mul(this.second, BETA2), tf.mul(tf.square(gradient), 1 - BETA2)) as tf.Tensor1D;
+    const scale = rate * (Math.sqrt(1 - BETA2 ** t) / (1 - BETA1 ** t));
+    const parameters = tf.sub(this.parameters, tf.mul(tf.div(first, tf.add(tf.sqrt(second), EPSILON)), scale)) as tf.Tensor1D;
+    const decay = Math.min(AVERAGE_DECAY, (1 + t) / (10 + t));
+    const average = tf.add(tf.mul(this.average, decay), tf.mul(parameters, 1 - decay)) as tf.Tensor1D;
+    tf.dispose([this.first, this.second, this.parameters, this.average]);
+    this.first = tf.keep(first);
+    this.second = tf.keep(second);
+    this.parameters = tf.keep(parameters);
+    this.average = tf.keep(average);
+  }
+
+  /** Copies everything back into the state. */
+  store(): void {
+    this.state.parameters = this.parameters.dataSync<'float32'>().slice();
+    this.state.average = this.average.dataSync<'float32'>().slice();
+    this.state.firstMoment = this.first.dataSync<'float32'>().slice();
+    this.state.secondMoment = this.second.dataSync<'float32'>().slice();
+  }
+
+  dispose(): void {
+    tf.dispose([this.parameters, this.average, this.first, this.second]);
+  }
+}

@@ -34,7 +34,7 @@ export interface Helpers {
   readonly threads: number;
   /** Called once, when the memory exists. */
   start(shared: Shared): void;
-  /** Ends the threads; the control block already says CLOSED. */
+  /** Ends the threads. */
   close(): Promise<void>;
 }
 

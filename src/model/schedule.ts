@@ -6,6 +6,7 @@
  * All state is a block of int32 in the shared memory. Counters carry the number of their evaluation in the upper bits,
  * so a helper that slept through the end of one evaluation can't take part in the next by mistake.
  */
+import { instantiateKernel } from '../kernels/load.js';
 
 /** Exports of kernels/conv.ts. Addresses and sizes in bytes. */
 export interface ConvKernel {
@@ -133,7 +134,6 @@ export interface Shared {
 }
 
 /** Body of a helper thread. */
-export function serve(shared: Shared, instantiate: (module: WebAssembly.Module, memory: WebAssembly.Memory) => ConvKernel): void {
-  const control = new Int32Array(shared.memory.buffer, shared.control, shared.controlLength);
-  help(control, instantiate(shared.module, shared.memory));
+export function serve({ module, memory, control, controlLength }: Shared): void {
+  help(new Int32Array(memory.buffer, control, controlLength), instantiateKernel<ConvKernel & WebAssembly.Exports>(module, memory));
 }

@@ -5,11 +5,6 @@ import { DcompError, isMisuse } from '../src/errors.js';
 export const EXIT_DATA = 1;
 export const EXIT_MISUSE = 2;
 
-/** True where the user wants to see where an error arose. */
-export function wantsStack(verbose: boolean): boolean {
-  return verbose || (process.env.DCOMP_DEBUG ?? '') !== '';
-}
-
 /** A file's name or a message as one line that no control character can take apart or colour. */
 export function oneLine(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();
@@ -21,15 +16,20 @@ export function about(subject: string, error: unknown): unknown {
   return new DcompError(error.code, `${subject}: ${error.message}`, { cause: error });
 }
 
-/** Reports an error on stderr. @returns the exit code */
+/**
+ * Reports an error on stderr. What went wrong is said in one line; where in the program it arose is of use only for
+ * errors of the program's own, and to those who ask for it by the environment variable DCOMP_DEBUG.
+ * @returns the exit code
+ */
 export function reportError(error: unknown, verbose: boolean): number {
-  const stack = wantsStack(verbose);
+  const debug = (process.env.DCOMP_DEBUG ?? '') !== '';
   if (error instanceof DcompError) {
     const hint = error.code === 'E_USAGE' ? ' (see dcomp --help)' : '';
     process.stderr.write(`dcomp: ${oneLine(error.message)}${hint}\n`);
-    if (stack) process.stderr.write(`${error.stack ?? ''}\n`);
+    if (debug) process.stderr.write(`${error.stack ?? ''}\n`);
     return isMisuse(error.code) ? EXIT_MISUSE : EXIT_DATA;
   }
+  const stack = debug || verbose;
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`dcomp: internal error, please report it: ${oneLine(message)}${stack ? '' : ' (run again with -v for details)'}\n`);
   if (stack && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);

@@ -23,7 +23,7 @@ const MAX_THREADS = 256;
 /** Adds --verbose and --quiet, which all commands share. */
 export function outputOptions(yargs: Argv): void {
   yargs
-    .option('verbose', { alias: 'v', type: 'boolean', describe: 'Say more, and where errors arise' })
+    .option('verbose', { alias: 'v', type: 'boolean', describe: 'Say more' })
     .option('quiet', { type: 'boolean', describe: 'Say nothing but errors' });
 }
 

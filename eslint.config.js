@@ -43,6 +43,8 @@ export default tseslint.config(
       'no-restricted-globals': ['error', 'process', 'Buffer', 'performance', 'Date'],
     },
   },
+  // The part that is of Node, by its name; only src/node.ts, tests and programs import it (test/package.test.ts).
+  { files: ['src/**/*-node.ts'], rules: { 'no-restricted-imports': 'off', 'no-restricted-globals': 'off' } },
   // Works once, when a model is made; what it made is then data, the same for all.
   { files: ['src/model/quantise.ts'], rules: { 'no-restricted-properties': 'off' } },
 );

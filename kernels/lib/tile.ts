@@ -90,6 +90,7 @@ function tileOfFour(mode: i32, part: usize, input: usize, weights: usize, consta
   const run = load<usize>(part, RUN);
   let rows = load<i32>(part, KERNEL_ROWS);
   let a0 = i32x4.splat(0), a1 = a0, b0 = a0, b1 = a0, c0 = a0, c1 = a0, d0 = a0, d1 = a0;
+  let w0 = a0, w1 = a0, x = a0;
   let w = weights;
   let row = input;
   do {
@@ -98,9 +99,11 @@ function tileOfFour(mode: i32, part: usize, input: usize, weights: usize, consta
     let c = b + pixel;
     let d = c + pixel;
     const end = a + run;
+    // Four pairs a turn. V8 would load the operands of all four first and spill what does not fit the registers; it does
+    // not move loads across branches, and cannot know that these are never taken (weights begin at multiples of 64).
     do {
-      let w0 = v128.load(w), w1 = v128.load(w, 16);
-      let x = v128.load32_splat(a);
+      w0 = v128.load(w), w1 = v128.load(w, 16);
+      x = v128.load32_splat(a);
       a0 = mac(a0, x, w0), a1 = mac(a1, x, w1);
       x = v128.load32_splat(b);
       b0 = mac(b0, x, w0), b1 = mac(b1, x, w1);
@@ -108,6 +111,7 @@ function tileOfFour(mode: i32, part: usize, input: usize, weights: usize, consta
       c0 = mac(c0, x, w0), c1 = mac(c1, x, w1);
       x = v128.load32_splat(d);
       d0 = mac(d0, x, w0), d1 = mac(d1, x, w1);
+      if (w == 1) break;
 
       w0 = v128.load(w, 32), w1 = v128.load(w, 48);
       x = v128.load32_splat(a, 4);
@@ -118,6 +122,7 @@ function tileOfFour(mode: i32, part: usize, input: usize, weights: usize, consta
       c0 = mac(c0, x, w0), c1 = mac(c1, x, w1);
       x = v128.load32_splat(d, 4);
       d0 = mac(d0, x, w0), d1 = mac(d1, x, w1);
+      if (w == 2) break;
 
       w0 = v128.load(w, 64), w1 = v128.load(w, 80);
       x = v128.load32_splat(a, 8);
@@ -128,6 +133,7 @@ function tileOfFour(mode: i32, part: usize, input: usize, weights: usize, consta
       c0 = mac(c0, x, w0), c1 = mac(c1, x, w1);
       x = v128.load32_splat(d, 8);
       d0 = mac(d0, x, w0), d1 = mac(d1, x, w1);
+      if (w == 3) break;
 
       w0 = v128.load(w, 96), w1 = v128.load(w, 112);
       x = v128.load32_splat(a, 12);

@@ -23,7 +23,7 @@ const LABELS: usize = 256;
 const SCALE: f32 = 128;
 /** Largest branch metric, 32 nats. */
 const LIMIT: i16 = 4095;
-/** Sections between two renormalisations. */
+/** Sections between two renormalisations: 8 · LIMIT stays below 2^15, so the best path never saturates. */
 const RENORMALISE: i32 = 8;
 
 let nu: i32 = 0;
@@ -166,10 +166,13 @@ function step(): void {
   held++;
   if (++age == RENORMALISE) {
     age = 0;
-    // The metric of any one state serves as reference: the spread of the metrics is small against the range.
-    const reference = v128.splat<i16>(load<i16>(paths));
     const last = paths + (half << 2);
-    for (let p = paths; p < last; p += 16) v128.store(p, i16x8.sub_sat_s(v128.load(p), reference));
+    let most = v128.load(paths);
+    for (let p = paths + 16; p < last; p += 16) most = i16x8.max_s(most, v128.load(p));
+    most = i16x8.max_s(most, v128.shuffle<i16>(most, most, 4, 5, 6, 7, 0, 1, 2, 3));
+    most = i16x8.max_s(most, v128.shuffle<i16>(most, most, 2, 3, 0, 1, 6, 7, 4, 5));
+    most = i16x8.max_s(most, v128.shuffle<i16>(most, most, 1, 0, 3, 2, 5, 4, 7, 6));
+    for (let p = paths; p < last; p += 16) v128.store(p, i16x8.sub_sat_s(v128.load(p), most));
   }
 }
 

@@ -9,7 +9,7 @@ import { COMPACT, RansStack } from './rans.js';
 
 /** log2 of the quanta. A symbol seen always still costs 1.44 · (alphabet − 1) · 2^-14 bits. */
 const BITS = 14;
-const QUANTA = 2 ** BITS;
+const QUANTA = 1 << BITS;
 
 /** What one observation adds to a count. The counts of the start distribution are in this unit, too. */
 export const OBSERVATION = 32;
@@ -82,7 +82,7 @@ export class AdaptiveModel {
 }
 
 /** Symbols after which encoder and decoder begin a new stack, so that the encoder's notes stay below 16 MB. */
-const STACK_SYMBOLS = 2 ** 22;
+const STACK_SYMBOLS = 1 << 22;
 
 /** Takes symbols in forward order. */
 export class AdaptiveEncoder {

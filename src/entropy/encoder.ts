@@ -20,7 +20,7 @@ const CLOSES = 346112;
 const BITS = 362496;
 const BITS_LENGTH = 32768;
 const DECISIONS = 395264;
-const MEMORY_BYTES = DECISIONS + WINDOW_SECTIONS * 2 ** (MAX_NU - 3);
+const MEMORY_BYTES = DECISIONS + (WINDOW_SECTIONS << (MAX_NU - 3));
 
 let compiled: WebAssembly.Module | undefined;
 
@@ -74,8 +74,8 @@ export class TrellisEncoder {
     const n = run.information.length;
     if (metric.length !== n) throw new DcompError('E_USAGE', `the run has ${n} coefficients, but ${metric.length} metrics`);
     this.setLabels(nu);
-    if (!Number.isInteger(state) || state < 0 || state >= 2 ** nu) {
-      throw new DcompError('E_USAGE', `the trellis cannot begin in state ${state}: it has ${2 ** nu} of them`);
+    if (!Number.isInteger(state) || state < 0 || state >= 1 << nu) {
+      throw new DcompError('E_USAGE', `the trellis cannot begin in state ${state}: it has ${1 << nu} of them`);
     }
     const ends = sectionEnds(run.information);
     const bits = new Uint8Array(ends.length);

@@ -1,4 +1,5 @@
 import { DcompError } from '../errors.js';
+import { pow2 } from '../math/exact.js';
 
 /**
  * Range variant of asymmetric numeral systems (Duda, "Asymmetric numeral systems", 2013): an entropy coder that is a
@@ -44,9 +45,9 @@ export class RansStack {
     data?: Uint8Array,
     offset = 0,
   ) {
-    this.low = 2 ** (format.stateBits - format.wordBits);
-    this.high = 2 ** format.stateBits;
-    this.word = 2 ** format.wordBits;
+    this.low = pow2(format.stateBits - format.wordBits);
+    this.high = pow2(format.stateBits);
+    this.word = pow2(format.wordBits);
     this.wordBytes = format.wordBits / 8;
     this.x = this.low;
     this.bytes = data ?? new Uint8Array(64);
@@ -82,7 +83,7 @@ export class RansStack {
    * @param bits log2 of the number of all quanta, at most 16 (WIDE) or 14 (COMPACT)
    */
   push(start: number, freq: number, bits: number): void {
-    const total = 2 ** bits;
+    const total = 1 << bits;
     const limit = freq * (this.high / total);
     while (this.x >= limit) {
       const rest = Math.floor(this.x / this.word);
@@ -95,13 +96,13 @@ export class RansStack {
 
   /** The quantum on top, 0..2^bits − 1: it lies in the interval of the symbol to be popped. */
   peek(bits: number): number {
-    const total = 2 ** bits;
+    const total = 1 << bits;
     return this.x - Math.floor(this.x / total) * total;
   }
 
   /** Removes the symbol in whose interval `peek(bits)` lies. @throws DcompError E_TRUNCATED if the data ends */
   pop(start: number, freq: number, bits: number): void {
-    const total = 2 ** bits;
+    const total = 1 << bits;
     const quotient = Math.floor(this.x / total);
     this.x = quotient * freq + (this.x - quotient * total) - start;
     while (this.x < this.low) this.x = this.x * this.word + this.popWord();
@@ -157,7 +158,7 @@ export class RansStack {
  */
 export function quantise(weights: ArrayLike<number>, bits: number): Uint32Array {
   const n = weights.length;
-  const total = 2 ** bits;
+  const total = 1 << bits;
   if (n < 1 || n > total) throw new DcompError('E_USAGE', `${n} symbols cannot share 2^${bits} quanta`);
   let sum = 0;
   for (let i = 0; i < n; i++) sum += weights[i]!;

@@ -26,7 +26,7 @@ import type { BitReader } from './bits.js';
  */
 
 /** Unit of `Run.information`: this much is one bit. */
-export const INFORMATION_UNIT = 2 ** 20;
+export const INFORMATION_UNIT = 1 << 20;
 
 /** Smallest and largest number of state bits. */
 export const MIN_NU = 8;
@@ -67,7 +67,7 @@ export function labelTable(nu: number): Uint8Array {
   }
   let table = labelTables.get(nu);
   if (table === undefined) {
-    table = Uint8Array.from({ length: 2 ** (nu - 1) }, (_, q) => labelOf(q));
+    table = Uint8Array.from({ length: 1 << (nu - 1) }, (_, q) => labelOf(q));
     labelTables.set(nu, table);
   }
   return table;

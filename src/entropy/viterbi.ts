@@ -6,14 +6,14 @@ import { labelTable } from './trellis.js';
  * it bit for bit. Any other search would give a valid file too; this one gives the same file on every machine.
  *
  * Path metrics are int16 in units of 2^-7 nat with saturating additions: the spread between the best and the worst state
- * is about 35 nats at nu 14 and the range is 512, so only hopeless paths saturate.
+ * is about 35 nats at nu 14 and the range is 256, so only hopeless paths saturate.
  */
 
 /** Units of a path metric in a nat. */
 export const METRIC_SCALE = 128;
 /** Largest branch metric in units: 32 nats, while one section of 1 bit has a standard deviation of 1.2. */
 export const METRIC_LIMIT = 4095;
-/** Sections between two renormalisations. */
+/** Sections between two subtractions of the best metric: 8 · METRIC_LIMIT is below 2^15, so the best path never saturates. */
 export const RENORMALISE = 8;
 
 /**
@@ -105,8 +105,8 @@ export function viterbi(metric: Float32Array, ends: Uint32Array, key: number, nu
     [paths, next] = [next, paths];
     decisions.push(decision);
     if ((k + 1) % RENORMALISE === 0) {
-      const reference = paths[0]!;
-      for (let i = 0; i < paths.length; i++) paths[i] = clamp16(paths[i]! - reference);
+      const most = paths.reduce((a, b) => Math.max(a, b));
+      for (let i = 0; i < paths.length; i++) paths[i] = clamp16(paths[i]! - most);
     }
     if (decisions.length === WINDOW_SECTIONS) emit(WINDOW_SECTIONS - keptSections(nu));
   }

@@ -1,6 +1,6 @@
 /**
- * The convolution at the heart of the integer network. Tensors are int16, rows of pixels, channels interleaved and filled up to a multiple of
- * eight, with a border of one pixel of zeros around the grid, so that no convolution asks where it is.
+ * The convolution at the heart of the integer network. Tensors are int16, rows of pixels, channels interleaved and filled
+ * up to a multiple of eight, with a border of one pixel of zeros around the grid, so that no convolution asks where it is.
  *
  * One routine computes every kind of layer: for an output pixel it multiplies `kernelRows` runs of consecutive numbers
  * (3 · channels for 3×3, 2 · channels for 2×2 with stride, channels for the four 1×1 of the transposed 2×2) with

@@ -26,7 +26,7 @@ const MAX_HIDDEN = 4096;
 const MAX_NAME = 100;
 /** Magnitudes: scales within 2^±40, biases and conditioning weights within 2^20; products of a few stay in double range. */
 const MAX_MAGNITUDE = 2 ** 20;
-const MAX_SCALE_FACTOR = 2 ** 40;
+export const MAX_SCALE_FACTOR = 2 ** 40;
 
 /** Throws E_DAMAGED_MODEL. */
 export function damaged(problem: string): never {

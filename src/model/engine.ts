@@ -26,7 +26,20 @@ import {
   type ModelPlaces,
   type TensorPlace,
 } from './plan.js';
-import { EVALUATIONS, HEAD, KIND, MAX_CHUNKS, STEP, controlLength, openSteps, stepAt, work, type ConvKernel, type Shared } from './schedule.js';
+import {
+  EVALUATIONS,
+  HEAD,
+  KIND,
+  MAX_CHUNKS,
+  STEP,
+  controlLength,
+  openSteps,
+  stepAt,
+  work,
+  type ConvKernel,
+  type Shared,
+  type StepFields,
+} from './schedule.js';
 
 /** Threads that help an engine; see threads-node.ts. */
 export interface Helpers {
@@ -238,7 +251,7 @@ export class Engine implements Evaluator {
   }
 
   /** Writes a step of the schedule. @returns its work */
-  private placeStep(step: number, fields: Record<'kind' | 'descriptor' | 'count' | 'tensor' | 'rows', number>, workOfOneRow: number): number {
+  private placeStep(step: number, fields: StepFields, workOfOneRow: number): number {
     const total = fields.rows * workOfOneRow;
     const wanted = this.threads === 1 ? 1 : Math.min(Math.floor(total / CHUNK_WORK), CHUNKS_PER_THREAD * this.threads);
     const at = stepAt(step);
@@ -297,7 +310,8 @@ function checkArguments(z: Float32Array, codes: Uint8Array, width: number, heigh
     throw new DcompError('E_USAGE', `evaluate: a grid of ${width}×${height} positions; both must be whole and at least 1`);
   }
   if (z.length !== size || codes.length !== size) {
-    throw new DcompError('E_USAGE', `evaluate: ${z.length} values and ${codes.length} codes instead of ${size} each for ${width}×${height}`);
+    const given = `${z.length} values and ${codes.length} codes`;
+    throw new DcompError('E_USAGE', `evaluate: ${given} instead of ${size} each for a grid of ${width}×${height}`);
   }
   const { level, sigma } = condition;
   if (!Number.isInteger(level) || level < 0 || !Number.isInteger(sigma) || sigma < 0 || sigma > 255) {

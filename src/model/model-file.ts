@@ -33,7 +33,8 @@ export type ModelContent = Omit<IntegerModel, 'id'>;
  */
 export function writeModelFile(model: ModelContent): Uint8Array {
   checkModel(model);
-  const { architecture } = model;
+  // Taken through the reader's eyes, so that the order of an object's keys makes no difference.
+  const architecture = architectureFrom(model.architecture);
   const quantised = architecture.tensors.filter(({ name }) => name !== OUTPUT_TENSOR);
   const scales = Object.fromEntries(quantised.map(({ name }) => [name, [model.tensors.get(name)!.scale, model.tensors.get(name)!.bits]]));
   const header = new TextEncoder().encode(JSON.stringify({ architecture, scales }));

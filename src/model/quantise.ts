@@ -2,7 +2,7 @@
 import { DcompError } from '../errors.js';
 import { weightShape, type Layer } from './architecture.js';
 import { ACTIVATION_BITS, INPUT_BITS, INPUT_TENSOR, OUTPUT_TENSOR, WEIGHT_LIMIT, clampLimit, roundToEven, sumLimit } from './arithmetic.js';
-import { absoluteSums, checkModel } from './check-model.js';
+import { MAX_SCALE_FACTOR, absoluteSums, checkModel, damaged } from './check-model.js';
 import { floatForward, type Request } from './float-forward.js';
 import type { IntegerLayer, IntegerModel, TensorScale } from './integer-model.js';
 import { modelId, writeModelFile } from './model-file.js';
@@ -15,6 +15,9 @@ const QUANTILE_MARGIN = 1.5;
 /** Room above the greatest value seen, where that is less. */
 const MAXIMUM_MARGIN = 1.15;
 
+/** Finest scale: what is smaller than that counts as zero. */
+const MIN_SCALE = 1 / MAX_SCALE_FACTOR;
+
 /**
  * Quantises a network.
  * @param calibration evaluations like those that the network will meet: every level, mode and a spread of sigmas. They
@@ -23,8 +26,11 @@ const MAXIMUM_MARGIN = 1.15;
  */
 export function quantise(model: FloatModel, calibration: readonly Request[]): IntegerModel {
   if (calibration.length === 0) throw new DcompError('E_USAGE', 'quantise: the calibration is empty; pass at least one evaluation');
+  checkFinite(model);
   const tensors = tensorScales(tensorRanges(model, calibration));
-  const layers = new Map(model.architecture.layers.map((layer) => [layer.name, quantiseLayer(model, layer, tensors.get(layer.from)!.bits)]));
+  const layers = new Map(
+    model.architecture.layers.map((layer) => [layer.name, quantiseLayer(model, layer, tensors.get(layer.from)!.bits)]),
+  );
   const array = (name: string): Float32Array => Float32Array.from(model.parameters.get(name)!);
   const content: Omit<IntegerModel, 'id'> = {
     architecture: model.architecture,
@@ -35,6 +41,13 @@ export function quantise(model: FloatModel, calibration: readonly Request[]): In
   };
   checkModel(content);
   return { id: modelId(writeModelFile(content)), ...content };
+}
+
+function checkFinite({ parameters }: FloatModel): void {
+  for (const [name, values] of parameters) {
+    const at = values.findIndex((value) => !Number.isFinite(value));
+    if (at >= 0) damaged(`number ${at} of parameter '${name}' is ${values[at]}`);
+  }
 }
 
 /** Histogram of magnitudes in 32 bins an octave, from 2^-24 to 2^24: enough for any quantile within 2 %. */
@@ -77,7 +90,7 @@ function tensorScales(ranges: Map<string, Range>): Map<string, TensorScale> {
     const bits = tensor === INPUT_TENSOR ? INPUT_BITS : ACTIVATION_BITS;
     const range = Math.min(MAXIMUM_MARGIN * maximum, QUANTILE_MARGIN * quantile);
     // A tensor that is all zero in the calibration still needs a scale: any will do.
-    return [tensor, { scale: range > 0 ? Math.fround(range / clampLimit(bits)) : 1, bits }];
+    return [tensor, { scale: range > 0 ? Math.fround(Math.max(range / clampLimit(bits), MIN_SCALE)) : 1, bits }];
   }));
 }
 
@@ -95,7 +108,7 @@ function quantiseLayer(model: FloatModel, layer: Layer, inputBits: number): Inte
     for (let i = o; i < real.length; i += cout) maximum = Math.max(maximum, Math.abs(real[i]!));
     const scale = Math.max(maximum / WEIGHT_LIMIT, ...fields.map((sums) => sums[o]! / budget));
     // Enlarged by more than float32 rounds, so that rounding the scale cannot break the sum rule.
-    weightScale[o] = scale > 0 ? scale * (1 + 2 ** -22) : 1;
+    weightScale[o] = scale > 0 ? Math.max(scale * (1 + 2 ** -22), MIN_SCALE) : 1;
   }
   const weights = new Int16Array(real.length);
   for (let i = 0; i < real.length; i++) weights[i] = roundToEven(real[i]! / weightScale[i % cout]!);

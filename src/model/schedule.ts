@@ -30,6 +30,9 @@ const HEAD_LENGTH = 16;
 export const STEP = { next: 0, done: 1, kind: 2, descriptor: 3, count: 4, tensor: 5, rows: 6, chunks: 7 } as const;
 const STEP_LENGTH = 16;
 
+/** What an engine says of a step. */
+export type StepFields = Record<'kind' | 'descriptor' | 'count' | 'tensor' | 'rows', number>;
+
 export const KIND = { input: 0, layer: 1, output: 2 } as const;
 
 const CHUNK_BITS = 12;

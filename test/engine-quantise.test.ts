@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { DcompError } from '../src/errors.js';
+import { uNet, weightShape } from '../src/model/architecture.js';
+import { sumLimit } from '../src/model/arithmetic.js';
+import { absoluteSums } from '../src/model/check-model.js';
+import { createEvaluator } from '../src/model/engine.js';
+import { floatForward, type Request } from '../src/model/float-forward.js';
+import type { Condition } from '../src/model/inputs.js';
+import { quantise, tensorRanges } from '../src/model/quantise.js';
+import { gaussian, randomFloatModel } from './random-model.js';
+
+function requests(seed: number, count: number, width: number, height: number): Request[] {
+  const next = gaussian(seed);
+  return Array.from({ length: count }, (_, i) => {
+    const sigma = 90 + 17 * i;
+    const z = new Float32Array(width * height * 12).map(() => 60 * next());
+    const condition: Condition = { level: i % 3, sigma, mode: i % 2 === 0 ? 'refine' : 'enter' };
+    return { z, codes: new Uint8Array(z.length).fill(sigma), width, height, condition };
+  });
+}
+
+test('float and integer outputs agree within quantisation', async () => {
+  for (const [seed, channels] of [[1, [8]], [2, [16, 24]], [3, [8, 12, 20]]] as const) {
+    const model = randomFloatModel(uNet(channels, 8, 3), seed);
+    const evaluator = createEvaluator(quantise(model, requests(seed, 4, 32, 16)));
+    for (const { z, codes, width, height, condition } of requests(seed + 10, 3, 9, 7)) {
+      const expected = floatForward(model, { z, codes, width, height, condition });
+      const result = await evaluator.evaluate(z, codes, width, height, condition);
+      let error = 0;
+      let power = 0;
+      expected.forEach((value, i) => {
+        error += (value - result[i]!) ** 2;
+        power += value ** 2;
+      });
+      // 12 bits over a range of about 5 standard deviations are a noise of 0.0007 a layer; there are up to 17 layers.
+      assert.ok(error < 0.005 ** 2 * power, `channels ${channels.join()}: relative error ${Math.sqrt(error / power)}`);
+    }
+  }
+});
+
+test('weights use the sum rule fully and keep it', () => {
+  const model = randomFloatModel(uNet([24, 32], 8, 3), 4);
+  const integer = quantise(model, requests(1, 1, 4, 4));
+  for (const layer of model.architecture.layers) {
+    const { weights } = integer.layers.get(layer.name)!;
+    const limit = sumLimit(integer.tensors.get(layer.from)!.bits);
+    const sums = absoluteSums(layer, weightShape(model.architecture, layer), weights);
+    const worst = Math.max(...sums.map((field) => Math.max(...field)));
+    const peak = weights.reduce((most, weight) => Math.max(most, Math.abs(weight)), 0);
+    assert.ok(worst <= limit);
+    assert.ok(worst > 0.98 * limit || peak > 0.98 * 32767, `${layer.name}: ${worst} of ${limit}, peak ${peak}`);
+  }
+});
+
+test('weights of any size can be quantised, or are refused where their activations leave all bounds', () => {
+  const settings = fc.record({ seed: fc.integer(), gain: fc.constantFrom(0, 1e-9, 1e-6, 1, 50, 1e20), sparse: fc.boolean() });
+  fc.assert(
+    fc.property(settings, ({ seed, gain, sparse }) => {
+      const model = randomFloatModel(uNet([3, 5], 4, 2), seed);
+      for (const [name, values] of model.parameters) {
+        if (!name.startsWith('cond')) values.forEach((value, i) => (values[i] = sparse && i % 7 !== 0 ? 0 : gain * value));
+      }
+      try {
+        assert.match(quantise(model, requests(seed, 1, 3, 3)).id, /^[0-9a-f]{16}$/);
+      } catch (error) {
+        assert.ok(gain > 1e3 && error instanceof DcompError && error.code === 'E_DAMAGED_MODEL', String(error));
+      }
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test('NaN among the weights and an empty calibration are refused', () => {
+  const model = randomFloatModel(uNet([8], 4, 2), 1);
+  const code = (expected: string) => (error: unknown): boolean => error instanceof DcompError && error.code === expected;
+  assert.throws(() => quantise(model, []), code('E_USAGE'));
+  model.parameters.get('in.w')![5] = NaN;
+  assert.throws(() => quantise(model, requests(1, 1, 3, 3)), code('E_DAMAGED_MODEL'));
+});
+
+test('ranges: the quantile lies below the maximum and above nearly all values', () => {
+  const model = randomFloatModel(uNet([8], 4, 2), 1);
+  const ranges = tensorRanges(model, requests(1, 2, 16, 16));
+  for (const { maximum, quantile } of ranges.values()) assert.ok(quantile <= maximum && quantile > 0.4 * maximum);
+  assert.ok(!ranges.has('out'));
+});

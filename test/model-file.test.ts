@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { DcompError, type DcompErrorCode } from '../src/errors.js';
+import { uNet } from '../src/model/architecture.js';
+import { MODEL_FILE_VERSION, readModelFile, writeModelFile } from '../src/model/model-file.js';
+import { randomModel } from './random-model.js';
+
+const MODEL = randomModel(uNet([4, 6], 5, 2), 1);
+const FILE = writeModelFile(MODEL);
+const HEADER_AT = 20;
+const HEADER_LENGTH = new DataView(FILE.buffer).getUint32(16, true);
+
+function codeOf(bytes: Uint8Array): DcompErrorCode | undefined {
+  try {
+    readModelFile(bytes);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof DcompError)) throw error;
+    return error.code;
+  }
+}
+
+/** The file with a new digest, as a forger would make it. */
+function sealed(bytes: Uint8Array): Uint8Array {
+  const content = bytes.subarray(0, bytes.length - 32);
+  return Uint8Array.from([...content, ...createHash('sha256').update(content).digest()]);
+}
+
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+type Change = (header: any) => unknown;
+
+/** The file with its header changed, or replaced by a text; lengths and digest set right. */
+function withHeader(change: Change | string): Uint8Array {
+  const header = JSON.parse(new TextDecoder().decode(FILE.subarray(HEADER_AT, HEADER_AT + HEADER_LENGTH)));
+  if (typeof change !== 'string') change(header);
+  const text = new TextEncoder().encode(typeof change === 'string' ? change : JSON.stringify(header));
+  const bytes = Uint8Array.from([...FILE.subarray(0, HEADER_AT), ...text, ...FILE.subarray(HEADER_AT + HEADER_LENGTH)]);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(12, bytes.length, true);
+  view.setUint32(16, text.length, true);
+  return sealed(bytes);
+}
+
+test('a model survives writing and reading, and gives the same bytes again', () => {
+  const read = readModelFile(FILE);
+  assert.deepEqual({ ...read, id: '' }, { ...MODEL, id: '' });
+  assert.ok(Buffer.from(writeModelFile(read)).equals(FILE));
+  const inside = new Uint8Array(FILE.length + 3);
+  inside.set(FILE, 3);
+  assert.deepEqual(readModelFile(inside.subarray(3)), read, 'a view at an odd address');
+});
+
+test('the id is the beginning of the SHA-256 at the end, which another implementation confirms', () => {
+  const digest = createHash('sha256').update(FILE.subarray(0, -32)).digest('hex');
+  assert.equal(Buffer.from(FILE.subarray(-32)).toString('hex'), digest);
+  assert.equal(readModelFile(FILE).id, digest.slice(0, 16));
+});
+
+test('other files are told apart', () => {
+  assert.equal(codeOf(new Uint8Array()), 'E_NOT_MODEL');
+  assert.equal(codeOf(new TextEncoder().encode('GIF89a and more')), 'E_NOT_MODEL');
+  assert.equal(codeOf(Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10)), 'E_NOT_MODEL', 'PNG');
+  const cutTo7Bits = FILE.map((byte) => byte & 127);
+  assert.equal(codeOf(cutTo7Bits), 'E_NOT_MODEL');
+  const other = FILE.slice();
+  other[8] = MODEL_FILE_VERSION + 1;
+  assert.equal(codeOf(other), 'E_VERSION');
+});
+
+test('every truncation is E_TRUNCATED, surplus bytes are damage', () => {
+  for (let length = 1; length < FILE.length; length += length < 1000 ? 1 : 97) {
+    assert.equal(codeOf(FILE.subarray(0, length)), 'E_TRUNCATED', `${length}`);
+  }
+  assert.equal(codeOf(Uint8Array.from([...FILE, 0])), 'E_DAMAGED_MODEL');
+});
+
+test('a changed byte is always found', () => {
+  fc.assert(
+    fc.property(fc.nat(FILE.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
+      const bytes = FILE.slice();
+      bytes[at]! ^= flip;
+      assert.notEqual(codeOf(bytes), undefined);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('random bytes never raise anything but a DcompError', () => {
+  for (const head of [FILE.subarray(0, 0), FILE.subarray(0, 8), FILE.subarray(0, 12), FILE.subarray(0, 20)]) {
+    const bytes = fc.uint8Array({ maxLength: 200 });
+    fc.assert(fc.property(bytes, (tail) => assert.notEqual(codeOf(Uint8Array.from([...head, ...tail])), undefined)));
+  }
+});
+
+test('malformed headers with a right checksum: each has its own message', () => {
+  const cases: [RegExp, Change | string][] = [
+    [/not JSON/, '{"architecture":'],
+    [/header is not an object/, '[]'],
+    [/architecture is not an object/, (h) => (h.architecture = null)],
+    [/name of the architecture is not a name/, (h) => (h.architecture.name = 7)],
+    [/list of tensors is not a list/, (h) => (h.architecture.tensors = {})],
+    [/list of layers has 1001 entries/, (h) => (h.architecture.layers = Array.from({ length: 1001 }, () => h.architecture.layers[0]))],
+    [/channel count of tensor 1 is 1e\+9|channel count of tensor 1 is 1000000000/, (h) => (h.architecture.tensors[1].channels = 1e9)],
+    [/scale of tensor 1 is -1/, (h) => (h.architecture.tensors[1].scale = -1)],
+    [/unknown kind "conv5x5"/, (h) => (h.architecture.layers[0].kind = 'conv5x5')],
+    [/'relu' of layer 0 is not true or false/, (h) => (h.architecture.layers[0].relu = 1)],
+    [/two tensors have the same name/, (h) => (h.architecture.tensors[2].name = 'input')],
+    [/two layers have the same name/, (h) => (h.architecture.layers[1].name = 'in')],
+    [/there is no tensor 'out'/, (h) => (h.architecture.tensors.at(-1).name = 'end')],
+    [/'input' is not of 24 channels/, (h) => (h.architecture.tensors[0].channels = 12)],
+    [/reads 'dec0.2' before it is computed/, (h) => (h.architecture.layers[0].from = 'dec0.2')],
+    [/adds 'nothing' before it is computed/, (h) => (h.architecture.layers[0].add = 'nothing')],
+    [/computes an unknown tensor 'nothing'/, (h) => (h.architecture.layers[0].to = 'nothing')],
+    [/computes 'in' a second time/, (h) => (h.architecture.layers[1].to = 'in')],
+    [/joins grids/, (h) => (h.architecture.layers[0].kind = 'down2x2')],
+    [/adds a tensor of another shape/, (h) => (h.architecture.layers[1].add = 'input')],
+    [/must be a plain conv3x3/, (h) => (h.architecture.layers.at(-1).relu = true)],
+    [/a tensor is never computed/, (h) => h.architecture.tensors.push({ name: 'more', channels: 1, scale: 0 })],
+    [/number of levels is 0/, (h) => (h.architecture.conditioning.levels = 0)],
+    [/scale of tensor 'in' is not a list/, (h) => delete h.scales.in],
+    [/bits of tensor 'in' is 17/, (h) => (h.scales.in[1] = 17)],
+    [/scale of tensor 'in' is 0,/, (h) => (h.scales.in[0] = 0)],
+    [/scale of tensor 'in' is "1",/, (h) => (h.scales.in[0] = '1')],
+    [/should end at byte/, (h) => (h.architecture.conditioning.hidden = 6)],
+  ];
+  for (const [message, change] of cases) {
+    assert.throws(() => readModelFile(withHeader(change)), (error: unknown) => {
+      assert.ok(error instanceof DcompError, String(error));
+      assert.equal(error.code, 'E_DAMAGED_MODEL');
+      assert.match(error.message, message);
+      return true;
+    });
+  }
+});
+
+test('values replaced at random in the header: a DcompError or a model, never another error', () => {
+  const values = fc.constantFrom(null, [], {}, true, '__proto__', 'constructor', 'out');
+  const json = fc.oneof(fc.integer(), fc.double(), fc.string({ maxLength: 5 }), values);
+  const replace = (node: unknown, path: number, value: unknown): unknown => {
+    if (typeof node !== 'object' || node === null || path === 0) return value;
+    const keys = Object.keys(node);
+    if (keys.length === 0) return value;
+    const key = keys[path % keys.length]!;
+    const fields = node as Record<string, unknown>;
+    fields[key] = replace(fields[key], Math.floor(path / keys.length), value);
+    return node;
+  };
+  fc.assert(
+    fc.property(fc.nat(1e6), json, (path, value) => {
+      const header: unknown = JSON.parse(new TextDecoder().decode(FILE.subarray(HEADER_AT, HEADER_AT + HEADER_LENGTH)));
+      codeOf(withHeader(JSON.stringify(replace(header, path, value)) ?? ''));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('numbers out of range with a right checksum are damage', () => {
+  for (const [at, what] of [[0, 'prior'], [2 * 12 * 4, 'input scales']] as const) {
+    for (const value of [NaN, Infinity, 0, -1, 1e30]) {
+      const bytes = FILE.slice();
+      new DataView(bytes.buffer).setFloat32(HEADER_AT + HEADER_LENGTH + at, value, true);
+      assert.throws(() => readModelFile(sealed(bytes)), new RegExp(`number 0 of the ${what}`));
+    }
+  }
+});

@@ -79,4 +79,21 @@ export class BitReader {
     this.at++;
     return bit;
   }
+
+  /** The next bytes, as many as there are whole, without reading them. */
+  peekBytes(most: number): Uint8Array {
+    const out = new Uint8Array(Math.min(most, this.remaining >>> 3));
+    const shift = this.at & 7;
+    const first = this.at >>> 3;
+    for (let i = 0; i < out.length; i++) {
+      const high = this.bytes[first + i]! << shift;
+      out[i] = shift === 0 ? high : high | (this.bytes[first + i + 1]! >> (8 - shift));
+    }
+    return out;
+  }
+
+  /** Leaves out some bits. */
+  skip(bits: number): void {
+    this.at = Math.min(this.end, this.at + bits);
+  }
 }

@@ -56,12 +56,12 @@ export function createEvaluator(model: IntegerModel): Evaluator {
   return new Engine(model);
 }
 
-/** Least work of a chunk, in operations: some 50 microseconds, well above what handing it to a thread costs. */
-const CHUNK_WORK = 4e6;
+/** Least work of a chunk, in operations: some 20 microseconds, well above what handing it to a thread costs. */
+const CHUNK_WORK = 2e6;
 /** Evaluations below this are done by the calling thread alone. */
 const SHARED_WORK = 3e7;
 /** Chunks of a step for each thread, so that a thread that was held up does not hold up the others for long. */
-const CHUNKS_PER_THREAD = 6;
+const CHUNKS_PER_THREAD = 12;
 
 /** The control block lies here: address 0 is left unused, as 0 means "none" in descriptors. */
 const CONTROL = 64;

@@ -1,0 +1,237 @@
+/**
+ * The container `.dcz`, version 1. All numbers of more than a byte are LEB128 (`varint`) or little-endian.
+ *
+ *   header    magic (8), version (1), kind (1), model id (8), width, height (varint each), coarse width, fine width,
+ *             last code, nu (1 each), CRC-32 of all this (4)
+ *   alpha     only if the kind has alpha: length (varint), CRC-32 of the payload (4), payload (src/entropy/plane.ts)
+ *   segments  until the file ends, in the order in which they refine the picture, each:
+ *             payload length (varint), steps in it (1), ideal rate (1), CRC-32 of those fields and the payload (4), payload
+ *
+ * A segment's steps follow those of the segment before it. In the last one the bits of the last step may be missing
+ * from some point on: a picture of any size in bytes. Whatever prefix of a file is there decodes, from the header on.
+ */
+import { DcompError } from '../errors.js';
+import { MAX_PIXELS, MAX_SIDE, type Channels } from '../picture.js';
+import { MAX_NU, MIN_NU } from '../entropy/trellis.js';
+import { TOP_CODE } from '../model/sigma.js';
+import { crc32 } from './crc32.js';
+import { CODES_LEVEL_SPAN, FORMAT_VERSION, LAST_CODE, MAGIC } from './format.js';
+import type { Schedule } from './schedule.js';
+
+export interface Header {
+  width: number;
+  height: number;
+  channels: Channels;
+  /** 16 hexadecimal digits. */
+  modelId: string;
+  schedule: Schedule;
+  /** log2 of the trellis states. */
+  nu: number;
+}
+
+export interface Segment {
+  /** Byte offset in the file of the segment's length field. */
+  offset: number;
+  /** Byte offset of the payload, and how many of its bytes are there. */
+  payloadOffset: number;
+  payloadLength: number;
+  /** Steps in it, the last one perhaps cut. */
+  steps: number;
+  /** Ideal bits over real bits, in 1/128. */
+  idealRatio: number;
+  /** complete: checksum holds; cut: the file ends in it; damaged: checksum does not hold. */
+  state: 'complete' | 'cut' | 'damaged';
+}
+
+export interface Container {
+  header: Header;
+  alpha: { payloadOffset: number; payloadLength: number; state: Segment['state'] } | undefined;
+  segments: Segment[];
+  /** True where the file ends in the middle of something. */
+  truncated: boolean;
+}
+
+/** Most steps in one segment, so that their number is a byte. */
+export const MAX_SEGMENT_STEPS = 255;
+const CRC_BYTES = 4;
+
+export function writeHeader(header: Header): Uint8Array {
+  const { schedule } = header;
+  const id = header.modelId.match(/../g)!.map((hex) => parseInt(hex, 16));
+  const fields = [
+    ...MAGIC,
+    FORMAT_VERSION,
+    header.channels,
+    ...id,
+    ...varint(header.width),
+    ...varint(header.height),
+    schedule.coarseWidth,
+    schedule.fineWidth,
+    schedule.lastCode,
+    header.nu,
+  ];
+  return withCrc(Uint8Array.from(fields), new Uint8Array(0));
+}
+
+export function writeAlpha(payload: Uint8Array): Uint8Array {
+  return concat([Uint8Array.from(varint(payload.length)), crcBytes(crc32(payload)), payload]);
+}
+
+/** Bytes of a segment besides its payload. */
+export function segmentOverhead(payloadLength: number): number {
+  return varint(payloadLength).length + 2 + CRC_BYTES;
+}
+
+export function writeSegment(payload: Uint8Array, steps: number, idealRatio: number): Uint8Array {
+  return withCrc(Uint8Array.from([...varint(payload.length), steps, idealRatio]), payload);
+}
+
+/**
+ * Reads the structure of a file; needs no model. Damage and truncation of segments are reported in the result.
+ * @param maxPixels refuses pictures that are larger
+ * @throws DcompError E_EMPTY, E_NOT_DCZ, E_VERSION, E_DAMAGED_HEADER, E_TOO_LARGE, E_TRUNCATED (inside the header)
+ */
+export function readContainer(bytes: Uint8Array, maxPixels = MAX_PIXELS): Container {
+  const { header, end } = readHeader(bytes, maxPixels);
+  const container: Container = { header, alpha: undefined, segments: [], truncated: false };
+  let at = end;
+  if (header.channels === 2 || header.channels === 4) {
+    const length = readVarint(bytes, at);
+    if (length === undefined || bytes.length < length.end + CRC_BYTES) {
+      container.truncated = true;
+      return container;
+    }
+    const payloadOffset = length.end + CRC_BYTES;
+    const payloadLength = Math.min(length.value, bytes.length - payloadOffset);
+    const payload = bytes.subarray(payloadOffset, payloadOffset + payloadLength);
+    const cut = payloadLength < length.value;
+    const state = cut ? 'cut' : crc32(payload) === readU32(bytes, length.end) ? 'complete' : 'damaged';
+    container.alpha = { payloadOffset, payloadLength, state };
+    container.truncated = cut;
+    at = payloadOffset + payloadLength;
+  }
+  while (at < bytes.length) {
+    const length = readVarint(bytes, at);
+    if (length === undefined || bytes.length < length.end + 2 + CRC_BYTES) {
+      container.truncated = true;
+      break;
+    }
+    const fields = bytes.subarray(at, length.end + 2);
+    const payloadOffset = length.end + 2 + CRC_BYTES;
+    const payloadLength = Math.min(length.value, bytes.length - payloadOffset);
+    const cut = payloadLength < length.value;
+    const payload = bytes.subarray(payloadOffset, payloadOffset + payloadLength);
+    const intact = !cut && crc32(concat([fields, payload])) === readU32(bytes, length.end + 2);
+    container.segments.push({
+      offset: at,
+      payloadOffset,
+      payloadLength,
+      steps: bytes[length.end]!,
+      idealRatio: bytes[length.end + 1]!,
+      state: cut ? 'cut' : intact ? 'complete' : 'damaged',
+    });
+    container.truncated ||= cut;
+    at = payloadOffset + payloadLength;
+  }
+  return container;
+}
+
+function readHeader(bytes: Uint8Array, maxPixels: number): { header: Header; end: number } {
+  if (bytes.length === 0) throw new DcompError('E_EMPTY', 'the file is empty; a .dcz file begins with a header');
+  for (let i = 0; i < MAGIC.length; i++) {
+    if (i >= bytes.length) throw truncatedHeader(bytes);
+    if (bytes[i] !== MAGIC[i]) throw notDcz(bytes);
+  }
+  if (bytes.length < MAGIC.length + 1) throw truncatedHeader(bytes);
+  const version = bytes[MAGIC.length]!;
+  if (version !== FORMAT_VERSION) {
+    throw new DcompError('E_VERSION', `the file is of format version ${version}; this release reads version ${FORMAT_VERSION}: use the release that wrote it`);
+  }
+  const channels = bytes[9];
+  const width = readVarint(bytes, 18);
+  const height = width && readVarint(bytes, width.end);
+  if (height === undefined || bytes.length < height.end + 4 + CRC_BYTES) {
+    if (bytes.length >= 40) throw new DcompError('E_DAMAGED_HEADER', 'the header is damaged: its sizes do not end (byte offset 18); get the file again');
+    throw truncatedHeader(bytes);
+  }
+  const end = height.end + 4;
+  if (crc32(bytes.subarray(0, end)) !== readU32(bytes, end)) {
+    throw new DcompError('E_DAMAGED_HEADER', `the header is damaged: its checksum (byte offset ${end}) does not hold; get the file again`);
+  }
+  const impossible = (what: string): DcompError => new DcompError('E_DAMAGED_HEADER', `the header states ${what}, which no encoder writes; get the file again`);
+  if (channels !== 1 && channels !== 2 && channels !== 3 && channels !== 4) throw impossible(`kind ${channels}`);
+  const w = width!.value;
+  const h = height.value;
+  if (w < 1 || h < 1) throw impossible(`a picture of ${w}×${h} pixels`);
+  if (w > MAX_SIDE || h > MAX_SIDE || w * h > MAX_PIXELS) {
+    throw new DcompError('E_TOO_LARGE', `the header states ${w}×${h} pixels; the format codes at most ${MAX_SIDE} a side and ${MAX_PIXELS} in all`);
+  }
+  if (w * h > maxPixels) throw new DcompError('E_TOO_LARGE', `the picture has ${w}×${h} pixels, more than the limit of ${maxPixels}; raise the limit to decode it`);
+  const [coarseWidth, fineWidth, lastCode, nu] = bytes.subarray(height.end, end) as unknown as [number, number, number, number];
+  if (coarseWidth < 1 || coarseWidth > CODES_LEVEL_SPAN || fineWidth < 1 || fineWidth > CODES_LEVEL_SPAN || lastCode < LAST_CODE || lastCode > TOP_CODE) {
+    throw impossible(`the schedule ${coarseWidth}, ${fineWidth}, ${lastCode}`);
+  }
+  if (nu < MIN_NU || nu > MAX_NU) throw impossible(`a trellis of ${nu} bits`);
+  const modelId = Array.from(bytes.subarray(10, 18), (b) => b.toString(16).padStart(2, '0')).join('');
+  return { header: { width: w, height: h, channels, modelId, schedule: { coarseWidth, fineWidth, lastCode }, nu }, end: end + CRC_BYTES };
+}
+
+function notDcz(bytes: Uint8Array): DcompError {
+  const name = bytes[1] === MAGIC[1] && bytes[2] === MAGIC[2] && bytes[3] === MAGIC[3];
+  return new DcompError(
+    'E_NOT_DCZ',
+    name
+      ? 'the file was a .dcz file, but a text-mode transfer has changed it (byte offset 0 to 7); transfer it again as binary'
+      : 'not a .dcz file: it does not begin with the signature of one',
+  );
+}
+
+function truncatedHeader(bytes: Uint8Array): DcompError {
+  return new DcompError('E_TRUNCATED', `the file ends after ${bytes.length} bytes, inside the header; get the whole file`);
+}
+
+/** LEB128: 7 bits a byte, least significant first. */
+export function varint(value: number): number[] {
+  const out: number[] = [];
+  while (value >= 128) {
+    out.push((value % 128) + 128);
+    value = Math.floor(value / 128);
+  }
+  out.push(value);
+  return out;
+}
+
+/** undefined where the bytes end inside the number or it has more than 5 bytes. */
+function readVarint(bytes: Uint8Array, at: number): { value: number; end: number } | undefined {
+  let value = 0;
+  for (let i = 0, scale = 1; i < 5; i++, scale *= 128) {
+    const byte = bytes[at + i];
+    if (byte === undefined) return undefined;
+    value += (byte & 127) * scale;
+    if (byte < 128) return { value, end: at + i + 1 };
+  }
+  return undefined;
+}
+
+function readU32(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+}
+
+function crcBytes(crc: number): Uint8Array {
+  return Uint8Array.from([crc & 255, (crc >>> 8) & 255, (crc >>> 16) & 255, crc >>> 24]);
+}
+
+/** fields, CRC-32 of fields and payload, payload. */
+function withCrc(fields: Uint8Array, payload: Uint8Array): Uint8Array {
+  return concat([fields, crcBytes(crc32(concat([fields, payload]))), payload]);
+}
+
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}

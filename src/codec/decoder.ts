@@ -1,0 +1,127 @@
+/** The decoder: reads as much of the stream as there is, and gives the posterior mean of the picture. */
+import { BitReader } from '../entropy/bits.js';
+import { decodeGains } from '../entropy/gains.js';
+import { decodePlane } from '../entropy/plane.js';
+import { decodeRun, runBits, type Run } from '../entropy/trellis.js';
+import { DcompError } from '../errors.js';
+import type { Evaluator } from '../model/evaluator.js';
+import { MAX_PIXELS, type Picture } from '../picture.js';
+import { readContainer, type Container } from './container.js';
+import type { Progress } from './encoder.js';
+import type { Channel } from './group-step.js';
+import { isGrey, hasAlpha, join } from './picture-planes.js';
+import { Session } from './session.js';
+
+export interface DecoderOptions {
+  /** Decode only the first so many bytes. */
+  maxBytes?: number;
+  /** Decode what comes before a damaged segment instead of refusing. */
+  allowDamaged?: boolean;
+  /** Refuse larger pictures; default 2^28. */
+  maxPixels?: number;
+  /** Told of each damage when `allowDamaged` is set. */
+  onDamage?: (message: string) => void;
+  onProgress?: (progress: Progress) => void;
+  signal?: AbortSignal;
+}
+
+export interface DecodeResult extends Picture {
+  /** Network evaluations, also in multiples of one at full resolution. */
+  evaluations: number;
+  work: number;
+  /** True where the file, or the part of it that was asked for, ends in the middle of a segment. */
+  truncated: boolean;
+}
+
+/** @throws DcompError as `readContainer`; E_OTHER_MODEL, E_DAMAGED_SEGMENT, E_TRUNCATED (alpha missing), E_USAGE, E_ABORTED */
+export async function decodePicture(file: Uint8Array, evaluator: Evaluator, options: DecoderOptions = {}): Promise<DecodeResult> {
+  const { maxBytes } = options;
+  if (maxBytes !== undefined && !(Number.isInteger(maxBytes) && maxBytes >= 0)) {
+    throw new DcompError('E_USAGE', `maxBytes is ${maxBytes}; it must be a whole number of bytes`);
+  }
+  const bytes = maxBytes === undefined ? file : file.subarray(0, maxBytes);
+  const container = readContainer(bytes, options.maxPixels ?? MAX_PIXELS);
+  const { header } = container;
+  if (header.modelId !== evaluator.model.id) {
+    throw new DcompError('E_OTHER_MODEL', `the file was made with model ${header.modelId}, at hand is ${evaluator.model.id}; give the model that it was made with`);
+  }
+  const damage = (message: string): void => {
+    if (options.allowDamaged !== true) throw new DcompError('E_DAMAGED_SEGMENT', `${message}; get the file again, or allow damage to decode what comes before`);
+    options.onDamage?.(message);
+  };
+  const alpha = readAlpha(bytes, container, options, damage);
+  const session = new Session(header.width, header.height, isGrey(header.channels), header.schedule, evaluator, options.signal);
+  let next = 0;
+  for (const [i, segment] of container.segments.entries()) {
+    if (segment.state === 'damaged') {
+      damage(`segment ${i + 1} of ${container.segments.length} (byte offset ${segment.offset}) is damaged: its checksum does not hold`);
+      break;
+    }
+    const channel = new Receiver(new BitReader(bytes, segment.payloadOffset, 8 * segment.payloadLength), header.nu);
+    for (let s = 0; s < segment.steps && !channel.ended; s++, next++) {
+      const step = session.steps[next];
+      if (step === undefined) {
+        damage(`segment ${i + 1} (byte offset ${segment.offset}) states more steps than the picture has`);
+        break;
+      }
+      await session.run(step, channel);
+      options.onProgress?.({ fraction: Math.min(0.99, segment.payloadOffset / bytes.length), stage: `level ${step.level}` });
+    }
+    if (channel.ended) break;
+  }
+  const colour = await session.reconstruct();
+  options.onProgress?.({ fraction: 1, stage: 'done' });
+  return { ...join(colour, header.channels, alpha), ...session.statistics, truncated: container.truncated };
+}
+
+function readAlpha(bytes: Uint8Array, container: Container, options: DecoderOptions, damage: (message: string) => void): Uint8Array | undefined {
+  const { header, alpha } = container;
+  if (!hasAlpha(header.channels)) return undefined;
+  const tolerant = options.allowDamaged === true || options.maxBytes !== undefined;
+  if (alpha === undefined || alpha.state === 'cut') {
+    if (!tolerant) throw new DcompError('E_TRUNCATED', `the file ends after ${bytes.length} bytes, inside the alpha channel; get the whole file, or allow damage to decode without`);
+    return undefined;
+  }
+  if (alpha.state === 'damaged') {
+    damage('the alpha channel is damaged: its checksum does not hold');
+    return undefined;
+  }
+  try {
+    return decodePlane(bytes.subarray(alpha.payloadOffset, alpha.payloadOffset + alpha.payloadLength), header.width, header.height);
+  } catch (error) {
+    if (!(error instanceof DcompError)) throw error;
+    damage(error.message);
+    return undefined;
+  }
+}
+
+/** The decoder's channel. */
+class Receiver implements Channel {
+  ended = false;
+
+  constructor(
+    private readonly reader: BitReader,
+    private readonly nu: number,
+  ) {}
+
+  run(run: Run): { signs: Int8Array; covered: number } {
+    if (runBits(run.information) > this.reader.remaining) this.ended = true;
+    return decodeRun(run, this.reader, this.nu);
+  }
+
+  gains(contexts: Uint8Array): Int8Array | undefined {
+    // A gain costs less than two bytes even where it surprises.
+    const most = 2 * contexts.length + 16;
+    const bytes = this.reader.peekBytes(most);
+    try {
+      const { gains, end } = decodeGains(bytes, 0, contexts.length, contexts);
+      this.reader.skip(8 * end);
+      return gains;
+    } catch (error) {
+      // Where the data ends among the gains, that is all that is wrong with them.
+      if (!(error instanceof DcompError) || bytes.length === most) throw error;
+      this.ended = true;
+      return undefined;
+    }
+  }
+}

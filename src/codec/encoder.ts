@@ -1,0 +1,294 @@
+/** The encoder: walks the schedule, sends every step through the trellis, cuts the stream where the target is reached. */
+import { encodeGains } from '../entropy/gains.js';
+import { BitWriter } from '../entropy/bits.js';
+import { TrellisEncoder } from '../entropy/encoder.js';
+import { encodePlane } from '../entropy/plane.js';
+import type { Run } from '../entropy/trellis.js';
+import { DcompError } from '../errors.js';
+import type { Evaluator } from '../model/evaluator.js';
+import { TOP_CODE } from '../model/sigma.js';
+import { checkPicture, type Picture } from '../picture.js';
+import { concat, MAX_SEGMENT_STEPS, segmentOverhead, writeAlpha, writeHeader, writeSegment, type Header } from './container.js';
+import { decodePicture } from './decoder.js';
+import { SEGMENT_BYTES, SEGMENT_GROWTH, LAST_CODE, CODES_LEVEL_SPAN } from './format.js';
+import type { Channel, Truth } from './group-step.js';
+import { join, separate } from './picture-planes.js';
+import { halve, haar, type Plane } from './pyramid.js';
+import { DEFAULT_SCHEDULE, type Schedule, type Step } from './schedule.js';
+import { Session } from './session.js';
+
+/** What the encoder aims at: exactly one of these. */
+export type Target =
+  /** 1 (smallest) to 100 (best): the noise level at which the stream ends, so equally good for easy and busy pictures. */
+  | { quality: number }
+  /** Bits per pixel, > 0; the file is at most width · height · bitsPerPixel / 8 bytes. */
+  | { bitsPerPixel: number }
+  /** Bytes of the file, at most. */
+  | { size: number }
+  /** PSNR in dB over all colour samples of the decoded 8-bit picture, at least. */
+  | { psnr: number };
+
+export interface Progress {
+  /** 0..1 */
+  fraction: number;
+  stage: string;
+}
+
+export interface EncoderOptions {
+  target?: Target;
+  /** 1..9: log2 of the states of the trellis search is 7 + effort. More is slower and smaller. Default 7. */
+  effort?: number;
+  schedule?: Schedule;
+  onProgress?: (progress: Progress) => void;
+  signal?: AbortSignal;
+}
+
+export interface EncodeResult {
+  bytes: Uint8Array;
+  width: number;
+  height: number;
+  bitsPerPixel: number;
+  /** Bits of the model's KL with an ideal Gaussian channel for the steps in the file, and bits spent on them. */
+  idealBits: number;
+  realBits: number;
+  /** Network evaluations of the encoder; `work` counts them in evaluations of the full resolution. */
+  evaluations: number;
+  work: number;
+}
+
+export const DEFAULT_QUALITY = 50;
+export const DEFAULT_EFFORT = 7;
+
+/** @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE, E_UNREACHABLE, E_ABORTED */
+export async function encodePicture(picture: Picture, evaluator: Evaluator, options: EncoderOptions = {}): Promise<EncodeResult> {
+  checkPicture(picture);
+  const target = options.target ?? { quality: DEFAULT_QUALITY };
+  const effort = options.effort ?? DEFAULT_EFFORT;
+  checkTarget(target);
+  if (!Number.isInteger(effort) || effort < 1 || effort > 9) throw new DcompError('E_USAGE', `effort is ${effort}; it must be a whole number from 1 to 9`);
+  const stop = 'quality' in target ? stopOfQuality(target.quality) : { level: 0, code: LAST_CODE };
+  const schedule = { ...(options.schedule ?? DEFAULT_SCHEDULE), lastCode: stop.level === 0 ? stop.code : LAST_CODE };
+  const header: Header = { width: picture.width, height: picture.height, channels: picture.channels, modelId: evaluator.model.id, schedule, nu: 7 + effort };
+  const { grey, colour, alpha } = separate(picture);
+  const prefix = alpha === undefined ? writeHeader(header) : concat([writeHeader(header), writeAlpha(encodePlane(alpha, picture.width, picture.height))]);
+  const limit = byteLimit(target, picture, prefix.length);
+  const stream = new Stream(header.nu);
+  const session = new Session(picture.width, picture.height, grey, schedule, evaluator, options.signal);
+  const pyramid = pyramidOf(colour, session.sizes.length - 1);
+  let level = -1;
+  let truth: Truth = { x: new Float32Array(0) };
+  let reached = 0;
+  for (const step of session.steps) {
+    if (step.level !== level) {
+      level = step.level;
+      truth = { x: haar(pyramid[level]!).data };
+    }
+    if ('psnr' in target && worthMeasuring(step) && psnr(picture, await reconstruction(session, picture)) >= target.psnr) {
+      return finish(await cutToPsnr(picture, evaluator, prefix, stream, reached, target.psnr));
+    }
+    reached = stream.bytes;
+    stream.begin(step);
+    stream.end(await session.run(step, stream, truth));
+    const bytes = prefix.length + stream.bytes;
+    options.onProgress?.({ fraction: progressOf(session, step, bytes, limit), stage: `level ${level}` });
+    if (bytes >= limit || (step.level === stop.level && step.to <= stop.code && step.kind !== 'root')) break;
+  }
+  if ('psnr' in target) {
+    const last = psnr(picture, await reconstruction(session, picture));
+    if (last < target.psnr) throw new DcompError('E_UNREACHABLE', `a PSNR of ${target.psnr} dB cannot be reached; this picture's highest is ${last.toFixed(2)} dB`);
+    return finish(await cutToPsnr(picture, evaluator, prefix, stream, reached, target.psnr));
+  }
+  return finish(stream.cut(limit - prefix.length));
+
+  function finish(body: Body): EncodeResult {
+    const bytes = concat([prefix, body.bytes]);
+    const { width, height } = picture;
+    options.onProgress?.({ fraction: 1, stage: 'done' });
+    const { idealBits, realBits } = body;
+    return { bytes, width, height, bitsPerPixel: (8 * bytes.length) / (width * height), idealBits, realBits, ...session.statistics };
+  }
+}
+
+function checkTarget(target: Target): void {
+  const given = (['quality', 'bitsPerPixel', 'size', 'psnr'] as const).filter((name) => name in target);
+  if (given.length !== 1) throw new DcompError('E_USAGE', `the target needs exactly one of quality, bitsPerPixel, size and psnr; it has ${given.length === 0 ? 'none' : given.join(' and ')}`);
+  const value = (target as Record<string, number>)[given[0]!]!;
+  const bad = (what: string): DcompError => new DcompError('E_USAGE', `${given[0]} is ${value}; it must be ${what}`);
+  if (given[0] === 'quality' && !(value >= 1 && value <= 100)) throw bad('a number from 1 to 100');
+  if (given[0] === 'size' && !(Number.isInteger(value) && value >= 1)) throw bad('a whole number of bytes, at least 1');
+  if (given[0] === 'bitsPerPixel' && !(value > 0 && value <= 1000)) throw bad('a number above 0 and up to 1000');
+  if (given[0] === 'psnr' && !(value > 0 && value <= 100)) throw bad('a number of decibels above 0 and up to 100');
+}
+
+/** Where the stream ends for a quality: level 0 at sigma 45 for 20, 16 for 50, ½ for 100; below 20 at coarser levels. */
+function stopOfQuality(quality: number): { level: number; code: number } {
+  if (quality >= 50) return { level: 0, code: Math.round(TOP_CODE - 24 - ((quality - 50) * (TOP_CODE - 24 - LAST_CODE)) / 50) };
+  if (quality >= 20) return { level: 0, code: Math.round(TOP_CODE - ((quality - 20) * 24) / 30) };
+  const steps = 20 - Math.ceil(quality);
+  return { level: 1 + Math.floor(steps / 9), code: TOP_CODE - CODES_LEVEL_SPAN + 2 * (steps % 9) };
+}
+
+function byteLimit(target: Target, picture: Picture, least: number): number {
+  if (!('size' in target) && !('bitsPerPixel' in target)) return Infinity;
+  const limit = 'size' in target ? target.size : Math.floor((picture.width * picture.height * target.bitsPerPixel) / 8);
+  if (limit < least) {
+    const what = picture.channels === 2 || picture.channels === 4 ? 'header and lossless alpha' : 'header';
+    throw new DcompError('E_UNREACHABLE', `a file of ${limit} bytes is not possible: the ${what} of this picture alone take${picture.channels % 2 === 0 ? '' : 's'} ${least}`);
+  }
+  return limit;
+}
+
+function pyramidOf(colour: Plane, levels: number): Plane[] {
+  const pyramid = [colour];
+  while (pyramid.length < levels) pyramid.push(halve(pyramid[pyramid.length - 1]!));
+  return pyramid;
+}
+
+function progressOf(session: Session, step: Step, bytes: number, limit: number): number {
+  return limit === Infinity ? (step.index + 1) / session.steps.length : Math.min(1, bytes / limit);
+}
+
+/** A reconstruction costs an evaluation of the full resolution: taken at level 0, and once a level before. */
+function worthMeasuring(step: Step): boolean {
+  return step.level === 0 || (step.kind === 'enter' && step.level <= 2);
+}
+
+async function reconstruction(session: Session, picture: Picture): Promise<Picture> {
+  return join(await session.reconstruct(), picture.channels, undefined);
+}
+
+/** PSNR in dB over the colour samples (alpha is lossless). Infinity for equal pictures. */
+export function psnr(a: Picture, b: Picture): number {
+  const colours = a.channels <= 2 ? 1 : 3;
+  let sum = 0;
+  const n = a.width * a.height;
+  for (let i = 0; i < n; i++) {
+    for (let c = 0; c < colours; c++) {
+      const d = a.data[i * a.channels + c]! - b.data[i * b.channels + c]!;
+      sum += d * d;
+    }
+  }
+  return 10 * Math.log10((255 * 255 * n * colours) / sum);
+}
+
+/** Cuts a stream so that the decoded picture just reaches a PSNR: trial decodings between two lengths. */
+async function cutToPsnr(picture: Picture, evaluator: Evaluator, prefix: Uint8Array, stream: Stream, low: number, goal: number): Promise<Body> {
+  const qualityOf = async (length: number): Promise<number> => {
+    const bytes = concat([prefix, stream.cut(length).bytes]);
+    return psnr(picture, await decodePicture(bytes, evaluator));
+  };
+  let high = stream.bytes;
+  for (let i = 0; i < 5 && high - low > Math.max(8, high / 200); i++) {
+    const middle = (low + high) >> 1;
+    if ((await qualityOf(middle)) >= goal) high = middle;
+    else low = middle;
+  }
+  return stream.cut(high);
+}
+
+interface Body {
+  bytes: Uint8Array;
+  idealBits: number;
+  realBits: number;
+}
+
+interface StoredStep {
+  /** Bit of the segment at which the step begins. */
+  start: number;
+  bits: number;
+  ideal: number;
+}
+
+interface StoredSegment {
+  payload: Uint8Array;
+  steps: StoredStep[];
+}
+
+/** The encoder's channel: searches the signs of every run, collects the bits into segments. */
+class Stream implements Channel {
+  readonly ended = false;
+  /** Bytes of all segments so far, with their overhead. */
+  bytes = 0;
+  private closed = 0;
+  private readonly segments: StoredSegment[] = [];
+  private writer = new BitWriter();
+  private steps: StoredStep[] = [];
+  private readonly trellis = sharedTrellis();
+
+  constructor(private readonly nu: number) {}
+
+  begin(_step: Step): void {
+    this.steps.push({ start: this.writer.length, bits: 0, ideal: 0 });
+  }
+
+  end(ideal: number): void {
+    const step = this.steps[this.steps.length - 1]!;
+    step.bits = this.writer.length - step.start;
+    step.ideal = ideal;
+    const length = (this.writer.length + 7) >>> 3;
+    this.bytes = this.closed + length + segmentOverhead(length);
+    if (length >= Math.max(SEGMENT_BYTES, SEGMENT_GROWTH * this.closed) || this.steps.length === MAX_SEGMENT_STEPS) this.close();
+  }
+
+  run(run: Run, metric: Float32Array): { signs: Int8Array; covered: number } {
+    const { bits, bitCount, signs } = this.trellis.encode(run, metric, this.nu);
+    this.writer.append(bits, bitCount);
+    return { signs, covered: bitCount === 0 ? 0 : signs.length };
+  }
+
+  gains(contexts: Uint8Array, choose: () => Int8Array): Int8Array {
+    const gains = choose();
+    const bytes = encodeGains(gains, contexts);
+    this.writer.append(bytes, 8 * bytes.length);
+    return gains;
+  }
+
+  /** The segments, cut to at most so many bytes. */
+  cut(limit: number): Body {
+    this.close();
+    const parts: Uint8Array[] = [];
+    let left = limit;
+    let idealBits = 0;
+    let realBits = 0;
+    for (const segment of this.segments) {
+      let length = segment.payload.length;
+      while (length > 0 && length + segmentOverhead(length) > left) length = Math.min(length - 1, left - segmentOverhead(Math.min(length, Math.max(0, left))));
+      if (length <= 0) break;
+      const payload = segment.payload.subarray(0, length);
+      const whole = length === segment.payload.length;
+      const steps = whole ? segment.steps : segment.steps.filter((s) => s.start < 8 * length);
+      let ideal = 0;
+      let real = 0;
+      for (const s of steps) {
+        const bits = Math.min(s.bits, 8 * length - s.start);
+        real += bits;
+        ideal += s.bits === 0 ? 0 : (s.ideal * bits) / s.bits;
+      }
+      const ratio = real === 0 ? 0 : Math.min(255, Math.floor((128 * ideal) / real + 0.5));
+      parts.push(writeSegment(payload, steps.length, ratio));
+      left -= parts[parts.length - 1]!.length;
+      idealBits += ideal;
+      realBits += real;
+      if (!whole) break;
+    }
+    return { bytes: concat(parts), idealBits, realBits };
+  }
+
+  private close(): void {
+    if (this.steps.length === 0) return;
+    const payload = this.writer.finish();
+    this.segments.push({ payload, steps: this.steps });
+    this.closed += payload.length + segmentOverhead(payload.length);
+    this.bytes = this.closed;
+    this.writer = new BitWriter();
+    this.steps = [];
+  }
+}
+
+let trellis: TrellisEncoder | undefined;
+
+/** One search memory for all encodings of a thread: a search never waits, so two cannot meet. */
+function sharedTrellis(): TrellisEncoder {
+  trellis ??= new TrellisEncoder();
+  return trellis;
+}

@@ -1,0 +1,96 @@
+/**
+ * The numbers that define format version 1. Changing one changes what is written or read: a new format version.
+ */
+import { COEFFICIENTS } from '../model/architecture.js';
+
+export const FORMAT_VERSION = 1;
+
+/**
+ * First bytes of a file: a byte above 127 (a 7-bit channel clears it), the name, CR LF (newline conversion changes it),
+ * control-Z (ends a listing on old systems) and LF (converted the other way), after the example of PNG.
+ */
+export const MAGIC = Uint8Array.from([0x8d, 0x44, 0x43, 0x5a, 0x0d, 0x0a, 0x1a, 0x0a]);
+
+/** The pyramid ends with the first level whose longer side is at most this. */
+export const ROOT_SIDE = 8;
+
+/** A level is entered at sigma_top = 2^5.5 and, at levels ≥ 1, left one octave below: the next level's sigma_top. */
+export const CODES_LEVEL_SPAN = 16;
+
+/** Sigma code at which level 0 ends: sigma ½, beyond which 8-bit samples hold nothing more. */
+export const LAST_CODE = 64;
+
+/** Side, in coefficient positions, that a group of coefficients (coded together, in one shuffled order) may have. */
+export const GROUP_SIDE = 384;
+
+/** log2 of the variance is used in steps of 1/32 octave; an error of half a step costs less than 1e-4 of the bits. */
+export const VARIANCE_STEPS = 32;
+/** Range of log2 of the variance, in steps. */
+export const VARIANCE_MIN = -16 * VARIANCE_STEPS;
+export const VARIANCE_MAX = 24 * VARIANCE_STEPS;
+export const VARIANCE_COUNT = VARIANCE_MAX - VARIANCE_MIN + 1;
+
+/** Blocks of a gain are 8×8 positions (16×16 pixels of the level). */
+export const GAIN_BLOCK = 8;
+/** Gains are sent when a level ≤ 2 is entered, if the group has at least so many blocks. */
+export const GAIN_LEVELS = 2;
+export const GAIN_MIN_BLOCKS = 16;
+
+/**
+ * Most information a coefficient gets in one pass, in bits: the finest of these of which a step holds enough for runs
+ * of RUN_BITS bits on average. A trellis is worse at the beginning of a run, and at large information a coefficient.
+ */
+export const PASS_INFORMATION: readonly number[] = [1 / 16, 1 / 8, 1 / 4];
+export const RUN_BITS = 48;
+/** A round of passes must hold so many bits; what has more passes to come than that takes larger ones. */
+export const ROUND_BITS = 2;
+/** More passes than any coefficient needs (a prior of 15 bits in quarter bits). */
+export const MAX_PASSES = 255;
+/** In the last round, coefficients with less than this share of a pass come last, if either part holds SPLIT_BITS bits. */
+export const SPLIT_SHARE = 0.25;
+export const SPLIT_BITS = 256;
+
+/** A segment is closed at the end of the step in which it reaches max(SEGMENT_BYTES, SEGMENT_GROWTH · bytes before it). */
+export const SEGMENT_BYTES = 1536;
+export const SEGMENT_GROWTH = 0.25;
+
+/** Stride of the shuffled order in a group of n coefficients: near n / golden ratio and coprime to n. */
+export function shuffleStride(n: number): number {
+  let stride = Math.max(1, Math.floor(n * 0.6180339887498949));
+  while (gcd(stride, n) !== 1) stride++;
+  return n === 1 ? 0 : stride;
+}
+
+function gcd(a: number, b: number): number {
+  while (b !== 0) [a, b] = [b, a % b];
+  return a;
+}
+
+/** A rectangle of positions whose coefficients are coded together. */
+export interface Group {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+/** The groups of a grid, row by row: as few as possible, of nearly equal size. */
+export function groupsOf(width: number, height: number): Group[] {
+  const groups: Group[] = [];
+  const columns = Math.ceil(width / GROUP_SIDE);
+  const rows = Math.ceil(height / GROUP_SIDE);
+  for (let r = 0; r < rows; r++) {
+    const y = Math.floor((r * height) / rows);
+    const y1 = Math.floor(((r + 1) * height) / rows);
+    for (let c = 0; c < columns; c++) {
+      const x = Math.floor((c * width) / columns);
+      const x1 = Math.floor(((c + 1) * width) / columns);
+      groups.push({ x, y, width: x1 - x, height: y1 - y });
+    }
+  }
+  return groups;
+}
+
+export function groupCoefficients(group: Group): number {
+  return group.width * group.height * COEFFICIENTS;
+}

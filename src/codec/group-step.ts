@@ -1,0 +1,518 @@
+/**
+ * One step of the schedule for one group of coefficients: measures every coefficient of the group whose sigma code is
+ * above the step's, by runs of trellis-coded signs (src/entropy/trellis.ts), and joins the measurements to the
+ * observation by the Kalman rule. Encoder and decoder run the same code; they differ in the `Channel`.
+ *
+ * A coefficient with more information than one pass may carry is sent in several, with the Kalman update of mean and
+ * variance between them. Rounds are sent from the highest: round r carries one pass of every coefficient that has at
+ * least r. So what has most to tell comes first, and a step cut anywhere has refined the largest variances, which is
+ * reverse water-filling.
+ */
+import { GAIN_CONTEXTS, MAX_GAIN, MIN_GAIN } from '../entropy/gains.js';
+import { INFORMATION_UNIT, type Run } from '../entropy/trellis.js';
+import { exp2, log2 } from '../math/exact.js';
+import { hash32 } from '../math/hash.js';
+import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
+import { wienerGains } from '../model/inputs.js';
+import { codeOf, UNKNOWN } from '../model/sigma.js';
+import {
+  GAIN_BLOCK,
+  GAIN_LEVELS,
+  GAIN_MIN_BLOCKS,
+  groupCoefficients,
+  MAX_PASSES,
+  PASS_INFORMATION,
+  ROUND_BITS,
+  RUN_BITS,
+  shuffleStride,
+  SPLIT_BITS,
+  SPLIT_SHARE,
+  VARIANCE_COUNT,
+  VARIANCE_STEPS,
+  type Group,
+} from './format.js';
+import type { Observation } from './observation.js';
+import type { Step } from './schedule.js';
+import { measurement, VARIANCE, varianceIndex, type Measurement } from './variance-table.js';
+
+/** How signs and gains get from encoder to decoder. */
+export interface Channel {
+  /**
+   * Sends or receives a run.
+   * @param metric filled by the encoder's side only
+   * @returns ±1 for each coefficient covered; fewer are covered where a file was cut.
+   */
+  run(run: Run, metric: Float32Array): { signs: Int8Array; covered: number };
+  /** Sends the gains chosen by `choose`, or receives them. undefined where a file was cut. */
+  gains(contexts: Uint8Array, choose: () => Int8Array): Int8Array | undefined;
+  /** True when nothing more can be received. */
+  readonly ended: boolean;
+  /**
+   * Present in the ideal Gaussian channel that rates are compared with: standard normal numbers, of which it makes
+   * y = x + N(0, 1/delta) instead of sending runs.
+   */
+  readonly normal?: () => number;
+}
+
+/** What the encoder knows besides: the coefficients themselves. */
+export interface Truth {
+  /** Coefficients of the whole grid, layout of `Observation.z`. */
+  x: Float32Array;
+}
+
+const HALF_INV_LN2 = 0.7213475204444817; // 1 / (2 ln 2)
+
+/** Arrays reused from step to step. */
+export class Workspace {
+  size = 0;
+  mean = new Float32Array(0);
+  row = new Int32Array(0);
+  order = new Uint32Array(0);
+  current = new Float32Array(0);
+  amplitude = new Float32Array(0);
+  information = new Uint32Array(0);
+  sortedRow = new Int32Array(0);
+  passes = new Uint8Array(0);
+  truth = new Float32Array(0);
+  metric = new Float32Array(0);
+
+  reserve(n: number): void {
+    if (n <= this.size) return;
+    this.size = n;
+    this.mean = new Float32Array(n);
+    this.row = new Int32Array(n);
+    this.order = new Uint32Array(n);
+    this.current = new Float32Array(n);
+    this.amplitude = new Float32Array(n);
+    this.information = new Uint32Array(n);
+    this.sortedRow = new Int32Array(n);
+    this.passes = new Uint8Array(n);
+    this.truth = new Float32Array(n);
+    this.metric = new Float32Array(n);
+  }
+}
+
+/** Arrays by row = measurement class · VARIANCE_COUNT + variance index. */
+interface PassTable {
+  passes: Uint8Array;
+  /** Per pass, in units of the trellis. */
+  information: Uint32Array;
+  /** Relative precision gained by a pass, (1 + rho)^(1/passes) − 1. */
+  gain: Float32Array;
+  /** Step of the mean in the first pass, √(v · gain / (1 + gain)), and its factor from pass to pass. */
+  amplitude: Float32Array;
+  shrink: Float32Array;
+  rounds: number;
+  /** Rows below this share of a pass come last. */
+  late: Uint8Array;
+}
+
+export interface GroupStepOptions {
+  step: Step;
+  observation: Observation;
+  group: Group;
+  groupIndex: number;
+  /** The network's output for the whole grid, 24 a position; absent for the root step, whose prior is the model's. */
+  output: Float32Array | undefined;
+  /** Standard deviation by channel of an unknown coefficient of this level. */
+  prior: Float32Array;
+  channel: Channel;
+  truth?: Truth;
+}
+
+/**
+ * Runs the step and updates the observation.
+ * @returns the ideal cost in bits: KL of an ideal Gaussian channel under the network's variances (0 without truth).
+ */
+export function codeGroupStep(options: GroupStepOptions, workspace: Workspace): number {
+  return new GroupStep(options, workspace).code();
+}
+
+class GroupStep {
+  private readonly n: number;
+  private readonly whole: boolean;
+  private readonly classes: Measurement[] = [];
+  private readonly classOf = new Int16Array(256).fill(-1);
+  private histogram = new Uint32Array(0);
+
+  constructor(
+    private readonly o: GroupStepOptions,
+    private readonly w: Workspace,
+  ) {
+    this.n = groupCoefficients(o.group);
+    this.whole = o.group.width === o.observation.width;
+    w.reserve(this.n);
+  }
+
+  code(): number {
+    const active = this.predict();
+    if (active === 0) return 0;
+    const ideal = this.o.truth === undefined ? 0 : this.idealBits(this.o.truth.x);
+    if (!this.applyGains()) return 0;
+    this.countRows();
+    const table = this.passTable();
+    const { counts, total } = this.sort(table);
+    if (this.o.channel.normal === undefined) this.sendRounds(table, counts, total);
+    else this.sampleIdeal(table, total, this.o.channel.normal);
+    this.update(table, total);
+    return ideal;
+  }
+
+  /** Index in the whole grid of a coefficient of the group. */
+  private gridIndex(p: number): number {
+    const { group, observation } = this.o;
+    if (this.whole) return group.y * observation.width * COEFFICIENTS + p;
+    const rowLength = group.width * COEFFICIENTS;
+    const y = Math.floor(p / rowLength);
+    return ((group.y + y) * observation.width + group.x) * COEFFICIENTS + (p - y * rowLength);
+  }
+
+  /** Posterior mean and row of every coefficient that the step concerns; row −1 for the others. Returns how many. */
+  private predict(): number {
+    const { step, observation, group, output, prior } = this.o;
+    const { mean, row } = this.w;
+    const { codes, z } = observation;
+    const gains = predictionGains(codes, prior, group, observation.width);
+    let active = 0;
+    let p = 0;
+    for (let y = 0; y < group.height; y++) {
+      let i = ((group.y + y) * observation.width + group.x) * COEFFICIENTS;
+      let q = i * 2;
+      for (let x = 0; x < group.width; x++, q += OUTPUT_CHANNELS - COEFFICIENTS) {
+        for (let c = 0; c < COEFFICIENTS; c++, i++, p++, q++) {
+          const code = codes[i]!;
+          if (code <= step.to || (step.kind === 'root' && c >= 3)) {
+            row[p] = -1;
+            continue;
+          }
+          const g = code * COEFFICIENTS + c;
+          let k = this.classOf[code]!;
+          if (k < 0) {
+            k = this.classOf[code] = this.classes.length;
+            this.classes.push(measurement(code, step.to));
+          }
+          if (output === undefined) {
+            mean[p] = gains.mean[g]! * z[i]!;
+            row[p] = k * VARIANCE_COUNT + varianceIndex(gains.logVariance[g]!);
+          } else {
+            mean[p] = gains.mean[g]! * z[i]! + gains.correction[g]! * output[q]!;
+            row[p] = k * VARIANCE_COUNT + varianceIndex(gains.logVariance[g]! + VARIANCE_STEPS * output[q + COEFFICIENTS]!);
+          }
+          active++;
+        }
+      }
+    }
+    return active;
+  }
+
+  private idealBits(x: Float32Array): number {
+    const { mean, row } = this.w;
+    let bits = 0;
+    for (let p = 0; p < this.n; p++) {
+      if (row[p]! < 0) continue;
+      const m = this.classes[Math.floor(row[p]! / VARIANCE_COUNT)]!;
+      const v = row[p]! % VARIANCE_COUNT;
+      const e = x[this.gridIndex(p)]! - mean[p]!;
+      bits += m.information[v]! + HALF_INV_LN2 * ((m.delta * e * e + 1) / (1 + m.rho[v]!) - 1);
+    }
+    return bits;
+  }
+
+  /** On entering a level, multiplies the variances of each block by 2^gain. False where a file was cut before the gains. */
+  private applyGains(): boolean {
+    const { step, group, channel, truth } = this.o;
+    if (step.kind !== 'enter' || step.level > GAIN_LEVELS) return true;
+    const columns = Math.ceil(group.width / GAIN_BLOCK);
+    const blocks = columns * Math.ceil(group.height / GAIN_BLOCK);
+    if (blocks < GAIN_MIN_BLOCKS) return true;
+    const contexts = this.gainContexts(columns, blocks);
+    const gains = channel.gains(contexts, () => chooseGains(this.gainCosts(columns, blocks, truth!.x), contexts));
+    if (gains === undefined) return false;
+    const { row } = this.w;
+    this.forEachBlock(columns, (p, block) => {
+      const gain = gains[block]! * VARIANCE_STEPS;
+      if (gain === 0 || row[p]! < 0) return;
+      const v = row[p]! % VARIANCE_COUNT;
+      row[p] = row[p]! - v + Math.min(VARIANCE_COUNT - 1, Math.max(0, v + gain));
+    });
+    return true;
+  }
+
+  private forEachBlock(columns: number, f: (p: number, block: number) => void): void {
+    const { group } = this.o;
+    let p = 0;
+    for (let y = 0; y < group.height; y++) {
+      const first = Math.floor(y / GAIN_BLOCK) * columns;
+      for (let x = 0; x < group.width; x++) {
+        const block = first + Math.floor(x / GAIN_BLOCK);
+        for (let c = 0; c < COEFFICIENTS; c++) f(p++, block);
+      }
+    }
+  }
+
+  /** Class of a block by the information that it is expected to hold: below ½ bit, then one class an octave, 16 and more. */
+  private gainContexts(columns: number, blocks: number): Uint8Array {
+    const { row } = this.w;
+    const sums = new Float64Array(blocks);
+    this.forEachBlock(columns, (p, block) => {
+      const r = row[p]!;
+      if (r >= 0) sums[block]! += this.classes[Math.floor(r / VARIANCE_COUNT)]!.information[r % VARIANCE_COUNT]!;
+    });
+    return Uint8Array.from(sums, (bits) => {
+      let context = 0;
+      for (let limit = 0.5; bits >= limit && context < GAIN_CONTEXTS - 1; limit *= 2) context++;
+      return context;
+    });
+  }
+
+  /** Cost in bits of each block (rows) with each gain (columns). */
+  private gainCosts(columns: number, blocks: number, x: Float32Array): Float64Array {
+    const { row, mean } = this.w;
+    const options = MAX_GAIN - MIN_GAIN + 1;
+    const costs = new Float64Array(blocks * options);
+    this.forEachBlock(columns, (p, block) => {
+      const r = row[p]!;
+      if (r < 0) return;
+      const m = this.classes[Math.floor(r / VARIANCE_COUNT)]!;
+      const v = r % VARIANCE_COUNT;
+      const e = x[this.gridIndex(p)]! - mean[p]!;
+      const square = HALF_INV_LN2 * (m.delta * e * e + 1);
+      for (let g = 0; g < options; g++) {
+        const i = Math.min(VARIANCE_COUNT - 1, Math.max(0, v + (g + MIN_GAIN) * VARIANCE_STEPS));
+        costs[block * options + g]! += m.information[i]! + square / (1 + m.rho[i]!);
+      }
+    });
+    return costs;
+  }
+
+  private countRows(): void {
+    const { row } = this.w;
+    const histogram = new Uint32Array(this.classes.length * VARIANCE_COUNT);
+    for (let p = 0; p < this.n; p++) if (row[p]! >= 0) histogram[row[p]!]!++;
+    this.histogram = histogram;
+  }
+
+  /** Decides how many passes each row takes; from the histogram alone, so that both sides decide alike. */
+  private passTable(): PassTable {
+    const { histogram, classes } = this;
+    const rows = histogram.length;
+    const information = new Float64Array(rows);
+    for (const [k, m] of classes.entries()) information.set(m.information, k * VARIANCE_COUNT);
+    let total = 0;
+    for (let r = 0; r < rows; r++) total += histogram[r]! * information[r]!;
+    let limit = PASS_INFORMATION[0]!;
+    let cap = 1;
+    for (limit of PASS_INFORMATION) {
+      cap = roundCap(histogram, information, limit);
+      if (total >= RUN_BITS * cap) break;
+    }
+    const table: PassTable = {
+      passes: new Uint8Array(rows),
+      information: new Uint32Array(rows),
+      gain: new Float32Array(rows),
+      amplitude: new Float32Array(rows),
+      shrink: new Float32Array(rows),
+      rounds: 0,
+      late: new Uint8Array(rows),
+    };
+    let late = 0;
+    for (let r = 0; r < rows; r++) {
+      if (histogram[r] === 0) continue;
+      const bits = information[r]!;
+      // A pass of more than half a bit would claim more precision than one sign can bring.
+      const n = Math.min(MAX_PASSES, Math.max(1, Math.min(Math.ceil(bits / limit), cap), Math.ceil(2 * bits)));
+      const gain = exp2((2 * bits) / n) - 1;
+      table.passes[r] = n;
+      table.information[r] = Math.floor((bits / n) * INFORMATION_UNIT + 0.5);
+      table.gain[r] = gain;
+      table.amplitude[r] = Math.sqrt((VARIANCE[r % VARIANCE_COUNT]! * gain) / (1 + gain));
+      table.shrink[r] = 1 / Math.sqrt(1 + gain);
+      table.rounds = Math.max(table.rounds, n);
+      if (n === 1 && bits < SPLIT_SHARE * limit) {
+        table.late[r] = 1;
+        late += histogram[r]! * bits;
+      }
+    }
+    if (late < SPLIT_BITS || total - late < SPLIT_BITS) table.late.fill(0);
+    return table;
+  }
+
+  /**
+   * Puts the coefficients into coding order: by passes, most first, and within that in the shuffled order.
+   * counts[r] is how many have at least r passes, without the late ones; those follow at the end.
+   */
+  private sort(table: PassTable): { counts: Uint32Array; total: number } {
+    const { histogram, w, o } = this;
+    const { rounds } = table;
+    const sizes = new Uint32Array(rounds + 1); // by number of passes; late ones at 0
+    for (let r = 0; r < histogram.length; r++) if (histogram[r] !== 0) sizes[table.late[r] === 1 ? 0 : table.passes[r]!]! += histogram[r]!;
+    const next = new Uint32Array(rounds + 1);
+    const counts = new Uint32Array(rounds + 2);
+    for (let r = rounds; r >= 0; r--) {
+      next[r] = counts[r + 1]!;
+      counts[r] = counts[r + 1]! + sizes[r]!;
+    }
+    const bucketOf = new Uint8Array(histogram.length);
+    for (let r = 0; r < bucketOf.length; r++) bucketOf[r] = table.late[r] === 1 ? 0 : table.passes[r]!;
+    const stride = shuffleStride(this.n);
+    const { row, order, sortedRow, mean, current } = w;
+    for (let j = 0, p = 0; j < this.n; j++) {
+      const r = row[p]!;
+      if (r >= 0) {
+        const k = next[bucketOf[r]!]!++;
+        order[k] = p;
+        sortedRow[k] = r;
+        current[k] = mean[p]!;
+      }
+      p += stride;
+      if (p >= this.n) p -= this.n;
+    }
+    const total = counts[0]!;
+    for (let k = 0; k < total; k++) {
+      const r = sortedRow[k]!;
+      w.information[k] = table.information[r]!;
+      w.amplitude[k] = table.amplitude[r]!;
+      w.passes[k] = 0;
+    }
+    if (o.truth !== undefined) for (let k = 0; k < total; k++) w.truth[k] = o.truth.x[this.gridIndex(order[k]!)]!;
+    return { counts, total };
+  }
+
+  private sendRounds(table: PassTable, counts: Uint32Array, total: number): void {
+    const key = hash32(hash32(0x646370, this.o.step.index), this.o.groupIndex);
+    let runIndex = 0;
+    for (let r = table.rounds; r >= 1 && !this.o.channel.ended; r--) this.sendRun(table, 0, counts[r]!, hash32(key, runIndex++));
+    if (total > counts[1]! && !this.o.channel.ended) this.sendRun(table, counts[1]!, total, hash32(key, runIndex));
+  }
+
+  private sendRun(table: PassTable, from: number, to: number, key: number): void {
+    const { w, o } = this;
+    const { current, amplitude, sortedRow, passes } = w;
+    const metric = w.metric.subarray(0, to - from);
+    if (o.truth !== undefined) {
+      // w = √(delta · (1 + v · delta)) of the design; with amplitude a and gain R of a pass that is R / a.
+      for (let k = from; k < to; k++) metric[k - from] = (table.gain[sortedRow[k]!]! / amplitude[k]!) * (w.truth[k]! - current[k]!);
+    }
+    const { signs, covered } = o.channel.run({ information: w.information.subarray(from, to), key }, metric);
+    for (let j = 0; j < covered; j++) {
+      const k = from + j;
+      const a = amplitude[k]!;
+      current[k] = current[k]! + (signs[j]! < 0 ? -a : a);
+      amplitude[k] = a * table.shrink[sortedRow[k]!]!;
+      passes[k]!++;
+    }
+  }
+
+  private sampleIdeal(table: PassTable, total: number, normal: () => number): void {
+    const { current, sortedRow, passes, truth } = this.w;
+    for (let k = 0; k < total; k++) {
+      const r = sortedRow[k]!;
+      const m = this.classes[Math.floor(r / VARIANCE_COUNT)]!;
+      const rho = m.rho[r % VARIANCE_COUNT]!;
+      const y = truth[k]! + normal() / Math.sqrt(m.delta);
+      current[k] = current[k]! + (y - current[k]!) * (rho / (1 + rho));
+      passes[k] = table.passes[r]!;
+    }
+  }
+
+  /** The Kalman rule: z' = (p·z + delta·y) / (p + delta), with y = mu + (m − mu) · (1 + 1/(v·delta)), m the new mean. */
+  private update(table: PassTable, total: number): void {
+    const { step, observation } = this.o;
+    const { z, codes } = observation;
+    const { order, sortedRow, current, mean, passes } = this.w;
+    for (let k = 0; k < total; k++) {
+      const done = passes[k]!;
+      if (done === 0) {
+        // Nothing came: an unknown coefficient keeps its posterior mean (see finerObservation).
+        const i = this.gridIndex(order[k]!);
+        if (codes[i] === UNKNOWN) z[i] = mean[order[k]!]!;
+        continue;
+      }
+      const r = sortedRow[k]!;
+      const m = this.classes[Math.floor(r / VARIANCE_COUNT)]!;
+      const v = VARIANCE[r % VARIANCE_COUNT]!;
+      const p = order[k]!;
+      const i = this.gridIndex(p);
+      let delta = m.delta;
+      let code = step.to;
+      if (done !== table.passes[r]!) {
+        let growth = 1;
+        for (let j = 0; j < done; j++) growth *= 1 + table.gain[r]!;
+        delta = (growth - 1) / v;
+        code = Math.max(step.to, codeOf(1 / Math.sqrt(m.precision + delta)));
+      }
+      const mu = mean[p]!;
+      z[i] = (m.precision * z[i]! + delta * mu + (current[k]! - mu) * (delta + 1 / v)) / (m.precision + delta);
+      codes[i] = code;
+    }
+  }
+}
+
+/** By (code, channel): how z and the network's output make mean and log variance. Only codes that occur are filled. */
+interface PredictionGains {
+  mean: Float64Array;
+  correction: Float64Array;
+  /** In steps of the variance grid. */
+  logVariance: Float64Array;
+}
+
+function predictionGains(codes: Uint8Array, prior: Float32Array, group: Group, gridWidth: number): PredictionGains {
+  const present = new Uint8Array(256);
+  for (let y = 0; y < group.height; y++) {
+    const from = ((group.y + y) * gridWidth + group.x) * COEFFICIENTS;
+    const to = from + group.width * COEFFICIENTS;
+    for (let i = from; i < to; i++) present[codes[i]!] = 1;
+  }
+  const size = 256 * COEFFICIENTS;
+  const gains: PredictionGains = { mean: new Float64Array(size), correction: new Float64Array(size), logVariance: new Float64Array(size) };
+  for (let code = 1; code < 256; code++) {
+    if (present[code] === 0) continue;
+    for (let c = 0; c < COEFFICIENTS; c++) {
+      const g = wienerGains(code, prior[c]!);
+      gains.mean[code * COEFFICIENTS + c] = g.mean;
+      gains.correction[code * COEFFICIENTS + c] = g.correction;
+      gains.logVariance[code * COEFFICIENTS + c] = VARIANCE_STEPS * 2 * log2(g.correction);
+    }
+  }
+  return gains;
+}
+
+/** Largest number of rounds of which each holds ROUND_BITS bits, with passes of `limit` bits. */
+function roundCap(histogram: Uint32Array, information: Float64Array, limit: number): number {
+  const byPasses = new Float64Array(MAX_PASSES + 1);
+  for (let r = 0; r < histogram.length; r++) {
+    if (histogram[r] !== 0) byPasses[Math.min(MAX_PASSES, Math.max(1, Math.ceil(information[r]! / limit)))]! += histogram[r]!;
+  }
+  let count = 0;
+  for (let n = MAX_PASSES; n > 1; n--) {
+    count += byPasses[n]!;
+    if (count * limit >= ROUND_BITS) return n;
+  }
+  return 1;
+}
+
+/** Least cost of a block plus the bits of its gain, under gain probabilities by context that are refined from the choice. */
+function chooseGains(costs: Float64Array, contexts: Uint8Array): Int8Array {
+  const options = MAX_GAIN - MIN_GAIN + 1;
+  const gains = new Int8Array(contexts.length);
+  const price = new Float64Array(GAIN_CONTEXTS * options);
+  for (let i = 0; i < price.length; i++) price[i] = i % options === -MIN_GAIN ? 0.5 : 4;
+  for (let round = 0; round < 4; round++) {
+    const counts = new Float64Array(price.length).fill(0.3);
+    for (let b = 0; b < gains.length; b++) {
+      const context = contexts[b]! * options;
+      let best = 0;
+      for (let g = 1; g < options; g++) {
+        if (costs[b * options + g]! + price[context + g]! < costs[b * options + best]! + price[context + best]!) best = g;
+      }
+      gains[b] = best + MIN_GAIN;
+      counts[context + best]!++;
+    }
+    for (let context = 0; context < price.length; context += options) {
+      let sum = 0;
+      for (let g = 0; g < options; g++) sum += counts[context + g]!;
+      for (let g = 0; g < options; g++) price[context + g] = log2(sum / counts[context + g]!);
+    }
+  }
+  return gains;
+}

@@ -1,0 +1,93 @@
+/** What a file says about itself; needs no model. */
+import { TOP_CODE, sigmaOf } from '../model/sigma.js';
+import type { Channels } from '../picture.js';
+import { readContainer } from './container.js';
+import { FORMAT_VERSION } from './format.js';
+import { pyramidSizes, stepsOf, type StepKind } from './schedule.js';
+
+export interface StepInfo {
+  level: number;
+  kind: StepKind;
+  /** Noise level in 8-bit sample units before and after the step. */
+  sigmaBefore: number;
+  sigma: number;
+}
+
+export interface SegmentInfo {
+  offset: number;
+  byteLength: number;
+  steps: StepInfo[];
+  /** Level and noise level reached at the segment's end (if its last step is whole). */
+  level: number;
+  sigma: number;
+  /** Bits of the payload, and the model's KL for them with an ideal channel. */
+  bits: number;
+  idealBits: number;
+  state: 'complete' | 'cut' | 'damaged';
+}
+
+export interface FileInfo {
+  width: number;
+  height: number;
+  channels: Channels;
+  kind: 'grey' | 'grey+alpha' | 'RGB' | 'RGBA';
+  formatVersion: number;
+  modelId: string;
+  byteLength: number;
+  bitsPerPixel: number;
+  /** log2 of the trellis states that the encoder searched. */
+  trellisBits: number;
+  schedule: { coarseStepsPerOctave: number; fineStepsPerOctave: number; lastSigma: number };
+  alpha: { byteLength: number; state: 'complete' | 'cut' | 'damaged' } | null;
+  segments: SegmentInfo[];
+  truncated: boolean;
+}
+
+const KINDS = { 1: 'grey', 2: 'grey+alpha', 3: 'RGB', 4: 'RGBA' } as const;
+
+/** @throws DcompError as `readContainer` */
+export function fileInfo(bytes: Uint8Array): FileInfo {
+  const { header, alpha, segments, truncated } = readContainer(bytes);
+  const { width, height, channels, schedule } = header;
+  const steps = stepsOf(schedule, pyramidSizes(width, height).length - 1);
+  let next = 0;
+  const infos = segments.map((segment): SegmentInfo => {
+    const mine = steps.slice(next, next + segment.steps);
+    next += segment.steps;
+    const last = mine[mine.length - 1];
+    const bits = 8 * segment.payloadLength;
+    return {
+      offset: segment.offset,
+      byteLength: segment.payloadOffset + segment.payloadLength - segment.offset,
+      steps: mine.map(({ level, kind, from, to }) => ({ level, kind, sigmaBefore: round(sigmaOf(from)), sigma: round(sigmaOf(to)) })),
+      level: last?.level ?? 0,
+      sigma: round(sigmaOf(last?.to ?? TOP_CODE)),
+      bits,
+      idealBits: Math.round((bits * segment.idealRatio) / 128),
+      state: segment.state,
+    };
+  });
+  return {
+    width,
+    height,
+    channels,
+    kind: KINDS[channels],
+    formatVersion: FORMAT_VERSION,
+    modelId: header.modelId,
+    byteLength: bytes.length,
+    bitsPerPixel: (8 * bytes.length) / (width * height),
+    trellisBits: header.nu,
+    schedule: {
+      coarseStepsPerOctave: 16 / schedule.coarseWidth,
+      fineStepsPerOctave: 16 / schedule.fineWidth,
+      lastSigma: round(sigmaOf(schedule.lastCode)),
+    },
+    alpha: alpha === undefined ? null : { byteLength: alpha.payloadLength, state: alpha.state },
+    segments: infos,
+    truncated,
+  };
+}
+
+function round(sigma: number): number {
+  return Math.round(sigma * 1000) / 1000;
+}

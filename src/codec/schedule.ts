@@ -1,0 +1,68 @@
+/**
+ * The schedule: which steps a file consists of, in order. A step ends when every coefficient of its level that it
+ * concerns has been observed with the sigma of code `to`.
+ */
+import { TOP_CODE } from '../model/sigma.js';
+import { CODES_LEVEL_SPAN, LAST_CODE, ROOT_SIDE } from './format.js';
+
+/**
+ * root: LL of the coarsest level, against the prior. enter: the details of a level, LL being known (step A of the
+ * design). refine: all of a level (steps B).
+ */
+export type StepKind = 'root' | 'enter' | 'refine';
+
+export interface Step {
+  index: number;
+  level: number;
+  kind: StepKind;
+  /** Sigma code of the level before the step (of LL, for `enter`), and after it. */
+  from: number;
+  to: number;
+}
+
+/** What the file says about its steps. */
+export interface Schedule {
+  /** Width of a refining step in sigma codes (1/16 octave) at levels ≥ 1 and at level 0, 1..16. */
+  coarseWidth: number;
+  fineWidth: number;
+  /** Sigma code at which level 0 ends, LAST_CODE..TOP_CODE. */
+  lastCode: number;
+}
+
+/** 8 steps an octave at levels ≥ 1, where they are cheap; 4 at level 0. */
+export const DEFAULT_SCHEDULE: Schedule = { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE };
+
+export interface Size {
+  width: number;
+  height: number;
+}
+
+/** Sizes of u₀ .. u_K; there is always a u₁. */
+export function pyramidSizes(width: number, height: number): Size[] {
+  const sizes: Size[] = [{ width, height }];
+  do {
+    const last = sizes[sizes.length - 1]!;
+    sizes.push({ width: (last.width + 1) >> 1, height: (last.height + 1) >> 1 });
+  } while (Math.max(sizes[sizes.length - 1]!.width, sizes[sizes.length - 1]!.height) > ROOT_SIDE);
+  return sizes;
+}
+
+/** Every step of a picture with that many levels, coarsest first. */
+export function stepsOf(schedule: Schedule, levels: number): Step[] {
+  const steps: Step[] = [];
+  const add = (level: number, kind: StepKind, from: number, to: number): void => {
+    steps.push({ index: steps.length, level, kind, from, to });
+  };
+  add(levels - 1, 'root', TOP_CODE, TOP_CODE);
+  for (let level = levels - 1; level >= 0; level--) {
+    add(level, 'enter', TOP_CODE, TOP_CODE);
+    const width = level === 0 ? schedule.fineWidth : schedule.coarseWidth;
+    const end = level === 0 ? schedule.lastCode : TOP_CODE - CODES_LEVEL_SPAN;
+    for (let code = TOP_CODE; code > end; ) {
+      const to = Math.max(end, code - width);
+      add(level, 'refine', code, to);
+      code = to;
+    }
+  }
+  return steps;
+}

@@ -1,0 +1,45 @@
+/**
+ * What a coefficient costs and gains in a step, by log2 of its variance: log-variances are rounded to a grid, so every
+ * quantity of the coder is a table entry, and no transcendental function is evaluated per coefficient.
+ */
+import { exp2, log2 } from '../math/exact.js';
+import { sigmaOf } from '../model/sigma.js';
+import { VARIANCE_COUNT, VARIANCE_MIN, VARIANCE_STEPS } from './format.js';
+
+/** Variance of each step of the grid. */
+export const VARIANCE = new Float64Array(VARIANCE_COUNT);
+for (let i = 0; i < VARIANCE_COUNT; i++) VARIANCE[i] = exp2((i + VARIANCE_MIN) / VARIANCE_STEPS);
+
+/** Index on the variance grid of a log2 variance given in steps (log2 v · VARIANCE_STEPS). */
+export function varianceIndex(steps: number): number {
+  const i = Math.floor(steps + 0.5) - VARIANCE_MIN;
+  return i < 0 ? 0 : i >= VARIANCE_COUNT ? VARIANCE_COUNT - 1 : i;
+}
+
+/** A measurement that takes a coefficient from one sigma code to another. */
+export interface Measurement {
+  /** Precision before, precision added. */
+  precision: number;
+  delta: number;
+  /** By variance index: rho = v · delta, and the information ½ · log2(1 + rho) in bits. */
+  rho: Float64Array;
+  information: Float64Array;
+}
+
+const cache = new Map<number, Measurement>();
+
+/** @param from sigma code before, coarser than `to`; UNKNOWN has precision 0. */
+export function measurement(from: number, to: number): Measurement {
+  const key = from * 256 + to;
+  let m = cache.get(key);
+  if (m === undefined) {
+    const s = sigmaOf(from);
+    const t = sigmaOf(to);
+    const precision = s === Infinity ? 0 : 1 / (s * s);
+    const delta = 1 / (t * t) - precision;
+    const rho = VARIANCE.map((v) => v * delta);
+    m = { precision, delta, rho, information: rho.map((r) => 0.5 * log2(1 + r)) };
+    cache.set(key, m);
+  }
+  return m;
+}

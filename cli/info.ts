@@ -1,0 +1,65 @@
+/** `dcomp info FILE [--json]`: what a file says about itself; no model is needed. */
+import type { Argv } from 'yargs';
+import { info, type FileInfo } from '../src/index.js';
+import { about, oneLine } from './errors.js';
+import { readInput } from './files.js';
+import { flag, outputFlags, requiredFile, type RawArgs } from './options.js';
+
+export function builder(yargs: Argv): void {
+  yargs.positional('file', { type: 'string', describe: '.dcz file' }).option('json', { type: 'boolean', describe: 'As JSON, for programs' });
+}
+
+export function run(args: RawArgs): void {
+  const path = requiredFile(args, 'file');
+  outputFlags(args);
+  const bytes = readInput(path);
+  let found: FileInfo;
+  try {
+    found = info(bytes);
+  } catch (error) {
+    throw about(path, error);
+  }
+  process.stdout.write(flag(args, 'json') ? `${JSON.stringify(found, null, 2)}\n` : asText(path, found));
+}
+
+/** The figures of the whole file, then a table with a line for each segment. */
+function asText(path: string, found: FileInfo): string {
+  const { width, height, kind, byteLength, formatVersion, modelId, bitsPerPixel, trellisBits, alpha, segments, truncated } = found;
+  const bits = sum(segments.map((segment) => segment.bits));
+  const ideal = sum(segments.map((segment) => segment.idealBits));
+  const rows = segments.map(({ offset, byteLength: length, level, steps, sigma, bits: real, idealBits, state }, i) => [
+    String(i + 1),
+    String(offset),
+    String(length),
+    String(level),
+    String(steps.length),
+    sigma.toFixed(2),
+    (((offset + length) * 8) / (width * height)).toFixed(3),
+    overhead(real, idealBits),
+    state === 'complete' ? '' : state,
+  ]);
+  const head = ['segment', 'offset', 'bytes', 'level', 'steps', 'sigma', 'bits per pixel', 'over ideal', ''];
+  return [
+    `${oneLine(path)}: ${width}×${height} ${kind}, ${byteLength} bytes, ${bitsPerPixel.toFixed(3)} bits per pixel`,
+    `format version ${formatVersion}, model ${modelId}, trellis of 2^${trellisBits} states`,
+    ...(alpha === null ? [] : [`alpha: ${alpha.byteLength} bytes, ${alpha.state}`]),
+    ...(segments.length > 0 ? columns([head, ...rows]) : ['no segments']),
+    `segments together: ${bits} bits, ${ideal} ideal bits (${overhead(bits, ideal)} over ideal)`,
+    ...(truncated ? ['the file ends in the middle of a part'] : []),
+    '',
+  ].join('\n');
+}
+
+function sum(values: number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+function overhead(bits: number, idealBits: number): string {
+  return idealBits > 0 ? `${((bits / idealBits - 1) * 100).toFixed(1)} %` : '-';
+}
+
+/** Aligned to the right, as numbers are read. */
+function columns(rows: string[][]): string[] {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  return rows.map((row) => row.map((cell, column) => cell.padStart(widths[column])).join('  ').trimEnd());
+}

@@ -1,0 +1,114 @@
+#!/usr/bin/env node
+/** The command line: yargs finds the command and refuses what it does not know; each command is a file of its own. */
+import { readFileSync } from 'node:fs';
+import yargs, { type ArgumentsCamelCase, type Argv, type CommandModule } from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import { DcompError } from '../src/errors.js';
+import { oneLine, reportError } from './errors.js';
+import { flag, outputOptions, type RawArgs } from './options.js';
+
+/** What a command's file holds; it is loaded only when the command is the one asked for. */
+interface CommandFile {
+  /** Declares positionals and options. */
+  builder(yargs: Argv): void;
+  run(args: RawArgs): void | Promise<void>;
+}
+
+const COMMANDS: { usage: string; about: string; load: () => Promise<CommandFile> }[] = [
+  { usage: 'encode <input> [output]', about: 'Code a PNG picture', load: () => import('./encode.js') },
+  { usage: 'decode <input> [output]', about: 'Make a PNG picture of a .dcz file', load: () => import('./decode.js') },
+  { usage: 'info <file>', about: 'Show what a .dcz file holds', load: () => import('./info.js') },
+  { usage: 'train', about: 'Train the network on a folder of PNG pictures', load: loadTrain },
+];
+
+async function loadTrain(): Promise<CommandFile> {
+  const { trainCommand } = await import('./train.js');
+  const { builder, handler } = trainCommand as CommandModule<object, RawArgs>;
+  return {
+    builder: (own) => void (typeof builder === 'function' && builder(own)),
+    run: (args) => handler(args as ArgumentsCamelCase<RawArgs>),
+  };
+}
+
+function version(): string {
+  const manifest = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
+}
+
+/** yargs' complaints as misuse, in our own words where its are not clear. */
+function misuse(complaint: string): DcompError {
+  if (complaint.startsWith('Not enough non-option arguments')) return new DcompError('E_USAGE', 'a file name is missing');
+  const text = oneLine(complaint);
+  return new DcompError('E_USAGE', text.charAt(0).toLowerCase() + text.slice(1));
+}
+
+/**
+ * What follows `--` is a name, whatever it looks like. yargs does not count such names as a command's arguments, so those
+ * that look like options are given a form that does not.
+ */
+function plainNames(args: string[]): string[] {
+  const end = args.indexOf('--');
+  if (end < 0) return args;
+  return [...args.slice(0, end), ...args.slice(end + 1).map((name) => (name.startsWith('-') ? `./${name}` : name))];
+}
+
+function checkCommand(args: string[]): void {
+  const word = args.find((arg) => !arg.startsWith('-'));
+  const names = COMMANDS.map(({ usage }) => usage.split(' ')[0]);
+  if (word !== undefined && !names.includes(word)) throw new DcompError('E_USAGE', `unknown command: ${word}; there are ${names.join(', ')}`);
+}
+
+let verbose = false;
+
+async function main(): Promise<number> {
+  const args = plainNames(hideBin(process.argv));
+  const parser = yargs(args)
+    .scriptName('dcomp')
+    .usage('$0: an image codec that is a diffusion model\n\nUsage: $0 <command> [options]')
+    .parserConfiguration({ 'dot-notation': false, 'parse-positional-numbers': false })
+    .detectLocale(false)
+    .strict()
+    .demandCommand(1, 'no command is given')
+    .version(version())
+    .alias('help', 'h')
+    .group(['help', 'version'], 'General:')
+    .exitProcess(false)
+    .showHelpOnFail(false)
+    .fail((complaint: string | null, error: Error | undefined) => {
+      // yargs hands over the errors of commands as well as its own complaints.
+      throw error !== undefined && error.name !== 'YError' ? error : misuse(complaint ?? error?.message ?? 'the command line is not understood');
+    });
+  outputOptions(parser); // before or after the command's name
+  for (const { usage, about, load } of COMMANDS) {
+    let file: CommandFile;
+    parser.command(
+      usage,
+      about,
+      async (own) => {
+        file = await load();
+        file.builder(own);
+      },
+      (parsed) => {
+        verbose = flag(parsed, 'verbose');
+        return file.run(parsed);
+      },
+    );
+  }
+  try {
+    checkCommand(args);
+    await parser.parseAsync();
+    return 0;
+  } catch (error) {
+    return reportError(error, verbose);
+  }
+}
+
+// `dcomp info FILE | head -1` closes the pipe early, which is no failure; nor is a log that nobody reads any more.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+process.stderr.on('error', () => undefined);
+process.on('uncaughtException', (error) => process.exit(reportError(error, verbose)));
+
+process.exitCode = await main();

@@ -1,0 +1,146 @@
+/** The golden files decode in a browser to the very pixels that Node gives, and a picture codes to the same bytes. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { delimiter, extname, join, normalize } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { corpusPicture } from '../corpus/pictures.js';
+import { decode, encode } from '../src/node.js';
+import { smallModelFile } from './small-model.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const golden = join(root, 'test', 'golden');
+
+/** CHROME, or a Chromium or Chrome on the PATH. */
+function findBrowser(): string | undefined {
+  const { CHROME: given } = process.env;
+  if (given !== undefined && given !== '') return given;
+  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+  const paths = (process.env.PATH ?? '').split(delimiter).flatMap((folder) => names.map((name) => join(folder, name)));
+  return paths.find((path) => {
+    try {
+      accessSync(path, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+const MIME: Record<string, string> = { '.js': 'text/javascript', '.mjs': 'text/javascript', '.json': 'application/json', '.html': 'text/html' };
+
+/** The modules are loaded as they are, without a bundler: only bare names have to be told where they are. */
+const PAGE = `<!doctype html><meta charset="utf-8"><title>dcomp</title>
+<script type="importmap">{"imports": {"@noble/hashes/": "/node_modules/@noble/hashes/"}}</script>`;
+
+function serve(): Promise<Server> {
+  const server = createServer((request, response) => {
+    const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname));
+    // Isolation makes shared memory, and with it threads, available to the page.
+    const headers = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
+    if (path === '/') {
+      response.writeHead(200, { ...headers, 'Content-Type': 'text/html' }).end(PAGE);
+      return;
+    }
+    const file = join(root, path);
+    if (!/^\/(dist|node_modules|models|test\/golden)\//.test(path) || !existsSync(file)) {
+      response.writeHead(404, headers).end();
+      return;
+    }
+    response.writeHead(200, { ...headers, 'Content-Type': MIME[extname(file)] ?? 'application/octet-stream' }).end(readFileSync(file));
+  });
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
+}
+
+const executablePath = findBrowser();
+const MODEL = 'models/dcomp-1.dcm';
+const missing = executablePath === undefined ? 'no Chromium found; install it or name it in the environment variable CHROME' : false;
+
+interface Golden {
+  /** SHA-256 of the .dcz file. */
+  dcz: string;
+  /** SHA-256 of the decoded samples. */
+  pixels: string;
+}
+
+/** What is called inside of the page. */
+type BrowserEntry = typeof import('../src/browser.js');
+
+describe('browser', { skip: missing }, () => {
+  let server: Server;
+  let browser: Browser;
+  let page: Page;
+  const complaints: string[] = [];
+
+  before(async () => {
+    server = await serve();
+    const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'];
+    browser = await chromium.launch({
+      ...(executablePath === undefined ? {} : { executablePath }),
+      headless: true,
+      args: [...args, '--disable-component-update', '--disable-sync'],
+    });
+    page = await browser.newPage();
+    page.setDefaultTimeout(0); // the runner's limit counts
+    page.on('pageerror', (error) => complaints.push(String(error)));
+    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+  });
+
+  after(async () => {
+    await browser?.close();
+    server?.closeAllConnections();
+    server?.close();
+  });
+
+  it('golden files decode to their hashes', { skip: existsSync(golden) ? false : 'no golden files (test/golden)' }, async () => {
+    const hashes = JSON.parse(readFileSync(join(golden, 'hashes.json'), 'utf8')) as Record<string, Golden>;
+    const names = readdirSync(golden)
+      .filter((name) => name.endsWith('.dcz'))
+      .map((name) => name.slice(0, -4));
+    assert.ok(names.length > 0, 'test/golden has no .dcz file');
+    assert.deepEqual(names.sort(), Object.keys(hashes).sort());
+    for (const name of names) {
+      const file = readFileSync(join(golden, `${name}.dcz`));
+      assert.equal(createHash('sha256').update(file).digest('hex'), hashes[name].dcz, `${name}.dcz itself`);
+      const pixels = await page.evaluate(
+        async ({ name, modelPath }) => {
+          const entry = '/dist/src/browser.js';
+          const { decode } = (await import(entry)) as BrowserEntry;
+          const load = async (path: string) => new Uint8Array(await (await fetch(path)).arrayBuffer());
+          const picture = await decode(await load(`/test/golden/${name}.dcz`), { model: await load(modelPath) });
+          const digest = await crypto.subtle.digest('SHA-256', picture.data as Uint8Array<ArrayBuffer>);
+          return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+        },
+        { name, modelPath: `/${MODEL}` },
+      );
+      assert.equal(pixels, hashes[name].pixels, `${name}: other pixels in the browser`);
+    }
+    assert.deepEqual(complaints, []);
+  });
+
+  it('a picture codes to the same bytes as in Node, and decodes to the same pixels', async () => {
+    const picture = corpusPicture('rgba-balls', { width: 75, height: 41 });
+    const model = smallModelFile();
+    const expected = await encode(picture, { target: { quality: 40 }, model });
+    const pixels = await decode(expected.bytes, { model });
+    const found = await page.evaluate(
+      async ({ width, height, channels, data, model }) => {
+        const entry = '/dist/src/browser.js';
+        const { encode, decode, info } = (await import(entry)) as BrowserEntry;
+        const options = { model: Uint8Array.from(model) };
+        const { bytes } = await encode({ width, height, channels, data: Uint8Array.from(data) }, { target: { quality: 40 }, ...options });
+        const picture = await decode(bytes, options);
+        return { bytes: Array.from(bytes), data: Array.from(picture.data), width: info(bytes).width };
+      },
+      { ...picture, data: Array.from(picture.data), model: Array.from(model) },
+    );
+    assert.equal(found.width, picture.width);
+    assert.ok(Buffer.compare(Buffer.from(found.bytes), expected.bytes) === 0, 'other bytes in the browser');
+    assert.ok(Buffer.compare(Buffer.from(found.data), pixels.data) === 0, 'other pixels in the browser');
+    assert.deepEqual(complaints, []);
+  });
+});

@@ -1,0 +1,268 @@
+/** The program as a user meets it: run in a process of its own, with its files, streams and exit codes. */
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { PNG } from 'pngjs';
+import { reportError } from '../cli/errors.js';
+import { readPng, writePng } from '../cli/png.js';
+import { corpusPicture } from '../corpus/pictures.js';
+import type { FileInfo } from '../src/index.js';
+import type { Channels } from '../src/picture.js';
+import { smallModelFile } from './small-model.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const program = join(root, 'dist', 'cli', 'main.js');
+
+interface Outcome {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** A grey picture of 2×2 with 16 bits per sample. */
+function sixteenBits(): Buffer {
+  const source = { width: 2, height: 2, data: Buffer.alloc(8, 77), gamma: 0 };
+  return PNG.sync.write(source as PNG, { colorType: 0, inputColorType: 0, bitDepth: 16 });
+}
+
+describe('command line', () => {
+  let folder = '';
+  let model = '';
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'dcomp-cli-'));
+    model = join(mkdtempSync(join(tmpdir(), 'dcomp-model-')), 'small.dcm');
+    writeFileSync(model, smallModelFile());
+  });
+  after(() => {
+    for (const path of [folder, dirname(model)]) rmSync(path, { recursive: true, force: true });
+  });
+  beforeEach(() => {
+    for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true, force: true });
+    writeFileSync(join(folder, 'small.png'), writePng(corpusPicture('scene', { width: 24, height: 17 })));
+  });
+
+  function dcomp(...given: string[]): Outcome {
+    const coding = (given[0] === 'encode' || given[0] === 'decode') && !given.includes('--help') && !given.includes('--model');
+    const args = coding ? [given[0], '--model', model, ...given.slice(1)] : given;
+    const { status, stdout, stderr, error } = spawnSync(process.execPath, [program, ...args], { cwd: folder, encoding: 'utf8', input: '' });
+    if (error !== undefined) throw error;
+    return { code: status, stdout, stderr };
+  }
+
+  function works(...args: string[]): Outcome {
+    const outcome = dcomp(...args);
+    assert.equal(outcome.code, 0, `dcomp ${args.join(' ')}: ${outcome.stderr}`);
+    return outcome;
+  }
+
+  /** Fails as it should: the exit code, one line on stderr, nothing else anywhere, no file come or gone. */
+  function fails(code: 1 | 2, message: RegExp, ...args: string[]): void {
+    const before = readdirSync(folder).sort();
+    const outcome = dcomp(...args);
+    const called = `dcomp ${args.join(' ')}`;
+    assert.equal(outcome.code, code, `${called}: ${outcome.stderr}`);
+    assert.match(outcome.stderr, /^dcomp: [^\n]+\n$/, called);
+    assert.match(outcome.stderr, message, called);
+    assert.equal(outcome.stdout, '', called);
+    assert.deepEqual(readdirSync(folder).sort(), before, called);
+  }
+
+  const file = (name: string): string => join(folder, name);
+
+  it('tells its version and its commands', () => {
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+    assert.equal(works('--version').stdout.trim(), version);
+    const help = works('--help').stdout;
+    for (const command of ['encode', 'decode', 'info', 'train']) assert.match(help, new RegExp(`dcomp ${command}`));
+    for (const option of ['--quality', '--bpp', '--size', '--psnr', '--effort', '--threads', '--model', '--quiet']) {
+      assert.match(works('encode', '--help').stdout, new RegExp(option));
+    }
+  });
+
+  it('misuse is refused with exit code 2 and a hint', () => {
+    fails(2, /no command .*--help/);
+    fails(2, /unknown command: decoed/, 'decoed', 'small.png');
+    fails(2, /file name is missing/, 'encode');
+    fails(2, /unknown argument: three/, 'encode', 'small.png', 'two', 'three');
+    fails(2, /unknown argument: qulity/, 'encode', '--qulity', '5', 'small.png');
+    fails(2, /quality and --bpp contradict/, 'encode', 'small.png', '-q', '5', '--bpp', '1');
+    fails(2, /bpp and --size and --psnr contradict/, 'encode', 'small.png', '--psnr', '30', '--size', '100', '--bpp', '1');
+    fails(2, /quality is given 2 times/, 'encode', 'small.png', '-q', '5', '--quality', '6');
+    fails(2, /verbose and --quiet contradict/, 'encode', 'small.png', '--verbose', '--quiet');
+    for (const [option, values] of Object.entries({
+      quality: ['0', '101', 'high', '', '5O', '0x10', 'Infinity', 'NaN'],
+      bpp: ['0', '-1', '25', 'x'],
+      size: ['0', '-5', '1.5', '1k'],
+      psnr: ['0', '1000', 'lossless'],
+      effort: ['0', '10', '2.5', 'max'],
+      threads: ['0', '-1', '1.5', 'all', '100000'],
+    })) {
+      for (const value of values) fails(2, new RegExp(`--${option} `), 'encode', 'small.png', `--${option}=${value}`);
+    }
+    for (const value of ['0', '-1', 'all', '2.5']) fails(2, /--bytes /, 'decode', 'small.dcz', `--bytes=${value}`);
+    fails(2, /same file/, 'encode', 'small.png', 'small.png');
+    fails(2, /already ends in \.png/, 'decode', 'small.png');
+    fails(2, /missing required arguments/, 'train');
+  });
+
+  it('files that cannot be read or written are named, with exit code 1', () => {
+    mkdirSync(file('folder'));
+    writeFileSync(file('plain'), 'x');
+    fails(1, /cannot read nothing\.png: there is no such file/, 'encode', 'nothing.png');
+    fails(1, /cannot read folder: it is a folder/, 'encode', 'folder', 'x.dcz');
+    fails(1, /cannot write no\/x\.dcz: there is no such file or folder/, 'encode', 'small.png', 'no/x.dcz');
+    fails(1, /cannot write folder: it is a folder/, 'encode', 'small.png', 'folder');
+    fails(1, /cannot write plain\/x\.dcz: a part of the path is not a folder/, 'encode', 'small.png', 'plain/x.dcz');
+    fails(1, /cannot read nothing\.dcm/, 'encode', 'small.png', '--model', 'nothing.dcm');
+    fails(1, /cannot read nothing\.dcz/, 'decode', 'nothing.dcz');
+    fails(1, /cannot read nothing\.dcz/, 'info', 'nothing.dcz');
+    fails(1, /cannot read a b: there/, 'info', 'a\nb');
+  });
+
+  it('input that is not what it should be is refused, with exit code 1', () => {
+    writeFileSync(file('empty'), '');
+    writeFileSync(file('text.txt'), 'some text, which is no picture and no coded picture either, but long enough to be looked at');
+    const png = readFileSync(file('small.png'));
+    writeFileSync(file('cut.png'), png.subarray(0, png.length - 20));
+    fails(1, /^dcomp: empty: .*empty/, 'encode', 'empty');
+    fails(1, /^dcomp: text\.txt: not a PNG/, 'encode', 'text.txt');
+    fails(1, /^dcomp: cut\.png: damaged PNG/, 'encode', 'cut.png');
+    fails(1, /^dcomp: empty: .*empty/, 'decode', 'empty');
+    fails(1, /^dcomp: text\.txt: /, 'decode', 'text.txt');
+    fails(1, /^dcomp: small\.png: /, 'decode', 'small.png', 'out.png');
+    fails(1, /^dcomp: empty: /, 'info', 'empty');
+    fails(1, /^dcomp: text\.txt: /, 'info', 'text.txt', '--json');
+    fails(1, /^dcomp: .*model/i, 'encode', 'small.png', '--model', 'text.txt');
+  });
+
+  it('pictures of every kind come back with their size and kind; alpha unchanged', () => {
+    for (const [name, channels] of [
+      ['grey-scene', 1],
+      ['grey-alpha-disc', 2],
+      ['scene', 3],
+      ['rgba-balls', 4],
+    ] as [string, Channels][]) {
+      const picture = corpusPicture(name, { width: 21, height: 13 });
+      writeFileSync(file('in.png'), writePng(picture));
+      const { stdout } = works('encode', 'in.png', '--threads', '1');
+      assert.equal(stdout, '');
+      works('decode', 'in.dcz', 'out.png', '--threads', '2');
+      const { picture: back } = readPng(readFileSync(file('out.png')));
+      assert.deepEqual([back.width, back.height, back.channels], [21, 13, channels]);
+      if (channels % 2 === 0) {
+        for (let i = channels - 1; i < back.data.length; i += channels) assert.equal(back.data[i], picture.data[i]);
+      }
+      const found = JSON.parse(works('info', 'in.dcz', '--json').stdout) as FileInfo;
+      assert.deepEqual([found.width, found.height, found.channels], [21, 13, channels]);
+      assert.equal(found.byteLength, readFileSync(file('in.dcz')).length);
+    }
+  });
+
+  it('the output has the name of the input by default, and replaces what was there', () => {
+    writeFileSync(file('small.dcz'), 'old');
+    works('encode', 'small.png');
+    assert.notEqual(readFileSync(file('small.dcz'), 'latin1'), 'old');
+    works('decode', 'small.dcz');
+    assert.deepEqual(readdirSync(folder).sort(), ['small.dcz', 'small.png']);
+  });
+
+  it('a symbolic link as output stays one; a device is written to', () => {
+    writeFileSync(file('target.dcz'), '');
+    symlinkSync('target.dcz', file('link.dcz'));
+    works('encode', 'small.png', 'link.dcz');
+    assert.ok(lstatSync(file('link.dcz')).isSymbolicLink());
+    assert.ok(readFileSync(file('target.dcz')).length > 0);
+    if (existsSync('/dev/null')) {
+      works('encode', 'small.png', '/dev/null');
+      assert.ok(lstatSync('/dev/null').isCharacterDevice());
+    }
+  });
+
+  it('names that begin with a dash, look like numbers or hold spaces are names', () => {
+    for (const name of ['-dash.png', '123', 'with space.png', 'ümläut.png']) {
+      writeFileSync(file(name), readFileSync(file('small.png')));
+      works('encode', '--quiet', '--', name, 'out.dcz');
+    }
+  });
+
+  it('--size is never exceeded; --bytes decodes a prefix', () => {
+    works('encode', 'small.png', '--size', '300');
+    assert.ok(readFileSync(file('small.dcz')).length <= 300);
+    works('encode', 'small.png', 'fine.dcz', '--bpp', '8');
+    works('decode', 'fine.dcz', 'coarse.png', '--bytes', '200');
+    const { picture } = readPng(readFileSync(file('coarse.png')));
+    assert.deepEqual([picture.width, picture.height], [24, 17]);
+  });
+
+  it('--quiet says nothing, the default one line, -v the figures; notices name the file', () => {
+    assert.equal(works('encode', 'small.png', '--quiet').stderr, '');
+    assert.match(works('encode', 'small.png').stderr, /^small\.dcz: \d+ bytes, \d+\.\d{3} bits per pixel\n$/);
+    assert.match(works('encode', 'small.png', '-v').stderr, /seconds: /);
+    writeFileSync(file('deep.png'), sixteenBits());
+    assert.match(works('encode', 'deep.png').stderr, /^deep\.png: 16 bits per sample were rounded to 8\ndeep\.dcz: /);
+    assert.equal(works('encode', 'deep.png', '--quiet').stderr, '');
+    assert.match(works('decode', 'small.dcz', 'x.png').stderr, /^x\.png: 24×17 pixels\n$/);
+  });
+
+  it('info as text tells size, model and segments', () => {
+    works('encode', 'small.png');
+    const { stdout } = works('info', 'small.dcz');
+    assert.match(stdout, /24×17/);
+    assert.match(stdout, /model/);
+  });
+
+  it('a pipe that closes early is no error', () => {
+    works('encode', 'small.png');
+    const { status, stderr } = spawnSync('/bin/sh', ['-c', `"${process.execPath}" "${program}" info small.dcz --json | head -c 1`], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    assert.deepEqual([status, stderr], [0, '']);
+  });
+
+  it('a failure leaves the output that was there', () => {
+    works('encode', 'small.png');
+    const bytes = readFileSync(file('small.dcz'));
+    bytes[bytes.length - 3] ^= 0xff;
+    writeFileSync(file('bad.dcz'), bytes);
+    writeFileSync(file('bad.png'), 'precious');
+    fails(1, /^dcomp: bad\.dcz: .*damaged/i, 'decode', 'bad.dcz');
+    assert.equal(readFileSync(file('bad.png'), 'latin1'), 'precious');
+    const { stderr } = works('decode', 'bad.dcz', '--allow-damaged', '--quiet');
+    assert.match(stderr, /damaged/i);
+    assert.equal(readPng(readFileSync(file('bad.png'))).picture.width, 24);
+  });
+
+  it("an error of the program's own is one line, and where it arose is told on request only", (context) => {
+    let said = '';
+    context.mock.method(process.stderr, 'write', (text: string) => {
+      said += text;
+      return true;
+    });
+    const codes = [reportError(new TypeError('x is not\na function'), false), reportError(new TypeError('y'), true)];
+    context.mock.restoreAll();
+    assert.deepEqual(codes, [1, 1]);
+    const [first, second, ...trace] = said.trimEnd().split('\n');
+    assert.match(first, /^dcomp: internal error.*x is not a function.*-v/);
+    assert.match(second, /^dcomp: internal error.*y$/);
+    assert.match(trace.join('\n'), /TypeError: y\n\s+at /);
+  });
+
+  // Signals are heard between the steps of the codec, if it lets the event loop turn there.
+  const noSignals = process.platform === 'win32' ? 'no signals on this system' : false;
+  it('Ctrl-C leaves nothing behind', { skip: noSignals, todo: 'the codec does not let the event loop turn' }, async () => {
+    writeFileSync(file('large.png'), writePng(corpusPicture('scene', { width: 768, height: 512 })));
+    const child = spawn(process.execPath, [program, 'encode', 'large.png', '--model', model, '--effort', '9', '-q', '95'], { cwd: folder, stdio: 'ignore' });
+    const ended = new Promise<number | null>((resolve) => child.on('exit', (code) => resolve(code)));
+    const hidden = (): string[] => readdirSync(folder).filter((name) => name.endsWith('.tmp'));
+    while (hidden().length === 0 && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.equal(hidden().length, 1, 'no temporary file seen');
+    child.kill('SIGINT');
+    assert.equal(await ended, 130);
+    assert.deepEqual(readdirSync(folder).sort(), ['large.png', 'small.png']);
+  });
+});

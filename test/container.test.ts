@@ -1,0 +1,206 @@
+/** The container: what is written is read, and whatever else is read is refused or reported under a name of its own. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { concat, MAX_SEGMENT_STEPS, readContainer, segmentOverhead, varint, writeAlpha, writeHeader, writeSegment, type Header } from '../src/codec/container.js';
+import { crc32 } from '../src/codec/crc32.js';
+import { FORMAT_VERSION, LAST_CODE, MAGIC } from '../src/codec/format.js';
+import { fileInfo } from '../src/codec/info.js';
+import { pyramidSizes, stepsOf } from '../src/codec/schedule.js';
+import { MAX_NU, MIN_NU } from '../src/entropy/trellis.js';
+import { TOP_CODE } from '../src/model/sigma.js';
+import { MAX_PIXELS, MAX_SIDE, type Channels } from '../src/picture.js';
+import { codeOfError, outcome } from './helpers/outcome.js';
+
+/** Records that look like those of the codec, for comparisons. */
+const plainObjects = { noNullPrototype: true };
+
+const headers: fc.Arbitrary<Header> = fc.record({
+  width: fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 4096 })),
+  height: fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: MAX_SIDE })),
+  channels: fc.constantFrom<Channels>(1, 2, 3, 4),
+  modelId: fc.uint8Array({ minLength: 8, maxLength: 8 }).map((bytes) => Buffer.from(bytes).toString('hex')),
+  schedule: fc.record({
+    coarseWidth: fc.integer({ min: 1, max: 16 }),
+    fineWidth: fc.integer({ min: 1, max: 16 }),
+    lastCode: fc.integer({ min: LAST_CODE, max: TOP_CODE }),
+  }, plainObjects),
+  nu: fc.integer({ min: MIN_NU, max: MAX_NU }),
+}, plainObjects);
+const payloads = fc.uint8Array({ maxLength: 300 });
+const segments = fc.array(fc.record({ payload: payloads, steps: fc.integer({ min: 0, max: MAX_SEGMENT_STEPS }), ratio: fc.nat({ max: 255 }) }), { maxLength: 5 });
+
+const plain: Header = { width: 40, height: 30, channels: 3, modelId: '0123456789abcdef', schedule: { coarseWidth: 2, fineWidth: 4, lastCode: 64 }, nu: 14 };
+const hasAlpha = (channels: number): boolean => channels % 2 === 0;
+
+/** A file of any header, alpha and segments. */
+function fileOf(header: Header, alpha: Uint8Array, parts: { payload: Uint8Array; steps: number; ratio: number }[]): Uint8Array {
+  return concat([writeHeader(header), ...(hasAlpha(header.channels) ? [writeAlpha(alpha)] : []), ...parts.map(({ payload, steps, ratio }) => writeSegment(payload, steps, ratio))]);
+}
+
+/** Header bytes with anything in them, and a checksum that holds. */
+function forgedHeader(fields: { width?: number[]; height?: number[]; kind?: number; version?: number; tail?: number[] }): Uint8Array {
+  const { width = [40], height = [30], kind = 3, version = FORMAT_VERSION, tail = [2, 4, 64, 14] } = fields;
+  const bytes = Uint8Array.from([...MAGIC, version, kind, 1, 2, 3, 4, 5, 6, 7, 8, ...width, ...height, ...tail]);
+  const crc = crc32(bytes);
+  return concat([bytes, Uint8Array.of(crc & 255, (crc >>> 8) & 255, (crc >>> 16) & 255, crc >>> 24)]);
+}
+
+describe('container', () => {
+  it('the checksum is the CRC-32 of PNG and zip', () => {
+    assert.equal(crc32(new TextEncoder().encode('123456789')), 0xcbf43926);
+    assert.equal(crc32(new Uint8Array(0)), 0);
+  });
+
+  it('what is written is read: header, alpha, segments', () => {
+    fc.assert(
+      fc.property(headers, payloads, segments, (header, alpha, parts) => {
+        fc.pre(header.width * header.height <= MAX_PIXELS);
+        const bytes = fileOf(header, alpha, parts);
+        const read = readContainer(bytes);
+        assert.deepEqual(read.header, header);
+        assert.equal(read.truncated, false);
+        const part = ({ payloadOffset, payloadLength }: { payloadOffset: number; payloadLength: number }): Uint8Array => bytes.slice(payloadOffset, payloadOffset + payloadLength);
+        if (hasAlpha(header.channels)) {
+          assert.equal(read.alpha?.state, 'complete');
+          assert.deepEqual(part(read.alpha), alpha);
+        } else assert.equal(read.alpha, undefined);
+        assert.deepEqual(
+          read.segments.map((segment) => ({ payload: part(segment), steps: segment.steps, ratio: segment.idealRatio, state: segment.state })),
+          parts.map((segment) => ({ ...segment, state: 'complete' })),
+        );
+      }),
+    );
+  });
+
+  it('the overhead of a segment is what segmentOverhead says', () => {
+    for (const length of [0, 1, 127, 128, 16383, 16384, 100000]) {
+      assert.equal(writeSegment(new Uint8Array(length), 3, 128).length, length + segmentOverhead(length));
+    }
+  });
+
+  it('all headers of a photograph coded at 0.1 bit per pixel are 64 bytes or less', () => {
+    // 768 · 512 · 0.1 / 8 = 4915 bytes: segments of 1536 bytes or more are at most four.
+    const overhead = writeHeader({ ...plain, width: 768, height: 512 }).length + 4 * segmentOverhead(1536);
+    assert.ok(overhead <= 64, `${overhead} bytes`);
+  });
+
+  it('info tells of every file what the container holds, and needs no model', () => {
+    fc.assert(
+      fc.property(headers, payloads, segments, (header, alpha, parts) => {
+        fc.pre(header.width * header.height <= MAX_PIXELS);
+        const info = fileInfo(fileOf(header, alpha, parts));
+        const { width, height, channels, modelId } = header;
+        assert.deepEqual({ width: info.width, height: info.height, channels: info.channels, modelId: info.modelId }, { width, height, channels, modelId });
+        assert.equal(info.formatVersion, FORMAT_VERSION);
+        assert.equal(info.segments.length, parts.length);
+        const all = stepsOf(header.schedule, pyramidSizes(width, height).length - 1).length;
+        const told = info.segments.reduce((sum, { steps }) => sum + steps.length, 0);
+        assert.equal(told, Math.min(all, parts.reduce((sum, { steps }) => sum + steps, 0)));
+      }),
+    );
+  });
+
+  it('every prefix is read as what is there, or refused as cut inside the header', () => {
+    const bytes = fileOf({ ...plain, channels: 4 }, new Uint8Array(20).fill(7), [
+      { payload: new Uint8Array(200).fill(1), steps: 3, ratio: 120 },
+      { payload: new Uint8Array(30).fill(2), steps: 1, ratio: 110 },
+    ]);
+    const whole = readContainer(bytes);
+    const starts = [whole.alpha!.payloadOffset + 20, whole.segments[1]!.offset, bytes.length];
+    for (let n = 1; n < bytes.length; n++) {
+      const headerLength = writeHeader(plain).length;
+      if (n < headerLength) {
+        assert.throws(() => readContainer(bytes.subarray(0, n)), { code: 'E_TRUNCATED' }, `${n} bytes`);
+        continue;
+      }
+      const read = readContainer(bytes.subarray(0, n));
+      assert.equal(read.truncated, n !== headerLength ? !starts.includes(n) : true, `${n} bytes`);
+      const states = [read.alpha?.state, ...read.segments.map(({ state }) => state)].filter((state) => state !== undefined);
+      assert.ok(states.every((state, i) => state === 'complete' || (state === 'cut' && i === states.length - 1)), `${n} bytes: ${states.join()}`);
+    }
+  });
+
+  it('a changed bit is damage in exactly the part that it lies in, or moves its end', () => {
+    const bytes = fileOf({ ...plain, channels: 2 }, new Uint8Array(20).fill(7), [
+      { payload: new Uint8Array(40).fill(1), steps: 3, ratio: 120 },
+      { payload: new Uint8Array(30).fill(2), steps: 1, ratio: 110 },
+    ]);
+    const whole = readContainer(bytes);
+    for (let bit = 8 * whole.alpha!.payloadOffset; bit < 8 * bytes.length; bit++) {
+      const at = bit >> 3;
+      const damaged = Uint8Array.from(bytes);
+      damaged[at]! ^= 1 << (bit & 7);
+      const read = readContainer(damaged);
+      const moved = whole.segments.some(({ offset }) => offset === at);
+      const states = [read.alpha!.state, ...read.segments.map(({ state }) => state)];
+      const hit = at < whole.segments[0]!.offset ? 0 : at < whole.segments[1]!.offset ? 1 : 2;
+      if (moved) assert.ok(states[hit] !== 'complete' || read.truncated, `byte ${at}: ${states.join()}`);
+      else assert.deepEqual(states, [0, 1, 2].map((i) => (i === hit ? 'damaged' : 'complete')), `byte ${at}`);
+    }
+  });
+
+  it('a bit changed in the header is never missed', async () => {
+    const bytes = writeHeader(plain);
+    for (let bit = 0; bit < 8 * bytes.length; bit++) {
+      const damaged = Uint8Array.from(bytes);
+      damaged[bit >> 3]! ^= 1 << (bit & 7);
+      const code = await codeOfError(() => readContainer(damaged));
+      const expected = bit < 64 ? ['E_NOT_DCZ'] : bit < 72 ? ['E_VERSION'] : ['E_DAMAGED_HEADER', 'E_TRUNCATED'];
+      assert.ok(expected.includes(code), `bit ${bit}: ${code}`);
+    }
+  });
+
+  it('each malformed header has its code', async () => {
+    const cases: [string, Uint8Array, string][] = [
+      ['empty', new Uint8Array(0), 'E_EMPTY'],
+      ['other bytes', new Uint8Array(60), 'E_NOT_DCZ'],
+      ['a PNG', Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a), 'E_NOT_DCZ'],
+      ['the first byte only', MAGIC.subarray(0, 1), 'E_TRUNCATED'],
+      ['the magic only', MAGIC, 'E_TRUNCATED'],
+      ['magic with LF for CR LF', Uint8Array.from([...MAGIC].filter((byte) => byte !== 0x0d)), 'E_NOT_DCZ'],
+      ['version 0', forgedHeader({ version: 0 }), 'E_VERSION'],
+      ['version 2', forgedHeader({ version: 2 }), 'E_VERSION'],
+      ['kind 0', forgedHeader({ kind: 0 }), 'E_DAMAGED_HEADER'],
+      ['kind 5', forgedHeader({ kind: 5 }), 'E_DAMAGED_HEADER'],
+      ['width 0', forgedHeader({ width: [0] }), 'E_DAMAGED_HEADER'],
+      ['height 0', forgedHeader({ height: [0] }), 'E_DAMAGED_HEADER'],
+      ['width 65536', forgedHeader({ width: varint(65536) }), 'E_TOO_LARGE'],
+      ['height 65536', forgedHeader({ height: varint(65536) }), 'E_TOO_LARGE'],
+      ['2^31 pixels', forgedHeader({ width: varint(2 ** 16 - 1), height: varint(2 ** 15 + 1) }), 'E_TOO_LARGE'],
+      ['2^31 × 1 pixels', forgedHeader({ width: varint(2 ** 31), height: [1] }), 'E_TOO_LARGE'],
+      ['one pixel row more than 2^28', forgedHeader({ width: varint(2 ** 14), height: varint(2 ** 14 + 1) }), 'E_TOO_LARGE'],
+      ['a number of 35 bits', forgedHeader({ width: [255, 255, 255, 255, 127] }), 'E_TOO_LARGE'],
+      ['a number that does not end', forgedHeader({ width: Array(30).fill(255) as number[] }), 'E_DAMAGED_HEADER'],
+      ['coarse width 0', forgedHeader({ tail: [0, 4, 64, 14] }), 'E_DAMAGED_HEADER'],
+      ['coarse width 17', forgedHeader({ tail: [17, 4, 64, 14] }), 'E_DAMAGED_HEADER'],
+      ['fine width 0', forgedHeader({ tail: [2, 0, 64, 14] }), 'E_DAMAGED_HEADER'],
+      ['fine width 17', forgedHeader({ tail: [2, 17, 64, 14] }), 'E_DAMAGED_HEADER'],
+      ['last code 63', forgedHeader({ tail: [2, 4, LAST_CODE - 1, 14] }), 'E_DAMAGED_HEADER'],
+      ['last code 169', forgedHeader({ tail: [2, 4, TOP_CODE + 1, 14] }), 'E_DAMAGED_HEADER'],
+      ['nu 7', forgedHeader({ tail: [2, 4, 64, MIN_NU - 1] }), 'E_DAMAGED_HEADER'],
+      ['nu 17', forgedHeader({ tail: [2, 4, 64, MAX_NU + 1] }), 'E_DAMAGED_HEADER'],
+    ];
+    for (const [name, bytes, expected] of cases) assert.equal(await codeOfError(() => readContainer(bytes)), expected, name);
+    assert.equal(readContainer(forgedHeader({})).header.width, 40, 'the forger makes good headers too');
+  });
+
+  it('the limit of pixels can be set lower', async () => {
+    assert.equal(await codeOfError(() => readContainer(writeHeader(plain), 1199)), 'E_TOO_LARGE');
+    assert.equal(readContainer(writeHeader(plain), 1200).header.width, 40);
+  });
+
+  it('any bytes are a container or a DcompError, after a good header too', async () => {
+    const bytes = fc.uint8Array({ maxLength: 100 });
+    await fc.assert(fc.asyncProperty(bytes, async (rest) => void (await outcome(() => readContainer(rest)))));
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom<Channels>(1, 2, 3, 4), bytes, async (channels, rest) => {
+        const file = concat([writeHeader({ ...plain, channels }), rest]);
+        const read = await outcome(() => readContainer(file));
+        if (typeof read === 'string') return assert.fail(read);
+        for (const segment of read.segments) assert.ok(segment.payloadOffset + segment.payloadLength <= file.length);
+        assert.equal(fileInfo(file).byteLength, file.length);
+      }),
+    );
+  });
+});

@@ -1,0 +1,73 @@
+/** What the property tests of the codec draw from. */
+import fc from 'fast-check';
+import { CORPUS, corpusPicture } from '../../corpus/pictures.js';
+import type { EncoderOptions, Target } from '../../src/codec/encoder.js';
+import { LAST_CODE } from '../../src/codec/format.js';
+import type { Schedule } from '../../src/codec/schedule.js';
+import { hash32 } from '../../src/math/hash.js';
+import type { Channels, Picture } from '../../src/picture.js';
+
+/** A picture of a corpus name in any of the four kinds: missing colour is grey, missing alpha opaque. */
+export function inKind(picture: Picture, channels: Channels): Picture {
+  const n = picture.width * picture.height;
+  const data = new Uint8Array(n * channels);
+  const grey = picture.channels <= 2;
+  for (let i = 0; i < n; i++) {
+    const at = i * picture.channels;
+    const colour = [0, 1, 2].map((c) => picture.data[grey ? at : at + c]!);
+    const alpha = picture.channels % 2 === 0 ? picture.data[at + picture.channels - 1]! : 255;
+    const samples = channels <= 2 ? [colour[1]!, alpha] : [...colour, alpha];
+    for (let c = 0; c < channels; c++) data[i * channels + c] = samples[c]!;
+  }
+  return { width: picture.width, height: picture.height, channels, data };
+}
+
+/** Independent samples that are 0, 255 or anything: the worst that a picture can be. */
+export function extremeNoise(width: number, height: number, channels: Channels, seed: number): Picture {
+  const data = Uint8Array.from({ length: width * height * channels }, (_, i) => {
+    const h = hash32(seed, i);
+    return (h & 3) === 0 ? 0 : (h & 3) === 1 ? 255 : h >>> 24;
+  });
+  return { width, height, channels, data };
+}
+
+export function constantPicture(width: number, height: number, channels: Channels, value: number): Picture {
+  return { width, height, channels, data: new Uint8Array(width * height * channels).fill(value) };
+}
+
+const kinds = fc.constantFrom<Channels>(1, 2, 3, 4);
+const names = CORPUS.map(({ name }) => name);
+
+/** Sizes 1×1 to maxSide, thin ones and odd ones too, all kinds, several contents. */
+export function pictures(maxSide = 70): fc.Arbitrary<Picture> {
+  const side = fc.oneof(fc.integer({ min: 1, max: maxSide }), fc.integer({ min: 1, max: 5 }));
+  const content = fc.oneof(
+    { weight: 3, arbitrary: fc.constantFrom(...names) },
+    { weight: 1, arbitrary: fc.constant('extreme') },
+    { weight: 1, arbitrary: fc.constant('constant') },
+  );
+  return fc.record({ width: side, height: side, channels: kinds, content, seed: fc.nat({ max: 255 }) }).map(({ width, height, channels, content, seed }) => {
+    if (content === 'extreme') return extremeNoise(width, height, channels, seed);
+    if (content === 'constant') return constantPicture(width, height, channels, seed);
+    return inKind(corpusPicture(content, { width, height }, seed), channels);
+  });
+}
+
+/** Low ones are as likely as high ones. */
+export const qualities = fc.oneof(fc.integer({ min: 1, max: 100 }), fc.double({ min: 1, max: 100, noNaN: true }));
+
+export const schedules: fc.Arbitrary<Schedule> = fc.record({
+  coarseWidth: fc.integer({ min: 1, max: 16 }),
+  fineWidth: fc.integer({ min: 1, max: 16 }),
+  lastCode: fc.constant(LAST_CODE),
+});
+
+export const targets: fc.Arbitrary<Target> = fc.oneof(
+  qualities.map((quality) => ({ quality })),
+  fc.double({ min: 0.5, max: 20, noNaN: true }).map((bitsPerPixel) => ({ bitsPerPixel })),
+  fc.integer({ min: 40, max: 4000 }).map((size) => ({ size })),
+  fc.double({ min: 5, max: 45, noNaN: true }).map((psnr) => ({ psnr })),
+);
+
+/** Options that make no test slow: the search of low efforts. */
+export const options: fc.Arbitrary<EncoderOptions> = fc.record({ target: targets, effort: fc.integer({ min: 1, max: 3 }), schedule: schedules });

@@ -1,77 +1,199 @@
-/** `dcomp train`: trains the network; `dcomp train export`: turns a checkpoint into the integer model that ships. */
+/**
+ * `dcomp train`: trains the network; `dcomp train export`: turns a checkpoint into the integer model that ships;
+ * `dcomp train compact`: halves a checkpoint for keeping and sharing.
+ */
 import path from 'node:path';
-import type { CommandModule } from 'yargs';
+import type { Argv, CommandModule } from 'yargs';
 import { DcompError } from '../src/errors.js';
-import { uNet } from '../src/model/architecture.js';
+import { uNet, type Architecture } from '../src/model/architecture.js';
+import type { TrainProgress } from '../src/train/trainer.js';
+import { writeOutput } from './files.js';
+import { flag, numberOption, outputFlags, textOption, type NumberRule, type RawArgs } from './options.js';
+import { progressDisplay } from './progress.js';
+import { note } from './report.js';
 
-interface TrainArguments {
-  data: string;
-  checkpoint: string;
-  log: string | undefined;
-  steps: number;
-  start: number;
-  rate: number;
-  seed: number;
-  channels: string;
-  validateEvery: number;
-  saveEvery: number;
-  mixed: boolean;
-  backend: 'native' | 'javascript' | undefined;
-}
+/** Options of training alone: `global: false` keeps them from the subcommands. */
+const OPTIONS: Record<string, { describe: string; boolean?: boolean }> = {
+  data: { describe: 'Folder of PNG photographs' },
+  checkpoint: { describe: 'Checkpoint file; goes on from there if it exists' },
+  log: { describe: 'CSV log, a line a validation  [default: train-log.csv beside the checkpoint]' },
+  steps: { describe: 'Step at which training ends  [default: 40000]' },
+  start: { describe: 'Step at which the learning rate begins anew: a restart  [default: 0]' },
+  rate: { describe: 'Peak learning rate  [default: 0.001]' },
+  seed: { describe: 'Of the first weights and all examples  [default: 1]' },
+  channels: { describe: 'Channels of the U-Net by scale  [default: 64,96,128,128]' },
+  'validate-every': { describe: 'Steps between validations  [default: 1000]' },
+  'save-every': { describe: 'Seconds between checkpoints  [default: 240]' },
+  float32: { describe: 'Never compute in bfloat16', boolean: true },
+  backend: { describe: 'native or javascript  [default: native where it is set up]' },
+};
 
-export const trainCommand: CommandModule<object, TrainArguments> = {
+const COUNT: NumberRule = { min: 1, max: Number.MAX_SAFE_INTEGER, whole: true };
+const SEED: NumberRule = { min: 0, max: 2 ** 32 - 1, whole: true };
+
+export const trainCommand: CommandModule<object, RawArgs> = {
   command: 'train',
   describe: 'Train the network on a folder of PNG photographs',
-  builder: (y) =>
-    y
-      .option('data', { type: 'string', demandOption: true, describe: 'folder of PNG photographs' })
-      .option('checkpoint', { type: 'string', demandOption: true, describe: 'checkpoint file; resumed when it exists' })
-      .option('log', { type: 'string', describe: 'CSV log (default: beside the checkpoint)' })
-      .option('steps', { type: 'number', default: 40000, describe: 'step at which training ends' })
-      .option('start', { type: 'number', default: 0, describe: 'step at which the learning-rate cosine begins (a restart)' })
-      .option('rate', { type: 'number', default: 1e-3, describe: 'peak learning rate' })
-      .option('seed', { type: 'number', default: 1 })
-      .option('channels', { type: 'string', default: '64,96,128,128', describe: 'channels of the U-Net by scale' })
-      .option('validate-every', { type: 'number', default: 1000, describe: 'steps between validations' })
-      .option('save-every', { type: 'number', default: 240, describe: 'seconds between checkpoints' })
-      .option('mixed', { type: 'boolean', default: true, describe: 'bfloat16 convolutions on the native backend' })
-      .option('backend', { choices: ['native', 'javascript'] as const, describe: 'default: native where it is set up' }) as never,
-  handler: async (args) => {
-    const channels = args.channels.split(',').map(Number);
-    if (channels.some((c) => !Number.isInteger(c) || c < 8 || c % 8 !== 0)) {
-      throw new DcompError('E_USAGE', `--channels ${args.channels}: give multiples of 8, separated by commas, such as 64,96,128,128`);
+  builder: (yargs) => {
+    for (const [name, { describe, boolean }] of Object.entries(OPTIONS)) {
+      if (boolean === true) yargs.option(name, { type: 'boolean', describe, global: false });
+      else stringOption(yargs, name, describe);
     }
-    const { startBackend } = await import('../src/train/backend.js');
-    const { train } = await import('../src/train/trainer.js');
-    const backend = await startBackend(args.backend);
-    if (backend.notice !== undefined) process.stderr.write(`dcomp: ${backend.notice}\n`);
-    const abort = new AbortController();
-    process.once('SIGINT', () => abort.abort());
-    process.once('SIGTERM', () => abort.abort());
-    const started = Date.now();
-    await train({
-      data: args.data,
-      checkpoint: args.checkpoint,
-      log: args.log ?? path.join(path.dirname(args.checkpoint), 'train-log.csv'),
-      architecture: uNet(channels),
-      steps: args.steps,
-      startStep: args.start,
-      rate: args.rate,
-      seed: args.seed,
-      validateEvery: args.validateEvery,
-      saveEvery: args.saveEvery,
-      mixed: args.mixed,
-      signal: abort.signal,
-      onProgress: ({ step, steps, speed, loss, validation }) => {
-        const left = (steps - step) / speed / 60;
-        const line = `step ${step}/${steps}  ${speed.toFixed(2)}/s  ${left.toFixed(0)} min left  loss ${loss.toFixed(4)}`;
-        if (validation !== undefined) {
-          const v = validation;
-          const bits = `${v.total.toFixed(4)} bpp (coarse ${v.coarse.toFixed(4)}, enter ${v.enter.toFixed(4)}, refine ${v.refine.toFixed(4)})`;
-          process.stdout.write(`${line}  validation ${bits}, PSNR at 45/16/8: ${v.psnr45.toFixed(2)} ${v.psnr16.toFixed(2)} ${v.psnr8.toFixed(2)}\n`);
-        } else if (process.stderr.isTTY) process.stderr.write(`\r${line}  `);
-        else if (step % 200 === 0) process.stderr.write(`${line} at ${((Date.now() - started) / 1000).toFixed(0)} s\n`);
-      },
-    });
+    return yargs
+      .command('export', 'Make the model file (.dcm) of a checkpoint and measure what quantisation costs', exportOptions, runExport)
+      .command('compact', 'Write a checkpoint with 16 bits a number, for keeping and sharing', compactOptions, runCompact);
   },
+  handler: runTraining,
 };
+
+function stringOption(yargs: Argv, name: string, describe: string, alias?: string): void {
+  yargs.option(name, { type: 'string', requiresArg: true, global: false, describe, ...(alias === undefined ? {} : { alias }) });
+}
+
+function exportOptions(yargs: Argv): void {
+  stringOption(yargs, 'checkpoint', 'Checkpoint file');
+  stringOption(yargs, 'data', 'Folder of PNG photographs that it was trained on');
+  stringOption(yargs, 'output', 'Model file to write', 'o');
+  stringOption(yargs, 'report', 'JSON file for the figures');
+  stringOption(yargs, 'threads', 'Threads of the integer network  [default: all cores]');
+}
+
+function compactOptions(yargs: Argv): void {
+  stringOption(yargs, 'checkpoint', 'Checkpoint file');
+  stringOption(yargs, 'output', 'Checkpoint to write', 'o');
+}
+
+function required(args: RawArgs, name: string): string {
+  const value = textOption(args, name);
+  if (value === undefined) throw new DcompError('E_USAGE', `--${name} is missing`);
+  return value;
+}
+
+/** @throws DcompError E_USAGE */
+export function channelsOption(args: RawArgs): Architecture {
+  const text = textOption(args, 'channels') ?? '64,96,128,128';
+  const channels = text.split(',').map((word) => (/^\d{1,4}$/.test(word) ? Number(word) : NaN));
+  if (channels.length > 8 || channels.some((c) => !Number.isInteger(c) || c < 8 || c > 1024 || c % 8 !== 0)) {
+    throw new DcompError('E_USAGE', `--channels is ${text}; it must be up to 8 multiples of 8 up to 1024, separated by commas, such as 64,96,128,128`);
+  }
+  return uNet(channels);
+}
+
+function backendOption(args: RawArgs): 'native' | 'javascript' | undefined {
+  const backend = textOption(args, 'backend');
+  if (backend === undefined || backend === 'native' || backend === 'javascript') return backend;
+  throw new DcompError('E_USAGE', `--backend is ${backend}; it must be native or javascript`);
+}
+
+async function runTraining(args: RawArgs): Promise<void> {
+  const { quiet } = outputFlags(args);
+  const checkpoint = required(args, 'checkpoint');
+  const settings = {
+    data: required(args, 'data'),
+    checkpoint,
+    log: textOption(args, 'log') ?? path.join(path.dirname(checkpoint), 'train-log.csv'),
+    architecture: channelsOption(args),
+    steps: numberOption(args, 'steps', COUNT) ?? 40000,
+    startStep: numberOption(args, 'start', { ...COUNT, min: 0 }) ?? 0,
+    rate: numberOption(args, 'rate', { min: 1e-7, max: 1, whole: false }) ?? 1e-3,
+    seed: numberOption(args, 'seed', SEED) ?? 1,
+    validateEvery: numberOption(args, 'validate-every', COUNT) ?? 1000,
+    saveEvery: numberOption(args, 'save-every', { min: 1, max: 1e6, whole: false }) ?? 240,
+    mixed: !flag(args, 'float32'),
+  };
+  if (settings.startStep >= settings.steps) {
+    throw new DcompError('E_USAGE', `--start is ${settings.startStep}; it must be less than --steps, ${settings.steps}`);
+  }
+  const backendName = backendOption(args);
+  const { startBackend } = await import('../src/train/backend.js');
+  const { train } = await import('../src/train/trainer.js');
+  const backend = await startBackend(backendName);
+  if (backend.notice !== undefined && !quiet) note(backend.notice);
+  const abort = new AbortController();
+  const stop = (): void => abort.abort(); // the loop saves and ends after its step
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  const show = trainDisplay(quiet);
+  try {
+    await train({ ...settings, signal: abort.signal, onLoad: show.loading, onProgress: show.update });
+  } finally {
+    show.stop();
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
+  }
+  if (!quiet) note(abort.signal.aborted ? `stopped; ${checkpoint} holds the last step, the same command goes on` : `${checkpoint}: trained`);
+}
+
+/** Seconds between the lines that stand for the bar where there is no terminal. */
+const LINE_EVERY = 60;
+
+/** A bar on a terminal, a line now and then elsewhere; validations are lines on stdout in either case. */
+function trainDisplay(quiet: boolean): { loading: (done: number, total: number) => void; update: (progress: TrainProgress) => void; stop: () => void } {
+  const bar = progressDisplay('train', quiet);
+  let lastLine = 0;
+  const update = (progress: TrainProgress): void => {
+    const { step, steps, speed, loss, validation: v } = progress;
+    const left = speed > 0 ? `, ${Math.ceil((steps - step) / speed / 60)} min left` : '';
+    const stage = `step ${step} of ${steps}, ${speed.toFixed(2)} steps/s${left}, loss ${loss.toFixed(4)}`;
+    if (v !== undefined) {
+      if (quiet) return;
+      if (bar.update !== undefined) process.stderr.write('\r\u001b[K');
+      const bits = `${v.total.toFixed(4)} bits per pixel (coarse ${v.coarse.toFixed(4)}, enter ${v.enter.toFixed(4)}, refine ${v.refine.toFixed(4)})`;
+      process.stdout.write(`step ${step}: ${bits}, PSNR at sigma 45, 16, 8: ${v.psnr45.toFixed(2)}, ${v.psnr16.toFixed(2)}, ${v.psnr8.toFixed(2)} dB\n`);
+    } else if (bar.update !== undefined) bar.update({ fraction: step / steps, stage });
+    else if (!quiet && performance.now() - lastLine > 1000 * LINE_EVERY) {
+      lastLine = performance.now();
+      note(stage);
+    }
+  };
+  const loading = (done: number, total: number): void => bar.update?.({ fraction: 0, stage: `reading photograph ${done + 1} of ${total}` });
+  return { loading, update, stop: bar.stop };
+}
+
+/** Photographs that are read for the calibration; those of the validation part come on top. */
+const EXPORT_PHOTOGRAPHS = 60;
+
+async function runExport(args: RawArgs): Promise<void> {
+  const { quiet } = outputFlags(args);
+  const checkpoint = required(args, 'checkpoint');
+  const data = required(args, 'data');
+  const output = required(args, 'output');
+  const reportFile = textOption(args, 'report');
+  const threads = numberOption(args, 'threads', { min: 1, max: 256, whole: true });
+  const { readCheckpoint } = await import('../src/train/checkpoint.js');
+  const { loadDataset } = await import('../src/train/dataset.js');
+  const { exportModel, reportText } = await import('../src/train/export.js');
+  const bar = progressDisplay('export', quiet);
+  try {
+    const state = await readCheckpoint(checkpoint);
+    const dataset = await loadDataset(data, {
+      trainingLimit: EXPORT_PHOTOGRAPHS,
+      onProgress: (done, total) => bar.update?.({ fraction: (0.1 * done) / total, stage: 'reading photographs' }),
+    });
+    let text = '';
+    await writeOutput(checkpoint, output, async () => {
+      const { bytes, report } = await exportModel(state, dataset, {
+        ...(threads === undefined ? {} : { threads }),
+        onProgress: (fraction, stage) => bar.update?.({ fraction: 0.1 + 0.9 * fraction, stage }),
+      });
+      if (reportFile !== undefined) {
+        await writeOutput(checkpoint, reportFile, async () => new TextEncoder().encode(JSON.stringify(report, undefined, 2) + '\n'));
+      }
+      text = reportText(report);
+      return bytes;
+    });
+    bar.stop();
+    if (!quiet) process.stdout.write(`${text}\n`);
+  } finally {
+    bar.stop();
+  }
+}
+
+async function runCompact(args: RawArgs): Promise<void> {
+  const { quiet } = outputFlags(args);
+  const checkpoint = required(args, 'checkpoint');
+  const output = required(args, 'output');
+  const { checkpointBytes, readCheckpoint } = await import('../src/train/checkpoint.js');
+  const size = await writeOutput(checkpoint, output, async () => checkpointBytes(await readCheckpoint(checkpoint), true));
+  if (!quiet) note(`${output}: ${size} bytes`);
+}

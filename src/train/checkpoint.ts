@@ -31,15 +31,25 @@ export function parameterCount(architecture: Architecture): number {
   return parameterSpecs(architecture).reduce((n, spec) => n + spec.shape.reduce((a, b) => a * b, 1), 0);
 }
 
-export async function writeCheckpoint(file: string, state: CheckpointState, compact = false): Promise<void> {
+/** @param compact 16 bits a number */
+export function checkpointBytes(state: CheckpointState, compact: boolean): Uint8Array {
   const { architecture, step, seed, seconds, balance } = state;
   const statistics = { prior: [...state.statistics.prior], inputScale: [...state.statistics.inputScale] };
   const header = JSON.stringify({ architecture, statistics, step, seed, seconds, balance, compact }) + '\n';
   const parts: Uint8Array[] = [new TextEncoder().encode(MAGIC + header)];
   for (const name of ARRAYS) parts.push(compact ? toBfloat16(state[name]) : new Uint8Array(state[name].buffer, state[name].byteOffset, state[name].byteLength));
+  return Buffer.concat(parts);
+}
+
+/** @throws DcompError E_IO */
+export async function writeCheckpoint(file: string, state: CheckpointState): Promise<void> {
   const temporary = `${file}.tmp`;
-  await writeFile(temporary, Buffer.concat(parts));
-  await rename(temporary, file);
+  try {
+    await writeFile(temporary, checkpointBytes(state, false));
+    await rename(temporary, file);
+  } catch (cause) {
+    throw new DcompError('E_IO', `cannot write the checkpoint '${file}'`, { cause });
+  }
 }
 
 /** @throws DcompError E_IO, E_DAMAGED_CHECKPOINT */

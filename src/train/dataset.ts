@@ -29,11 +29,17 @@ export const DATA_LEVELS = 6;
 const VALIDATION_STRIDE = 50;
 const MIN_SIDE = 64;
 
+export interface LoadOptions {
+  /** Read only so many photographs of the training part, spread over the folder. */
+  trainingLimit?: number;
+  onProgress?: (done: number, total: number) => void;
+}
+
 /**
  * Reads every PNG of a folder (not its subfolders).
  * @throws DcompError E_TRAINING_DATA when the folder is missing or holds fewer than two usable pictures.
  */
-export async function loadDataset(folder: string, onProgress?: (done: number, total: number) => void): Promise<Dataset> {
+export async function loadDataset(folder: string, options: LoadOptions = {}): Promise<Dataset> {
   let names: string[];
   try {
     names = (await readdir(folder)).filter((n) => n.toLowerCase().endsWith('.png')).sort();
@@ -43,9 +49,11 @@ export async function loadDataset(folder: string, onProgress?: (done: number, to
   // A crop and the whole of one photograph share what follows their prefix (c_x_HASH, p_x_HASH): both go to one side.
   const keys = [...new Set(names.map(splitKey))].sort();
   const held = new Set(keys.filter((_, i) => i % VALIDATION_STRIDE === VALIDATION_STRIDE >> 1));
+  const isHeld = (name: string): boolean => held.has(splitKey(name));
+  const wanted = [...spread(names.filter((name) => !isHeld(name)), options.trainingLimit ?? Infinity), ...names.filter(isHeld)];
   const dataset: Dataset = { training: [], validation: [] };
-  for (const [i, name] of names.entries()) {
-    onProgress?.(i, names.length);
+  for (const [i, name] of wanted.entries()) {
+    options.onProgress?.(i, wanted.length);
     let png: PNG;
     try {
       png = PNG.sync.read(await readFile(path.join(folder, name)));
@@ -53,12 +61,18 @@ export async function loadDataset(folder: string, onProgress?: (done: number, to
       throw new DcompError('E_TRAINING_DATA', `'${path.join(folder, name)}' is not a readable PNG; remove it`, { cause });
     }
     if (Math.min(png.width, png.height) < MIN_SIDE) continue;
-    (held.has(splitKey(name)) ? dataset.validation : dataset.training).push(photograph(name, png));
+    (isHeld(name) ? dataset.validation : dataset.training).push(photograph(name, png));
   }
   if (dataset.training.length === 0 || dataset.validation.length === 0) {
     throw new DcompError('E_TRAINING_DATA', `'${folder}' holds ${names.length} PNG files, too few of at least ${MIN_SIDE} pixels a side to train and validate on`);
   }
   return dataset;
+}
+
+/** At most `count` of a list, evenly spread. */
+function spread<T>(list: readonly T[], count: number): T[] {
+  const n = Math.min(list.length, count);
+  return Array.from({ length: n }, (_, i) => list[Math.floor((i * list.length) / n)]!);
 }
 
 function splitKey(name: string): string {

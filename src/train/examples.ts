@@ -62,12 +62,24 @@ export function makeBatch(dataset: Dataset, model: ModelShape, plan: ExamplePlan
   const size = plan.batch[level]!;
   const batch = emptyBatch(level, size, plan.crop[level]! / 2, model);
   for (let b = 0; b < size; b++) {
-    const x = drawCrop(dataset.training, level, plan.crop[level]!, random);
-    const condition = drawCondition(level, random);
-    const codes = drawCodes(x, condition, batch.grid, random);
+    const { x, condition, codes } = drawExample(dataset.training, level, plan.crop[level]!, random);
     putExample(batch, b, model, x, codes, condition, random);
   }
   return batch;
+}
+
+/** A crop of a photograph and how it is observed: sigma codes on a grid of half the crop's side. */
+export interface Example {
+  x: Coefficients;
+  condition: Condition;
+  codes: Uint8Array;
+}
+
+/** @param condition drawn when it is not given */
+export function drawExample(photographs: readonly Photograph[], level: number, side: number, random: Random, condition?: Condition): Example {
+  const x = drawCrop(photographs, level, side, random);
+  const chosen = condition ?? drawCondition(level, random);
+  return { x, condition: chosen, codes: drawCodes(x, chosen, side / 2, random) };
 }
 
 export function emptyBatch(level: number, size: number, grid: number, model: ModelShape): Batch {

@@ -5,6 +5,7 @@
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
+import { DcompError } from '../errors.js';
 import { INPUT_CHANNELS, type Architecture } from '../model/architecture.js';
 import { DEFAULT_INPUT_SCALE, parameterSpecs, type Statistics } from '../model/weights.js';
 import { parameterCount, readCheckpoint, writeCheckpoint, type CheckpointState } from './checkpoint.js';
@@ -37,6 +38,8 @@ export interface TrainOptions {
   mixed: boolean;
   plan?: ExamplePlan;
   signal?: AbortSignal;
+  /** While the photographs are read. */
+  onLoad?: (done: number, total: number) => void;
   onProgress?: (progress: TrainProgress) => void;
 }
 
@@ -73,13 +76,12 @@ export function learningRate(step: number, start: number, end: number, peak: num
 
 /** Trains until `steps` or the signal; the checkpoint file then holds the last state. */
 export async function train(options: TrainOptions): Promise<void> {
-  const dataset = await loadDataset(options.data);
+  const dataset = await loadDataset(options.data, options.onLoad === undefined ? {} : { onProgress: options.onLoad });
   const plan = options.plan ?? DEFAULT_PLAN;
   const state = existsSync(options.checkpoint)
     ? await readCheckpoint(options.checkpoint)
     : freshState(options, { prior: measurePrior(dataset.training, options.architecture.conditioning.levels), inputScale: DEFAULT_INPUT_SCALE });
-  if (!existsSync(options.log)) await writeFile(options.log, LOG_HEADER);
-  else await dropLogAfter(options.log, state.step);
+  let validated = await openLog(options.log, state.step);
   const network = new TrainedNetwork(state);
   const validation = new Validation(dataset.validation, state);
   const startStep = options.startStep ?? 0;
@@ -89,13 +91,16 @@ export async function train(options: TrainOptions): Promise<void> {
   let lastSave = Date.now();
   let clock = Date.now();
   let recent = 0;
-  let speed = 0;
+  let pace = 0;
+  const speed = (): number => (pace > 0 ? 1 / pace : 0);
   for (;;) {
-    const done = state.step >= options.steps || options.signal?.aborted === true;
-    if (state.step > 0 && (state.step % options.validateEvery === 0 || done)) {
+    const finished = state.step >= options.steps;
+    const done = finished || options.signal?.aborted === true;
+    if (state.step > validated && (state.step % options.validateEvery === 0 || finished)) {
+      validated = state.step;
       const result = network.validate(validation, options.mixed);
       await appendFile(options.log, logLine(state, learningRate(state.step, startStep, options.steps, options.rate), recent, result));
-      options.onProgress?.({ step: state.step, steps: options.steps, speed, loss: recent, validation: result });
+      options.onProgress?.({ step: state.step, steps: options.steps, speed: speed(), loss: recent, validation: result });
     }
     if (done || Date.now() - lastSave > options.saveEvery * 1000) {
       network.store();
@@ -108,12 +113,10 @@ export async function train(options: TrainOptions): Promise<void> {
     const seconds = (Date.now() - clock) / 1000;
     clock = Date.now();
     state.seconds += seconds;
-    speed = speed === 0 ? 1 / seconds : speed + 0.02 * (1 / seconds - speed);
+    pace = pace === 0 ? seconds : pace + 0.02 * (seconds - pace);
     recent = recent === 0 ? loss : recent + 0.01 * (loss - recent);
-    if (state.step % 20 === 0) {
-      options.onProgress?.({ step: state.step, steps: options.steps, speed, loss: recent });
-      await new Promise((resolve) => setImmediate(resolve)); // lets signals through
-    }
+    options.onProgress?.({ step: state.step, steps: options.steps, speed: speed(), loss: recent });
+    await new Promise((resolve) => setImmediate(resolve)); // lets signals through
   }
   network.dispose();
 }
@@ -124,11 +127,24 @@ function logLine(state: CheckpointState, rate: number, loss: number, v: Validati
   return [state.step, f(state.seconds, 0), rate.toExponential(2), f(loss, 4), ...bits, f(v.psnr45, 3), f(v.psnr16, 3), f(v.psnr8, 3)].join(',') + '\n';
 }
 
-/** Lines of a run that went on past the checkpoint are written again by the resumed one. */
-async function dropLogAfter(file: string, step: number): Promise<void> {
-  const lines = (await readFile(file, 'utf8')).split('\n').filter((l) => l !== '');
-  const kept = lines.filter((l, i) => i === 0 || Number(l.split(',')[0]) <= step);
-  await writeFile(file, kept.join('\n') + '\n');
+/**
+ * Begins the log or goes on with it: lines of a run that went on past the checkpoint are written again by this one.
+ * @returns the last step in it
+ * @throws DcompError E_IO
+ */
+async function openLog(file: string, step: number): Promise<number> {
+  try {
+    if (!existsSync(file)) {
+      await writeFile(file, LOG_HEADER);
+      return 0;
+    }
+    const lines = (await readFile(file, 'utf8')).split('\n').filter((l) => l !== '');
+    const kept = lines.filter((l, i) => i === 0 || Number(l.split(',')[0]) <= step);
+    await writeFile(file, kept.join('\n') + '\n');
+    return kept.length > 1 ? Number(kept[kept.length - 1]!.split(',')[0]) : 0;
+  } catch (cause) {
+    throw new DcompError('E_IO', `cannot write the log '${file}'`, { cause });
+  }
 }
 
 function freshState(options: TrainOptions, statistics: Statistics): CheckpointState {

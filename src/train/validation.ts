@@ -27,70 +27,106 @@ export interface ValidationResult {
   psnr8: number;
 }
 
-const CROP = 256;
+/** Side of the validation crops in pixels. */
+export const VALIDATION_CROP = 256;
 const LEVELS = 5;
 
-interface Step {
+/** One step of the schedule that validation follows. */
+export interface ValidationStep {
   condition: Condition;
   /** Sigma code after the step. */
   next: number;
+  /** The sum that its bits belong to. */
+  bits?: 'coarse' | 'enter' | 'refine';
+  /** The figure that its squared error is. */
+  psnr?: 'psnr45' | 'psnr16' | 'psnr8';
 }
 
-/** Steps of one level: enter, then refine one octave (eighths) or, at level 0, to sigma 8 (quarters). */
-function stepsOf(level: number): Step[] {
-  const steps: Step[] = [{ condition: { level, sigma: TOP_CODE, mode: 'enter' }, next: TOP_CODE }];
+/**
+ * The schedule, coarse to fine: enter a level, then refine it by one octave in eighths, or level 0 to sigma 8 in quarters.
+ * The last entry is an evaluation at sigma 8 for its squared error alone.
+ */
+export const VALIDATION_SCHEDULE: readonly ValidationStep[] = [
+  ...[4, 3, 2, 1, 0].flatMap(stepsOf),
+  { condition: { level: 0, sigma: TOP_CODE - 40, mode: 'refine' }, next: TOP_CODE - 44, psnr: 'psnr8' },
+];
+
+function stepsOf(level: number): ValidationStep[] {
+  const steps: ValidationStep[] = [
+    { condition: { level, sigma: TOP_CODE, mode: 'enter' }, next: TOP_CODE, bits: level === 0 ? 'enter' : 'coarse' },
+  ];
   const width = level === 0 ? 4 : 2;
   const octaves = level === 0 ? 2.5 : 1;
   for (let sigma = TOP_CODE; sigma > TOP_CODE - octaves * CODES_PER_OCTAVE; sigma -= width) {
-    steps.push({ condition: { level, sigma, mode: 'refine' }, next: sigma - width });
+    const step: ValidationStep = { condition: { level, sigma, mode: 'refine' }, next: sigma - width, bits: level === 0 ? 'refine' : 'coarse' };
+    if (level === 0 && sigma === TOP_CODE) step.psnr = 'psnr45';
+    if (level === 0 && sigma === TOP_CODE - 24) step.psnr = 'psnr16';
+    steps.push(step);
   }
   return steps;
 }
 
-export class Validation {
-  private readonly levels: Coefficients[][] = [];
+/** @param measured by step of the schedule: KL (nats per coefficient) and squared error, means over the pictures */
+export function validationResult(measured: readonly (readonly [number, number])[]): ValidationResult {
+  const result: ValidationResult = { coarse: 0, enter: 0, refine: 0, total: 0, psnr45: 0, psnr16: 0, psnr8: 0 };
+  for (const [i, { condition, bits, psnr }] of VALIDATION_SCHEDULE.entries()) {
+    const [kl, square] = measured[i]!;
+    // A level holds 3 coefficients per pixel of its own picture.
+    if (bits !== undefined) result[bits] += (kl * 3) / Math.LN2 / 4 ** condition.level;
+    if (psnr !== undefined) result[psnr] = 10 * Math.log10((255 * 255) / square);
+  }
+  result.total = result.coarse + result.enter + result.refine;
+  return result;
+}
 
-  /** Takes the middle 256×256 of up to `count` photographs. */
-  constructor(photographs: readonly Photograph[], private readonly model: ModelShape, count = 12) {
-    const large = photographs.filter((p) => Math.min(p.width, p.height) >= CROP);
-    for (const p of (large.length > 0 ? large : photographs).slice(0, count)) {
-      let u = cut(p, 0, Math.max(0, (p.width - CROP) >> 1), Math.max(0, (p.height - CROP) >> 1), CROP, CROP);
-      for (let k = 0; k < LEVELS; k++) {
-        (this.levels[k] ??= []).push(haar(u));
-        u = halve(u);
-      }
+/** By level and picture: the coefficients of the middle of up to `count` photographs, those that are large enough first. */
+export function validationPictures(photographs: readonly Photograph[], count: number, side = VALIDATION_CROP): Coefficients[][] {
+  const levels: Coefficients[][] = [];
+  const large = photographs.filter((p) => Math.min(p.width, p.height) >= side);
+  for (const p of (large.length > 0 ? large : photographs).slice(0, count)) {
+    let u = cut(p, 0, Math.max(0, (p.width - side) >> 1), Math.max(0, (p.height - side) >> 1), side, side);
+    for (let k = 0; k < LEVELS; k++) {
+      (levels[k] ??= []).push(haar(u));
+      u = halve(u);
     }
+  }
+  return levels;
+}
+
+/** The sigma codes that a step of the schedule sees. */
+export function validationCodes(step: ValidationStep, positions: number): Uint8Array {
+  const codes = new Uint8Array(positions * COEFFICIENTS).fill(step.condition.sigma);
+  if (step.condition.mode === 'enter') for (let i = 0; i < codes.length; i++) if (i % COEFFICIENTS >= 3) codes[i] = UNKNOWN;
+  return codes;
+}
+
+/** The same noise each time. */
+export function validationRandom(step: ValidationStep, picture: number): Random {
+  return new Random(step.condition.level * 256 + step.condition.sigma, picture);
+}
+
+/** Precision that the step adds to a coefficient of this code. */
+export function addedPrecision(code: number, step: ValidationStep): number {
+  const target = 1 / sigmaOf(step.next) ** 2;
+  return code === UNKNOWN ? target : Math.max(0, target - 1 / sigmaOf(code) ** 2);
+}
+
+export class Validation {
+  private readonly levels: Coefficients[][];
+
+  constructor(photographs: readonly Photograph[], private readonly model: ModelShape, count = 12) {
+    this.levels = validationPictures(photographs, count);
   }
 
   run(parameters: Parameters, mixed: boolean): ValidationResult {
-    const bits = { coarse: 0, enter: 0, refine: 0 };
-    const mse = new Map<number, number>();
-    for (let k = LEVELS - 1; k >= 0; k--) {
-      for (const step of stepsOf(k)) {
-        const [kl, square] = this.step(parameters, k, step, mixed);
-        // kl is nats per coefficient of the level; a level holds 3 coefficients per pixel of its picture.
-        const bpp = (kl * 3) / Math.LN2 / 4 ** k;
-        if (k > 0) bits.coarse += bpp;
-        else if (step.condition.mode === 'enter') bits.enter += bpp;
-        else bits.refine += bpp;
-        if (k === 0 && step.condition.mode === 'refine') mse.set(step.condition.sigma, square);
-      }
-    }
-    const at8: Step = { condition: { level: 0, sigma: TOP_CODE - 40, mode: 'refine' }, next: TOP_CODE - 44 };
-    const psnr = (error: number): number => 10 * Math.log10((255 * 255) / error);
-    return {
-      ...bits,
-      total: bits.coarse + bits.enter + bits.refine,
-      psnr45: psnr(mse.get(TOP_CODE)!),
-      psnr16: psnr(mse.get(TOP_CODE - 24)!),
-      psnr8: psnr(this.step(parameters, 0, at8, mixed)[1]),
-    };
+    return validationResult(VALIDATION_SCHEDULE.map((step) => this.step(parameters, step, mixed)));
   }
 
   /** Mean KL (nats per coefficient) and squared error of one step over all pictures. */
-  private step(parameters: Parameters, level: number, step: Step, mixed: boolean): [number, number] {
+  private step(parameters: Parameters, step: ValidationStep, mixed: boolean): [number, number] {
+    const { level } = step.condition;
     const pictures = this.levels[level]!;
-    const grid = CROP >> (level + 1);
+    const grid = VALIDATION_CROP >> (level + 1);
     let kl = 0;
     let square = 0;
     const group = level === 0 ? 2 : pictures.length;
@@ -98,9 +134,8 @@ export class Validation {
       const part = pictures.slice(from, from + group);
       const batch = emptyBatch(level, part.length, grid, this.model);
       for (const [b, x] of part.entries()) {
-        const codes = new Uint8Array(grid * grid * COEFFICIENTS).fill(step.condition.sigma);
-        if (step.condition.mode === 'enter') for (let i = 0; i < codes.length; i++) if (i % COEFFICIENTS >= 3) codes[i] = UNKNOWN;
-        putExample(batch, b, this.model, x, codes, step.condition, new Random(level * 256 + step.condition.sigma, from + b));
+        const codes = validationCodes(step, grid * grid);
+        putExample(batch, b, this.model, x, codes, step.condition, validationRandom(step, from + b));
         setInformation(batch, b, codes, step);
       }
       const [k, s] = tf.tidy(() => {
@@ -117,12 +152,10 @@ export class Validation {
 }
 
 /** Replaces the loss's standard step by exactly the step of the schedule. */
-function setInformation(batch: Batch, b: number, codes: Uint8Array, step: Step): void {
-  const target = 1 / sigmaOf(step.next) ** 2;
+function setInformation(batch: Batch, b: number, codes: Uint8Array, step: ValidationStep): void {
   const n = codes.length;
   for (let i = 0; i < n; i++) {
-    const s = sigmaOf(codes[i]!);
-    const delta = codes[i] === UNKNOWN ? target : Math.max(0, target - 1 / (s * s));
+    const delta = addedPrecision(codes[i]!, step);
     batch.information[b * n + i] = batch.squareWeight[b * n + i]! * delta;
     batch.weight[b * n + i] = delta > 0 ? 1 : 0;
   }

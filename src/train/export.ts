@@ -1,0 +1,216 @@
+/**
+ * From a checkpoint to the model file that ships: the averaged network is calibrated on training photographs, quantised,
+ * and compared with itself in floats on the validation photographs, in bits per pixel and dB.
+ */
+import type { Coefficients } from '../codec/pyramid.js';
+import { DcompError } from '../errors.js';
+import { COEFFICIENTS, INPUT_CHANNELS, OUTPUT_CHANNELS } from '../model/architecture.js';
+import { floatForward, type Request } from '../model/float-forward.js';
+import { conditioningInput, inputGain, logSigmaFeature, wienerGains, type Condition } from '../model/inputs.js';
+import { writeModelFile } from '../model/model-file.js';
+import { quantise } from '../model/quantise.js';
+import { CODES_PER_OCTAVE, EXACT, TOP_CODE, UNKNOWN, sigmaOf } from '../model/sigma.js';
+import { createThreadedEvaluator } from '../model/threads-node.js';
+import { priorOf, type FloatModel } from '../model/weights.js';
+import { startBackend } from './backend.js';
+import { floatModelOf, type CheckpointState } from './checkpoint.js';
+import type { Dataset, Photograph } from './dataset.js';
+import { drawExample, type Example } from './examples.js';
+import { fillNormal, Random } from './random.js';
+import {
+  VALIDATION_SCHEDULE,
+  addedPrecision,
+  validationCodes,
+  validationPictures,
+  validationRandom,
+  validationResult,
+  type ValidationResult,
+  type ValidationStep,
+} from './validation.js';
+
+/** What quantisation may cost, in percent of the bits. */
+export const MAX_COST = 0.5;
+/** Evaluations that the ranges of the activations are taken from. */
+export const CALIBRATION_COUNT = 40;
+const CALIBRATION_SIDE = 64;
+const CALIBRATION_LEVELS = 5;
+
+export interface ExportReport {
+  /** Id of the model file. */
+  model: string;
+  /** Step and seconds of training that the checkpoint has behind it. */
+  step: number;
+  seconds: number;
+  calibration: number;
+  /** Validation crops and their side in pixels. */
+  pictures: number;
+  side: number;
+  float: ValidationResult;
+  integer: ValidationResult;
+  /** Bits of the integer network more than those of the float network, in percent. */
+  bitsPercent: number;
+  /** PSNR of the integer network minus that of the float network, in dB. */
+  decibels: { psnr45: number; psnr16: number; psnr8: number };
+}
+
+export interface ExportOptions {
+  threads?: number;
+  /** Validation crops, and side in pixels: default 6 of 256 with native TensorFlow, else 2 of 128. */
+  pictures?: number;
+  side?: number;
+  onProgress?: (fraction: number, stage: string) => void;
+}
+
+/** The report as a few lines for people. */
+export function reportText(report: ExportReport): string {
+  const { float, integer, decibels } = report;
+  const row = (name: string, a: number, b: number, unit: string): string => `  ${name.padEnd(16)}${a.toFixed(4).padStart(9)}${b.toFixed(4).padStart(9)}  ${unit}`;
+  return [
+    `model ${report.model} of step ${report.step}; quantisation costs ${report.bitsPercent.toFixed(3)} % of the bits`,
+    `  on ${report.pictures} crops of ${report.side} pixels    float  integer`,
+    row('bits per pixel', float.total, integer.total, ''),
+    row('sigma 45', float.psnr45, integer.psnr45, `dB, ${decibels.psnr45.toFixed(4)}`),
+    row('sigma 16', float.psnr16, integer.psnr16, `dB, ${decibels.psnr16.toFixed(4)}`),
+    row('sigma 8', float.psnr8, integer.psnr8, `dB, ${decibels.psnr8.toFixed(4)}`),
+  ].join('\n');
+}
+
+/** Evaluates a network on one observation: the output as of `Evaluator.evaluate`. */
+type Network = (request: Request) => Promise<Float32Array>;
+
+/**
+ * @returns the model file and what quantisation costs
+ * @throws DcompError E_UNREACHABLE when that is more than MAX_COST percent
+ */
+export async function exportModel(state: CheckpointState, dataset: Dataset, options: ExportOptions = {}): Promise<{ bytes: Uint8Array; report: ExportReport }> {
+  const model = floatModelOf(state);
+  options.onProgress?.(0, 'calibration');
+  const integerModel = quantise(model, calibrationRequests(dataset.training, CALIBRATION_COUNT));
+  const bytes = writeModelFile(integerModel);
+  const native = await nativeNetwork(model);
+  const side = options.side ?? (native === undefined ? 128 : 256);
+  const pictures = validationPictures(dataset.validation, options.pictures ?? (native === undefined ? 2 : 6), side);
+  const evaluator = createThreadedEvaluator(integerModel, options.threads === undefined ? {} : { threads: options.threads });
+  const networks: Network[] = [
+    native ?? ((request) => Promise.resolve(floatForward(model, request))),
+    ({ z, codes, width, height, condition }) => evaluator.evaluate(z, codes, width, height, condition),
+  ];
+  const [float, integer] = (await compare(model, networks, pictures, options.onProgress)) as [ValidationResult, ValidationResult];
+  await evaluator.close();
+  const bitsPercent = 100 * (integer.total / float.total - 1);
+  const decibels = { psnr45: integer.psnr45 - float.psnr45, psnr16: integer.psnr16 - float.psnr16, psnr8: integer.psnr8 - float.psnr8 };
+  const { step, seconds } = state;
+  const report = { model: integerModel.id, step, seconds, calibration: CALIBRATION_COUNT, pictures: pictures[0]!.length, side, float, integer, bitsPercent, decibels };
+  if (!(bitsPercent <= MAX_COST)) {
+    const cost = `${bitsPercent.toFixed(2)} % of the bits (${float.total.toFixed(4)} to ${integer.total.toFixed(4)} bits per pixel)`;
+    throw new DcompError('E_UNREACHABLE', `quantisation costs ${cost}, more than ${MAX_COST} %; train on, so that the running average of the weights settles`);
+  }
+  return { bytes, report };
+}
+
+/**
+ * Evaluations like those in use: every level, entering and refining, sigma from its top down to 0.5 at level 0 and over
+ * two octaves above, with all that the training examples have of cut steps, edges, holes and chroma known exactly.
+ */
+export function calibrationRequests(photographs: readonly Photograph[], count: number): Request[] {
+  const random = new Random(0x63616c69, 0);
+  return Array.from({ length: count }, (_, i) => {
+    const level = i % CALIBRATION_LEVELS;
+    const round = Math.floor(i / CALIBRATION_LEVELS);
+    const octaves = level === 0 ? 6.5 : 2;
+    const share = (CALIBRATION_LEVELS * round) / count;
+    const sigma = TOP_CODE - Math.round(share * octaves * CODES_PER_OCTAVE);
+    const condition: Condition = round % 3 === 0 ? { level, sigma: TOP_CODE - (round % 2) * 4, mode: 'enter' } : { level, sigma, mode: 'refine' };
+    return observe(drawExample(photographs, level, CALIBRATION_SIDE, random, condition), CALIBRATION_SIDE / 2, random);
+  });
+}
+
+/** Adds the noise to an example. */
+function observe({ x, condition, codes }: Example, grid: number, random: Random): Request {
+  const z = new Float32Array(codes.length);
+  fillNormal(z, random);
+  for (let y = 0, i = 0; y < grid; y++) {
+    for (let px = 0; px < grid; px++) {
+      const inside = y < x.height && px < x.width;
+      for (let c = 0; c < COEFFICIENTS; c++, i++) {
+        const code = codes[i]!;
+        if (!inside || code === UNKNOWN) z[i] = 0;
+        // What is known exactly in training is the chroma of a grey picture.
+        else z[i] = code === EXACT ? 0 : x.data[(y * x.width + px) * COEFFICIENTS + c]! + sigmaOf(code) * z[i]!;
+      }
+    }
+  }
+  return { z, codes, width: grid, height: grid, condition };
+}
+
+/** Follows the validation schedule with several networks, which all see the same noise. */
+async function compare(model: FloatModel, networks: readonly Network[], pictures: Coefficients[][], onProgress?: ExportOptions['onProgress']): Promise<ValidationResult[]> {
+  const measured = networks.map(() => [] as [number, number][]);
+  for (const [i, step] of VALIDATION_SCHEDULE.entries()) {
+    onProgress?.(0.3 + (0.7 * i) / VALIDATION_SCHEDULE.length, `level ${step.condition.level}, sigma ${sigmaOf(step.condition.sigma).toFixed(0)}`);
+    const sums = networks.map((): [number, number] => [0, 0]);
+    const { level, sigma } = step.condition;
+    for (const [b, x] of pictures[level]!.entries()) {
+      const codes = validationCodes(step, x.width * x.height);
+      const z = new Float32Array(codes.length);
+      fillNormal(z, validationRandom(step, b));
+      for (let j = 0; j < z.length; j++) z[j] = codes[j] === UNKNOWN ? 0 : x.data[j]! + sigmaOf(sigma) * z[j]!;
+      for (const [n, network] of networks.entries()) {
+        const output = await network({ z, codes, width: x.width, height: x.height, condition: step.condition });
+        const [kl, square] = losses(model, x, z, codes, output, step);
+        sums[n]![0] += kl / pictures[level]!.length;
+        sums[n]![1] += square / pictures[level]!.length;
+      }
+    }
+    for (const [n, sum] of sums.entries()) measured[n]!.push(sum);
+  }
+  return measured.map(validationResult);
+}
+
+/** KL of a step in nats (see loss.ts) and squared error of the posterior mean, both per coefficient. */
+export function losses(model: FloatModel, x: Coefficients, z: Float32Array, codes: Uint8Array, output: Float32Array, step: ValidationStep): [number, number] {
+  const prior = priorOf(model.architecture, model.statistics, step.condition.level);
+  let kl = 0;
+  let square = 0;
+  for (let i = 0; i < codes.length; i++) {
+    const c = i % COEFFICIENTS;
+    const { mean, correction } = wienerGains(codes[i]!, prior[c]!);
+    const o = ((i - c) / COEFFICIENTS) * OUTPUT_CHANNELS + c;
+    const error2 = (x.data[i]! - mean * z[i]! - correction * output[o]!) ** 2;
+    const delta = addedPrecision(codes[i]!, step);
+    const expected = 1 + delta * correction * correction * 2 ** output[o + COEFFICIENTS]!;
+    kl += 0.5 * (Math.log(expected) + (1 + delta * error2) / expected - 1);
+    square += error2;
+  }
+  return [kl / codes.length, square / codes.length];
+}
+
+/** The float network on native TensorFlow, undefined where that is not set up. Grids must be multiples of the network's. */
+async function nativeNetwork(model: FloatModel): Promise<Network | undefined> {
+  try {
+    await startBackend('native');
+  } catch {
+    return undefined;
+  }
+  const tf = await import('@tensorflow/tfjs-core');
+  const { forward } = await import('./graph.js');
+  const { parameterSpecs } = await import('../model/weights.js');
+  const { LOG_VARIANCE_MAX, LOG_VARIANCE_MIN } = await import('../model/inputs.js');
+  const { architecture, statistics } = model;
+  const parameters = new Map(parameterSpecs(architecture).map(({ name, shape }) => [name, tf.tensor(model.parameters.get(name)!, shape)]));
+  return async ({ z, codes, width, height, condition }) => {
+    const values = new Float32Array(width * height * INPUT_CHANNELS);
+    for (let i = 0; i < z.length; i++) {
+      const c = i % COEFFICIENTS;
+      const o = ((i - c) / COEFFICIENTS) * INPUT_CHANNELS + c;
+      values[o] = z[i]! * inputGain(codes[i]!, statistics.inputScale[c]!);
+      values[o + COEFFICIENTS] = logSigmaFeature(codes[i]!);
+    }
+    const features = conditioningInput(architecture.conditioning, condition);
+    const output = tf.tidy(() => {
+      const input = tf.tensor4d(values, [1, height, width, INPUT_CHANNELS]);
+      return forward(architecture, parameters, input, tf.tensor2d(Float32Array.from(features), [1, features.length]), false).dataSync<'float32'>();
+    });
+    return output.map((value, i) => (i % OUTPUT_CHANNELS < COEFFICIENTS ? value : Math.min(LOG_VARIANCE_MAX, Math.max(LOG_VARIANCE_MIN, value))));
+  };
+}

@@ -18,7 +18,7 @@ import { DEFAULT_EFFORT, DEFAULT_MODEL, FORMAT_VERSION } from '../src/node.js';
 import type { Picture } from '../src/picture.js';
 import { idealCurve, realCurve, RememberingEvaluator } from './dcomp-curves.js';
 import { formatPicture, formatSummary, overAvif, summarise, type PictureResult } from './rate-distortion-report.js';
-import { pictureHash, ResultCache, type Key } from './result-cache.js';
+import { codecHash, pictureHash, ResultCache, type Key } from './result-cache.js';
 import { loadRival, rivalCurve, RIVALS, type Rival, type RivalName } from './rivals.js';
 
 /** Bits per pixel. */
@@ -54,7 +54,7 @@ function parseOptions(args: string[]): Options {
       codecs: { type: 'string', requiresArg: true, default: CODECS.join(','), describe: 'Which to measure' },
       threads: { type: 'number', requiresArg: true, defaultDescription: 'all cores', describe: 'Threads of the network' },
       json: { type: 'string', requiresArg: true, describe: 'File to write all curves and figures to' },
-      cache: { type: 'boolean', default: false, describe: 'Keep and use results of dcomp too (those of others always are), by model, format and effort' },
+      cache: { type: 'boolean', default: false, describe: 'Keep and use results of dcomp too (those of others always are), by model, compiled code and effort' },
       verbose: { type: 'boolean', alias: 'v', default: false, describe: 'A line for each picture' },
     })
     .strict()
@@ -117,7 +117,7 @@ async function measure(name: string, bench: Bench): Promise<PictureResult> {
   }
   if (evaluator === undefined) return result;
   const { coarseWidth, fineWidth } = DEFAULT_SCHEDULE;
-  const own = { picture: hash, model: evaluator.model.id, format: FORMAT_VERSION, schedule: [coarseWidth, fineWidth] };
+  const own = { picture: hash, model: evaluator.model.id, format: FORMAT_VERSION, code: codecHash(), schedule: [coarseWidth, fineWidth] };
   const kept = <T>(key: Key, make: () => Promise<T>): Promise<T> => (options.cache ? cache.get(key, make) : make());
   if (options.codecs.includes('dcomp')) {
     result.real = await kept({ ...own, codec: 'dcomp', effort: options.effort, rates: RATES }, () => realCurve(picture, evaluator, RATES, options.effort));

@@ -1,6 +1,6 @@
 /** Results that are kept from run to run, one small JSON file each, named by the hash of all that they depend on. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Picture } from '../src/picture.js';
 
@@ -10,6 +10,16 @@ export type Key = Record<string, string | number | readonly (string | number)[]>
 export function pictureHash(picture: Picture): string {
   const { width, height, channels, data } = picture;
   return createHash('sha256').update(`${width} ${height} ${channels} `).update(data).digest('hex');
+}
+
+/** Of the compiled codec: its results are not to outlive a change of it. */
+export function codecHash(): string {
+  const hash = createHash('sha256');
+  for (const part of ['codec', 'entropy', 'kernels', 'math', 'model']) {
+    const folder = new URL(`../src/${part}/`, import.meta.url);
+    for (const name of readdirSync(folder).sort()) if (name.endsWith('.js')) hash.update(name).update(readFileSync(new URL(name, folder)));
+  }
+  return hash.digest('hex').slice(0, 16);
 }
 
 export class ResultCache {

@@ -85,6 +85,18 @@ function backendOption(args: RawArgs): 'native' | 'javascript' | undefined {
   throw new DcompError('E_USAGE', `--backend is ${backend}; it must be native or javascript`);
 }
 
+/** TensorFlow is optional, so what needs it is loaded late. */
+async function loadTraining(): Promise<Pick<typeof import('../src/train/backend.js'), 'startBackend'> & Pick<typeof import('../src/train/trainer.js'), 'train'>> {
+  try {
+    const { startBackend } = await import('../src/train/backend.js');
+    const { train } = await import('../src/train/trainer.js');
+    return { startBackend, train };
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw cause;
+    throw new DcompError('E_MISSING_DEPENDENCY', 'training needs @tensorflow/tfjs-core; install the optional packages with `npm install`', { cause });
+  }
+}
+
 async function runTraining(args: RawArgs): Promise<void> {
   const { quiet } = outputFlags(args);
   const checkpoint = required(args, 'checkpoint');
@@ -105,8 +117,7 @@ async function runTraining(args: RawArgs): Promise<void> {
     throw new DcompError('E_USAGE', `--start is ${settings.startStep}; it must be less than --steps, ${settings.steps}`);
   }
   const backendName = backendOption(args);
-  const { startBackend } = await import('../src/train/backend.js');
-  const { train } = await import('../src/train/trainer.js');
+  const { startBackend, train } = await loadTraining();
   const backend = await startBackend(backendName);
   if (backend.notice !== undefined && !quiet) note(backend.notice);
   const abort = new AbortController();

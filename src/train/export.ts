@@ -4,15 +4,14 @@
  */
 import type { Coefficients } from '../codec/pyramid.js';
 import { DcompError } from '../errors.js';
-import { COEFFICIENTS, INPUT_CHANNELS, OUTPUT_CHANNELS } from '../model/architecture.js';
+import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
 import { floatForward, type Request } from '../model/float-forward.js';
-import { conditioningInput, inputGain, logSigmaFeature, wienerGains, type Condition } from '../model/inputs.js';
+import { wienerGains, type Condition } from '../model/inputs.js';
 import { writeModelFile } from '../model/model-file.js';
 import { quantise } from '../model/quantise.js';
 import { CODES_PER_OCTAVE, EXACT, TOP_CODE, UNKNOWN, sigmaOf } from '../model/sigma.js';
 import { createThreadedEvaluator } from '../model/threads-node.js';
 import { priorOf, type FloatModel } from '../model/weights.js';
-import { startBackend } from './backend.js';
 import { floatModelOf, type CheckpointState } from './checkpoint.js';
 import type { Dataset, Photograph } from './dataset.js';
 import { drawExample, type Example } from './examples.js';
@@ -24,9 +23,10 @@ import {
   validationPictures,
   validationRandom,
   validationResult,
+  validationSide,
   type ValidationResult,
   type ValidationStep,
-} from './validation.js';
+} from './validation-schedule.js';
 
 /** What quantisation may cost, in percent of the bits. */
 export const MAX_COST = 0.5;
@@ -76,7 +76,7 @@ export function reportText(report: ExportReport): string {
 }
 
 /** Evaluates a network on one observation: the output as of `Evaluator.evaluate`. */
-type Network = (request: Request) => Promise<Float32Array>;
+export type Network = (request: Request) => Promise<Float32Array>;
 
 /**
  * @returns the model file and what quantisation costs
@@ -88,7 +88,7 @@ export async function exportModel(state: CheckpointState, dataset: Dataset, opti
   const integerModel = quantise(model, calibrationRequests(dataset.training, CALIBRATION_COUNT));
   const bytes = writeModelFile(integerModel);
   const native = await nativeNetwork(model);
-  const side = options.side ?? (native === undefined ? 128 : 256);
+  const side = options.side ?? (native === undefined ? 128 : validationSide(dataset.validation, model.architecture));
   const pictures = validationPictures(dataset.validation, options.pictures ?? (native === undefined ? 2 : 6), side);
   const evaluator = createThreadedEvaluator(integerModel, options.threads === undefined ? {} : { threads: options.threads });
   const networks: Network[] = [
@@ -185,32 +185,14 @@ export function losses(model: FloatModel, x: Coefficients, z: Float32Array, code
   return [kl / codes.length, square / codes.length];
 }
 
-/** The float network on native TensorFlow, undefined where that is not set up. Grids must be multiples of the network's. */
+/** The float network on native TensorFlow, undefined where that is not set up. */
 async function nativeNetwork(model: FloatModel): Promise<Network | undefined> {
   try {
+    const { startBackend } = await import('./backend.js');
     await startBackend('native');
   } catch {
     return undefined;
   }
-  const tf = await import('@tensorflow/tfjs-core');
-  const { forward } = await import('./graph.js');
-  const { parameterSpecs } = await import('../model/weights.js');
-  const { LOG_VARIANCE_MAX, LOG_VARIANCE_MIN } = await import('../model/inputs.js');
-  const { architecture, statistics } = model;
-  const parameters = new Map(parameterSpecs(architecture).map(({ name, shape }) => [name, tf.tensor(model.parameters.get(name)!, shape)]));
-  return async ({ z, codes, width, height, condition }) => {
-    const values = new Float32Array(width * height * INPUT_CHANNELS);
-    for (let i = 0; i < z.length; i++) {
-      const c = i % COEFFICIENTS;
-      const o = ((i - c) / COEFFICIENTS) * INPUT_CHANNELS + c;
-      values[o] = z[i]! * inputGain(codes[i]!, statistics.inputScale[c]!);
-      values[o + COEFFICIENTS] = logSigmaFeature(codes[i]!);
-    }
-    const features = conditioningInput(architecture.conditioning, condition);
-    const output = tf.tidy(() => {
-      const input = tf.tensor4d(values, [1, height, width, INPUT_CHANNELS]);
-      return forward(architecture, parameters, input, tf.tensor2d(Float32Array.from(features), [1, features.length]), false).dataSync<'float32'>();
-    });
-    return output.map((value, i) => (i % OUTPUT_CHANNELS < COEFFICIENTS ? value : Math.min(LOG_VARIANCE_MAX, Math.max(LOG_VARIANCE_MIN, value))));
-  };
+  const { graphNetwork } = await import('./graph-network.js');
+  return graphNetwork(model);
 }

@@ -11,10 +11,11 @@ import { DEFAULT_INPUT_SCALE, parameterSpecs, type Statistics } from '../model/w
 import { parameterCount, readCheckpoint, writeCheckpoint, type CheckpointState } from './checkpoint.js';
 import { loadDataset, measurePrior } from './dataset.js';
 import { DEFAULT_PLAN, makeBatch, type Batch, type ExamplePlan } from './examples.js';
-import { forward, type Parameters } from './graph.js';
-import { exampleLosses, lossInputs } from './loss.js';
+import { forwardBackward } from './graph.js';
+import { exampleLosses, lossGradient, lossInputs } from './loss.js';
 import { fillNormal, Random } from './random.js';
-import { Validation, type ValidationResult } from './validation.js';
+import type { ValidationResult } from './validation-schedule.js';
+import { Validation } from './validation.js';
 
 export interface TrainOptions {
   /** Folder of PNG photographs. */
@@ -199,6 +200,7 @@ class TrainedNetwork {
     this.second = tf.tensor1d(state.secondMoment);
   }
 
+  /** The arrays of a flat one, by name, in their order. */
   private split(flat: tf.Tensor1D): Map<string, tf.Tensor> {
     const map = new Map<string, tf.Tensor>();
     let offset = 0;
@@ -224,32 +226,27 @@ class TrainedNetwork {
     const known = kinds.map((kind) => state.balance[kind]);
     const [kls, squares, loss] = tf.tidy(() => {
       const parameters = this.split(this.parameters);
-      const names = [...parameters.keys()];
-      const list = [...parameters.values()];
       const input = tf.tensor4d(batch.input, [batch.size, batch.grid, batch.grid, INPUT_CHANNELS]);
       const features = tf.tensor2d(batch.features, [batch.size, batch.features.length / batch.size]);
       const inputs = lossInputs(batch);
-      let observed: { kl: tf.Tensor1D; square: tf.Tensor1D } | undefined;
-      const f = (...args: tf.Tensor[]): tf.Scalar => {
-        const p: Parameters = new Map(names.map((name, i) => [name, args[i]!]));
-        const losses = exampleLosses(forward(state.architecture, p, input, features, mixed), inputs);
-        observed = { kl: tf.keep(losses.kl), square: tf.keep(losses.square) };
+      let kl: number[] = [];
+      let square: number[] = [];
+      let loss = 0;
+      const gradients = forwardBackward(state.architecture, parameters, input, features, mixed, (output) => {
+        const losses = exampleLosses(output, inputs);
+        kl = Array.from(losses.kl.dataSync());
+        square = Array.from(losses.square.dataSync());
         // The first example of a kind is balanced by itself.
-        const means = known.map((k, i) => k ?? ([losses.kl.dataSync()[i]!, losses.square.dataSync()[i]!] as [number, number]));
-        const klWeight = tf.tensor1d(means.map((m) => Math.max(1e-3, m[0]) ** -BALANCE));
-        const squareWeight = tf.tensor1d(means.map((m) => SQUARE_SHARE / Math.max(1e-6, m[1])));
-        return tf.mean(tf.add(tf.mul(losses.kl, klWeight), tf.mul(losses.square, squareWeight)));
-      };
-      const { value, grads } = tf.valueAndGrads(f)(list);
-      const gradient = tf.concat1d(grads.map((g) => tf.reshape(g, [-1]) as tf.Tensor1D));
-      const kl = Array.from(observed!.kl.dataSync());
-      const square = Array.from(observed!.square.dataSync());
-      observed!.kl.dispose();
-      observed!.square.dispose();
+        const klWeight = known.map((k, i) => Math.max(1e-3, k?.[0] ?? kl[i]!) ** -BALANCE);
+        const squareWeight = known.map((k, i) => SQUARE_SHARE / Math.max(1e-6, k?.[1] ?? square[i]!));
+        loss = kl.reduce((sum, _, i) => sum + kl[i]! * klWeight[i]! + square[i]! * squareWeight[i]!, 0) / batch.size;
+        return lossGradient(output, inputs, klWeight, squareWeight);
+      });
+      const gradient = tf.concat1d([...parameters.keys()].map((name) => tf.reshape(gradients.get(name)!, [-1]) as tf.Tensor1D));
       const norm = tf.sqrt(tf.sum(tf.square(gradient))).dataSync()[0]!;
       const finite = Number.isFinite(norm);
       if (finite) this.update(tf.mul(gradient, Math.min(1, CLIP / Math.max(norm, 1e-12))) as tf.Tensor1D, rate);
-      return [kl, square, finite ? value.dataSync()[0]! : NaN] as const;
+      return [kl, square, finite ? loss : NaN] as const;
     });
     for (const [i, kind] of kinds.entries()) {
       const mean = (state.balance[kind] ??= [kls[i]!, squares[i]!]);

@@ -4,118 +4,31 @@
  * the same each time, so that small differences between checkpoints show.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { haar, halve, type Coefficients } from '../codec/pyramid.js';
+import type { Coefficients } from '../codec/pyramid.js';
 import { COEFFICIENTS } from '../model/architecture.js';
-import type { Condition } from '../model/inputs.js';
-import { CODES_PER_OCTAVE, TOP_CODE, UNKNOWN, sigmaOf } from '../model/sigma.js';
-import { cut, type Photograph } from './dataset.js';
+import type { Photograph } from './dataset.js';
 import { emptyBatch, putExample, type Batch, type ModelShape } from './examples.js';
 import { forward, type Parameters } from './graph.js';
 import { exampleLosses, lossInputs } from './loss.js';
-import { Random } from './random.js';
-
-export interface ValidationResult {
-  /** Bits per pixel of levels ≥ 1, of entering level 0, of refining it to sigma 8. */
-  coarse: number;
-  enter: number;
-  refine: number;
-  /** Sum of the three. */
-  total: number;
-  /** PSNR in dB of the posterior mean at level 0, all subbands observed with this sigma; 45 is after entering. */
-  psnr45: number;
-  psnr16: number;
-  psnr8: number;
-}
-
-/** Side of the validation crops in pixels. */
-export const VALIDATION_CROP = 256;
-const LEVELS = 5;
-
-/** One step of the schedule that validation follows. */
-export interface ValidationStep {
-  condition: Condition;
-  /** Sigma code after the step. */
-  next: number;
-  /** The sum that its bits belong to. */
-  bits?: 'coarse' | 'enter' | 'refine';
-  /** The figure that its squared error is. */
-  psnr?: 'psnr45' | 'psnr16' | 'psnr8';
-}
-
-/**
- * The schedule, coarse to fine: enter a level, then refine it by one octave in eighths, or level 0 to sigma 8 in quarters.
- * The last entry is an evaluation at sigma 8 for its squared error alone.
- */
-export const VALIDATION_SCHEDULE: readonly ValidationStep[] = [
-  ...[4, 3, 2, 1, 0].flatMap(stepsOf),
-  { condition: { level: 0, sigma: TOP_CODE - 40, mode: 'refine' }, next: TOP_CODE - 44, psnr: 'psnr8' },
-];
-
-function stepsOf(level: number): ValidationStep[] {
-  const steps: ValidationStep[] = [
-    { condition: { level, sigma: TOP_CODE, mode: 'enter' }, next: TOP_CODE, bits: level === 0 ? 'enter' : 'coarse' },
-  ];
-  const width = level === 0 ? 4 : 2;
-  const octaves = level === 0 ? 2.5 : 1;
-  for (let sigma = TOP_CODE; sigma > TOP_CODE - octaves * CODES_PER_OCTAVE; sigma -= width) {
-    const step: ValidationStep = { condition: { level, sigma, mode: 'refine' }, next: sigma - width, bits: level === 0 ? 'refine' : 'coarse' };
-    if (level === 0 && sigma === TOP_CODE) step.psnr = 'psnr45';
-    if (level === 0 && sigma === TOP_CODE - 24) step.psnr = 'psnr16';
-    steps.push(step);
-  }
-  return steps;
-}
-
-/** @param measured by step of the schedule: KL (nats per coefficient) and squared error, means over the pictures */
-export function validationResult(measured: readonly (readonly [number, number])[]): ValidationResult {
-  const result: ValidationResult = { coarse: 0, enter: 0, refine: 0, total: 0, psnr45: 0, psnr16: 0, psnr8: 0 };
-  for (const [i, { condition, bits, psnr }] of VALIDATION_SCHEDULE.entries()) {
-    const [kl, square] = measured[i]!;
-    // A level holds 3 coefficients per pixel of its own picture.
-    if (bits !== undefined) result[bits] += (kl * 3) / Math.LN2 / 4 ** condition.level;
-    if (psnr !== undefined) result[psnr] = 10 * Math.log10((255 * 255) / square);
-  }
-  result.total = result.coarse + result.enter + result.refine;
-  return result;
-}
-
-/** By level and picture: the coefficients of the middle of up to `count` photographs, those that are large enough first. */
-export function validationPictures(photographs: readonly Photograph[], count: number, side = VALIDATION_CROP): Coefficients[][] {
-  const levels: Coefficients[][] = [];
-  const large = photographs.filter((p) => Math.min(p.width, p.height) >= side);
-  for (const p of (large.length > 0 ? large : photographs).slice(0, count)) {
-    let u = cut(p, 0, Math.max(0, (p.width - side) >> 1), Math.max(0, (p.height - side) >> 1), side, side);
-    for (let k = 0; k < LEVELS; k++) {
-      (levels[k] ??= []).push(haar(u));
-      u = halve(u);
-    }
-  }
-  return levels;
-}
-
-/** The sigma codes that a step of the schedule sees. */
-export function validationCodes(step: ValidationStep, positions: number): Uint8Array {
-  const codes = new Uint8Array(positions * COEFFICIENTS).fill(step.condition.sigma);
-  if (step.condition.mode === 'enter') for (let i = 0; i < codes.length; i++) if (i % COEFFICIENTS >= 3) codes[i] = UNKNOWN;
-  return codes;
-}
-
-/** The same noise each time. */
-export function validationRandom(step: ValidationStep, picture: number): Random {
-  return new Random(step.condition.level * 256 + step.condition.sigma, picture);
-}
-
-/** Precision that the step adds to a coefficient of this code. */
-export function addedPrecision(code: number, step: ValidationStep): number {
-  const target = 1 / sigmaOf(step.next) ** 2;
-  return code === UNKNOWN ? target : Math.max(0, target - 1 / sigmaOf(code) ** 2);
-}
+import {
+  VALIDATION_SCHEDULE,
+  addedPrecision,
+  validationCodes,
+  validationPictures,
+  validationRandom,
+  validationResult,
+  validationSide,
+  type ValidationResult,
+  type ValidationStep,
+} from './validation-schedule.js';
 
 export class Validation {
   private readonly levels: Coefficients[][];
+  private readonly side: number;
 
   constructor(photographs: readonly Photograph[], private readonly model: ModelShape, count = 12) {
-    this.levels = validationPictures(photographs, count);
+    this.side = validationSide(photographs, model.architecture);
+    this.levels = validationPictures(photographs, count, this.side);
   }
 
   run(parameters: Parameters, mixed: boolean): ValidationResult {
@@ -126,7 +39,7 @@ export class Validation {
   private step(parameters: Parameters, step: ValidationStep, mixed: boolean): [number, number] {
     const { level } = step.condition;
     const pictures = this.levels[level]!;
-    const grid = VALIDATION_CROP >> (level + 1);
+    const grid = this.side >> (level + 1);
     let kl = 0;
     let square = 0;
     const group = level === 0 ? 2 : pictures.length;

@@ -1,0 +1,66 @@
+/** Export of a tiny network; on native TensorFlow where that is set up, else in plain TypeScript. */
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import * as tf from '@tensorflow/tfjs-core';
+import { DcompError } from '../src/errors.js';
+import { uNet } from '../src/model/architecture.js';
+import { readModelFile } from '../src/model/model-file.js';
+import { EXACT, UNKNOWN } from '../src/model/sigma.js';
+import { DEFAULT_INPUT_SCALE, parameterSpecs } from '../src/model/weights.js';
+import { startBackend } from '../src/train/backend.js';
+import { floatModelOf, type CheckpointState } from '../src/train/checkpoint.js';
+import { loadDataset, measurePrior } from '../src/train/dataset.js';
+import { calibrationRequests, exportModel } from '../src/train/export.js';
+import { Validation } from '../src/train/validation.js';
+import { randomFloatModel } from './random-model.js';
+import { trainingFolder } from './train-data.js';
+
+const data = trainingFolder();
+after(data.remove);
+
+/** An untrained network: random inside, small corrections and variances on top. */
+async function state(): Promise<CheckpointState> {
+  const architecture = uNet([8, 16], 8, 3);
+  const { parameters } = randomFloatModel(architecture, 4);
+  const flat = Float32Array.from([...parameters].flatMap(([name, values]) => [...(name === 'out.w' ? values.map((x) => 0.1 * x) : values)]));
+  const dataset = await loadDataset(data.folder);
+  const statistics = { prior: measurePrior(dataset.training, 3), inputScale: DEFAULT_INPUT_SCALE };
+  return { architecture, statistics, step: 5, seed: 1, seconds: 9, balance: {}, parameters: flat, average: flat, firstMoment: flat, secondMoment: flat };
+}
+
+test('an exported model costs less than half a percent, and the report agrees with the validation of the training', async () => {
+  const checkpoint = await state();
+  const dataset = await loadDataset(data.folder);
+  const { bytes, report } = await exportModel(checkpoint, dataset, { threads: 1, pictures: 1, side: 64 });
+  assert.equal(readModelFile(bytes).id, report.model);
+  assert.equal(report.step, 5);
+  assert.ok(Math.abs(report.bitsPercent) < 0.5 && Math.abs(report.decibels.psnr16) < 0.02, JSON.stringify(report));
+  await startBackend();
+  const float = floatModelOf(checkpoint);
+  const parameters = new Map(parameterSpecs(float.architecture).map(({ name, shape }) => [name, tf.tensor(float.parameters.get(name)!, shape)]));
+  const validated = new Validation(dataset.validation, float, 1).run(parameters, false);
+  for (const [name, value] of Object.entries(validated)) {
+    const reported = report.float[name as keyof typeof report.float];
+    assert.ok(Math.abs(reported - (value as number)) < 1e-4 * (value as number), `${name}: ${reported}, ${value as number}`);
+  }
+});
+
+test('the calibration shows the network everything that it will meet', async () => {
+  const dataset = await loadDataset(data.folder, { trainingLimit: 5 });
+  assert.equal(dataset.training.length, 5);
+  const requests = calibrationRequests(dataset.training, 40);
+  assert.deepEqual(new Set(requests.map(({ condition }) => condition.level)), new Set([0, 1, 2, 3, 4]));
+  assert.deepEqual(new Set(requests.map(({ condition }) => condition.mode)), new Set(['enter', 'refine']));
+  const level0 = requests.filter(({ condition }) => condition.level === 0).map(({ condition }) => condition.sigma);
+  assert.ok(Math.max(...level0) === 168 && Math.min(...level0) < 90);
+  const codes = new Set(requests.flatMap((request) => [...request.codes]));
+  assert.ok(codes.has(UNKNOWN));
+  assert.ok(codes.has(EXACT) && codes.size > 12, [...codes].join());
+});
+
+test('weights that are no numbers are refused', async () => {
+  const checkpoint = await state();
+  checkpoint.average = checkpoint.average.map((x, i) => (i === 3 ? NaN : x));
+  const dataset = await loadDataset(data.folder, { trainingLimit: 5 });
+  await assert.rejects(exportModel(checkpoint, dataset), (error: unknown) => error instanceof DcompError && error.code === 'E_DAMAGED_MODEL');
+});

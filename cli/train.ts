@@ -141,7 +141,7 @@ const LINE_EVERY = 60;
 /** A bar on a terminal, a line now and then elsewhere; validations are lines on stdout in either case. */
 function trainDisplay(quiet: boolean): { loading: (done: number, total: number) => void; update: (progress: TrainProgress) => void; stop: () => void } {
   const bar = progressDisplay('train', quiet);
-  let lastLine = 0;
+  let lastLine = -Infinity;
   const update = (progress: TrainProgress): void => {
     const { step, steps, speed, loss, validation: v } = progress;
     const left = speed > 0 ? `, ${Math.ceil((steps - step) / speed / 60)} min left` : '';

@@ -93,6 +93,7 @@ export async function train(options: TrainOptions): Promise<void> {
   let clock = Date.now();
   let recent = 0;
   let pace = 0;
+  let counted = 0;
   const speed = (): number => (pace > 0 ? 1 / pace : 0);
   for (;;) {
     const finished = state.step >= options.steps;
@@ -114,7 +115,9 @@ export async function train(options: TrainOptions): Promise<void> {
     const seconds = (Date.now() - clock) / 1000;
     clock = Date.now();
     state.seconds += seconds;
-    pace = pace === 0 ? seconds : pace + 0.02 * (seconds - pace);
+    // The first step, which plans its memory, says nothing of the rest.
+    if (counted > 0) pace += Math.max(0.02, 1 / counted) * (seconds - pace);
+    counted++;
     recent = recent === 0 ? loss : recent + 0.01 * (loss - recent);
     options.onProgress?.({ step: state.step, steps: options.steps, speed: speed(), loss: recent });
     await new Promise((resolve) => setImmediate(resolve)); // lets signals through

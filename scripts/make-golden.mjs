@@ -1,0 +1,39 @@
+/**
+ * Writes the golden files: `npm run golden`, once for a model and a format version. Small pictures of the corpus coded with
+ * the model of the package, and test/golden/hashes.json, which says what they are:
+ *   {NAME: {picture: {name, width, height}, options, dcz: SHA-256 of the file, pixels: SHA-256 of the decoded samples}}
+ * A change of these files is a change of the format or of the model, and nothing else may change them.
+ */
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { corpusPicture } from '../dist/corpus/pictures.js';
+import { decode, encode, release } from '../dist/src/node.js';
+
+const GOLDEN = {
+  'grey-1x1': { picture: { name: 'grey-scene', width: 1, height: 1 }, options: { target: { quality: 50 } } },
+  'rgb-33x47': { picture: { name: 'scene', width: 33, height: 47 }, options: { target: { quality: 60 }, effort: 3 } },
+  'rgba-64x40': { picture: { name: 'rgba-balls', width: 64, height: 40 }, options: { target: { size: 1200 } } },
+  'grey-alpha-41x75': { picture: { name: 'grey-alpha-disc', width: 41, height: 75 }, options: { target: { psnr: 34 }, effort: 1 } },
+  'rgb-128x96': { picture: { name: 'scene', width: 128, height: 96 }, options: { target: { bitsPerPixel: 1 } } },
+};
+
+const folder = fileURLToPath(new URL('../test/golden', import.meta.url));
+mkdirSync(folder, { recursive: true });
+for (const name of readdirSync(folder)) if (name.endsWith('.dcz')) rmSync(join(folder, name));
+
+const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
+const hashes = {};
+let total = 0;
+for (const [name, { picture, options }] of Object.entries(GOLDEN)) {
+  const { bytes } = await encode(corpusPicture(picture.name, picture), options);
+  const { data } = await decode(bytes);
+  writeFileSync(join(folder, `${name}.dcz`), bytes);
+  hashes[name] = { picture, options, dcz: sha256(bytes), pixels: sha256(data) };
+  total += bytes.length;
+  console.log(`${name.padEnd(20)} ${String(bytes.length).padStart(6)} bytes`);
+}
+writeFileSync(join(folder, 'hashes.json'), `${JSON.stringify(hashes, null, 2)}\n`);
+console.log(`${'in all'.padEnd(20)} ${String(total).padStart(6)} bytes`);
+await release();

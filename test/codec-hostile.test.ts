@@ -1,0 +1,152 @@
+/**
+ * Files that an encoder did not write, though their checksums hold: whatever the payloads, counts and lengths say, the
+ * decoder gives a picture of the stated size or a DcompError, and it ends.
+ */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { corpusPicture } from '../corpus/pictures.js';
+import { concat, readContainer, varint, writeAlpha, writeHeader, writeSegment, type Header } from '../src/codec/container.js';
+import { decodePicture, type DecodeResult, type DecoderOptions } from '../src/codec/decoder.js';
+import { encodePicture } from '../src/codec/encoder.js';
+import { LAST_CODE } from '../src/codec/format.js';
+import { fileInfo } from '../src/codec/info.js';
+import type { DcompErrorCode } from '../src/errors.js';
+import { MAX_NU, MIN_NU } from '../src/entropy/trellis.js';
+import { encodePlane } from '../src/entropy/plane.js';
+import { TOP_CODE } from '../src/model/sigma.js';
+import type { Channels } from '../src/picture.js';
+import { hash32 } from '../src/math/hash.js';
+import { codeOfError, outcome } from './helpers/outcome.js';
+import { tinyEvaluator } from './helpers/tiny-model.js';
+
+const evaluator = tinyEvaluator();
+const plain: Header = { width: 40, height: 30, channels: 3, modelId: evaluator.model.id, schedule: { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE }, nu: 14 };
+
+const headers: fc.Arbitrary<Header> = fc.record({
+  width: fc.integer({ min: 1, max: 90 }),
+  height: fc.integer({ min: 1, max: 90 }),
+  channels: fc.constantFrom<Channels>(1, 2, 3, 4),
+  modelId: fc.constant(evaluator.model.id),
+  schedule: fc.record({
+    coarseWidth: fc.integer({ min: 1, max: 16 }),
+    fineWidth: fc.integer({ min: 1, max: 16 }),
+    lastCode: fc.integer({ min: LAST_CODE, max: TOP_CODE }),
+  }),
+  nu: fc.integer({ min: MIN_NU, max: MAX_NU }),
+});
+
+/** Bytes of one value, random ones, and mixtures: long runs of equal signs drive values as far as they go. */
+const payloads = fc
+  .record({ length: fc.oneof(fc.nat({ max: 40 }), fc.nat({ max: 4000 })), fill: fc.constantFrom(0, 255, 0x55, -1, -2), seed: fc.nat() })
+  .map(({ length, fill, seed }) => Uint8Array.from({ length }, (_, i) => (fill >= 0 ? fill : fill === -1 ? hash32(seed, i) & 255 : hash32(seed, i >> 5) & 255)));
+const segments = fc.array(fc.record({ payload: payloads, steps: fc.oneof(fc.nat({ max: 12 }), fc.nat({ max: 255 })), ratio: fc.nat({ max: 255 }) }), { maxLength: 4 });
+
+/** What a decoder may say of a file whose header is good. */
+const DATA_CODES: readonly DcompErrorCode[] = ['E_DAMAGED_SEGMENT', 'E_TRUNCATED'];
+
+async function decodes(bytes: Uint8Array, header: Header, options: DecoderOptions = {}): Promise<DecodeResult | DcompErrorCode> {
+  const result = await outcome(() => decodePicture(bytes, evaluator, options));
+  if (typeof result === 'string') assert.ok(DATA_CODES.includes(result), result);
+  else {
+    assert.deepEqual([result.width, result.height, result.channels], [header.width, header.height, header.channels]);
+    assert.equal(result.data.length, header.width * header.height * header.channels);
+  }
+  return result;
+}
+
+describe('hostile files', () => {
+  it('any segments after a good header are a picture or a DcompError', async () => {
+    await fc.assert(
+      fc.asyncProperty(headers, segments, payloads, fc.boolean(), async (header, parts, alpha, goodAlpha) => {
+        const plane = goodAlpha ? encodePlane(new Uint8Array(header.width * header.height).fill(9), header.width, header.height) : alpha;
+        const alphaPart = header.channels % 2 === 0 ? [writeAlpha(plane)] : [];
+        const bytes = concat([writeHeader(header), ...alphaPart, ...parts.map(({ payload, steps, ratio }) => writeSegment(payload, steps, ratio))]);
+        assert.equal(fileInfo(bytes).segments.length, parts.length);
+        await decodes(bytes, header);
+        await decodes(bytes, header, { maxBytes: Math.floor(bytes.length * 0.8) + 40 });
+        // With damage allowed there is nothing left to refuse.
+        const told: string[] = [];
+        const result = await decodes(bytes, header, { allowDamaged: true, onDamage: (message) => told.push(message) });
+        if (typeof result === 'string') assert.fail(`${result}, though damage is allowed`);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('the same bytes give the same picture, however hostile', async () => {
+    await fc.assert(
+      fc.asyncProperty(payloads, async (payload) => {
+        const bytes = concat([writeHeader(plain), writeSegment(payload, 40, 128)]);
+        const first = await decodes(bytes, plain);
+        assert.deepEqual(await decodes(bytes, plain), first);
+      }),
+      { numRuns: 10 },
+    );
+  });
+
+  it('steps beyond the last are reported as damage', async () => {
+    const { bytes } = await encodePicture(corpusPicture('flat', { width: 9, height: 7 }), evaluator, { effort: 1, target: { quality: 100 } });
+    const more = concat([bytes, writeSegment(new Uint8Array(60), 200, 128)]);
+    assert.equal(await codeOfError(() => decodePicture(more, evaluator)), 'E_DAMAGED_SEGMENT');
+    const told: string[] = [];
+    const back = await decodePicture(more, evaluator, { allowDamaged: true, onDamage: (message) => told.push(message) });
+    assert.equal(told.length, 1);
+    assert.deepEqual(back.data, (await decodePicture(bytes, evaluator)).data);
+  });
+
+  it('a flipped bit anywhere is refused by name; with damage allowed what comes before is shown', async () => {
+    const picture = corpusPicture('rgba-balls', { width: 41, height: 33 });
+    const { bytes } = await encodePicture(picture, evaluator, { effort: 1, target: { quality: 80 } });
+    const start = readContainer(bytes).alpha!.payloadOffset;
+    for (let at = 0; at < bytes.length; at += at < start ? 1 : 17) {
+      const damaged = Uint8Array.from(bytes);
+      damaged[at]! ^= 1 << (at & 7);
+      const code = await outcome(() => decodePicture(damaged, evaluator));
+      // Only a length that now reaches over the end of the file cannot be told from a file that was cut.
+      if (typeof code !== 'string') assert.ok(code.truncated, `byte ${at} of ${bytes.length}: not noticed`);
+      const shown = await outcome(() => decodePicture(damaged, evaluator, { allowDamaged: true }));
+      if (at >= start) assert.notEqual(typeof shown, 'string', `byte ${at}: ${String(shown)}`);
+    }
+  });
+
+  it('lengths that lie are reported, or cut the file', async () => {
+    const payload = new Uint8Array(100).map((_, i) => hash32(1, i) & 255);
+    const honest = writeSegment(payload, 5, 128);
+    const after = writeSegment(payload, 3, 128);
+    for (const length of [0, 1, 99, 101, 5000, 2 ** 28, 2 ** 31, 2 ** 32, 2 ** 35 - 1]) {
+      const lying = concat([writeHeader(plain), Uint8Array.from(varint(length)), honest.subarray(1), after]);
+      const result = await decodes(lying, plain);
+      if (typeof result !== 'string') assert.ok(result.truncated, `length ${length} is believed`);
+      const alphaHeader: Header = { ...plain, channels: 4 };
+      const plane = encodePlane(new Uint8Array(1200).map((_, i) => i), 40, 30);
+      const file = concat([writeHeader(alphaHeader), Uint8Array.from(varint(length)), writeAlpha(plane).subarray(varint(plane.length).length), after]);
+      if (length !== plane.length) assert.notEqual(typeof (await decodes(file, alphaHeader)), 'object', `alpha of length ${length} is believed`);
+    }
+  });
+
+  it('huge sizes are refused before anything is allocated', async () => {
+    const before = process.memoryUsage();
+    const sizes: [number, number][] = [[65535, 32769], [2 ** 31, 1], [1, 2 ** 31], [2 ** 14, 2 ** 14 + 1], [65536, 1], [2 ** 34, 2 ** 34]];
+    for (const [width, height] of sizes) {
+      const bytes = concat([writeHeader({ ...plain, width, height }), writeSegment(new Uint8Array(50), 5, 128)]);
+      assert.equal(await codeOfError(() => decodePicture(bytes, evaluator)), 'E_TOO_LARGE', `${width}×${height}`);
+      assert.equal(await codeOfError(() => fileInfo(bytes)), 'E_TOO_LARGE');
+    }
+    const large = writeHeader({ ...plain, width: 16384, height: 16384 });
+    assert.equal(await codeOfError(() => decodePicture(large, evaluator, { maxPixels: 2 ** 27 })), 'E_TOO_LARGE');
+    assert.equal(fileInfo(large).width, 16384, 'info allocates nothing for pixels');
+    const grown = process.memoryUsage().arrayBuffers - before.arrayBuffers;
+    assert.ok(grown < 2 ** 24, `${grown} bytes allocated`);
+  });
+
+  it('an alpha channel that is no coded plane is refused, or left out', async () => {
+    const header: Header = { ...plain, width: 5, height: 4, channels: 2 };
+    for (const alpha of [[], [1], [2, 0], [0, 0], [1, 7, 7], [0, 1, 2, 3, 4, 5]]) {
+      const bytes = concat([writeHeader(header), writeAlpha(Uint8Array.from(alpha))]);
+      assert.ok(DATA_CODES.includes(await codeOfError(() => decodePicture(bytes, evaluator))), alpha.join());
+      const shown = await decodePicture(bytes, evaluator, { allowDamaged: true });
+      assert.ok(shown.data.every((value, i) => i % 2 === 0 || value === 255), 'opaque where alpha is missing');
+    }
+  });
+});

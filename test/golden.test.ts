@@ -1,0 +1,51 @@
+/** Golden files: bytes and pixels that no machine, thread count or release may change (scripts/make-golden.mjs). */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { corpusPicture } from '../corpus/pictures.js';
+import { decode, DEFAULT_MODEL, encode, release, type EncodeOptions } from '../src/node.js';
+
+interface Golden {
+  picture: { name: string; width: number; height: number };
+  options: EncodeOptions;
+  /** SHA-256 of the .dcz file, and of the decoded samples. */
+  dcz: string;
+  pixels: string;
+}
+
+const folder = fileURLToPath(new URL('../../test/golden', import.meta.url));
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+const noModel = existsSync(DEFAULT_MODEL) ? false : 'the model of the package (models/dcomp-1.dcm) is not there yet';
+const missing = noModel || (existsSync(join(folder, 'hashes.json')) ? false : 'there are no golden files: npm run golden');
+
+describe('golden files', { skip: missing }, () => {
+  const hashes = missing ? {} : (JSON.parse(readFileSync(join(folder, 'hashes.json'), 'utf8')) as Record<string, Golden>);
+  after(() => release());
+
+  it('are all listed, and small', () => {
+    const files = readdirSync(folder).filter((name) => name.endsWith('.dcz'));
+    assert.deepEqual(files.sort(), Object.keys(hashes).map((name) => `${name}.dcz`).sort());
+    const total = files.reduce((sum, name) => sum + readFileSync(join(folder, name)).length, 0);
+    assert.ok(total < 16384, `${total} bytes`);
+  });
+
+  for (const threads of [1, 2, 8]) {
+    it(`decode to their pixels with ${threads} thread${threads > 1 ? 's' : ''}`, async () => {
+      for (const [name, { dcz, pixels }] of Object.entries(hashes)) {
+        const file = readFileSync(join(folder, `${name}.dcz`));
+        assert.equal(sha256(file), dcz, `${name}.dcz itself`);
+        assert.equal(sha256((await decode(file, { threads })).data), pixels, name);
+      }
+    });
+
+    it(`come out of the encoder again with ${threads} thread${threads > 1 ? 's' : ''}`, async () => {
+      for (const [name, { picture, options, dcz }] of Object.entries(hashes)) {
+        const { bytes } = await encode(corpusPicture(picture.name, picture), { ...options, threads });
+        assert.equal(sha256(bytes), dcz, name);
+      }
+    });
+  }
+});

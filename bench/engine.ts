@@ -6,6 +6,7 @@
  *
  * Usage: node dist/bench/engine.js [threads]
  */
+import { pathToFileURL } from 'node:url';
 import { compileKernel, instantiateKernel, kernelMemory } from '../src/kernels/load.js';
 import { wasm } from '../src/kernels/bench.wasm.js';
 import { DEFAULT_ARCHITECTURE, flopsPerPixel } from '../src/model/architecture.js';
@@ -20,7 +21,7 @@ interface BenchKernel extends WebAssembly.Exports {
 }
 
 /** Measures that do `operations` each; evaluated in turn. */
-interface Measure {
+export interface Measure {
   name: string;
   operations: number;
   run(): unknown;
@@ -28,16 +29,15 @@ interface Measure {
 }
 
 const ROUNDS = 40;
-const threads = Number(process.argv[2] ?? 2);
 
-function registers(): Measure {
+export function registers(): Measure {
   const kernel = instantiateKernel<BenchKernel>(compileKernel(wasm), kernelMemory(1));
   const count = 5e5;
   return { name: 'dot products in registers', operations: count * 24 * 8 * 2, run: () => kernel.registers(count, 3), best: 0 };
 }
 
 /** The kernel without what follows the sums: 3×3, `channels` to `channels`, on a grid of 96×32. */
-function bare(channels: number): Measure {
+export function bare(channels: number): Measure {
   const [width, height] = [96, 32];
   const pixel = 2 * channels;
   const row = (width + 2) * pixel;
@@ -67,7 +67,7 @@ function bare(channels: number): Measure {
   return { name: `bare convolution, ${channels} channels`, operations, run: () => kernel.rawRows(64, 0, height), best: 0 };
 }
 
-function network(evaluator: Evaluator, width: number, height: number): Measure {
+export function network(evaluator: Evaluator, width: number, height: number): Measure {
   const z = new Float32Array(width * height * 12).map((_, i) => ((i * 7919) % 255) - 127);
   const codes = new Uint8Array(z.length).fill(140);
   const name = `network, grid ${width}×${height}, ${evaluator.threads} thread${evaluator.threads > 1 ? 's' : ''}`;
@@ -75,22 +75,31 @@ function network(evaluator: Evaluator, width: number, height: number): Measure {
   return { name, operations: flopsPerPixel(DEFAULT_ARCHITECTURE) * 4 * width * height, run, best: 0 };
 }
 
-const model = randomModel(DEFAULT_ARCHITECTURE, 1);
-const one = createThreadedEvaluator(model, { threads: 1 });
-const many = createThreadedEvaluator(model, { threads });
-const measures = [registers(), bare(64), bare(96), bare(128)];
-for (const [width, height] of [[24, 16], [48, 32], [96, 64]] as const) {
-  measures.push(network(one, width, height), network(many, width, height));
-}
-for (let round = 0; round < ROUNDS; round++) {
-  for (const measure of measures) {
-    const start = performance.now();
-    await measure.run();
-    measure.best = Math.max(measure.best, measure.operations / (performance.now() - start) / 1e6);
+/** Evaluates all in turn, so many rounds, and keeps each one's best rate in 10^9 operations a second. */
+export async function measureInTurn(measures: readonly Measure[], rounds: number): Promise<void> {
+  for (let round = 0; round < rounds; round++) {
+    for (const measure of measures) {
+      const start = performance.now();
+      await measure.run();
+      measure.best = Math.max(measure.best, measure.operations / (performance.now() - start) / 1e6);
+    }
   }
 }
-for (const { name, best } of measures) {
-  const share = `${((100 * best) / measures[0]!.best).toFixed(0)} % of the first`;
-  console.log(`${name.padEnd(40)} ${best.toFixed(1).padStart(7)} GOP/s   ${share}`);
+
+async function main(threads: number): Promise<void> {
+  const model = randomModel(DEFAULT_ARCHITECTURE, 1);
+  const one = createThreadedEvaluator(model, { threads: 1 });
+  const many = createThreadedEvaluator(model, { threads });
+  const measures = [registers(), bare(64), bare(96), bare(128)];
+  for (const [width, height] of [[24, 16], [48, 32], [96, 64]] as const) {
+    measures.push(network(one, width, height), network(many, width, height));
+  }
+  await measureInTurn(measures, ROUNDS);
+  for (const { name, best } of measures) {
+    const share = `${((100 * best) / measures[0]!.best).toFixed(0)} % of the first`;
+    console.log(`${name.padEnd(40)} ${best.toFixed(1).padStart(7)} GOP/s   ${share}`);
+  }
+  await Promise.all([one.close(), many.close()]);
 }
-await Promise.all([one.close(), many.close()]);
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) await main(Number(process.argv[2] ?? 2));

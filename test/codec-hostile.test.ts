@@ -106,7 +106,7 @@ describe('hostile files', () => {
       // Only a length that now reaches over the end of the file cannot be told from a file that was cut.
       if (typeof code !== 'string') assert.ok(code.truncated, `byte ${at} of ${bytes.length}: not noticed`);
       const shown = await outcome(() => decodePicture(damaged, evaluator, { allowDamaged: true }));
-      if (at >= start) assert.notEqual(typeof shown, 'string', `byte ${at}: ${String(shown)}`);
+      if (at >= start) assert.notEqual(typeof shown, 'string', `byte ${at}: nothing shown`);
     }
   });
 

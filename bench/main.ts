@@ -1,0 +1,115 @@
+/**
+ * `npm run bench`: where the time goes, as ratios of figures taken in one run, each beside its target. Absolute times are
+ * the machine's; other work on the machine spoils the ratios of threads and times.
+ *
+ * Usage: node dist/bench/main.js [MODEL]   (a .dcm file; default: the model of the package)
+ */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { argv, execPath, resourceUsage } from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { corpusPicture } from '../corpus/pictures.js';
+import { decodePicture } from '../src/codec/decoder.js';
+import { encodePicture } from '../src/codec/encoder.js';
+import { DEFAULT_ARCHITECTURE } from '../src/model/architecture.js';
+import type { Evaluator } from '../src/model/evaluator.js';
+import type { IntegerModel } from '../src/model/integer-model.js';
+import { readModelFile } from '../src/model/model-file.js';
+import { createThreadedEvaluator } from '../src/model/threads-node.js';
+import { DEFAULT_MODEL } from '../src/node.js';
+import { randomModel } from '../test/random-model.js';
+import { bare, measureInTurn, network, registers } from './engine.js';
+
+const PICTURE = { name: 'scene', width: 768, height: 512 };
+const BITS_PER_PIXEL = 0.25;
+/** Makes this program encode once and print its peak memory in MiB. */
+const MEMORY = '--memory';
+const ROUNDS = 30;
+
+function report(what: string, value: number, digits: number, target: string): void {
+  console.log(`${what.padEnd(64)} ${value.toFixed(digits).padStart(7)}   ${target}`);
+}
+
+/** Arithmetic: registers, bare convolution, network; one thread and two. */
+async function benchEngine(): Promise<void> {
+  const model = randomModel(DEFAULT_ARCHITECTURE, 1);
+  const one = createThreadedEvaluator(model, { threads: 1 });
+  const two = createThreadedEvaluator(model, { threads: 2 });
+  const ceiling = registers();
+  const kernels = [bare(64), bare(96), bare(128)];
+  const networks = [network(one, 96, 64), network(two, 96, 64)] as const;
+  await measureInTurn([ceiling, ...kernels, ...networks], ROUNDS);
+  // The network has layers of all three widths: the rate of the same work on each is the harmonic mean.
+  const kernel = kernels.length / kernels.reduce((sum, { best }) => sum + 1 / best, 0);
+  report('bare kernel / dot products in registers (rate)', kernel / ceiling.best, 2, '0.80 or more');
+  report('whole network / bare kernel (rate)', networks[0].best / kernel, 2, '0.70 or more');
+  report('two threads / one (rate of the network)', networks[1].best / networks[0].best, 2, '1.70 or more');
+  await Promise.all([one.close(), two.close()]);
+}
+
+/** Counts the time that is spent in evaluations of the network. */
+class TimedEvaluator implements Evaluator {
+  readonly model: IntegerModel;
+  readonly threads: number;
+  milliseconds = 0;
+
+  constructor(private readonly inner: Evaluator) {
+    this.model = inner.model;
+    this.threads = inner.threads;
+  }
+
+  async evaluate(...request: Parameters<Evaluator['evaluate']>): Promise<Float32Array> {
+    const start = performance.now();
+    const output = await this.inner.evaluate(...request);
+    this.milliseconds += performance.now() - start;
+    return output;
+  }
+
+  close(): Promise<void> {
+    return this.inner.close();
+  }
+}
+
+/** Encoding and decoding of one picture against the evaluations in them. */
+async function benchCodec(model: IntegerModel, threads: number): Promise<void> {
+  const evaluator = new TimedEvaluator(createThreadedEvaluator(model, { threads }));
+  const picture = corpusPicture(PICTURE.name, PICTURE);
+  // Once small, so that everything is compiled.
+  const small = await encodePicture(corpusPicture(PICTURE.name, { width: 96, height: 64 }), evaluator, { target: { bitsPerPixel: 1 } });
+  await decodePicture(small.bytes, evaluator);
+  const start = performance.now();
+  const { bytes } = await encodePicture(picture, evaluator, { target: { bitsPerPixel: BITS_PER_PIXEL } });
+  const middle = performance.now();
+  evaluator.milliseconds = 0;
+  await decodePicture(bytes, evaluator);
+  const decoding = performance.now() - middle;
+  const name = `${threads} thread${threads > 1 ? 's' : ''}`;
+  report(`decoding / network evaluations in it (time, ${name})`, decoding / evaluator.milliseconds, 3, '1.15 or less');
+  report(`encoding / decoding (time, ${name})`, (middle - start) / decoding, 3, '1.50 or less');
+  await evaluator.close();
+}
+
+/** Peak memory of a process that encodes the picture, in MiB. */
+function peakMemory(modelPath: string): number {
+  const { stdout, stderr, status } = spawnSync(execPath, [fileURLToPath(import.meta.url), MEMORY, modelPath], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`the encoder of the memory measurement failed: ${stderr}`);
+  return Number(stdout);
+}
+
+async function encodeOnce(model: IntegerModel): Promise<void> {
+  const evaluator = createThreadedEvaluator(model);
+  await encodePicture(corpusPicture(PICTURE.name, PICTURE), evaluator, { target: { bitsPerPixel: BITS_PER_PIXEL } });
+  await evaluator.close();
+  console.log(resourceUsage().maxRSS / 1024);
+}
+
+const inChild = argv[2] === MEMORY;
+const modelPath = argv[inChild ? 3 : 2] ?? fileURLToPath(DEFAULT_MODEL);
+const model = readModelFile(readFileSync(modelPath));
+if (inChild) await encodeOnce(model);
+else {
+  console.log(`Codec: ${PICTURE.name}, ${PICTURE.width}×${PICTURE.height}, ${BITS_PER_PIXEL} bits per pixel, model ${model.id}`);
+  await benchEngine();
+  for (const threads of [1, 2]) await benchCodec(model, threads);
+  report('peak memory of one encoding (MiB)', peakMemory(modelPath), 0, 'below 400');
+}

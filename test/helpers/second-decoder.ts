@@ -1,0 +1,392 @@
+/**
+ * A second decoder, written from docs/format.md and not from src/codec: plain, slow, without a line in common with the first
+ * but the elementary functions, the network, and the entropy coder of side information and alpha.
+ */
+import { decodeCorrections } from '../../src/entropy/corrections.js';
+import { decodeGains } from '../../src/entropy/gains.js';
+import { decodePlane } from '../../src/entropy/plane.js';
+import { exp2, log2 } from '../../src/math/exact.js';
+import type { Evaluator } from '../../src/model/evaluator.js';
+import type { IntegerModel } from '../../src/model/integer-model.js';
+
+const TOP = 168;
+const { fround, floor, ceil, min, max, sqrt } = Math;
+const sigma = (code: number): number => exp2((code - 80) / 16);
+const codeOf = (s: number): number => min(254, max(1, 80 + floor(16 * log2(s) + 0.5)));
+const V = Array.from({ length: 1281 }, (_, i) => exp2((i - 512) / 32));
+
+type Mode = 'root' | 'enter' | 'refine';
+interface Grid { w: number; h: number; gw: number; gh: number; z: Float32Array; codes: Uint8Array }
+interface Plane { w: number; h: number; data: Float32Array }
+
+function mix(x: number): number {
+  x ^= x >>> 16;
+  x = Math.imul(x, 0x7feb352d);
+  x ^= x >>> 15;
+  x = Math.imul(x, 0x846ca68b);
+  return (x ^ (x >>> 16)) >>> 0;
+}
+const hash = (key: number, index: number): number => mix(Math.imul(index, 0x9e3779b1) ^ mix(key));
+const odd = (x: number): number => x.toString(2).replaceAll('0', '').length % 2;
+const COLUMNS = [0x0e, 0x33, 0x6d, 0x24, 0x8b, 0xde, 0xb7, 0x1b, 0xd0, 0xb2, 0xc9, 0x4d];
+const COST = [1.106, 1.088, 1.075, 1.066, 1.058, 1.051, 1.047, 1.043, 1.039];
+const labelOf = (q: number): number => COLUMNS.reduce((label, column, i) => ((q >> (3 + i)) & 1 ? label ^ column : label), q & 7);
+
+/** Bits of one segment. */
+class Bits {
+  at = 0;
+  constructor(readonly bytes: Uint8Array) {}
+  get left(): number {
+    return 8 * this.bytes.length - this.at;
+  }
+  bit(at = this.at++): number {
+    return (this.bytes[at >> 3]! >> (7 - (at & 7))) & 1;
+  }
+  /** Bytes from the current bit on. */
+  rest(): Uint8Array {
+    return Uint8Array.from({ length: this.left >> 3 }, (_, i) => [0, 1, 2, 3, 4, 5, 6, 7].reduce((v, k) => 2 * v + this.bit(this.at + 8 * i + k), 0));
+  }
+}
+
+class Ended extends Error {}
+
+function blank(w: number, h: number, grey: boolean): Grid {
+  const [gw, gh] = [ceil(w / 2), ceil(h / 2)];
+  const codes = Uint8Array.from({ length: gw * gh * 12 }, (_, i) => {
+    const [c, x, y] = [i % 12, floor(i / 12) % gw, floor(i / 12 / gw)];
+    const band = floor(c / 3);
+    const repeated = (2 * x + 2 > w && (band === 1 || band === 3)) || (2 * y + 2 > h && band >= 2);
+    return repeated || (grey && c % 3 > 0) ? 0 : 255;
+  });
+  return { w, h, gw, gh, z: new Float32Array(codes.length), codes };
+}
+
+function unHaar(grid: Grid, data: Float32Array): Plane {
+  const out = new Float32Array(grid.w * grid.h * 3);
+  for (let y = 0, o = 0; y < grid.h; y++) {
+    for (let x = 0; x < grid.w; x++) {
+      for (let c = 0; c < 3; c++, o++) {
+        const [ll, lh, hl, hh] = [0, 3, 6, 9].map((b) => data[((y >> 1) * grid.gw + (x >> 1)) * 12 + b + c]!) as [number, number, number, number];
+        const h = x % 2 ? -1 : 1;
+        out[o] = (ll + lh * h) * 0.5 + (hl + hh * h) * (y % 2 ? -0.5 : 0.5);
+      }
+    }
+  }
+  return { w: grid.w, h: grid.h, data: out };
+}
+
+function finer(coarse: Grid, w: number, h: number, grey: boolean): Grid {
+  const fine = blank(w, h, grey);
+  const u = unHaar(coarse, coarse.z);
+  fine.codes.forEach((code, i) => {
+    if (i % 12 >= 3 || code === 0) return;
+    const [c, x, y] = [i % 12, floor(i / 12) % fine.gw, floor(i / 12 / fine.gw)];
+    const four = [0, 3, 6, 9].map((b) => coarse.codes[((y >> 1) * coarse.gw + (x >> 1)) * 12 + b + c]!);
+    const exact = four.filter((each) => each === 0).length;
+    const worst = max(1, ...four.filter((each) => each !== 0 && each !== 255));
+    fine.codes[i] = min(254, max(1, worst + 16 - (exact >= 3 ? 16 : exact === 2 ? 8 : 0)));
+    fine.z[i] = 2 * u.data[(y * fine.gw + x) * 3 + c]!;
+  });
+  return fine;
+}
+
+function wiener(code: number, S: number): [cs: number, co: number] {
+  if (code === 255) return [0, S];
+  if (code === 0) return [1, 0];
+  const T = S * S + sigma(code) * sigma(code);
+  return [(S * S) / T, (S * sigma(code)) / sqrt(T)];
+}
+
+interface State { model: IntegerModel; nu: number; bits: Bits }
+
+/** One group of a step. `means` takes m of every coefficient that is concerned. */
+function group(state: State, grid: Grid, step: { index: number; level: number; mode: Mode; to: number }, area: number[], number: number, out: Float32Array | undefined, means: Float32Array): void {
+  const { model, nu, bits } = state;
+  const [x0, y0, x1, y1] = area as [number, number, number, number];
+  const gw = x1 - x0;
+  const N = gw * (y1 - y0) * 12;
+  const at = (p: number): number => ((y0 + floor(p / 12 / gw)) * grid.gw + x0 + (floor(p / 12) % gw)) * 12 + (p % 12);
+  const prior = priorOf(model, step.level);
+  const classes: { P: number; delta: number; I: number[] }[] = [];
+  const classOf = new Map<number, number>();
+  const mu = new Float32Array(N);
+  const klass = new Int32Array(N).fill(-1);
+  const index = new Int32Array(N);
+  for (let p = 0; p < N; p++) {
+    const i = at(p);
+    const code = grid.codes[i]!;
+    if (code <= step.to || (step.mode === 'root' && p % 12 >= 3)) continue;
+    if (!classOf.has(code)) {
+      const P = code === 255 ? 0 : 1 / (sigma(code) * sigma(code));
+      const delta = 1 / (sigma(step.to) * sigma(step.to)) - P;
+      classOf.set(code, classes.push({ P, delta, I: V.map((v) => 0.5 * log2(1 + v * delta)) }) - 1);
+    }
+    klass[p] = classOf.get(code)!;
+    const [cs, co] = wiener(code, prior[p % 12]!);
+    const o = out === undefined ? 0 : out[2 * i - (p % 12)]!;
+    const L = out === undefined ? 0 : out[2 * i - (p % 12) + 12]!;
+    mu[p] = cs * grid.z[i]! + co * o;
+    index[p] = min(1280, max(0, floor(64 * log2(co) + 32 * L + 0.5) + 512));
+  }
+  if (classes.length === 0) return;
+  const concerned = Array.from({ length: N }, (_, p) => p).filter((p) => klass[p]! >= 0);
+  const side = <T extends { end: number }>(read: (bytes: Uint8Array) => T): T => {
+    try {
+      const value = read(bits.rest());
+      bits.at += 8 * value.end;
+      return value;
+    } catch {
+      throw new Ended();
+    }
+  };
+
+  const columns = ceil(gw / 8);
+  const blocks = columns * ceil((y1 - y0) / 8);
+  if (step.mode === 'enter' && step.level <= 2 && blocks >= 16) {
+    const block = (p: number): number => floor(floor(p / 12 / gw) / 8) * columns + floor((floor(p / 12) % gw) / 8);
+    const sums = new Float64Array(blocks);
+    for (const p of concerned) sums[block(p)]! += classes[klass[p]!]!.I[index[p]!]!;
+    const contexts = Uint8Array.from(sums, (b) => [0.5, 1, 2, 4, 8, 16].filter((limit) => b >= limit).length);
+    const { gains } = side((bytes) => decodeGains(bytes, 0, blocks, contexts));
+    for (const p of concerned) index[p] = min(1280, max(0, index[p]! + 32 * gains[block(p)]!));
+  }
+
+  // Rows and passes.
+  const H = new Float64Array(classes.length * 1281);
+  const row = (p: number): number => klass[p]! * 1281 + index[p]!;
+  for (const p of concerned) H[row(p)]!++;
+  const I = classes.flatMap((each) => each.I);
+  let total = 0;
+  H.forEach((count, r) => (total += count * I[r]!));
+  let [limit, cap] = [0, 1];
+  for (limit of [1 / 16, 1 / 8, 1 / 4]) {
+    const passesOf = (bits: number): number => min(255, max(1, ceil(bits / limit)));
+    for (cap = 255; cap > 1; cap--) {
+      let count = 0;
+      H.forEach((each, r) => (count += passesOf(I[r]!) >= cap ? each : 0));
+      if (count * limit >= 2) break;
+    }
+    if (total >= 48 * cap) break;
+  }
+  const passes = I.map((bits) => min(255, max(1, min(ceil(bits / limit), cap), ceil(2 * bits))));
+  const exactGain = I.map((bits, r) => exp2((2 * bits) / passes[r]!) - 1);
+  const late = I.map((bits, r) => passes[r] === 1 && bits < 0.25 * limit);
+  let lateBits = 0;
+  H.forEach((count, r) => (lateBits += late[r]! ? count * I[r]! : 0));
+  if (lateBits < 256 || total - lateBits < 256) late.fill(false);
+
+  // Order.
+  let stride = max(1, floor(N * 0.6180339887498949));
+  const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
+  while (gcd(stride, N) !== 1) stride++;
+  const shuffled = Array.from({ length: N }, (_, j) => (j * stride) % N).filter((p) => klass[p]! >= 0);
+  const bucket = (p: number): number => (late[row(p)]! ? 0 : passes[row(p)]!);
+  const order = shuffled.map((p, j) => ({ p, j })).sort((a, b) => bucket(b.p) - bucket(a.p) || a.j - b.j).map(({ p }) => p);
+
+  const m = Float32Array.from(mu);
+  const done = new Uint8Array(N);
+  const a = new Float32Array(N);
+  for (const p of concerned) a[p] = sqrt((V[index[p]!]! * exactGain[row(p)]!) / (1 + exactGain[row(p)]!));
+  const key = hash(hash(0x646370, step.index), number);
+  let ended = false;
+  const run = (members: number[], runKey: number): void => {
+    const ends: number[] = [];
+    let u = 0;
+    members.forEach((p, j) => {
+      u += floor((I[row(p)]! / passes[row(p)]!) * COST[nu - 8]! * 2 ** 20 + 0.5);
+      if (u < 2 ** 20) return;
+      u -= 2 ** 20;
+      ends.push(j + 1);
+    });
+    if (members.length > (ends.at(-1) ?? 0)) {
+      if (u >= 2 ** 19) ends.push(members.length);
+      else if (ends.length > 0) ends[ends.length - 1] = members.length;
+    }
+    if (ends.length > bits.left) ended = true;
+    let s = 0;
+    let j = 0;
+    for (const end of ends.slice(0, bits.left)) {
+      const b = bits.bit();
+      const q = s % 2 ** (nu - 1);
+      const label = labelOf(q);
+      for (; j < end; j++) {
+        const p = members[j]!;
+        const h = hash(runKey, j);
+        const negative = odd(label & (h >>> 24)) ^ ((h >>> 23) & 1) ^ (s >>> (nu - 1)) ^ b;
+        m[p] = m[p]! + (negative ? -a[p]! : a[p]!);
+        a[p] = a[p]! * fround(1 / sqrt(1 + exactGain[row(p)]!));
+        done[p]!++;
+      }
+      s = 2 * q + b;
+    }
+  };
+  const rounds = max(...order.map((p) => passes[row(p)]!));
+  let runs = 0;
+  for (let r = rounds; r >= 1 && !ended; r--) run(order.filter((p) => bucket(p) >= r), hash(key, runs++));
+  const lateOnes = order.filter((p) => bucket(p) === 0);
+  if (lateOnes.length > 0 && !ended) run(lateOnes, hash(key, runs));
+
+  for (const p of concerned) {
+    const i = at(p);
+    means[i] = m[p]!;
+    if (done[p] === 0) {
+      if (grid.codes[i] === 255) grid.z[i] = mu[p]!;
+      continue;
+    }
+    const { P, delta: full } = classes[klass[p]!]!;
+    const v = V[index[p]!]!;
+    let delta = full;
+    let code = step.to;
+    if (done[p]! < passes[row(p)]!) {
+      let g = 1;
+      for (let k = 0; k < done[p]!; k++) g *= 1 + fround(exactGain[row(p)]!);
+      delta = (g - 1) / v;
+      code = max(step.to, codeOf(1 / sqrt(P + delta)));
+    }
+    grid.z[i] = (P * grid.z[i]! + delta * mu[p]! + (m[p]! - mu[p]!) * (delta + 1 / v)) / (P + delta);
+    grid.codes[i] = code;
+  }
+  if (ended || bits.left === 0) throw new Ended();
+  if (bits.bit() === 0) return;
+  const { indices, steps } = side((bytes) => decodeCorrections(bytes, 0, N));
+  indices.forEach((p, k) => {
+    if (klass[p]! < 0) return;
+    const i = at(p);
+    if (grid.codes[i] === 255) grid.codes[i] = step.to;
+    grid.z[i] = grid.z[i]! + steps[k]! * 3 * sigma(grid.codes[i]!);
+  });
+}
+
+function priorOf({ architecture, statistics }: IntegerModel, level: number): Float32Array {
+  return statistics.prior.subarray(12 * min(level, architecture.conditioning.levels - 1));
+}
+
+/** Decodes a file that is not damaged, or a prefix of one. @returns the samples */
+export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Promise<Uint8Array> {
+  const { model } = evaluator;
+  let at = 10;
+  const varint = (): number | undefined => {
+    for (let value = 0, scale = 1; at < file.length; scale *= 128) {
+      const byte = file[at++]!;
+      value += (byte & 127) * scale;
+      if (byte < 128) return value;
+    }
+    return undefined;
+  };
+  const kind = file[9]!;
+  at = 18;
+  const [width, height] = [varint()!, varint()!];
+  const [coarseWidth, fineWidth, lastCode, nu] = file.subarray(at, at + 4) as unknown as [number, number, number, number];
+  at += 8;
+  const grey = kind <= 2;
+  let alpha: Uint8Array | undefined;
+  if (kind % 2 === 0) {
+    const length = varint();
+    if (length !== undefined && at + 4 + length <= file.length) alpha = decodePlane(file.subarray(at + 4, at + 4 + length), width, height);
+    at = length === undefined ? file.length : at + 4 + length;
+  }
+
+  const sizes = [{ w: width, h: height }];
+  do sizes.push({ w: ceil(sizes.at(-1)!.w / 2), h: ceil(sizes.at(-1)!.h / 2) });
+  while (max(sizes.at(-1)!.w, sizes.at(-1)!.h) > 8);
+  const K = sizes.length - 1;
+  const steps: { index: number; level: number; mode: Mode; from: number; to: number }[] = [{ index: 0, level: K - 1, mode: 'root', from: TOP, to: TOP }];
+  for (let level = K - 1; level >= 0; level--) {
+    steps.push({ index: steps.length, level, mode: 'enter', from: TOP, to: TOP });
+    const end = level === 0 ? lastCode : TOP - 16;
+    for (let c = TOP, to = 0; c > end; c = to) {
+      to = max(end, c - (level === 0 ? fineWidth : coarseWidth));
+      steps.push({ index: steps.length, level, mode: 'refine', from: c, to });
+    }
+  }
+
+  let grid = blank(sizes[K - 1]!.w, sizes[K - 1]!.h, grey);
+  const evaluate = (g: Grid, level: number, code: number, mode: 'enter' | 'refine'): Promise<Float32Array> => evaluator.evaluate(g.z, g.codes, g.gw, g.gh, { level, sigma: code, mode });
+  const posterior = (g: Grid, out: Float32Array, level: number): Float32Array =>
+    g.z.map((z, i) => {
+      const [cs, co] = wiener(g.codes[i]!, priorOf(model, level)[i % 12]!);
+      return (g.codes[i] === 255 ? 0 : cs * z) + co * out[2 * i - (i % 12)]!;
+    });
+  let condition: { level: number; code: number; mode: 'enter' | 'refine' } | undefined;
+  let whole = true;
+  let shown: Plane | undefined;
+  let unfinished: Float32Array | undefined;
+  let next = 0;
+  while (at < file.length && whole) {
+    const length = varint();
+    if (length === undefined || at + 6 > file.length) break;
+    const count = file[at]!;
+    const bits = new Bits(file.subarray(at + 6, at + 6 + length));
+    at += 6 + length;
+    for (let k = 0; k < count && whole; k++) {
+      const step = steps[next++]!;
+      if (step.mode === 'enter' && step.level < K - 1) grid = finer(grid, sizes[step.level]!.w, sizes[step.level]!.h, grey);
+      const mode = step.mode === 'refine' ? 'refine' : 'enter';
+      condition = { level: step.level, code: step.from, mode };
+      const out = step.mode === 'root' ? undefined : await evaluate(grid, step.level, step.from, mode);
+      const [columns, rows] = [ceil(grid.gw / 384), ceil(grid.gh / 384)];
+      const means = new Float32Array(grid.z.length).fill(NaN);
+      try {
+        for (let g = 0; g < columns * rows; g++) {
+          const [c, r] = [g % columns, floor(g / columns)];
+          const area = [floor((c * grid.gw) / columns), floor((r * grid.gh) / rows), floor(((c + 1) * grid.gw) / columns), floor(((r + 1) * grid.gh) / rows)];
+          group({ model, nu, bits }, grid, step, area, g, out, means);
+        }
+        if (step.mode !== 'root') condition = { level: step.level, code: step.to, mode: 'refine' };
+      } catch (error) {
+        if (!(error instanceof Ended)) throw error;
+        whole = false;
+        if (step.level === 0 && out !== undefined && columns * rows === 1) {
+          unfinished = posterior(grid, out, 0).map((value, i) => (Number.isNaN(means[i]!) ? value : means[i]!));
+        }
+      }
+    }
+  }
+  if (condition === undefined) shown = { w: width, h: height, data: new Float32Array(width * height * 3) };
+  let direct = whole && condition?.mode === 'refine';
+  while (shown === undefined) {
+    let { level, code, mode } = condition!;
+    if (level > 0 && direct) {
+      level--;
+      grid = finer(grid, sizes[level]!.w, sizes[level]!.h, grey);
+      code = min(176, code + 16);
+      mode = 'enter';
+    }
+    direct = false;
+    const out = await evaluate(grid, level, code, mode);
+    const mean = posterior(grid, out, level);
+    const u = unHaar(grid, unfinished === undefined ? mean : mean.map((value, i) => (value + unfinished![i]!) / 2));
+    if (level === 0) {
+      shown = u;
+      break;
+    }
+    let [sum, n] = [0, 0];
+    for (let i = 0; i < grid.z.length; i++) {
+      if ((i & 255) >= 12 || grid.codes[i] === 0) continue;
+      const [, co] = wiener(grid.codes[i]!, priorOf(model, level)[i % 12]!);
+      sum += co * co * exp2(out[2 * i - (i % 12) + 12]!);
+      n++;
+    }
+    level--;
+    code = min(176, max(152, codeOf(2 * sqrt(max(1e-6, n === 0 ? 0 : sum / n)))));
+    const fine = blank(sizes[level]!.w, sizes[level]!.h, grey);
+    for (let i = 0; i < fine.z.length; i++) {
+      if (i % 12 >= 3 || fine.codes[i] === 0) continue;
+      fine.z[i] = 2 * u.data[floor(i / 12) * 3 + (i % 12)]!;
+      fine.codes[i] = code;
+    }
+    grid = fine;
+    condition = { level, code, mode: 'enter' };
+  }
+
+  const byte = (value: number): number => min(255, max(0, floor(value + 0.5)));
+  const data: number[] = [];
+  for (let i = 0; i < width * height; i++) {
+    const l = shown.data[3 * i]! * (1 / sqrt(3)) + 127.5;
+    const p = shown.data[3 * i + 1]! * (1 / sqrt(2));
+    const q = shown.data[3 * i + 2]! * (1 / sqrt(6));
+    data.push(...(grey ? [byte(l)] : [byte(l + p + q), byte(l - p + q), byte(l - 2 * q)]));
+    if (kind % 2 === 0) data.push(alpha?.[i] ?? 255);
+  }
+  return Uint8Array.from(data);
+}

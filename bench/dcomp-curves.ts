@@ -91,10 +91,12 @@ export async function idealCurve(picture: Picture, evaluator: Evaluator, maxRate
   const session = new Session(width, height, grey, schedule, evaluator);
   const channel: Channel = {
     ended: false,
+    cost: 1,
     run: () => {
       throw new Error('an ideal channel has no runs');
     },
     gains: (contexts) => new Int8Array(contexts.length),
+    corrections: () => undefined,
     normal: normalNumbers(NORMAL_SEED),
   };
   const pyramid = [colour];

@@ -1,8 +1,9 @@
 /** The decoder: reads as much of the stream as there is, and gives the posterior mean of the picture. */
 import { BitReader } from '../entropy/bits.js';
+import { decodeCorrections, type Corrections } from '../entropy/corrections.js';
 import { decodeGains } from '../entropy/gains.js';
 import { decodePlane } from '../entropy/plane.js';
-import { decodeRun, runBits, type Run } from '../entropy/trellis.js';
+import { decodeRun, runBits, trellisCost, type Run } from '../entropy/trellis.js';
 import { DcompError } from '../errors.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { MAX_PIXELS, type Picture } from '../picture.js';
@@ -98,11 +99,14 @@ function readAlpha(bytes: Uint8Array, container: Container, options: DecoderOpti
 /** The decoder's channel. */
 class Receiver implements Channel {
   ended = false;
+  readonly cost: number;
 
   constructor(
     private readonly reader: BitReader,
     private readonly nu: number,
-  ) {}
+  ) {
+    this.cost = trellisCost(nu);
+  }
 
   run(run: Run): { signs: Int8Array; covered: number } {
     if (runBits(run.information) > this.reader.remaining) this.ended = true;
@@ -110,16 +114,29 @@ class Receiver implements Channel {
   }
 
   gains(contexts: Uint8Array): Int8Array | undefined {
-    // A gain costs less than two bytes even where it surprises.
-    const most = 2 * contexts.length + 16;
-    const bytes = this.reader.peekBytes(most);
-    try {
+    return this.side((bytes) => {
       const { gains, end } = decodeGains(bytes, 0, contexts.length, contexts);
+      return { value: gains, end };
+    });
+  }
+
+  corrections(n: number): Corrections | undefined {
+    if (this.reader.remaining === 0) this.ended = true;
+    if (this.ended || this.reader.read() === 0) return undefined;
+    return this.side((bytes) => {
+      const { end, ...value } = decodeCorrections(bytes, 0, n);
+      return { value, end };
+    });
+  }
+
+  /** Side information; where it does not decode, a file was cut inside it (the segment's checksum holds, or it is cut). */
+  private side<T>(decode: (bytes: Uint8Array) => { value: T; end: number }): T | undefined {
+    try {
+      const { value, end } = decode(this.reader.peekBytes(this.reader.remaining));
       this.reader.skip(8 * end);
-      return gains;
+      return value;
     } catch (error) {
-      // Where the data ends among the gains, that is all that is wrong with them.
-      if (!(error instanceof DcompError) || bytes.length === most) throw error;
+      if (!(error instanceof DcompError)) throw error;
       this.ended = true;
       return undefined;
     }

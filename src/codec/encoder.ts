@@ -1,10 +1,12 @@
 /** The encoder: walks the schedule, sends every step through the trellis, cuts the stream where the target is reached. */
+import { encodeCorrections, type Corrections } from '../entropy/corrections.js';
 import { encodeGains } from '../entropy/gains.js';
 import { BitWriter } from '../entropy/bits.js';
 import { TrellisEncoder } from '../entropy/encoder.js';
 import { encodePlane } from '../entropy/plane.js';
-import type { Run } from '../entropy/trellis.js';
+import { trellisCost, type Run } from '../entropy/trellis.js';
 import { DcompError } from '../errors.js';
+import { exp2, log2 } from '../math/exact.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { TOP_CODE } from '../model/sigma.js';
 import { checkPicture, type Picture } from '../picture.js';
@@ -67,6 +69,7 @@ export async function encodePicture(picture: Picture, evaluator: Evaluator, opti
   checkTarget(target);
   if (!Number.isInteger(effort) || effort < 1 || effort > 9) throw new DcompError('E_USAGE', `effort is ${effort}; it must be a whole number from 1 to 9`);
   const stop = 'quality' in target ? stopOfQuality(target.quality) : { level: 0, code: LAST_CODE };
+  const goal = 'psnr' in target ? squaredErrorOf(target.psnr) : 0;
   const schedule = { ...(options.schedule ?? DEFAULT_SCHEDULE), lastCode: stop.level === 0 ? stop.code : LAST_CODE };
   const header: Header = { width: picture.width, height: picture.height, channels: picture.channels, modelId: evaluator.model.id, schedule, nu: 7 + effort };
   const { grey, colour, alpha } = separate(picture);
@@ -83,22 +86,30 @@ export async function encodePicture(picture: Picture, evaluator: Evaluator, opti
       level = step.level;
       truth = { x: haar(pyramid[level]!).data };
     }
-    if ('psnr' in target && worthMeasuring(step) && psnr(picture, await reconstruction(session, picture)) >= target.psnr) {
-      return finish(await cutToPsnr(picture, evaluator, prefix, stream, reached, target.psnr));
+    if ('psnr' in target && worthMeasuring(step) && meanSquaredError(picture, await reconstruction(session, picture)) <= goal) {
+      return finish(await cutToError(picture, evaluator, prefix, stream, reached, goal));
     }
     reached = stream.bytes;
     stream.begin(step);
     stream.end(await session.run(step, stream, truth));
     const bytes = prefix.length + stream.bytes;
     options.onProgress?.({ fraction: progressOf(session, step, bytes, limit), stage: `level ${level}` });
-    if (bytes >= limit || (step.level === stop.level && step.to <= stop.code && step.kind !== 'root')) break;
+    if (bytes >= limit || atStop(step)) break;
   }
   if ('psnr' in target) {
-    const last = psnr(picture, await reconstruction(session, picture));
-    if (last < target.psnr) throw new DcompError('E_UNREACHABLE', `a PSNR of ${target.psnr} dB cannot be reached; this picture's highest is ${last.toFixed(2)} dB`);
-    return finish(await cutToPsnr(picture, evaluator, prefix, stream, reached, target.psnr));
+    const last = await reconstruction(session, picture);
+    if (meanSquaredError(picture, last) > goal) {
+      throw new DcompError('E_UNREACHABLE', `a PSNR of ${target.psnr} dB cannot be reached; this picture's highest is ${psnr(picture, last).toFixed(2)} dB`);
+    }
+    return finish(await cutToError(picture, evaluator, prefix, stream, reached, goal));
   }
   return finish(stream.cut(limit - prefix.length));
+
+  /** A small picture has fewer levels than a low quality names; it is then left after its root level. */
+  function atStop(step: Step): boolean {
+    if (step.kind === 'root') return false;
+    return step.level < stop.level || (step.level === stop.level && step.to <= stop.code);
+  }
 
   function finish(body: Body): EncodeResult {
     const bytes = concat([prefix, body.bytes]);
@@ -157,8 +168,8 @@ async function reconstruction(session: Session, picture: Picture): Promise<Pictu
   return join(await session.reconstruct(), picture.channels, undefined);
 }
 
-/** PSNR in dB over the colour samples (alpha is lossless). Infinity for equal pictures. */
-export function psnr(a: Picture, b: Picture): number {
+/** Over the colour samples; alpha is lossless. */
+function meanSquaredError(a: Picture, b: Picture): number {
   const colours = a.channels <= 2 ? 1 : 3;
   let sum = 0;
   const n = a.width * a.height;
@@ -168,19 +179,26 @@ export function psnr(a: Picture, b: Picture): number {
       sum += d * d;
     }
   }
-  return 10 * Math.log10((255 * 255 * n * colours) / sum);
+  return sum / (n * colours);
 }
 
-/** Cuts a stream so that the decoded picture just reaches a PSNR: trial decodings between two lengths. */
-async function cutToPsnr(picture: Picture, evaluator: Evaluator, prefix: Uint8Array, stream: Stream, low: number, goal: number): Promise<Body> {
-  const qualityOf = async (length: number): Promise<number> => {
-    const bytes = concat([prefix, stream.cut(length).bytes]);
-    return psnr(picture, await decodePicture(bytes, evaluator));
-  };
+/** PSNR in dB over the colour samples (alpha is lossless). Infinity for equal pictures. */
+export function psnr(a: Picture, b: Picture): number {
+  return 10 * Math.log10((255 * 255) / meanSquaredError(a, b));
+}
+
+/** Mean squared error of a PSNR, the same on every machine: it decides where a file ends. */
+function squaredErrorOf(decibels: number): number {
+  return 255 * 255 * exp2((-decibels / 10) * log2(10));
+}
+
+/** Cuts a stream so that the decoded picture just reaches an error: trial decodings between two lengths. */
+async function cutToError(picture: Picture, evaluator: Evaluator, prefix: Uint8Array, stream: Stream, low: number, goal: number): Promise<Body> {
   let high = stream.bytes;
   for (let i = 0; i < 5 && high - low > Math.max(8, high / 200); i++) {
     const middle = (low + high) >> 1;
-    if ((await qualityOf(middle)) >= goal) high = middle;
+    const bytes = concat([prefix, stream.cut(middle).bytes]);
+    if (meanSquaredError(picture, await decodePicture(bytes, evaluator)) <= goal) high = middle;
     else low = middle;
   }
   return stream.cut(high);
@@ -207,6 +225,7 @@ interface StoredSegment {
 /** The encoder's channel: searches the signs of every run, collects the bits into segments. */
 class Stream implements Channel {
   readonly ended = false;
+  readonly cost: number;
   /** Bytes of all segments so far, with their overhead. */
   bytes = 0;
   private closed = 0;
@@ -215,7 +234,9 @@ class Stream implements Channel {
   private steps: StoredStep[] = [];
   private readonly trellis = sharedTrellis();
 
-  constructor(private readonly nu: number) {}
+  constructor(private readonly nu: number) {
+    this.cost = trellisCost(nu);
+  }
 
   begin(_step: Step): void {
     this.steps.push({ start: this.writer.length, bits: 0, ideal: 0 });
@@ -243,6 +264,17 @@ class Stream implements Channel {
     return gains;
   }
 
+  corrections(_n: number, choose: () => Corrections): Corrections {
+    const corrections = choose();
+    const some = corrections.indices.length > 0;
+    this.writer.push(some ? 1 : 0);
+    if (some) {
+      const bytes = encodeCorrections(corrections);
+      this.writer.append(bytes, 8 * bytes.length);
+    }
+    return corrections;
+  }
+
   /** The segments, cut to at most so many bytes. */
   cut(limit: number): Body {
     this.close();
@@ -253,7 +285,7 @@ class Stream implements Channel {
     for (const segment of this.segments) {
       let length = segment.payload.length;
       while (length > 0 && length + segmentOverhead(length) > left) length = Math.min(length - 1, left - segmentOverhead(Math.min(length, Math.max(0, left))));
-      if (length <= 0) break;
+      if (length < 0 || length + segmentOverhead(length) > left || (length === 0 && segment.payload.length > 0)) break;
       const payload = segment.payload.subarray(0, length);
       const whole = length === segment.payload.length;
       const steps = whole ? segment.steps : segment.steps.filter((s) => s.start < 8 * length);

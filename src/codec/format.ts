@@ -36,6 +36,9 @@ export const GAIN_BLOCK = 8;
 export const GAIN_LEVELS = 2;
 export const GAIN_MIN_BLOCKS = 16;
 
+/** Corrections move a coefficient by whole multiples of this many sigma: what remains is of the size of the noise itself. */
+export const CORRECTION_STEP = 3;
+
 /**
  * Most information a coefficient gets in one pass, in bits: the finest of these of which a step holds enough for runs
  * of RUN_BITS bits on average. A trellis is worse at the beginning of a run, and at large information a coefficient.

@@ -8,14 +8,16 @@
  * least r. So what has most to tell comes first, and a step cut anywhere has refined the largest variances, which is
  * reverse water-filling.
  */
+import { MAX_SIZE_DIGITS, type Corrections } from '../entropy/corrections.js';
 import { GAIN_CONTEXTS, MAX_GAIN, MIN_GAIN } from '../entropy/gains.js';
 import { INFORMATION_UNIT, type Run } from '../entropy/trellis.js';
 import { exp2, log2 } from '../math/exact.js';
 import { hash32 } from '../math/hash.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
 import { wienerGains } from '../model/inputs.js';
-import { codeOf, UNKNOWN } from '../model/sigma.js';
+import { codeOf, sigmaOf, UNKNOWN } from '../model/sigma.js';
 import {
+  CORRECTION_STEP,
   GAIN_BLOCK,
   GAIN_LEVELS,
   GAIN_MIN_BLOCKS,
@@ -45,6 +47,10 @@ export interface Channel {
   run(run: Run, metric: Float32Array): { signs: Int8Array; covered: number };
   /** Sends the gains chosen by `choose`, or receives them. undefined where a file was cut. */
   gains(contexts: Uint8Array, choose: () => Int8Array): Int8Array | undefined;
+  /** Sends the corrections chosen by `choose`, or receives them; indices are below n. */
+  corrections(n: number, choose: () => Corrections): Corrections | undefined;
+  /** Bits to spend for each bit of information, see `trellisCost`. */
+  readonly cost: number;
   /** True when nothing more can be received. */
   readonly ended: boolean;
   /**
@@ -60,14 +66,26 @@ export interface Truth {
   x: Float32Array;
 }
 
+/** Errors of so many sigma and more are corrected: about where the bits of a correction are worth it. The decoder does not care. */
+const CORRECTION_THRESHOLD = 5;
+
 const HALF_INV_LN2 = 0.7213475204444817; // 1 / (2 ln 2)
 
 /** Arrays reused from step to step. */
 export class Workspace {
   size = 0;
+  /** Coefficients in coding order in the arrays below; 0 where the step did not get as far. */
+  total = 0;
+  /**
+   * By position: mean at 2p and row at 2p + 1, views of one buffer. The shuffled order touches memory at random, and
+   * this way a coefficient costs one cache line instead of two.
+   */
   mean = new Float32Array(0);
   row = new Int32Array(0);
+  /** In coding order from here on. */
   order = new Uint32Array(0);
+  /** Mean before the step, and now. */
+  start = new Float32Array(0);
   current = new Float32Array(0);
   amplitude = new Float32Array(0);
   information = new Uint32Array(0);
@@ -79,8 +97,9 @@ export class Workspace {
   reserve(n: number): void {
     if (n <= this.size) return;
     this.size = n;
-    this.mean = new Float32Array(n);
-    this.row = new Int32Array(n);
+    this.mean = new Float32Array(2 * n);
+    this.row = new Int32Array(this.mean.buffer);
+    this.start = new Float32Array(n);
     this.order = new Uint32Array(n);
     this.current = new Float32Array(n);
     this.amplitude = new Float32Array(n);
@@ -128,9 +147,25 @@ export function codeGroupStep(options: GroupStepOptions, workspace: Workspace): 
   return new GroupStep(options, workspace).code();
 }
 
+/**
+ * Writes the means that the last step of a group left its coefficients with, sent or not, into an array laid out as the
+ * observation: the posterior mean after an unfinished step, without an evaluation of the network.
+ */
+export function putCurrentMeans(workspace: Workspace, observation: Observation, group: Group, mean: Float32Array): void {
+  const { order, current, total } = workspace;
+  for (let k = 0; k < total; k++) mean[gridIndex(observation, group, order[k]!)] = current[k]!;
+}
+
+/** Index in the whole grid of a coefficient of a group. */
+function gridIndex(observation: Observation, group: Group, p: number): number {
+  if (group.width === observation.width) return group.y * observation.width * COEFFICIENTS + p;
+  const rowLength = group.width * COEFFICIENTS;
+  const y = Math.floor(p / rowLength);
+  return ((group.y + y) * observation.width + group.x) * COEFFICIENTS + (p - y * rowLength);
+}
+
 class GroupStep {
   private readonly n: number;
-  private readonly whole: boolean;
   private readonly classes: Measurement[] = [];
   private readonly classOf = new Int16Array(256).fill(-1);
   private histogram = new Uint32Array(0);
@@ -140,11 +175,11 @@ class GroupStep {
     private readonly w: Workspace,
   ) {
     this.n = groupCoefficients(o.group);
-    this.whole = o.group.width === o.observation.width;
     w.reserve(this.n);
   }
 
   code(): number {
+    this.w.total = 0;
     const active = this.predict();
     if (active === 0) return 0;
     const ideal = this.o.truth === undefined ? 0 : this.idealBits(this.o.truth.x);
@@ -155,16 +190,12 @@ class GroupStep {
     if (this.o.channel.normal === undefined) this.sendRounds(table, counts, total);
     else this.sampleIdeal(table, total, this.o.channel.normal);
     this.update(table, total);
+    if (!this.o.channel.ended && this.o.channel.normal === undefined) this.correct();
     return ideal;
   }
 
-  /** Index in the whole grid of a coefficient of the group. */
   private gridIndex(p: number): number {
-    const { group, observation } = this.o;
-    if (this.whole) return group.y * observation.width * COEFFICIENTS + p;
-    const rowLength = group.width * COEFFICIENTS;
-    const y = Math.floor(p / rowLength);
-    return ((group.y + y) * observation.width + group.x) * COEFFICIENTS + (p - y * rowLength);
+    return gridIndex(this.o.observation, this.o.group, p);
   }
 
   /** Posterior mean and row of every coefficient that the step concerns; row −1 for the others. Returns how many. */
@@ -179,10 +210,10 @@ class GroupStep {
       let i = ((group.y + y) * observation.width + group.x) * COEFFICIENTS;
       let q = i * 2;
       for (let x = 0; x < group.width; x++, q += OUTPUT_CHANNELS - COEFFICIENTS) {
-        for (let c = 0; c < COEFFICIENTS; c++, i++, p++, q++) {
+        for (let c = 0; c < COEFFICIENTS; c++, i++, p += 2, q++) {
           const code = codes[i]!;
           if (code <= step.to || (step.kind === 'root' && c >= 3)) {
-            row[p] = -1;
+            row[p + 1] = -1;
             continue;
           }
           const g = code * COEFFICIENTS + c;
@@ -193,10 +224,10 @@ class GroupStep {
           }
           if (output === undefined) {
             mean[p] = gains.mean[g]! * z[i]!;
-            row[p] = k * VARIANCE_COUNT + varianceIndex(gains.logVariance[g]!);
+            row[p + 1] = k * VARIANCE_COUNT + varianceIndex(gains.logVariance[g]!);
           } else {
             mean[p] = gains.mean[g]! * z[i]! + gains.correction[g]! * output[q]!;
-            row[p] = k * VARIANCE_COUNT + varianceIndex(gains.logVariance[g]! + VARIANCE_STEPS * output[q + COEFFICIENTS]!);
+            row[p + 1] = k * VARIANCE_COUNT + varianceIndex(gains.logVariance[g]! + VARIANCE_STEPS * output[q + COEFFICIENTS]!);
           }
           active++;
         }
@@ -209,10 +240,11 @@ class GroupStep {
     const { mean, row } = this.w;
     let bits = 0;
     for (let p = 0; p < this.n; p++) {
-      if (row[p]! < 0) continue;
-      const m = this.classes[Math.floor(row[p]! / VARIANCE_COUNT)]!;
-      const v = row[p]! % VARIANCE_COUNT;
-      const e = x[this.gridIndex(p)]! - mean[p]!;
+      const r = row[2 * p + 1]!;
+      if (r < 0) continue;
+      const m = this.classes[Math.floor(r / VARIANCE_COUNT)]!;
+      const v = r % VARIANCE_COUNT;
+      const e = x[this.gridIndex(p)]! - mean[2 * p]!;
       bits += m.information[v]! + HALF_INV_LN2 * ((m.delta * e * e + 1) / (1 + m.rho[v]!) - 1);
     }
     return bits;
@@ -231,9 +263,10 @@ class GroupStep {
     const { row } = this.w;
     this.forEachBlock(columns, (p, block) => {
       const gain = gains[block]! * VARIANCE_STEPS;
-      if (gain === 0 || row[p]! < 0) return;
-      const v = row[p]! % VARIANCE_COUNT;
-      row[p] = row[p]! - v + Math.min(VARIANCE_COUNT - 1, Math.max(0, v + gain));
+      const r = row[2 * p + 1]!;
+      if (gain === 0 || r < 0) return;
+      const v = r % VARIANCE_COUNT;
+      row[2 * p + 1] = r - v + Math.min(VARIANCE_COUNT - 1, Math.max(0, v + gain));
     });
     return true;
   }
@@ -255,7 +288,7 @@ class GroupStep {
     const { row } = this.w;
     const sums = new Float64Array(blocks);
     this.forEachBlock(columns, (p, block) => {
-      const r = row[p]!;
+      const r = row[2 * p + 1]!;
       if (r >= 0) sums[block]! += this.classes[Math.floor(r / VARIANCE_COUNT)]!.information[r % VARIANCE_COUNT]!;
     });
     return Uint8Array.from(sums, (bits) => {
@@ -271,11 +304,11 @@ class GroupStep {
     const options = MAX_GAIN - MIN_GAIN + 1;
     const costs = new Float64Array(blocks * options);
     this.forEachBlock(columns, (p, block) => {
-      const r = row[p]!;
+      const r = row[2 * p + 1]!;
       if (r < 0) return;
       const m = this.classes[Math.floor(r / VARIANCE_COUNT)]!;
       const v = r % VARIANCE_COUNT;
-      const e = x[this.gridIndex(p)]! - mean[p]!;
+      const e = x[this.gridIndex(p)]! - mean[2 * p]!;
       const square = HALF_INV_LN2 * (m.delta * e * e + 1);
       for (let g = 0; g < options; g++) {
         const i = Math.min(VARIANCE_COUNT - 1, Math.max(0, v + (g + MIN_GAIN) * VARIANCE_STEPS));
@@ -288,7 +321,7 @@ class GroupStep {
   private countRows(): void {
     const { row } = this.w;
     const histogram = new Uint32Array(this.classes.length * VARIANCE_COUNT);
-    for (let p = 0; p < this.n; p++) if (row[p]! >= 0) histogram[row[p]!]!++;
+    for (let p = 1; p < 2 * this.n; p += 2) if (row[p]! >= 0) histogram[row[p]!]!++;
     this.histogram = histogram;
   }
 
@@ -323,7 +356,7 @@ class GroupStep {
       const n = Math.min(MAX_PASSES, Math.max(1, Math.min(Math.ceil(bits / limit), cap), Math.ceil(2 * bits)));
       const gain = exp2((2 * bits) / n) - 1;
       table.passes[r] = n;
-      table.information[r] = Math.floor((bits / n) * INFORMATION_UNIT + 0.5);
+      table.information[r] = Math.floor((bits / n) * this.o.channel.cost * INFORMATION_UNIT + 0.5);
       table.gain[r] = gain;
       table.amplitude[r] = Math.sqrt((VARIANCE[r % VARIANCE_COUNT]! * gain) / (1 + gain));
       table.shrink[r] = 1 / Math.sqrt(1 + gain);
@@ -355,24 +388,26 @@ class GroupStep {
     const bucketOf = new Uint8Array(histogram.length);
     for (let r = 0; r < bucketOf.length; r++) bucketOf[r] = table.late[r] === 1 ? 0 : table.passes[r]!;
     const stride = shuffleStride(this.n);
-    const { row, order, sortedRow, mean, current } = w;
+    const { row, order, sortedRow, mean, start } = w;
     for (let j = 0, p = 0; j < this.n; j++) {
-      const r = row[p]!;
+      const r = row[2 * p + 1]!;
       if (r >= 0) {
         const k = next[bucketOf[r]!]!++;
         order[k] = p;
         sortedRow[k] = r;
-        current[k] = mean[p]!;
+        start[k] = mean[2 * p]!;
       }
       p += stride;
       if (p >= this.n) p -= this.n;
     }
     const total = counts[0]!;
+    w.total = total;
     for (let k = 0; k < total; k++) {
       const r = sortedRow[k]!;
       w.information[k] = table.information[r]!;
       w.amplitude[k] = table.amplitude[r]!;
       w.passes[k] = 0;
+      w.current[k] = start[k]!;
     }
     if (o.truth !== undefined) for (let k = 0; k < total; k++) w.truth[k] = o.truth.x[this.gridIndex(order[k]!)]!;
     return { counts, total };
@@ -403,6 +438,40 @@ class GroupStep {
     }
   }
 
+  /**
+   * Moves single coefficients whose observation is too far off to come right by itself: a pass moves a coefficient by at
+   * most √(v · gain), so what the model is sure of and wrong about would stay wrong for ever, and the network would take
+   * it for true. Needed for text and drawings; photographs hardly use it.
+   */
+  private correct(): void {
+    const { channel, observation, step, truth } = this.o;
+    const { row } = this.w;
+    const { z, codes } = observation;
+    const codeAfter = (i: number): number => (codes[i] === UNKNOWN ? step.to : codes[i]!);
+    const corrections = channel.corrections(this.n, () => {
+      const indices: number[] = [];
+      const steps: number[] = [];
+      for (let p = 0; p < this.n; p++) {
+        if (row[2 * p + 1]! < 0) continue;
+        const i = this.gridIndex(p);
+        const sigma = sigmaOf(codeAfter(i));
+        const error = truth!.x[i]! - z[i]!;
+        if (Math.abs(error) < CORRECTION_THRESHOLD * sigma) continue;
+        indices.push(p);
+        const most = 2 ** MAX_SIZE_DIGITS - 1;
+        steps.push(Math.max(-most, Math.min(most, Math.round(error / (CORRECTION_STEP * sigma)))));
+      }
+      return { indices: Uint32Array.from(indices), steps: Int32Array.from(steps) };
+    });
+    if (corrections === undefined) return;
+    for (const [k, p] of corrections.indices.entries()) {
+      if (row[2 * p + 1]! < 0) continue; // no encoder writes that
+      const i = this.gridIndex(p);
+      codes[i] = codeAfter(i);
+      z[i] = z[i]! + corrections.steps[k]! * CORRECTION_STEP * sigmaOf(codes[i]!);
+    }
+  }
+
   private sampleIdeal(table: PassTable, total: number, normal: () => number): void {
     const { current, sortedRow, passes, truth } = this.w;
     for (let k = 0; k < total; k++) {
@@ -419,13 +488,13 @@ class GroupStep {
   private update(table: PassTable, total: number): void {
     const { step, observation } = this.o;
     const { z, codes } = observation;
-    const { order, sortedRow, current, mean, passes } = this.w;
+    const { order, sortedRow, current, start, passes } = this.w;
     for (let k = 0; k < total; k++) {
       const done = passes[k]!;
       if (done === 0) {
         // Nothing came: an unknown coefficient keeps its posterior mean (see finerObservation).
         const i = this.gridIndex(order[k]!);
-        if (codes[i] === UNKNOWN) z[i] = mean[order[k]!]!;
+        if (codes[i] === UNKNOWN) z[i] = start[k]!;
         continue;
       }
       const r = sortedRow[k]!;
@@ -441,7 +510,7 @@ class GroupStep {
         delta = (growth - 1) / v;
         code = Math.max(step.to, codeOf(1 / Math.sqrt(m.precision + delta)));
       }
-      const mu = mean[p]!;
+      const mu = start[k]!;
       z[i] = (m.precision * z[i]! + delta * mu + (current[k]! - mu) * (delta + 1 / v)) / (m.precision + delta);
       codes[i] = code;
     }

@@ -8,7 +8,7 @@ import { priorOf } from '../model/weights.js';
 import { DcompError } from '../errors.js';
 import { COLOURS } from './colour.js';
 import { CODES_LEVEL_SPAN, groupsOf } from './format.js';
-import { codeGroupStep, Workspace, type Channel, type Truth } from './group-step.js';
+import { codeGroupStep, putCurrentMeans, Workspace, type Channel, type Truth } from './group-step.js';
 import { blankObservation, finerObservation, type Observation } from './observation.js';
 import { inverseHaar, type Plane } from './pyramid.js';
 import { pyramidSizes, stepsOf, type Schedule, type Size, type Step } from './schedule.js';
@@ -29,6 +29,8 @@ export class Session {
   /** Whether every step so far was received to its end. */
   private whole = true;
   private started = false;
+  /** Posterior mean after a step that ended early, by the Kalman rule alone. */
+  private unfinished: Float32Array | undefined;
   private readonly workspace = new Workspace();
 
   constructor(
@@ -60,10 +62,17 @@ export class Session {
     const { architecture, statistics } = this.evaluator.model;
     const prior = priorOf(architecture, statistics, step.level);
     let ideal = 0;
-    for (const [groupIndex, group] of groupsOf(observation.width, observation.height).entries()) {
+    const groups = groupsOf(observation.width, observation.height);
+    for (const [groupIndex, group] of groups.entries()) {
       const options = { step, observation, group, groupIndex, output, prior, channel };
       ideal += codeGroupStep(truth === undefined ? options : { ...options, truth }, this.workspace);
-      if (channel.ended) break;
+      if (channel.ended) {
+        if (output !== undefined && groups.length === 1) {
+          this.unfinished = this.posterior(observation, output, step.level).mean;
+          putCurrentMeans(this.workspace, observation, group, this.unfinished);
+        }
+        break;
+      }
     }
     this.started = true;
     if (channel.ended) this.whole = false;
@@ -76,6 +85,7 @@ export class Session {
     const full = this.sizes[0]!;
     if (!this.started) return { ...full, data: new Float32Array(full.width * full.height * COLOURS) };
     let { observation, condition } = this;
+    const unfinished = condition.level === 0 ? this.unfinished : undefined;
     // A complete observation is handed to the next level as it is; an incomplete one by its posterior mean.
     let direct = this.whole && condition.mode === 'refine';
     for (;;) {
@@ -85,7 +95,12 @@ export class Session {
         direct = false;
       }
       const { mean, variance } = this.posterior(observation, await this.evaluate(observation, condition), condition.level);
-      const u = inverseHaar({ width: observation.width, height: observation.height, data: mean }, observation.size.width, observation.size.height);
+      if (unfinished !== undefined) {
+        // Two estimates of about equal error: the network's of a mixed observation, and the Kalman rule's from the
+        // network's view before the step. Their mean is better than either by up to 0.2 dB.
+        for (let i = 0; i < mean.length; i++) mean[i] = (mean[i]! + unfinished[i]!) / 2;
+      }
+      const u = pictureOf(observation, mean);
       if (condition.level === 0) return u;
       const level = condition.level - 1;
       const sigma = Math.min(TOP_CODE + 8, Math.max(TOP_CODE - CODES_LEVEL_SPAN, codeOf(2 * Math.sqrt(variance))));
@@ -130,6 +145,10 @@ export class Session {
     }
     return { mean, variance: Math.max(1e-6, counted === 0 ? 0 : variance / counted) };
   }
+}
+
+function pictureOf({ width, height, size }: Observation, mean: Float32Array): Plane {
+  return inverseHaar({ width, height, data: mean }, size.width, size.height);
 }
 
 /** A picture of the coarser level, known with some error, as an observation of LL. */

@@ -1,6 +1,6 @@
 /** `encode` and `decode` over evaluators that are kept between calls; the entries say where models and threads come from. */
-import { decodePicture, type DecodeResult, type DecoderOptions } from './codec/decoder.js';
-import { encodePicture, type EncodeResult, type EncoderOptions } from './codec/encoder.js';
+import { containerOf, decodePicture, type DecodeResult, type DecoderOptions } from './codec/decoder.js';
+import { checkEncoding, encodePicture, type EncodeResult, type EncoderOptions } from './codec/encoder.js';
 import type { Evaluator } from './model/evaluator.js';
 import { readModelFile } from './model/model-file.js';
 import type { IntegerModel } from './model/integer-model.js';
@@ -58,8 +58,16 @@ export function createCodec(platform: Platform): Codec {
   }
 
   return {
-    encode: (picture, options = {}) => inTurn(async () => encodePicture(picture, await evaluatorFor(options), options)),
-    decode: (bytes, options = {}) => inTurn(async () => decodePicture(bytes, await evaluatorFor(options), options)),
+    encode: (picture, options = {}) =>
+      inTurn(async () => {
+        checkEncoding(picture, options); // before a missing model is complained of
+        return encodePicture(picture, await evaluatorFor(options), options);
+      }),
+    decode: (bytes, options = {}) =>
+      inTurn(async () => {
+        containerOf(bytes, options);
+        return decodePicture(bytes, await evaluatorFor(options), options);
+      }),
     release: () =>
       inTurn(async () => {
         await kept?.evaluator.close();

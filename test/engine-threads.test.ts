@@ -44,6 +44,20 @@ test('many evaluations in a row on many threads', async () => {
   await evaluator.close();
 });
 
+test('a change of grid between evaluations, with helpers still leaving the one before', async () => {
+  const model = randomModel(uNet([64, 64], 4, 2), 2, 0.3);
+  const single = createEvaluator(model);
+  const evaluator = createThreadedEvaluator(model, { threads: 4 });
+  const grids = ([[32, 30], [48, 46], [40, 64]] as const).map(([width, height]) => ({ width, height, ...randomArguments(width, width, height) }));
+  const expected: Float32Array[] = [];
+  for (const { z, codes, width, height } of grids) expected.push(Float32Array.from(await single.evaluate(z, codes, width, height, CONDITION)));
+  for (let i = 0; i < 240; i++) {
+    const { z, codes, width, height } = grids[i % 3]!;
+    assert.deepEqual(Float32Array.from(await evaluator.evaluate(z, codes, width, height, CONDITION)), expected[i % 3], `evaluation ${i}`);
+  }
+  await evaluator.close();
+});
+
 test('a number of threads that makes no sense is refused', () => {
   const model = randomModel(uNet([8], 4, 1), 1);
   for (const threads of [0, -1, 1.5, NaN, MAX_THREADS + 1]) {

@@ -36,12 +36,7 @@ export interface DecodeResult extends Picture {
 
 /** @throws DcompError as `readContainer`; E_OTHER_MODEL, E_DAMAGED_SEGMENT, E_TRUNCATED (alpha missing), E_USAGE, E_ABORTED */
 export async function decodePicture(file: Uint8Array, evaluator: Evaluator, options: DecoderOptions = {}): Promise<DecodeResult> {
-  const { maxBytes } = options;
-  if (maxBytes !== undefined && !(Number.isInteger(maxBytes) && maxBytes >= 0)) {
-    throw new DcompError('E_USAGE', `maxBytes is ${maxBytes}; it must be a whole number of bytes`);
-  }
-  const bytes = maxBytes === undefined ? file : file.subarray(0, maxBytes);
-  const container = readContainer(bytes, options.maxPixels ?? MAX_PIXELS);
+  const { bytes, container } = containerOf(file, options);
   const { header } = container;
   if (header.modelId !== evaluator.model.id) {
     throw new DcompError('E_OTHER_MODEL', `the file was made with model ${header.modelId}, at hand is ${evaluator.model.id}; give the model that it was made with`);
@@ -73,6 +68,15 @@ export async function decodePicture(file: Uint8Array, evaluator: Evaluator, opti
   const colour = await session.reconstruct();
   options.onProgress?.({ fraction: 1, stage: 'done' });
   return { ...join(colour, header.channels, alpha), ...session.statistics, truncated: container.truncated };
+}
+
+/** The part of a file that is to be decoded, and its structure. @throws DcompError as `readContainer`, E_USAGE */
+export function containerOf(file: Uint8Array, { maxBytes, maxPixels }: DecoderOptions): { bytes: Uint8Array; container: Container } {
+  if (maxBytes !== undefined && !(Number.isInteger(maxBytes) && maxBytes >= 0)) {
+    throw new DcompError('E_USAGE', `maxBytes is ${maxBytes}; it must be a whole number of bytes`);
+  }
+  const bytes = maxBytes === undefined ? file : file.subarray(0, maxBytes);
+  return { bytes, container: readContainer(bytes, maxPixels ?? MAX_PIXELS) };
 }
 
 function readAlpha(bytes: Uint8Array, container: Container, options: DecoderOptions, damage: (message: string) => void): Uint8Array | undefined {

@@ -63,11 +63,9 @@ export const DEFAULT_EFFORT = 7;
 
 /** @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE, E_UNREACHABLE, E_ABORTED */
 export async function encodePicture(picture: Picture, evaluator: Evaluator, options: EncoderOptions = {}): Promise<EncodeResult> {
-  checkPicture(picture);
+  checkEncoding(picture, options);
   const target = options.target ?? { quality: DEFAULT_QUALITY };
   const effort = options.effort ?? DEFAULT_EFFORT;
-  checkTarget(target);
-  if (!Number.isInteger(effort) || effort < 1 || effort > 9) throw new DcompError('E_USAGE', `effort is ${effort}; it must be a whole number from 1 to 9`);
   const stop = 'quality' in target ? stopOfQuality(target.quality) : { level: 0, code: LAST_CODE };
   const goal = 'psnr' in target ? squaredErrorOf(target.psnr) : 0;
   const schedule = { ...(options.schedule ?? DEFAULT_SCHEDULE), lastCode: stop.level === 0 ? stop.code : LAST_CODE };
@@ -120,11 +118,21 @@ export async function encodePicture(picture: Picture, evaluator: Evaluator, opti
   }
 }
 
+/** What can be said against an encoding before a model is at hand. @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE */
+export function checkEncoding(picture: Picture, { target, effort }: EncoderOptions): void {
+  checkPicture(picture);
+  if (target !== undefined) checkTarget(target);
+  if (effort !== undefined && !(Number.isInteger(effort) && effort >= 1 && effort <= 9)) {
+    throw new DcompError('E_USAGE', `effort is ${effort}; it must be a whole number from 1 to 9`);
+  }
+}
+
 function checkTarget(target: Target): void {
   const given = (['quality', 'bitsPerPixel', 'size', 'psnr'] as const).filter((name) => name in target);
   if (given.length !== 1) throw new DcompError('E_USAGE', `the target needs exactly one of quality, bitsPerPixel, size and psnr; it has ${given.length === 0 ? 'none' : given.join(' and ')}`);
   const value = (target as Record<string, number>)[given[0]!]!;
   const bad = (what: string): DcompError => new DcompError('E_USAGE', `${given[0]} is ${value}; it must be ${what}`);
+  if (typeof value !== 'number') throw bad('a number');
   if (given[0] === 'quality' && !(value >= 1 && value <= 100)) throw bad('a number from 1 to 100');
   if (given[0] === 'size' && !(Number.isInteger(value) && value >= 1)) throw bad('a whole number of bytes, at least 1');
   if (given[0] === 'bitsPerPixel' && !(value > 0 && value <= 1000)) throw bad('a number above 0 and up to 1000');
@@ -182,14 +190,17 @@ function meanSquaredError(a: Picture, b: Picture): number {
   return sum / (n * colours);
 }
 
+/** 10 · log10(2) */
+const DECIBELS_PER_OCTAVE = 3.010299956639812;
+
 /** PSNR in dB over the colour samples (alpha is lossless). Infinity for equal pictures. */
 export function psnr(a: Picture, b: Picture): number {
-  return 10 * Math.log10((255 * 255) / meanSquaredError(a, b));
+  return DECIBELS_PER_OCTAVE * log2((255 * 255) / meanSquaredError(a, b));
 }
 
 /** Mean squared error of a PSNR, the same on every machine: it decides where a file ends. */
 function squaredErrorOf(decibels: number): number {
-  return 255 * 255 * exp2((-decibels / 10) * log2(10));
+  return 255 * 255 * exp2(-decibels / DECIBELS_PER_OCTAVE);
 }
 
 /** Cuts a stream so that the decoded picture just reaches an error: trial decodings between two lengths. */

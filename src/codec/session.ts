@@ -110,6 +110,8 @@ export class Session {
   }
 
   private async evaluate(observation: Observation, condition: Condition): Promise<Float32Array> {
+    // The evaluation blocks this thread; without a turn of the event loop no signal could be heard.
+    if (this.signal !== undefined) await new Promise((resolve) => setTimeout(resolve));
     if (this.signal?.aborted === true) throw new DcompError('E_ABORTED', 'stopped by the caller');
     this.statistics.evaluations++;
     this.statistics.work += 0.25 ** condition.level;

@@ -191,6 +191,8 @@ export class Engine implements Evaluator {
       throw new DcompError('E_TOO_LARGE', `evaluate: ${size}, more memory than there is; split the picture`, { cause });
     }
     this.plan = plan;
+    // A helper that is still leaving the last evaluation must not take the new grid's chunks for that one's.
+    openSteps(this.control, 0);
     this.placeSteps(plan);
     return plan;
   }

@@ -57,16 +57,24 @@ export const SPLIT_BITS = 256;
 export const SEGMENT_BYTES = 1536;
 export const SEGMENT_GROWTH = 0.25;
 
-/** Stride of the shuffled order in a group of n coefficients: near n / golden ratio and coprime to n. */
-export function shuffleStride(n: number): number {
-  let stride = Math.max(1, Math.floor(n * 0.6180339887498949));
-  while (gcd(stride, n) !== 1) stride++;
-  return n === 1 ? 0 : stride;
+/**
+ * The shuffled order of a group: a permutation of 0 .. 2^shuffleBits(n) − 1, of which what is not below n is left out.
+ * Exclusive ors with a right shift and odd multipliers (those of lowbias32) each are bijections of the bits kept. A
+ * regular order (a stride) does as well in squared error, but where a file is cut, its lattice shows as hatching.
+ */
+export function shuffled(j: number, bits: number): number {
+  const mask = 2 ** bits - 1;
+  const shift = bits >>> 1;
+  let x = j ^ (j >>> shift);
+  x = Math.imul(x, 0x7feb352d) & mask;
+  x ^= x >>> shift;
+  x = Math.imul(x, 0x846ca68b) & mask;
+  return x ^ (x >>> shift);
 }
 
-function gcd(a: number, b: number): number {
-  while (b !== 0) [a, b] = [b, a % b];
-  return a;
+/** Fewest bits that hold 0 .. n − 1. @param n 2..2^31 */
+export function shuffleBits(n: number): number {
+  return 32 - Math.clz32(n - 1);
 }
 
 /** A rectangle of positions whose coefficients are coded together. */

@@ -26,7 +26,8 @@ import {
   PASS_INFORMATION,
   ROUND_BITS,
   RUN_BITS,
-  shuffleStride,
+  shuffleBits,
+  shuffled,
   SPLIT_BITS,
   SPLIT_SHARE,
   VARIANCE_COUNT,
@@ -387,9 +388,11 @@ class GroupStep {
     }
     const bucketOf = new Uint8Array(histogram.length);
     for (let r = 0; r < bucketOf.length; r++) bucketOf[r] = table.late[r] === 1 ? 0 : table.passes[r]!;
-    const stride = shuffleStride(this.n);
+    const bits = shuffleBits(this.n);
     const { row, order, sortedRow, mean, start } = w;
-    for (let j = 0, p = 0; j < this.n; j++) {
+    for (let j = 0; j < 2 ** bits; j++) {
+      const p = shuffled(j, bits);
+      if (p >= this.n) continue;
       const r = row[2 * p + 1]!;
       if (r >= 0) {
         const k = next[bucketOf[r]!]!++;
@@ -397,8 +400,6 @@ class GroupStep {
         sortedRow[k] = r;
         start[k] = mean[2 * p]!;
       }
-      p += stride;
-      if (p >= this.n) p -= this.n;
     }
     const total = counts[0]!;
     w.total = total;

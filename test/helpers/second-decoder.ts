@@ -176,10 +176,16 @@ function group(state: State, grid: Grid, step: { index: number; level: number; m
   if (lateBits < 256 || total - lateBits < 256) late.fill(false);
 
   // Order.
-  let stride = max(1, floor(N * 0.6180339887498949));
-  const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
-  while (gcd(stride, N) !== 1) stride++;
-  const shuffled = Array.from({ length: N }, (_, j) => (j * stride) % N).filter((p) => klass[p]! >= 0);
+  let b = 1;
+  while (2 ** b < N) b++;
+  const h = floor(b / 2);
+  const times = (x: number, y: number): number => Number((BigInt(x) * BigInt(y)) % BigInt(2 ** b));
+  const visit = (j: number): number => {
+    let x = times(j ^ (j >> h), 0x7feb352d);
+    x = times(x ^ (x >> h), 0x846ca68b);
+    return x ^ (x >> h);
+  };
+  const shuffled = Array.from({ length: 2 ** b }, (_, j) => visit(j)).filter((p) => p < N && klass[p]! >= 0);
   const bucket = (p: number): number => (late[row(p)]! ? 0 : passes[row(p)]!);
   const order = shuffled.map((p, j) => ({ p, j })).sort((a, b) => bucket(b.p) - bucket(a.p) || a.j - b.j).map(({ p }) => p);
 

@@ -4,7 +4,7 @@ import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture, psnr } from '../src/codec/encoder.js';
 import type { Channel } from '../src/codec/group-step.js';
 import { join, separate } from '../src/codec/picture-planes.js';
-import { haar, halve } from '../src/codec/pyramid.js';
+import { haar, pyramidOf } from '../src/codec/pyramid.js';
 import { DEFAULT_SCHEDULE, type Schedule } from '../src/codec/schedule.js';
 import { Session } from '../src/codec/session.js';
 import type { Evaluator } from '../src/model/evaluator.js';
@@ -99,8 +99,7 @@ export async function idealCurve(picture: Picture, evaluator: Evaluator, maxRate
     corrections: () => undefined,
     normal: normalNumbers(NORMAL_SEED),
   };
-  const pyramid = [colour];
-  while (pyramid.length < session.sizes.length - 1) pyramid.push(halve(pyramid[pyramid.length - 1]!));
+  const pyramid = pyramidOf(colour, session.sizes.length - 1);
   const points: CurvePoint[] = [];
   let bits = 0;
   for (const step of session.steps) {

@@ -15,7 +15,7 @@ import { decodePicture } from './decoder.js';
 import { SEGMENT_BYTES, SEGMENT_GROWTH, LAST_CODE, CODES_LEVEL_SPAN } from './format.js';
 import type { Channel, Truth } from './group-step.js';
 import { join, separate } from './picture-planes.js';
-import { halve, haar, type Plane } from './pyramid.js';
+import { haar, pyramidOf } from './pyramid.js';
 import { DEFAULT_SCHEDULE, type Schedule, type Step } from './schedule.js';
 import { Session } from './session.js';
 
@@ -88,7 +88,7 @@ export async function encodePicture(picture: Picture, evaluator: Evaluator, opti
       return finish(await cutToError(picture, evaluator, prefix, stream, reached, goal));
     }
     reached = stream.bytes;
-    stream.begin(step);
+    stream.begin();
     stream.end(await session.run(step, stream, truth));
     const bytes = prefix.length + stream.bytes;
     options.onProgress?.({ fraction: progressOf(session, step, bytes, limit), stage: `level ${level}` });
@@ -155,12 +155,6 @@ function byteLimit(target: Target, picture: Picture, least: number): number {
     throw new DcompError('E_UNREACHABLE', `a file of ${limit} bytes is not possible: the ${what} of this picture alone take${picture.channels % 2 === 0 ? '' : 's'} ${least}`);
   }
   return limit;
-}
-
-function pyramidOf(colour: Plane, levels: number): Plane[] {
-  const pyramid = [colour];
-  while (pyramid.length < levels) pyramid.push(halve(pyramid[pyramid.length - 1]!));
-  return pyramid;
 }
 
 function progressOf(session: Session, step: Step, bytes: number, limit: number): number {
@@ -249,7 +243,7 @@ class Stream implements Channel {
     this.cost = trellisCost(nu);
   }
 
-  begin(_step: Step): void {
+  begin(): void {
     this.steps.push({ start: this.writer.length, bits: 0, ideal: 0 });
   }
 

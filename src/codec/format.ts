@@ -58,23 +58,26 @@ export const SEGMENT_BYTES = 1536;
 export const SEGMENT_GROWTH = 0.25;
 
 /**
- * The shuffled order of a group: a permutation of 0 .. 2^shuffleBits(n) − 1, of which what is not below n is left out.
- * Exclusive ors with a right shift and odd multipliers (those of lowbias32) each are bijections of the bits kept. A
- * regular order (a stride) does as well in squared error, but where a file is cut, its lattice shows as hatching.
+ * The shuffled order of n coefficients: a permutation of 0 .. 2^b − 1, b being the fewest bits that hold 0 .. n − 1, of
+ * which what is not below n is left out. Exclusive ors with a right shift and odd multipliers (those of lowbias32) each
+ * are bijections of the bits kept. A regular order (a stride) does as well in squared error, but where a file is cut,
+ * its lattice shows as hatching.
+ * @param n 2..2^31
  */
-export function shuffled(j: number, bits: number): number {
+export function shuffledOrder(n: number): Uint32Array {
+  const order = new Uint32Array(n);
+  const bits = 32 - Math.clz32(n - 1);
   const mask = 2 ** bits - 1;
   const shift = bits >>> 1;
-  let x = j ^ (j >>> shift);
-  x = Math.imul(x, 0x7feb352d) & mask;
-  x ^= x >>> shift;
-  x = Math.imul(x, 0x846ca68b) & mask;
-  return x ^ (x >>> shift);
-}
-
-/** Fewest bits that hold 0 .. n − 1. @param n 2..2^31 */
-export function shuffleBits(n: number): number {
-  return 32 - Math.clz32(n - 1);
+  for (let j = 0, k = 0; j <= mask; j++) {
+    let x = j ^ (j >>> shift);
+    x = Math.imul(x, 0x7feb352d) & mask;
+    x ^= x >>> shift;
+    x = Math.imul(x, 0x846ca68b) & mask;
+    x ^= x >>> shift;
+    if (x < n) order[k++] = x;
+  }
+  return order;
 }
 
 /** A rectangle of positions whose coefficients are coded together. */

@@ -26,8 +26,7 @@ import {
   PASS_INFORMATION,
   ROUND_BITS,
   RUN_BITS,
-  shuffleBits,
-  shuffled,
+  shuffledOrder,
   SPLIT_BITS,
   SPLIT_SHARE,
   VARIANCE_COUNT,
@@ -74,41 +73,53 @@ const HALF_INV_LN2 = 0.7213475204444817; // 1 / (2 ln 2)
 
 /** Arrays reused from step to step. */
 export class Workspace {
-  size = 0;
+  private size = 0;
   /** Coefficients in coding order in the arrays below; 0 where the step did not get as far. */
   total = 0;
-  /**
-   * By position: mean at 2p and row at 2p + 1, views of one buffer. The shuffled order touches memory at random, and
-   * this way a coefficient costs one cache line instead of two.
-   */
+  /** By position: posterior mean, row (−1 where the step does not concern the coefficient), and what the signs moved it by. */
   mean = new Float32Array(0);
   row = new Int32Array(0);
-  /** In coding order from here on. */
+  moved = new Float32Array(0);
+  /** By position, encoder only: x − mean. */
+  residual = new Float32Array(0);
+  /** In coding order from here on: position, row, what the signs moved it by so far, step of the next pass. */
   order = new Uint32Array(0);
-  /** Mean before the step, and now. */
-  start = new Float32Array(0);
-  current = new Float32Array(0);
+  sortedRow = new Int32Array(0);
+  offset = new Float32Array(0);
   amplitude = new Float32Array(0);
   information = new Uint32Array(0);
-  sortedRow = new Int32Array(0);
-  passes = new Uint8Array(0);
-  truth = new Float32Array(0);
+  /** Encoder only. */
+  sortedResidual = new Float32Array(0);
   metric = new Float32Array(0);
+  private readonly permutations = new Map<number, Uint32Array>();
 
-  reserve(n: number): void {
-    if (n <= this.size) return;
-    this.size = n;
-    this.mean = new Float32Array(2 * n);
-    this.row = new Int32Array(this.mean.buffer);
-    this.start = new Float32Array(n);
-    this.order = new Uint32Array(n);
-    this.current = new Float32Array(n);
-    this.amplitude = new Float32Array(n);
-    this.information = new Uint32Array(n);
-    this.sortedRow = new Int32Array(n);
-    this.passes = new Uint8Array(n);
-    this.truth = new Float32Array(n);
-    this.metric = new Float32Array(n);
+  reserve(n: number, encoding: boolean): void {
+    if (n > this.size) {
+      this.size = n;
+      this.mean = new Float32Array(n);
+      this.row = new Int32Array(n);
+      this.moved = new Float32Array(n);
+      this.order = new Uint32Array(n);
+      this.sortedRow = new Int32Array(n);
+      this.offset = new Float32Array(n);
+      this.amplitude = new Float32Array(n);
+      this.information = new Uint32Array(n);
+    }
+    if (encoding && this.residual.length < n) {
+      this.residual = new Float32Array(n);
+      this.sortedResidual = new Float32Array(n);
+      this.metric = new Float32Array(n);
+    }
+  }
+
+  /** The shuffled order of n coefficients. The groups of a grid have at most four sizes. */
+  permutation(n: number): Uint32Array {
+    let order = this.permutations.get(n);
+    if (order === undefined) {
+      if (this.permutations.size === 4) this.permutations.clear();
+      this.permutations.set(n, (order = shuffledOrder(n)));
+    }
+    return order;
   }
 }
 
@@ -153,13 +164,21 @@ export function codeGroupStep(options: GroupStepOptions, workspace: Workspace): 
  * observation: the posterior mean after an unfinished step, without an evaluation of the network.
  */
 export function putCurrentMeans(workspace: Workspace, observation: Observation, group: Group, mean: Float32Array): void {
-  const { order, current, total } = workspace;
-  for (let k = 0; k < total; k++) mean[gridIndex(observation, group, order[k]!)] = current[k]!;
+  if (workspace.total === 0) return;
+  const { row, moved } = workspace;
+  forEachRow(observation, group, (p, i, length) => {
+    for (const end = p + length; p < end; p++, i++) if (row[p]! >= 0) mean[i] = workspace.mean[p]! + moved[p]!;
+  });
+}
+
+/** The rows of a group: index in the group, index in the grid, coefficients. */
+function forEachRow(observation: Observation, group: Group, f: (p: number, i: number, length: number) => void): void {
+  const length = group.width * COEFFICIENTS;
+  for (let y = 0; y < group.height; y++) f(y * length, ((group.y + y) * observation.width + group.x) * COEFFICIENTS, length);
 }
 
 /** Index in the whole grid of a coefficient of a group. */
 function gridIndex(observation: Observation, group: Group, p: number): number {
-  if (group.width === observation.width) return group.y * observation.width * COEFFICIENTS + p;
   const rowLength = group.width * COEFFICIENTS;
   const y = Math.floor(p / rowLength);
   return ((group.y + y) * observation.width + group.x) * COEFFICIENTS + (p - y * rowLength);
@@ -170,33 +189,35 @@ class GroupStep {
   private readonly classes: Measurement[] = [];
   private readonly classOf = new Int16Array(256).fill(-1);
   private histogram = new Uint32Array(0);
+  /** The runs so far: first coefficient in coding order, and how many were covered. */
+  private readonly runs: { from: number; covered: number }[] = [];
 
   constructor(
     private readonly o: GroupStepOptions,
     private readonly w: Workspace,
   ) {
     this.n = groupCoefficients(o.group);
-    w.reserve(this.n);
+    w.reserve(this.n, o.truth !== undefined);
   }
 
   code(): number {
     this.w.total = 0;
     const active = this.predict();
     if (active === 0) return 0;
-    const ideal = this.o.truth === undefined ? 0 : this.idealBits(this.o.truth.x);
+    let ideal = 0;
+    if (this.o.truth !== undefined) {
+      this.computeResidual(this.o.truth.x);
+      ideal = this.idealBits();
+    }
     if (!this.applyGains()) return 0;
     this.countRows();
     const table = this.passTable();
     const { counts, total } = this.sort(table);
     if (this.o.channel.normal === undefined) this.sendRounds(table, counts, total);
-    else this.sampleIdeal(table, total, this.o.channel.normal);
+    else this.sampleIdeal(total, this.o.channel.normal);
     this.update(table, total);
     if (!this.o.channel.ended && this.o.channel.normal === undefined) this.correct();
     return ideal;
-  }
-
-  private gridIndex(p: number): number {
-    return gridIndex(this.o.observation, this.o.group, p);
   }
 
   /** Posterior mean and row of every coefficient that the step concerns; row −1 for the others. Returns how many. */
@@ -211,10 +232,10 @@ class GroupStep {
       let i = ((group.y + y) * observation.width + group.x) * COEFFICIENTS;
       let q = i * 2;
       for (let x = 0; x < group.width; x++, q += OUTPUT_CHANNELS - COEFFICIENTS) {
-        for (let c = 0; c < COEFFICIENTS; c++, i++, p += 2, q++) {
+        for (let c = 0; c < COEFFICIENTS; c++, i++, p++, q++) {
           const code = codes[i]!;
           if (code <= step.to || (step.kind === 'root' && c >= 3)) {
-            row[p + 1] = -1;
+            row[p] = -1;
             continue;
           }
           const g = code * COEFFICIENTS + c;
@@ -225,10 +246,10 @@ class GroupStep {
           }
           if (output === undefined) {
             mean[p] = gains.mean[g]! * z[i]!;
-            row[p + 1] = k * VARIANCE_COUNT + varianceIndex(gains.logVariance[g]!);
+            row[p] = k * VARIANCE_COUNT + varianceIndex(gains.logVariance[g]!);
           } else {
             mean[p] = gains.mean[g]! * z[i]! + gains.correction[g]! * output[q]!;
-            row[p + 1] = k * VARIANCE_COUNT + varianceIndex(gains.logVariance[g]! + VARIANCE_STEPS * output[q + COEFFICIENTS]!);
+            row[p] = k * VARIANCE_COUNT + varianceIndex(gains.logVariance[g]! + VARIANCE_STEPS * output[q + COEFFICIENTS]!);
           }
           active++;
         }
@@ -237,15 +258,22 @@ class GroupStep {
     return active;
   }
 
-  private idealBits(x: Float32Array): number {
-    const { mean, row } = this.w;
+  private computeResidual(x: Float32Array): void {
+    const { mean, residual } = this.w;
+    forEachRow(this.o.observation, this.o.group, (p, i, length) => {
+      for (const end = p + length; p < end; p++, i++) residual[p] = x[i]! - mean[p]!;
+    });
+  }
+
+  private idealBits(): number {
+    const { residual, row } = this.w;
     let bits = 0;
     for (let p = 0; p < this.n; p++) {
-      const r = row[2 * p + 1]!;
+      const r = row[p]!;
       if (r < 0) continue;
       const m = this.classes[Math.floor(r / VARIANCE_COUNT)]!;
       const v = r % VARIANCE_COUNT;
-      const e = x[this.gridIndex(p)]! - mean[2 * p]!;
+      const e = residual[p]!;
       bits += m.information[v]! + HALF_INV_LN2 * ((m.delta * e * e + 1) / (1 + m.rho[v]!) - 1);
     }
     return bits;
@@ -253,21 +281,21 @@ class GroupStep {
 
   /** On entering a level, multiplies the variances of each block by 2^gain. False where a file was cut before the gains. */
   private applyGains(): boolean {
-    const { step, group, channel, truth } = this.o;
+    const { step, group, channel } = this.o;
     if (step.kind !== 'enter' || step.level > GAIN_LEVELS) return true;
     const columns = Math.ceil(group.width / GAIN_BLOCK);
     const blocks = columns * Math.ceil(group.height / GAIN_BLOCK);
     if (blocks < GAIN_MIN_BLOCKS) return true;
     const contexts = this.gainContexts(columns, blocks);
-    const gains = channel.gains(contexts, () => chooseGains(this.gainCosts(columns, blocks, truth!.x), contexts));
+    const gains = channel.gains(contexts, () => chooseGains(this.gainCosts(columns, blocks), contexts));
     if (gains === undefined) return false;
     const { row } = this.w;
     this.forEachBlock(columns, (p, block) => {
       const gain = gains[block]! * VARIANCE_STEPS;
-      const r = row[2 * p + 1]!;
+      const r = row[p]!;
       if (gain === 0 || r < 0) return;
       const v = r % VARIANCE_COUNT;
-      row[2 * p + 1] = r - v + Math.min(VARIANCE_COUNT - 1, Math.max(0, v + gain));
+      row[p] = r - v + Math.min(VARIANCE_COUNT - 1, Math.max(0, v + gain));
     });
     return true;
   }
@@ -289,7 +317,7 @@ class GroupStep {
     const { row } = this.w;
     const sums = new Float64Array(blocks);
     this.forEachBlock(columns, (p, block) => {
-      const r = row[2 * p + 1]!;
+      const r = row[p]!;
       if (r >= 0) sums[block]! += this.classes[Math.floor(r / VARIANCE_COUNT)]!.information[r % VARIANCE_COUNT]!;
     });
     return Uint8Array.from(sums, (bits) => {
@@ -300,16 +328,16 @@ class GroupStep {
   }
 
   /** Cost in bits of each block (rows) with each gain (columns). */
-  private gainCosts(columns: number, blocks: number, x: Float32Array): Float64Array {
-    const { row, mean } = this.w;
+  private gainCosts(columns: number, blocks: number): Float64Array {
+    const { row, residual } = this.w;
     const options = MAX_GAIN - MIN_GAIN + 1;
     const costs = new Float64Array(blocks * options);
     this.forEachBlock(columns, (p, block) => {
-      const r = row[2 * p + 1]!;
+      const r = row[p]!;
       if (r < 0) return;
       const m = this.classes[Math.floor(r / VARIANCE_COUNT)]!;
       const v = r % VARIANCE_COUNT;
-      const e = x[this.gridIndex(p)]! - mean[2 * p]!;
+      const e = residual[p]!;
       const square = HALF_INV_LN2 * (m.delta * e * e + 1);
       for (let g = 0; g < options; g++) {
         const i = Math.min(VARIANCE_COUNT - 1, Math.max(0, v + (g + MIN_GAIN) * VARIANCE_STEPS));
@@ -322,7 +350,7 @@ class GroupStep {
   private countRows(): void {
     const { row } = this.w;
     const histogram = new Uint32Array(this.classes.length * VARIANCE_COUNT);
-    for (let p = 1; p < 2 * this.n; p += 2) if (row[p]! >= 0) histogram[row[p]!]!++;
+    for (let p = 0; p < this.n; p++) if (row[p]! >= 0) histogram[row[p]!]!++;
     this.histogram = histogram;
   }
 
@@ -388,18 +416,15 @@ class GroupStep {
     }
     const bucketOf = new Uint8Array(histogram.length);
     for (let r = 0; r < bucketOf.length; r++) bucketOf[r] = table.late[r] === 1 ? 0 : table.passes[r]!;
-    const bits = shuffleBits(this.n);
-    const { row, order, sortedRow, mean, start } = w;
-    for (let j = 0; j < 2 ** bits; j++) {
-      const p = shuffled(j, bits);
-      if (p >= this.n) continue;
-      const r = row[2 * p + 1]!;
-      if (r >= 0) {
-        const k = next[bucketOf[r]!]!++;
-        order[k] = p;
-        sortedRow[k] = r;
-        start[k] = mean[2 * p]!;
-      }
+    const { row, order, sortedRow, residual } = w;
+    const shuffle = w.permutation(this.n);
+    for (let j = 0; j < shuffle.length; j++) {
+      const p = shuffle[j]!;
+      const r = row[p]!;
+      if (r < 0) continue;
+      const k = next[bucketOf[r]!]!++;
+      order[k] = p;
+      sortedRow[k] = r;
     }
     const total = counts[0]!;
     w.total = total;
@@ -407,10 +432,9 @@ class GroupStep {
       const r = sortedRow[k]!;
       w.information[k] = table.information[r]!;
       w.amplitude[k] = table.amplitude[r]!;
-      w.passes[k] = 0;
-      w.current[k] = start[k]!;
     }
-    if (o.truth !== undefined) for (let k = 0; k < total; k++) w.truth[k] = o.truth.x[this.gridIndex(order[k]!)]!;
+    w.offset.fill(0, 0, total);
+    if (o.truth !== undefined) for (let k = 0; k < total; k++) w.sortedResidual[k] = residual[order[k]!]!;
     return { counts, total };
   }
 
@@ -423,20 +447,20 @@ class GroupStep {
 
   private sendRun(table: PassTable, from: number, to: number, key: number): void {
     const { w, o } = this;
-    const { current, amplitude, sortedRow, passes } = w;
+    const { offset, amplitude, sortedRow } = w;
     const metric = w.metric.subarray(0, to - from);
     if (o.truth !== undefined) {
       // w = √(delta · (1 + v · delta)) of the design; with amplitude a and gain R of a pass that is R / a.
-      for (let k = from; k < to; k++) metric[k - from] = (table.gain[sortedRow[k]!]! / amplitude[k]!) * (w.truth[k]! - current[k]!);
+      for (let k = from; k < to; k++) metric[k - from] = (table.gain[sortedRow[k]!]! / amplitude[k]!) * (w.sortedResidual[k]! - offset[k]!);
     }
     const { signs, covered } = o.channel.run({ information: w.information.subarray(from, to), key }, metric);
     for (let j = 0; j < covered; j++) {
       const k = from + j;
       const a = amplitude[k]!;
-      current[k] = current[k]! + (signs[j]! < 0 ? -a : a);
+      offset[k] = offset[k]! + (signs[j]! < 0 ? -a : a);
       amplitude[k] = a * table.shrink[sortedRow[k]!]!;
-      passes[k]!++;
     }
+    this.runs.push({ from, covered });
   }
 
   /**
@@ -453,8 +477,8 @@ class GroupStep {
       const indices: number[] = [];
       const steps: number[] = [];
       for (let p = 0; p < this.n; p++) {
-        if (row[2 * p + 1]! < 0) continue;
-        const i = this.gridIndex(p);
+        if (row[p]! < 0) continue;
+        const i = gridIndex(observation, this.o.group, p);
         const sigma = sigmaOf(codeAfter(i));
         const error = truth!.x[i]! - z[i]!;
         if (Math.abs(error) < CORRECTION_THRESHOLD * sigma) continue;
@@ -466,55 +490,87 @@ class GroupStep {
     });
     if (corrections === undefined) return;
     for (const [k, p] of corrections.indices.entries()) {
-      if (row[2 * p + 1]! < 0) continue; // no encoder writes that
-      const i = this.gridIndex(p);
+      if (row[p]! < 0) continue; // no encoder writes that
+      const i = gridIndex(observation, this.o.group, p);
       codes[i] = codeAfter(i);
       z[i] = z[i]! + corrections.steps[k]! * CORRECTION_STEP * sigmaOf(codes[i]!);
     }
   }
 
-  private sampleIdeal(table: PassTable, total: number, normal: () => number): void {
-    const { current, sortedRow, passes, truth } = this.w;
+  private sampleIdeal(total: number, normal: () => number): void {
+    const { offset, sortedRow, sortedResidual } = this.w;
     for (let k = 0; k < total; k++) {
       const r = sortedRow[k]!;
       const m = this.classes[Math.floor(r / VARIANCE_COUNT)]!;
       const rho = m.rho[r % VARIANCE_COUNT]!;
-      const y = truth[k]! + normal() / Math.sqrt(m.delta);
-      current[k] = current[k]! + (y - current[k]!) * (rho / (1 + rho));
-      passes[k] = table.passes[r]!;
+      offset[k] = (sortedResidual[k]! + normal() / Math.sqrt(m.delta)) * (rho / (1 + rho));
     }
   }
 
-  /** The Kalman rule: z' = (p·z + delta·y) / (p + delta), with y = mu + (m − mu) · (1 + 1/(v·delta)), m the new mean. */
+  /**
+   * The Kalman rule: z' = (P·z + delta·y) / (P + delta) with y = mu + d · (1 + 1/(v·delta)), d being what the signs moved
+   * the mean by. Runs over the coefficients by position: only d comes in the shuffled order.
+   */
   private update(table: PassTable, total: number): void {
+    const { order, offset, moved, row, mean } = this.w;
     const { step, observation } = this.o;
     const { z, codes } = observation;
-    const { order, sortedRow, current, start, passes } = this.w;
-    for (let k = 0; k < total; k++) {
-      const done = passes[k]!;
-      if (done === 0) {
-        // Nothing came: an unknown coefficient keeps its posterior mean (see finerObservation).
-        const i = this.gridIndex(order[k]!);
-        if (codes[i] === UNKNOWN) z[i] = start[k]!;
-        continue;
-      }
-      const r = sortedRow[k]!;
-      const m = this.classes[Math.floor(r / VARIANCE_COUNT)]!;
-      const v = VARIANCE[r % VARIANCE_COUNT]!;
-      const p = order[k]!;
-      const i = this.gridIndex(p);
-      let delta = m.delta;
-      let code = step.to;
-      if (done !== table.passes[r]!) {
-        let growth = 1;
-        for (let j = 0; j < done; j++) growth *= 1 + table.gain[r]!;
-        delta = (growth - 1) / v;
-        code = Math.max(step.to, codeOf(1 / Math.sqrt(m.precision + delta)));
-      }
-      const mu = start[k]!;
-      z[i] = (m.precision * z[i]! + delta * mu + (current[k]! - mu) * (delta + 1 / v)) / (m.precision + delta);
-      codes[i] = code;
+    for (let k = 0; k < total; k++) moved[order[k]!] = offset[k]!;
+    if (this.o.channel.ended) {
+      this.updateCut(table);
+      return;
     }
+    const { classes, histogram } = this;
+    const zGain = new Float64Array(histogram.length);
+    const meanGain = new Float64Array(histogram.length);
+    const moveGain = new Float64Array(histogram.length);
+    for (let r = 0; r < histogram.length; r++) {
+      if (histogram[r] === 0) continue;
+      const { precision, delta } = classes[Math.floor(r / VARIANCE_COUNT)]!;
+      zGain[r] = precision / (precision + delta);
+      meanGain[r] = delta / (precision + delta);
+      moveGain[r] = (delta + 1 / VARIANCE[r % VARIANCE_COUNT]!) / (precision + delta);
+    }
+    forEachRow(this.o.observation, this.o.group, (p, i, length) => {
+      for (const end = p + length; p < end; p++, i++) {
+        const r = row[p]!;
+        if (r < 0) continue;
+        z[i] = zGain[r]! * z[i]! + meanGain[r]! * mean[p]! + moveGain[r]! * moved[p]!;
+        codes[i] = step.to;
+      }
+    });
+  }
+
+  /** The same for a step of which not every run is there: a coefficient has got the precision of the passes that came. */
+  private updateCut(table: PassTable): void {
+    const { step, observation } = this.o;
+    const { z, codes } = observation;
+    const { order, row, mean, moved } = this.w;
+    const done = new Uint8Array(this.n);
+    for (const { from, covered } of this.runs) for (let k = from; k < from + covered; k++) done[order[k]!]!++;
+    forEachRow(observation, this.o.group, (p, i, length) => {
+      for (const end = p + length; p < end; p++, i++) {
+        const r = row[p]!;
+        if (r < 0) continue;
+        if (done[p] === 0) {
+          // Nothing came: an unknown coefficient keeps its posterior mean (see finerObservation).
+          if (codes[i] === UNKNOWN) z[i] = mean[p]!;
+          continue;
+        }
+        const { precision, delta: whole } = this.classes[Math.floor(r / VARIANCE_COUNT)]!;
+        const v = VARIANCE[r % VARIANCE_COUNT]!;
+        let delta = whole;
+        let code = step.to;
+        if (done[p] !== table.passes[r]!) {
+          let growth = 1;
+          for (let j = 0; j < done[p]!; j++) growth *= 1 + table.gain[r]!;
+          delta = (growth - 1) / v;
+          code = Math.max(step.to, codeOf(1 / Math.sqrt(precision + delta)));
+        }
+        z[i] = (precision / (precision + delta)) * z[i]! + (delta / (precision + delta)) * mean[p]! + ((delta + 1 / v) / (precision + delta)) * moved[p]!;
+        codes[i] = code;
+      }
+    });
   }
 }
 

@@ -99,7 +99,7 @@ function wiener(code: number, S: number): [cs: number, co: number] {
 
 interface State { model: IntegerModel; nu: number; bits: Bits }
 
-/** One group of a step. `means` takes m of every coefficient that is concerned. */
+/** One group of a step. `means` takes mu + d of every coefficient that is concerned. */
 function group(state: State, grid: Grid, step: { index: number; level: number; mode: Mode; to: number }, area: number[], number: number, out: Float32Array | undefined, means: Float32Array): void {
   const { model, nu, bits } = state;
   const [x0, y0, x1, y1] = area as [number, number, number, number];
@@ -189,7 +189,7 @@ function group(state: State, grid: Grid, step: { index: number; level: number; m
   const bucket = (p: number): number => (late[row(p)]! ? 0 : passes[row(p)]!);
   const order = shuffled.map((p, j) => ({ p, j })).sort((a, b) => bucket(b.p) - bucket(a.p) || a.j - b.j).map(({ p }) => p);
 
-  const m = Float32Array.from(mu);
+  const d = new Float32Array(N);
   const done = new Uint8Array(N);
   const a = new Float32Array(N);
   for (const p of concerned) a[p] = sqrt((V[index[p]!]! * exactGain[row(p)]!) / (1 + exactGain[row(p)]!));
@@ -219,7 +219,7 @@ function group(state: State, grid: Grid, step: { index: number; level: number; m
         const p = members[j]!;
         const h = hash(runKey, j);
         const negative = odd(label & (h >>> 24)) ^ ((h >>> 23) & 1) ^ (s >>> (nu - 1)) ^ b;
-        m[p] = m[p]! + (negative ? -a[p]! : a[p]!);
+        d[p] = d[p]! + (negative ? -a[p]! : a[p]!);
         a[p] = a[p]! * fround(1 / sqrt(1 + exactGain[row(p)]!));
         done[p]!++;
       }
@@ -234,7 +234,7 @@ function group(state: State, grid: Grid, step: { index: number; level: number; m
 
   for (const p of concerned) {
     const i = at(p);
-    means[i] = m[p]!;
+    means[i] = mu[p]! + d[p]!;
     if (done[p] === 0) {
       if (grid.codes[i] === 255) grid.z[i] = mu[p]!;
       continue;
@@ -249,7 +249,7 @@ function group(state: State, grid: Grid, step: { index: number; level: number; m
       delta = (g - 1) / v;
       code = max(step.to, codeOf(1 / sqrt(P + delta)));
     }
-    grid.z[i] = (P * grid.z[i]! + delta * mu[p]! + (m[p]! - mu[p]!) * (delta + 1 / v)) / (P + delta);
+    grid.z[i] = (P / (P + delta)) * grid.z[i]! + (delta / (P + delta)) * mu[p]! + ((delta + 1 / v) / (P + delta)) * d[p]!;
     grid.codes[i] = code;
   }
   if (ended || bits.left === 0) throw new Ended();

@@ -191,6 +191,8 @@ class GroupStep {
   private histogram = new Uint32Array(0);
   /** The runs so far: first coefficient in coding order, and how many were covered. */
   private readonly runs: { from: number; covered: number }[] = [];
+  /** False once a run did not cover all its coefficients: the file was cut, or it held less than half a bit. */
+  private whole = true;
 
   constructor(
     private readonly o: GroupStepOptions,
@@ -461,6 +463,7 @@ class GroupStep {
       amplitude[k] = a * table.shrink[sortedRow[k]!]!;
     }
     this.runs.push({ from, covered });
+    if (covered < to - from) this.whole = false;
   }
 
   /**
@@ -516,8 +519,8 @@ class GroupStep {
     const { step, observation } = this.o;
     const { z, codes } = observation;
     for (let k = 0; k < total; k++) moved[order[k]!] = offset[k]!;
-    if (this.o.channel.ended) {
-      this.updateCut(table);
+    if (!this.whole || this.o.channel.ended) {
+      this.updatePartly(table);
       return;
     }
     const { classes, histogram } = this;
@@ -541,8 +544,8 @@ class GroupStep {
     });
   }
 
-  /** The same for a step of which not every run is there: a coefficient has got the precision of the passes that came. */
-  private updateCut(table: PassTable): void {
+  /** The same where not every pass took place: a coefficient has got the precision of those that did. */
+  private updatePartly(table: PassTable): void {
     const { step, observation } = this.o;
     const { z, codes } = observation;
     const { order, row, mean, moved } = this.w;

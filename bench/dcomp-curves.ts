@@ -7,7 +7,7 @@ import { join, separate } from '../src/codec/picture-planes.js';
 import { haar, pyramidOf } from '../src/codec/pyramid.js';
 import { DEFAULT_SCHEDULE, type Schedule } from '../src/codec/schedule.js';
 import { Session } from '../src/codec/session.js';
-import type { Evaluator } from '../src/model/evaluator.js';
+import { rowsOfWhole, type Evaluator } from '../src/model/evaluator.js';
 import type { Condition } from '../src/model/inputs.js';
 import type { IntegerModel } from '../src/model/integer-model.js';
 import type { Picture } from '../src/picture.js';
@@ -54,6 +54,8 @@ export class RememberingEvaluator implements Evaluator {
     }
     return output;
   }
+
+  readonly evaluateRows = rowsOfWhole((...request) => this.evaluate(...request));
 
   /** Drops what is kept: the next picture has other observations. */
   forget(): void {

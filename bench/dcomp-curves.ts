@@ -4,7 +4,7 @@ import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture, psnr } from '../src/codec/encoder.js';
 import type { Channel } from '../src/codec/group-step.js';
 import { join, separate } from '../src/codec/picture-planes.js';
-import { haar, pyramidOf } from '../src/codec/pyramid.js';
+import { haar, pyramidOf, rowsOfCoefficients } from '../src/codec/pyramid.js';
 import { DEFAULT_SCHEDULE, type Schedule } from '../src/codec/schedule.js';
 import { Session } from '../src/codec/session.js';
 import { rowsOfWhole, type Evaluator } from '../src/model/evaluator.js';
@@ -105,7 +105,7 @@ export async function idealCurve(picture: Picture, evaluator: Evaluator, maxRate
   const points: CurvePoint[] = [];
   let bits = 0;
   for (const step of session.steps) {
-    bits += await session.run(step, channel, { x: haar(pyramid[step.level]!).data });
+    bits += await session.run(step, channel, rowsOfCoefficients(haar(pyramid[step.level]!)));
     if (step.level > 1) continue;
     const rate = bits / (width * height);
     points.push({ rate, psnr: psnr(picture, join(await session.reconstruct(), channels, undefined)) });

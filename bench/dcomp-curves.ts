@@ -4,10 +4,10 @@ import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture, psnr } from '../src/codec/encoder.js';
 import type { Channel } from '../src/codec/group-step.js';
 import { join, separate } from '../src/codec/picture-planes.js';
-import { haar, pyramidOf } from '../src/codec/pyramid.js';
+import { haar, pyramidOf, rowsOfCoefficients } from '../src/codec/pyramid.js';
 import { DEFAULT_SCHEDULE, type Schedule } from '../src/codec/schedule.js';
 import { Session } from '../src/codec/session.js';
-import type { Evaluator } from '../src/model/evaluator.js';
+import { rowsOfWhole, type Evaluator } from '../src/model/evaluator.js';
 import type { Condition } from '../src/model/inputs.js';
 import type { IntegerModel } from '../src/model/integer-model.js';
 import type { Picture } from '../src/picture.js';
@@ -54,6 +54,8 @@ export class RememberingEvaluator implements Evaluator {
     }
     return output;
   }
+
+  readonly evaluateRows = rowsOfWhole((...request) => this.evaluate(...request));
 
   /** Drops what is kept: the next picture has other observations. */
   forget(): void {
@@ -103,7 +105,7 @@ export async function idealCurve(picture: Picture, evaluator: Evaluator, maxRate
   const points: CurvePoint[] = [];
   let bits = 0;
   for (const step of session.steps) {
-    bits += await session.run(step, channel, { x: haar(pyramid[step.level]!).data });
+    bits += await session.run(step, channel, rowsOfCoefficients(haar(pyramid[step.level]!)));
     if (step.level > 1) continue;
     const rate = bits / (width * height);
     points.push({ rate, psnr: psnr(picture, join(await session.reconstruct(), channels, undefined)) });

@@ -12,7 +12,7 @@ import { corpusPicture } from '../corpus/pictures.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
 import { DEFAULT_ARCHITECTURE } from '../src/model/architecture.js';
-import type { Evaluator } from '../src/model/evaluator.js';
+import type { Evaluator, RowEvaluation } from '../src/model/evaluator.js';
 import type { IntegerModel } from '../src/model/integer-model.js';
 import { readModelFile } from '../src/model/model-file.js';
 import { createThreadedEvaluator } from '../src/model/threads-node.js';
@@ -63,6 +63,18 @@ class TimedEvaluator implements Evaluator {
     const output = await this.inner.evaluate(...request);
     this.milliseconds += performance.now() - start;
     return output;
+  }
+
+  evaluateRows(...request: Parameters<Evaluator['evaluateRows']>): RowEvaluation {
+    const evaluation = this.inner.evaluateRows(...request);
+    return {
+      next: async (rows) => {
+        const start = performance.now();
+        const output = await evaluation.next(rows);
+        this.milliseconds += performance.now() - start;
+        return output;
+      },
+    };
   }
 
   close(): Promise<void> {

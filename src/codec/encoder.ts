@@ -13,9 +13,9 @@ import { checkPicture, type Picture } from '../picture.js';
 import { concat, MAX_SEGMENT_STEPS, segmentOverhead, writeAlpha, writeHeader, writeSegment, type Header } from './container.js';
 import { decodePicture } from './decoder.js';
 import { SEGMENT_BYTES, SEGMENT_GROWTH, LAST_CODE, CODES_LEVEL_SPAN } from './format.js';
-import type { Channel, Truth } from './group-step.js';
+import type { Channel } from './group-step.js';
 import { join, separate } from './picture-planes.js';
-import { haar, pyramidOf } from './pyramid.js';
+import { haar, pyramidOf, rowsOfCoefficients, type CoefficientRows } from './pyramid.js';
 import { DEFAULT_SCHEDULE, type Schedule, type Step } from './schedule.js';
 import { Session } from './session.js';
 
@@ -77,12 +77,12 @@ export async function encodePicture(picture: Picture, evaluator: Evaluator, opti
   const session = new Session(picture.width, picture.height, grey, schedule, evaluator, options.signal);
   const pyramid = pyramidOf(colour, session.sizes.length - 1);
   let level = -1;
-  let truth: Truth = { x: new Float32Array(0) };
+  let truth: CoefficientRows | undefined;
   let reached = 0;
   for (const step of session.steps) {
     if (step.level !== level) {
       level = step.level;
-      truth = { x: haar(pyramid[level]!).data };
+      truth = rowsOfCoefficients(haar(pyramid[level]!));
     }
     if ('psnr' in target && worthMeasuring(step) && meanSquaredError(picture, await reconstruction(session, picture)) <= goal) {
       return finish(await cutToError(picture, evaluator, prefix, stream, reached, goal));

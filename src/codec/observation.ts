@@ -42,6 +42,15 @@ export function blankObservation(size: Size, grey: boolean): Observation {
   return { size, width, height, z: new Float32Array(codes.length), codes };
 }
 
+/** Rows of an observation, as views. */
+export function rowsOfObservation({ size, width, z, codes }: Observation, first: number, rows: number): Observation {
+  const [from, to] = [first * width * COEFFICIENTS, (first + rows) * width * COEFFICIENTS];
+  return { size, width, height: rows, z: z.subarray(from, to), codes: codes.subarray(from, to) };
+}
+
+/** Rows of the coarser level whose picture is made at a time. */
+const PASSED_ROWS = 64;
+
 /**
  * The next finer level: LL is twice this level's picture, so its noise is twice as large; details are unknown.
  * @param coarse an observation whose LL is known. Where details are still unknown, so little was to be told that it was
@@ -49,16 +58,19 @@ export function blankObservation(size: Size, grey: boolean): Observation {
  */
 export function finerObservation(coarse: Observation, size: Size, grey: boolean): Observation {
   const fine = blankObservation(size, grey);
-  const u = inverseHaar({ width: coarse.width, height: coarse.height, data: coarse.z }, coarse.size.width, coarse.size.height);
-  for (let y = 0; y < fine.height; y++) {
-    for (let x = 0; x < fine.width; x++) {
-      const i = (y * fine.width + x) * COEFFICIENTS;
-      const o = (y * fine.width + x) * COLOURS;
-      const from = ((y >> 1) * coarse.width + (x >> 1)) * COEFFICIENTS;
-      for (let c = 0; c < COLOURS; c++) {
-        if (fine.codes[i + c] === EXACT) continue;
-        fine.z[i + c] = 2 * u.data[o + c]!;
-        fine.codes[i + c] = pixelCode(coarse.codes, from + c);
+  for (let row = 0; row < coarse.height; row += PASSED_ROWS) {
+    const { z, height } = rowsOfObservation(coarse, row, Math.min(PASSED_ROWS, coarse.height - row));
+    const u = inverseHaar({ width: coarse.width, height, data: z }, coarse.size.width, Math.min(2 * height, coarse.size.height - 2 * row));
+    for (let y = 0; y < u.height; y++) {
+      for (let x = 0; x < fine.width; x++) {
+        const i = ((2 * row + y) * fine.width + x) * COEFFICIENTS;
+        const o = (y * fine.width + x) * COLOURS;
+        const from = ((row + (y >> 1)) * coarse.width + (x >> 1)) * COEFFICIENTS;
+        for (let c = 0; c < COLOURS; c++) {
+          if (fine.codes[i + c] === EXACT) continue;
+          fine.z[i + c] = 2 * u.data[o + c]!;
+          fine.codes[i + c] = pixelCode(coarse.codes, from + c);
+        }
       }
     }
   }

@@ -20,6 +20,14 @@ export interface Coefficients {
   data: Float32Array;
 }
 
+/** Rows of the coefficients of a level, from `first` to before `end`. */
+export type CoefficientRows = (first: number, end: number) => Float32Array;
+
+/** Rows of coefficients that are there as a whole. */
+export function rowsOfCoefficients({ width, data }: Coefficients): CoefficientRows {
+  return (first, end) => data.subarray(first * width * COEFFICIENTS, end * width * COEFFICIENTS);
+}
+
 /** One Haar step. LH is the horizontal difference, HL the vertical one. */
 export function haar(u: Plane): Coefficients {
   const width = (u.width + 1) >> 1;

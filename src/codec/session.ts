@@ -1,22 +1,41 @@
 /** What encoder and decoder share: the walk along the schedule, and the picture that can be had at any point of it. */
-import type { Evaluator } from '../model/evaluator.js';
-import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
-import { wienerGains, type Condition } from '../model/inputs.js';
-import { codeOf, EXACT, TOP_CODE, UNKNOWN } from '../model/sigma.js';
-import { exp2 } from '../math/exact.js';
+import type { Evaluator, RowEvaluation } from '../model/evaluator.js';
+import { COEFFICIENTS } from '../model/architecture.js';
+import type { Condition } from '../model/inputs.js';
+import { codeOf, EXACT, TOP_CODE } from '../model/sigma.js';
 import { priorOf } from '../model/weights.js';
 import { DcompError } from '../errors.js';
 import { COLOURS } from './colour.js';
-import { CODES_LEVEL_SPAN, groupsOf } from './format.js';
+import { CODES_LEVEL_SPAN, groupsOf, type Group } from './format.js';
 import { codeGroupStep, putCurrentMeans, Workspace, type Channel, type Truth } from './group-step.js';
-import { blankObservation, finerObservation, type Observation } from './observation.js';
-import { inverseHaar, type Plane } from './pyramid.js';
+import { blankObservation, finerObservation, rowsOfObservation, type Observation } from './observation.js';
+import { PosteriorMean } from './posterior.js';
+import { inverseHaar, type CoefficientRows, type Plane } from './pyramid.js';
 import { pyramidSizes, stepsOf, type Schedule, type Size, type Step } from './schedule.js';
 
 export interface SessionStatistics {
   /** Network evaluations, and their arithmetic in multiples of one evaluation of the full-resolution level. */
   evaluations: number;
   work: number;
+}
+
+/** The least that is run at a time: one step of one group. */
+export interface Unit {
+  step: Step;
+  group: Group;
+  groupIndex: number;
+  /** Groups that the step has. */
+  groups: number;
+}
+
+/** Rows of positions in which a picture is shown. */
+const SHOWN_ROWS = 64;
+
+/** A row of groups of the step that is being run. All its groups see the observation as it was before the step. */
+interface GroupRow {
+  observation: Observation;
+  output: Float32Array | undefined;
+  truth: Truth | undefined;
 }
 
 export class Session {
@@ -32,6 +51,13 @@ export class Session {
   /** Posterior mean after a step that ended early, by the Kalman rule alone. */
   private unfinished: Float32Array | undefined;
   private readonly workspace = new Workspace();
+  /** The unit that comes next, by step and by group. */
+  private stepIndex = 0;
+  private groupIndex = 0;
+  private groups: Group[];
+  /** The evaluation that the running step began with, and where it is. */
+  private evaluation: RowEvaluation | undefined;
+  private row: GroupRow | undefined;
 
   constructor(
     width: number,
@@ -46,122 +72,173 @@ export class Session {
     this.steps = stepsOf(schedule, levels);
     this.observation = blankObservation(this.sizes[levels - 1]!, grey);
     this.condition = { level: levels - 1, sigma: TOP_CODE, mode: 'enter' };
+    this.groups = groupsOf(this.observation.width, this.observation.height);
+  }
+
+  /** The unit that comes next; undefined behind the last. */
+  get next(): Unit | undefined {
+    const step = this.steps[this.stepIndex];
+    if (step === undefined) return undefined;
+    const groups = this.groupIndex === 0 ? this.groupsOf(step) : this.groups;
+    return { step, group: groups[this.groupIndex]!, groupIndex: this.groupIndex, groups: groups.length };
+  }
+
+  private groupsOf(step: Step): Group[] {
+    const { width, height } = this.sizes[step.level]!;
+    return groupsOf((width + 1) >> 1, (height + 1) >> 1);
   }
 
   /**
-   * Runs one step through a channel; the steps must be run in order.
+   * Runs one step through a channel, or what it holds of it; the steps must be run in order.
    * @returns the ideal cost in bits (0 without truth)
    */
-  async run(step: Step, channel: Channel, truth?: Truth): Promise<number> {
-    if (step.kind === 'enter' && step.level < this.sizes.length - 2) {
-      this.observation = finerObservation(this.observation, this.sizes[step.level]!, this.grey);
-    }
-    const { observation } = this;
-    this.condition = { level: step.level, sigma: step.from, mode: step.kind === 'refine' ? 'refine' : 'enter' };
-    const output = step.kind === 'root' ? undefined : await this.evaluate(observation, this.condition);
-    const { architecture, statistics } = this.evaluator.model;
-    const prior = priorOf(architecture, statistics, step.level);
+  async run(step: Step, channel: Channel, truth?: CoefficientRows): Promise<number> {
     let ideal = 0;
-    const groups = groupsOf(observation.width, observation.height);
-    for (const [groupIndex, group] of groups.entries()) {
-      const options = { step, observation, group, groupIndex, output, prior, channel };
-      ideal += codeGroupStep(truth === undefined ? options : { ...options, truth }, this.workspace);
-      if (channel.ended) {
-        if (output !== undefined && groups.length === 1) {
-          this.unfinished = this.posterior(observation, output, step.level).mean;
-          putCurrentMeans(this.workspace, observation, group, this.unfinished);
-        }
-        break;
-      }
-    }
-    this.started = true;
-    if (channel.ended) this.whole = false;
-    else if (step.kind !== 'root') this.condition = { level: step.level, sigma: step.to, mode: 'refine' };
+    while (this.next?.step === step && !channel.ended) ideal += await this.runUnit(channel, truth);
     return ideal;
   }
 
-  /** The picture as the decoder sees it now: the posterior mean. Does not change the state. */
+  /**
+   * Runs the next unit through a channel.
+   * @param truth the coefficients of the unit's level (the encoder's)
+   * @returns the ideal cost in bits (0 without truth)
+   */
+  async runUnit(channel: Channel, truth?: CoefficientRows): Promise<number> {
+    const unit = this.next;
+    if (unit === undefined) throw new DcompError('E_USAGE', 'there is no further step');
+    const { step, group, groupIndex, groups } = unit;
+    if (groupIndex === 0) this.begin(step);
+    if (group.x === 0) this.row = await this.beginRow(group, truth);
+    const { architecture, statistics } = this.evaluator.model;
+    const prior = priorOf(architecture, statistics, step.level);
+    const { observation, output, truth: x } = this.row!;
+    const options = { step, observation, group: { ...group, y: 0 }, groupIndex, output, prior, channel };
+    const ideal = codeGroupStep(x === undefined ? options : { ...options, truth: x }, this.workspace);
+    this.started = true;
+    if (channel.ended) {
+      this.whole = false;
+      if (output !== undefined && groups === 1) {
+        this.unfinished = new PosteriorMean(prior).of(observation.z, observation.codes, output, 0);
+        putCurrentMeans(this.workspace, observation, group, this.unfinished);
+      }
+    }
+    this.groupIndex++;
+    if (this.groupIndex === groups) this.end(step, channel.ended);
+    return ideal;
+  }
+
+  private begin(step: Step): void {
+    if (step.kind === 'enter' && step.level < this.sizes.length - 2) {
+      this.observation = finerObservation(this.observation, this.sizes[step.level]!, this.grey);
+    }
+    this.groups = this.groupsOf(step);
+    this.condition = { level: step.level, sigma: step.from, mode: step.kind === 'refine' ? 'refine' : 'enter' };
+    const rows = this.groups.reduce((most, { height }) => Math.max(most, height), 0);
+    this.evaluation = step.kind === 'root' ? undefined : this.evaluateRows(this.observation, this.condition, rows);
+  }
+
+  private async beginRow({ y, height }: Group, truth: CoefficientRows | undefined): Promise<GroupRow> {
+    await this.giveTurn();
+    return {
+      observation: rowsOfObservation(this.observation, y, height),
+      output: await this.evaluation?.next(height),
+      truth: truth === undefined ? undefined : { x: truth(y, y + height) },
+    };
+  }
+
+  private end(step: Step, ended: boolean): void {
+    if (!ended && step.kind !== 'root') this.condition = { level: step.level, sigma: step.to, mode: 'refine' };
+    this.evaluation = undefined;
+    this.row = undefined;
+    this.stepIndex++;
+    this.groupIndex = 0;
+  }
+
+  /** The picture as the decoder sees it now: the posterior mean. Does not change the state, but ends a step that is on its way. */
   async reconstruct(): Promise<Plane> {
-    const full = this.sizes[0]!;
-    if (!this.started) return { ...full, data: new Float32Array(full.width * full.height * COLOURS) };
+    const { width, height } = this.sizes[0]!;
+    const picture = { width, height, data: new Float32Array(width * height * COLOURS) };
+    await this.show((rows, y) => picture.data.set(rows.data, y * width * COLOURS));
+    return picture;
+  }
+
+  /** As `reconstruct`, from top to bottom in strips. @param take is given some rows of pixels and where they begin */
+  async show(take: (rows: Plane, y: number) => void): Promise<void> {
+    this.evaluation = undefined;
+    if (!this.started) return this.showNothing(take);
     let { observation, condition } = this;
     const unfinished = condition.level === 0 ? this.unfinished : undefined;
     // A complete observation is handed to the next level as it is; an incomplete one by its posterior mean.
-    let direct = this.whole && condition.mode === 'refine';
-    for (;;) {
-      if (condition.level > 0 && direct) {
-        observation = finerObservation(observation, this.sizes[condition.level - 1]!, this.grey);
-        condition = { level: condition.level - 1, sigma: Math.min(TOP_CODE + 8, condition.sigma + CODES_LEVEL_SPAN), mode: 'enter' };
-        direct = false;
-      }
-      const { mean, variance } = this.posterior(observation, await this.evaluate(observation, condition), condition.level);
+    if (condition.level > 0 && this.whole && this.groupIndex === 0 && condition.mode === 'refine') {
+      observation = finerObservation(observation, this.sizes[condition.level - 1]!, this.grey);
+      condition = { level: condition.level - 1, sigma: Math.min(TOP_CODE + 8, condition.sigma + CODES_LEVEL_SPAN), mode: 'enter' };
+    }
+    for (; condition.level > 0; ) {
+      const level: number = condition.level - 1;
+      const fine = blankObservation(this.sizes[level]!, this.grey);
+      const variance = await this.showLevel(observation, condition, undefined, (rows, y) => putLL(fine, rows, y));
+      const sigma = Math.min(TOP_CODE + 8, Math.max(TOP_CODE - CODES_LEVEL_SPAN, codeOf(2 * Math.sqrt(variance))));
+      observeLL(fine, sigma);
+      observation = fine;
+      condition = { level, sigma, mode: 'enter' };
+    }
+    await this.showLevel(observation, condition, unfinished, take);
+  }
+
+  /** The picture of a level: its posterior mean. @returns the average variance of its coefficients */
+  private async showLevel(observation: Observation, condition: Condition, unfinished: Float32Array | undefined, take: (rows: Plane, y: number) => void): Promise<number> {
+    const { width, height, size } = observation;
+    const { architecture, statistics } = this.evaluator.model;
+    const posterior = new PosteriorMean(priorOf(architecture, statistics, condition.level));
+    const evaluation = this.evaluateRows(observation, condition, Math.min(height, SHOWN_ROWS));
+    for (let y = 0; y < height; y += SHOWN_ROWS) {
+      await this.giveTurn();
+      const rows = Math.min(SHOWN_ROWS, height - y);
+      const { z, codes } = rowsOfObservation(observation, y, rows);
+      const first = y * width * COEFFICIENTS;
+      const mean = posterior.of(z, codes, await evaluation.next(rows), first);
       if (unfinished !== undefined) {
         // Two estimates of about equal error: the network's of a mixed observation, and the Kalman rule's from the
         // network's view before the step. Their mean is better than either by up to 0.2 dB.
-        for (let i = 0; i < mean.length; i++) mean[i] = (mean[i]! + unfinished[i]!) / 2;
+        for (let i = 0; i < mean.length; i++) mean[i] = (mean[i]! + unfinished[first + i]!) / 2;
       }
-      const u = pictureOf(observation, mean);
-      if (condition.level === 0) return u;
-      const level = condition.level - 1;
-      const sigma = Math.min(TOP_CODE + 8, Math.max(TOP_CODE - CODES_LEVEL_SPAN, codeOf(2 * Math.sqrt(variance))));
-      observation = observeMean(u, this.sizes[level]!, sigma, this.grey);
-      condition = { level, sigma, mode: 'enter' };
+      take(inverseHaar({ width, height: rows, data: mean }, size.width, Math.min(2 * rows, size.height - 2 * y)), 2 * y);
+    }
+    return posterior.variance;
+  }
+
+  private showNothing(take: (rows: Plane, y: number) => void): void {
+    const { width, height } = this.sizes[0]!;
+    for (let y = 0; y < height; y += SHOWN_ROWS) {
+      const rows = Math.min(SHOWN_ROWS, height - y);
+      take({ width, height: rows, data: new Float32Array(width * rows * COLOURS) }, y);
     }
   }
 
-  private async evaluate(observation: Observation, condition: Condition): Promise<Float32Array> {
-    // The evaluation blocks this thread; without a turn of the event loop no signal could be heard.
-    if (this.signal !== undefined) await new Promise((resolve) => setTimeout(resolve));
-    if (this.signal?.aborted === true) throw new DcompError('E_ABORTED', 'stopped by the caller');
+  private evaluateRows({ z, codes, width, height }: Observation, condition: Condition, rows: number): RowEvaluation {
     this.statistics.evaluations++;
     this.statistics.work += 0.25 ** condition.level;
-    return this.evaluator.evaluate(observation.z, observation.codes, observation.width, observation.height, condition);
+    return this.evaluator.evaluateRows(z, codes, width, height, condition, rows);
   }
 
-  /** Posterior mean of every coefficient, and the average of their variances. */
-  private posterior(observation: Observation, output: Float32Array, level: number): { mean: Float32Array; variance: number } {
-    const { architecture, statistics } = this.evaluator.model;
-    const prior = priorOf(architecture, statistics, level);
-    const { z, codes } = observation;
-    const meanGain = new Float64Array(256 * COEFFICIENTS).fill(NaN);
-    const correctionGain = new Float64Array(256 * COEFFICIENTS);
-    const mean = new Float32Array(z.length);
-    let variance = 0;
-    let counted = 0;
-    for (let i = 0, q = 0; i < z.length; q += OUTPUT_CHANNELS - COEFFICIENTS) {
-      for (let c = 0; c < COEFFICIENTS; c++, i++, q++) {
-        const g = codes[i]! * COEFFICIENTS + c;
-        if (Number.isNaN(meanGain[g]!)) {
-          const gains = wienerGains(codes[i]!, prior[c]!);
-          meanGain[g] = gains.mean;
-          correctionGain[g] = gains.correction;
-        }
-        const co = correctionGain[g]!;
-        mean[i] = (codes[i] === UNKNOWN ? 0 : meanGain[g]! * z[i]!) + co * output[q]!;
-        // Variances matter for the handing over between levels only; every 16th position tells enough.
-        if ((i & 255) < COEFFICIENTS && codes[i] !== EXACT) {
-          variance += co * co * exp2(output[q + COEFFICIENTS]!);
-          counted++;
-        }
-      }
-    }
-    return { mean, variance: Math.max(1e-6, counted === 0 ? 0 : variance / counted) };
+  /** An evaluation blocks this thread; without a turn of the event loop no signal could be heard. */
+  private async giveTurn(): Promise<void> {
+    if (this.signal !== undefined) await new Promise((resolve) => setTimeout(resolve));
+    if (this.signal?.aborted === true) throw new DcompError('E_ABORTED', 'stopped by the caller');
   }
 }
 
-function pictureOf({ width, height, size }: Observation, mean: Float32Array): Plane {
-  return inverseHaar({ width, height, data: mean }, size.width, size.height);
+/** Puts rows of a coarser level's picture into LL. */
+function putLL(fine: Observation, rows: Plane, y: number): void {
+  const first = y * fine.width * COEFFICIENTS;
+  for (let i = first, o = 0; o < rows.data.length; i += COEFFICIENTS, o += COLOURS) {
+    for (let c = 0; c < COLOURS; c++) if (fine.codes[i + c] !== EXACT) fine.z[i + c] = 2 * rows.data[o + c]!;
+  }
 }
 
-/** A picture of the coarser level, known with some error, as an observation of LL. */
-function observeMean(u: Plane, size: Size, sigma: number, grey: boolean): Observation {
-  const fine = blankObservation(size, grey);
-  for (let i = 0, o = 0; i < fine.z.length; i += COEFFICIENTS, o += COLOURS) {
-    for (let c = 0; c < COLOURS; c++) {
-      if (fine.codes[i + c] === EXACT) continue;
-      fine.z[i + c] = 2 * u.data[o + c]!;
-      fine.codes[i + c] = sigma;
-    }
+/** Makes LL known with some error. */
+function observeLL(fine: Observation, sigma: number): void {
+  for (let i = 0; i < fine.codes.length; i += COEFFICIENTS) {
+    for (let c = 0; c < COLOURS; c++) if (fine.codes[i + c] !== EXACT) fine.codes[i + c] = sigma;
   }
-  return fine;
 }

@@ -5,10 +5,10 @@
 import { DcompError } from '../errors.js';
 import { compileKernel, instantiateKernel, kernelMemory, PAGE } from '../kernels/load.js';
 import { wasm } from '../kernels/conv.wasm.js';
-import { COEFFICIENTS, OUTPUT_CHANNELS, weightShape, type Layer } from './architecture.js';
-import { INPUT_TENSOR, OUTPUT_TENSOR, inputTables, layerConstants, type LayerConstants } from './arithmetic.js';
+import { COEFFICIENTS, OUTPUT_CHANNELS, gridMultiple, weightShape, type Layer } from './architecture.js';
+import { INPUT_TENSOR, OUTPUT_TENSOR, inputTables, layerConstants, paddedSize, type LayerConstants } from './arithmetic.js';
 import { checkModel } from './check-model.js';
-import type { Evaluator } from './evaluator.js';
+import type { Evaluator, RowEvaluation } from './evaluator.js';
 import { LOG_VARIANCE_MAX, LOG_VARIANCE_MIN, type Condition } from './inputs.js';
 import type { IntegerModel } from './integer-model.js';
 import {
@@ -40,6 +40,7 @@ import {
   type Shared,
   type StepFields,
 } from './schedule.js';
+import { contextRows, rowsKept, rowsNeeded, type RowsByTensor } from './strips.js';
 
 /** Threads that help an engine; see threads-node.ts. */
 export interface Helpers {
@@ -54,6 +55,20 @@ export interface Helpers {
 /** An evaluator for one thread, for any platform. @throws DcompError E_DAMAGED_MODEL */
 export function createEvaluator(model: IntegerModel): Evaluator {
   return new Engine(model);
+}
+
+/** An evaluation on its way from top to bottom. */
+interface Course {
+  z: Float32Array;
+  codes: Uint8Array;
+  plan: GridPlan;
+  /** Output rows that are done; the strips before row 0 fill the tensors that run ahead of the output. */
+  done: number;
+  /** Rows that have been given. */
+  given: number;
+  /** By tensor: the rows of it that are there, and which of them lies first in its memory. */
+  ends: RowsByTensor;
+  firsts: RowsByTensor;
 }
 
 /** Least work of a chunk, in operations: some 20 microseconds, well above what handing it to a thread costs. */
@@ -77,6 +92,8 @@ export class Engine implements Evaluator {
   private readonly kernel: ConvKernel;
   private readonly control: Int32Array;
   private plan: GridPlan | undefined;
+  private planKey = '';
+  private course: Course | undefined;
   private condition = '';
   private evaluation = 0;
   private shareable = false;
@@ -102,20 +119,95 @@ export class Engine implements Evaluator {
   }
 
   async evaluate(z: Float32Array, codes: Uint8Array, width: number, height: number, condition: Condition): Promise<Float32Array> {
+    return this.evaluateRows(z, codes, width, height, condition, height).next(height);
+  }
+
+  /** @param strip rows that are evaluated together; default: as many as memory allows. It makes no difference to the result */
+  evaluateRows(z: Float32Array, codes: Uint8Array, width: number, height: number, condition: Condition, rows: number, strip?: number): RowEvaluation {
     if (this.closed) throw new DcompError('E_USAGE', 'evaluate: the evaluator is closed');
     checkArguments(z, codes, width, height, condition);
-    const plan = this.planFor(width, height);
+    if (!Number.isInteger(rows) || rows < 1) throw new DcompError('E_USAGE', `evaluate: ${rows} rows at a time; at least 1`);
+    const plan = this.planFor(width, height, Math.min(rows, height), strip);
     this.placeConstants(condition);
-    new Float32Array(this.memory.buffer, plan.z, z.length).set(z);
-    new Uint8Array(this.memory.buffer, plan.codes, codes.length).set(codes);
+    const lead = plan.whole ? 0 : paddedSize(contextRows(this.model.architecture), gridMultiple(this.model.architecture));
+    const course: Course = { z, codes, plan, done: -lead, given: 0, ends: new Map(), firsts: new Map() };
+    this.course = course;
+    return { next: async (count) => this.nextRows(course, count) };
+  }
+
+  private nextRows(course: Course, count: number): Float32Array {
+    const { plan, given } = course;
+    if (this.closed) throw new DcompError('E_USAGE', 'evaluate: the evaluator is closed');
+    if (this.course !== course) throw new DcompError('E_USAGE', 'evaluate: another evaluation has begun since; ask for its rows, or begin anew');
+    if (!Number.isInteger(count) || count < 1 || count > plan.outputRows || given + count > plan.height) {
+      throw new DcompError('E_USAGE', `evaluate: ${count} rows behind row ${given} of ${plan.height}, at most ${plan.outputRows} at a time`);
+    }
+    const base = plan.whole ? 0 : given;
+    const end = plan.whole ? plan.height : given + count;
+    while (course.done < end) this.computeStrip(course, Math.min(end, course.done + plan.strip), base);
+    course.given += count;
+    const row = plan.width * OUTPUT_CHANNELS;
+    return this.floats(plan.output + 4 * (given - base) * row, count * row);
+  }
+
+  /** Computes the output rows up to `end`. @param base the row that lies first in the memory of the output */
+  private computeStrip(course: Course, end: number, base: number): void {
     this.evaluation = (this.evaluation % (EVALUATIONS - 1)) + 1;
+    // A helper that is still leaving the last strip must not take the new one's chunks for that one's.
+    openSteps(this.control, 0);
+    const begins = this.advance(course, end, base);
+    this.placeInputRows(course, begins.get(INPUT_TENSOR)!);
+    this.placeSteps(course, begins);
     openSteps(this.control, this.evaluation);
     if (this.shareable) {
       Atomics.store(this.control, HEAD.current, this.evaluation);
       Atomics.notify(this.control, HEAD.current);
     }
     work(this.control, this.kernel, this.evaluation);
-    return new Float32Array(this.memory.buffer, plan.output, width * height * OUTPUT_CHANNELS);
+  }
+
+  /** Moves up the rows that are still needed, and sets where each tensor then ends. @returns where each of them ended */
+  private advance(course: Course, end: number, base: number): RowsByTensor {
+    const { architecture } = this.model;
+    const { plan, ends, firsts } = course;
+    const kept = plan.whole ? undefined : rowsKept(architecture, rowsNeeded(architecture, course.done));
+    const begins: RowsByTensor = new Map();
+    for (const [tensor, need] of rowsNeeded(architecture, end)) {
+      const place = plan.tensors.get(tensor)!;
+      const begin = ends.get(tensor) ?? 0;
+      const height = tensor === OUTPUT_TENSOR ? plan.height : place.height;
+      begins.set(tensor, begin);
+      ends.set(tensor, Math.min(height, Math.max(begin, need)));
+      if (tensor === OUTPUT_TENSOR) {
+        firsts.set(tensor, base);
+        continue;
+      }
+      const before = firsts.get(tensor) ?? 0;
+      const first = kept === undefined ? 0 : Math.max(before, Math.min(kept.get(tensor)!, 2 * Math.floor(begin / 2)));
+      if (first > before && begin > first) {
+        // Row r lies behind the border above and the rows from the first on.
+        const at = (row: number): number => place.base + (row - before + 1) * place.row;
+        new Uint8Array(this.memory.buffer).copyWithin(place.base + place.row, at(first), at(begin));
+      }
+      firsts.set(tensor, first);
+    }
+    course.done = end;
+    return begins;
+  }
+
+  /** Copies the rows of the arguments that the input tensor goes on with. */
+  private placeInputRows({ z, codes, plan, ends, firsts }: Course, begin: number): void {
+    const row = plan.width * COEFFICIENTS;
+    const first = Math.min(begin, plan.height);
+    const end = Math.min(ends.get(INPUT_TENSOR)!, plan.height);
+    this.floats(plan.z, (end - first) * row).set(z.subarray(first * row, end * row));
+    new Uint8Array(this.memory.buffer, plan.codes, (end - first) * row).set(codes.subarray(first * row, end * row));
+    const input = this.words(this.places.input, Object.keys(INPUT).length);
+    // The kernel counts rows from the first of the tensor's on.
+    const above = begin - firsts.get(INPUT_TENSOR)!;
+    input[INPUT.z] = plan.z - 4 * above * row;
+    input[INPUT.codes] = plan.codes - above * row;
+    input[INPUT.height] = plan.height - firsts.get(INPUT_TENSOR)!;
   }
 
   async close(): Promise<void> {
@@ -179,10 +271,11 @@ export class Engine implements Evaluator {
     }
   }
 
-  /** The plan for a size; that of the last one is kept. Grows the memory and writes the descriptors. */
-  private planFor(width: number, height: number): GridPlan {
-    if (this.plan?.width === width && this.plan.height === height) return this.plan;
-    const plan = planGrid(this.model.architecture, width, height, this.places.end);
+  /** The plan for a size; that of the last one is kept. Grows the memory. */
+  private planFor(width: number, height: number, rows: number, strip: number | undefined): GridPlan {
+    const key = `${width} ${height} ${rows} ${strip}`;
+    if (this.plan !== undefined && key === this.planKey) return this.plan;
+    const plan = planGrid(this.model.architecture, width, height, this.places.end, rows, strip);
     const missing = Math.ceil((plan.end - this.memory.buffer.byteLength) / PAGE);
     try {
       if (missing > 0) this.memory.grow(missing);
@@ -191,32 +284,31 @@ export class Engine implements Evaluator {
       throw new DcompError('E_TOO_LARGE', `evaluate: ${size}, more memory than there is; split the picture`, { cause });
     }
     this.plan = plan;
-    // A helper that is still leaving the last evaluation must not take the new grid's chunks for that one's.
-    openSteps(this.control, 0);
-    this.placeSteps(plan);
+    this.planKey = key;
+    const input = this.words(this.places.input, Object.keys(INPUT).length);
+    input[INPUT.width] = plan.width;
+    input[INPUT.paddedWidth] = plan.paddedWidth;
     return plan;
   }
 
-  private placeSteps(plan: GridPlan): void {
+  /** Writes the descriptors of a strip. */
+  private placeSteps(course: Course, begins: RowsByTensor): void {
     const { architecture } = this.model;
-    const input = this.words(this.places.input, Object.keys(INPUT).length);
-    input[INPUT.z] = plan.z;
-    input[INPUT.codes] = plan.codes;
-    input[INPUT.width] = plan.width;
-    input[INPUT.height] = plan.height;
-    input[INPUT.paddedWidth] = plan.paddedWidth;
-    const place = plan.tensors.get(INPUT_TENSOR)!;
-    this.placeTensor(this.places.inputTensor, place);
-    const step = { kind: KIND.input, descriptor: this.places.input, count: 1, tensor: this.places.inputTensor, rows: place.height };
+    const place = course.plan.tensors.get(INPUT_TENSOR)!;
+    const first = course.firsts.get(INPUT_TENSOR)!;
+    const begin = begins.get(INPUT_TENSOR)!;
+    this.placeTensor(this.places.inputTensor, place, first);
+    const rows = { first: begin - first, rows: course.ends.get(INPUT_TENSOR)! - begin };
+    const step = { kind: KIND.input, descriptor: this.places.input, count: 1, tensor: this.places.inputTensor, ...rows };
     let total = this.placeStep(0, step, workOfRow(architecture, undefined, place));
     architecture.layers.forEach((layer, index) => {
-      total += this.placeLayer(plan, layer, index);
+      total += this.placeLayer(course, begins, layer, index);
     });
     this.shareable = this.threads > 1 && total >= SHARED_WORK;
   }
 
   /** Writes the descriptors of a layer. @returns its work */
-  private placeLayer(plan: GridPlan, layer: Layer, index: number): number {
+  private placeLayer({ plan, ends, firsts }: Course, begins: RowsByTensor, layer: Layer, index: number): number {
     const { parts, tensor, weights, weightBytes, constants } = this.places.layers[index]!;
     const { architecture } = this.model;
     const from = plan.tensors.get(layer.from)!;
@@ -224,9 +316,11 @@ export class Engine implements Evaluator {
     const [, , cin, cout] = weightShape(architecture, layer);
     const last = layer.to === OUTPUT_TENSOR;
     const count = partsOf(layer);
+    // Rows are counted from the first that is there of the tensor that is computed; nothing reads what has no rows at all.
+    const origin = firsts.get(layer.to) ?? 0;
     for (let i = 0; i < count; i++) {
       const part = this.words(parts + i * PART_BYTES, PART_BYTES / 4);
-      describeInput(part, layer, from, cin);
+      describeInput(part, layer, from, cin, origin, firsts.get(layer.from) ?? 0);
       part[PART.weights] = weights + i * weightBytes;
       part[PART.constants] = constants;
       part[PART.blocks] = storedChannels(cout) / 8;
@@ -235,21 +329,24 @@ export class Engine implements Evaluator {
       part[PART.output] = last ? plan.output : to.base + first;
       part[PART.outputRow] = last ? 4 * plan.width * OUTPUT_CHANNELS : step * to.row;
       part[PART.outputPixel] = last ? 4 * OUTPUT_CHANNELS : step * to.pixel;
-      part[PART.skip] = layer.add === undefined ? 0 : plan.tensors.get(layer.add)!.base + first;
+      part[PART.skip] = layer.add === undefined ? 0 : plan.tensors.get(layer.add)!.base + first + (origin - (firsts.get(layer.add) ?? 0)) * to.row;
       part[PART.width] = last ? plan.width : to.width / step;
     }
-    this.placeTensor(tensor, to);
+    this.placeTensor(tensor, to, origin);
     const grid = layer.kind === 'up2x2' ? from : to;
-    const step = { kind: last ? KIND.output : KIND.layer, descriptor: parts, count, tensor, rows: last ? plan.height : grid.height };
-    return this.placeStep(index + 1, step, workOfRow(architecture, layer, grid));
+    const step = layer.kind === 'up2x2' ? 2 : 1;
+    const begin = begins.get(layer.to) ?? 0;
+    const rows = { first: (begin - origin) / step, rows: ((ends.get(layer.to) ?? 0) - begin) / step };
+    return this.placeStep(index + 1, { kind: last ? KIND.output : KIND.layer, descriptor: parts, count, tensor, ...rows }, workOfRow(architecture, layer, grid));
   }
 
-  private placeTensor(address: number, place: TensorPlace): void {
+  /** @param first row of the tensor that lies first in its memory */
+  private placeTensor(address: number, place: TensorPlace, first: number): void {
     const tensor = this.words(address, Object.keys(TENSOR).length);
     tensor[TENSOR.base] = place.base;
     tensor[TENSOR.row] = place.row;
     tensor[TENSOR.pixel] = place.pixel;
-    tensor[TENSOR.height] = place.height;
+    tensor[TENSOR.height] = place.height - first;
   }
 
   /** Writes a step of the schedule. @returns its work */
@@ -261,19 +358,24 @@ export class Engine implements Evaluator {
     this.control[at + STEP.descriptor] = fields.descriptor;
     this.control[at + STEP.count] = fields.count;
     this.control[at + STEP.tensor] = fields.tensor;
+    this.control[at + STEP.first] = fields.first;
     this.control[at + STEP.rows] = fields.rows;
     this.control[at + STEP.chunks] = Math.max(1, Math.min(wanted, fields.rows, MAX_CHUNKS));
     return total;
   }
 }
 
-/** Where a part reads: the receptive field of output (0, 0), and how it moves. */
-function describeInput(part: Int32Array, layer: Layer, from: TensorPlace, channels: number): void {
+/**
+ * Where a part reads: the receptive field of output (0, 0), and how it moves.
+ * @param first row of the output that is counted as 0 @param fromFirst row of `from` that lies first in its memory
+ */
+function describeInput(part: Int32Array, layer: Layer, from: TensorPlace, channels: number, first: number, fromFirst: number): void {
   const pixel = 2 * storedChannels(channels);
   const inside = from.base + from.row + from.pixel;
   const stride = layer.kind === 'down2x2' ? 2 : 1;
   const side = layer.kind === 'conv3x3' ? 3 : layer.kind === 'down2x2' ? 2 : 1;
-  part[PART.input] = layer.kind === 'conv3x3' ? from.base : inside;
+  const row = (layer.kind === 'up2x2' ? first / 2 : stride * first) - fromFirst;
+  part[PART.input] = (layer.kind === 'conv3x3' ? from.base : inside) + row * from.row;
   part[PART.inputRow] = stride * from.row;
   part[PART.inputPixel] = stride * from.pixel;
   part[PART.kernelRow] = from.row;

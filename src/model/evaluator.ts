@@ -1,3 +1,4 @@
+import { OUTPUT_CHANNELS } from './architecture.js';
 import type { Condition } from './inputs.js';
 import type { IntegerModel } from './integer-model.js';
 
@@ -16,6 +17,37 @@ export interface Evaluator {
    *   LOG_VARIANCE_MIN..MAX). A view that stays valid until the next call.
    */
   evaluate(z: Float32Array, codes: Uint8Array, width: number, height: number, condition: Condition): Promise<Float32Array>;
+  /**
+   * The same evaluation from top to bottom, some rows at a time, in memory that grows with the width alone. What `z` and
+   * `codes` hold is read before the first rows that depend on it are given, once: rows that have been given may be
+   * changed. A call of `evaluate` or `evaluateRows` ends it.
+   * @param rows the most that will be asked for at a time
+   */
+  evaluateRows(z: Float32Array, codes: Uint8Array, width: number, height: number, condition: Condition, rows: number): RowEvaluation;
   /** Ends the threads. */
   close(): Promise<void>;
+}
+
+export interface RowEvaluation {
+  /**
+   * The next rows of what `evaluate` returns.
+   * @returns width · rows · 24 floats, a view that stays valid until the next call
+   */
+  next(rows: number): Promise<Float32Array>;
+}
+
+/** Row by row from an evaluator that can only give the whole. */
+export function rowsOfWhole(evaluate: Evaluator['evaluate']): Evaluator['evaluateRows'] {
+  return (z, codes, width, height, condition) => {
+    let whole: Float32Array | undefined;
+    let row = 0;
+    return {
+      async next(rows) {
+        whole ??= await evaluate(z, codes, width, height, condition);
+        const first = row;
+        row += rows;
+        return whole.subarray(first * width * OUTPUT_CHANNELS, row * width * OUTPUT_CHANNELS);
+      },
+    };
+  };
 }

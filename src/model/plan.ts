@@ -4,6 +4,7 @@
  */
 import { COEFFICIENTS, OUTPUT_CHANNELS, gridMultiple, tensorOf, weightShape, type Architecture, type Layer } from './architecture.js';
 import { INPUT_TENSOR, OUTPUT_TENSOR, paddedSize } from './arithmetic.js';
+import { rowsHeld } from './strips.js';
 
 /** int32 fields of a part's descriptor; the twin of the offsets in kernels/lib/tile.ts. */
 export const PART = {
@@ -111,9 +112,11 @@ export interface TensorPlace {
   base: number;
   row: number;
   pixel: number;
-  /** Without the border. */
+  /** Of the whole grid, without the border. */
   width: number;
   height: number;
+  /** Rows that there is memory for, without the border. */
+  rows: number;
 }
 
 export interface GridPlan {
@@ -122,11 +125,16 @@ export interface GridPlan {
   height: number;
   paddedWidth: number;
   paddedHeight: number;
+  /** Output rows that are evaluated together at most: all, or strips, where all together would take too much memory. */
+  strip: number;
+  whole: boolean;
   tensors: Map<string, TensorPlace>;
-  /** Arguments and result of an evaluation. */
+  /** Arguments and result of a strip, and the rows that there is memory for. */
   z: number;
   codes: number;
+  inputRows: number;
   output: number;
+  outputRows: number;
   end: number;
 }
 
@@ -142,28 +150,92 @@ interface Tenant {
 const Z = 'argument z';
 const CODES = 'argument codes';
 
-/** Lays out an evaluation from `start` on. */
-export function planGrid(architecture: Architecture, width: number, height: number, start: number): GridPlan {
+/** Grids that take more memory than this are evaluated in strips. A group of 384×384 positions takes 77 MB. */
+const WHOLE_BYTES = 128 * 2 ** 20;
+/** Rows of a strip, the most that stay below that limit: more than 64 gain nothing. */
+const STRIP_ROWS = [64, 32, 16, 8];
+
+/**
+ * Lays out an evaluation from `start` on.
+ * @param outputRows rows of the result that are wanted at a time; default: all
+ * @param strip rows that are evaluated together; default: as many as memory allows
+ */
+export function planGrid(architecture: Architecture, width: number, height: number, start: number, outputRows = height, strip?: number): GridPlan {
+  const bytesOf = (plan: GridPlan): number => plan.end - start;
+  const stripsOf = (rows: number): GridPlan => planStrips(architecture, width, height, start, outputRows, rows);
+  if (strip !== undefined && strip < height) return stripsOf(strip);
+  let plan = planWhole(architecture, width, height, start);
+  if (strip !== undefined || bytesOf(plan) <= WHOLE_BYTES) return plan;
+  for (const rows of STRIP_ROWS) {
+    if (rows >= height) continue;
+    plan = stripsOf(rows);
+    // The rows of the result are not counted: whoever asks for many at a time must have them all.
+    if (bytesOf(plan) - 4 * plan.outputRows * width * OUTPUT_CHANNELS <= WHOLE_BYTES) break;
+  }
+  return plan;
+}
+
+/** Everything at once: tensors share memory when they are not needed at the same time. */
+function planWhole(architecture: Architecture, width: number, height: number, start: number): GridPlan {
+  return plan(architecture, width, height, start, {
+    strip: height,
+    whole: true,
+    inputRows: height,
+    outputRows: height,
+    rowsOf: () => Infinity,
+    life: (first, last) => ({ first, last }),
+  });
+}
+
+/** In strips: every tensor keeps some rows from strip to strip. */
+function planStrips(architecture: Architecture, width: number, height: number, start: number, outputRows: number, strip: number): GridPlan {
+  const held = rowsHeld(architecture, strip);
+  // The steps before the first row of the result are strips too, so the input never advances by more than this.
+  const inputRows = strip + gridMultiple(architecture);
+  return plan(architecture, width, height, start, {
+    strip,
+    whole: false,
+    inputRows,
+    outputRows,
+    rowsOf: (tensor) => held.get(tensor) ?? 0,
+    life: () => ({ first: 0, last: Infinity }),
+  });
+}
+
+interface Manner {
+  strip: number;
+  whole: boolean;
+  inputRows: number;
+  outputRows: number;
+  rowsOf(tensor: string): number;
+  life(first: number, last: number): { first: number; last: number };
+}
+
+function plan(architecture: Architecture, width: number, height: number, start: number, manner: Manner): GridPlan {
+  const { strip, whole } = manner;
   const multiple = gridMultiple(architecture);
   const paddedWidth = paddedSize(width, multiple);
   const paddedHeight = paddedSize(height, multiple);
+  const inputRows = Math.min(height, manner.inputRows);
+  const outputRows = Math.min(height, manner.outputRows);
   const lastUse = new Map([[INPUT_TENSOR, 0]]);
   architecture.layers.forEach((layer, index) => {
     for (const used of [layer.from, layer.to, layer.add]) if (used !== undefined) lastUse.set(used, index + 1);
   });
   const tensors = new Map<string, TensorPlace>();
   const tenants: Tenant[] = [
-    { name: Z, bytes: 4 * width * height * COEFFICIENTS, first: 0, last: 0, at: 0 },
-    { name: CODES, bytes: width * height * COEFFICIENTS, first: 0, last: 0, at: 0 },
+    { name: Z, bytes: 4 * width * inputRows * COEFFICIENTS, first: 0, last: 0, at: 0 },
+    { name: CODES, bytes: width * inputRows * COEFFICIENTS, first: 0, last: 0, at: 0 },
   ];
   const tensorPlace = (name: string, step: number): void => {
     const { channels, scale } = tensorOf(architecture, name);
     const size = { width: paddedWidth >> scale, height: paddedHeight >> scale };
     const pixel = 2 * storedChannels(channels);
     const row = (size.width + 2) * pixel;
-    const bytes = name === OUTPUT_TENSOR ? 4 * width * height * OUTPUT_CHANNELS : (size.height + 2) * row;
-    tensors.set(name, { base: 0, row, pixel, ...size });
-    tenants.push({ name, bytes, first: step, last: lastUse.get(name)!, at: 0 });
+    const rows = Math.min(size.height, manner.rowsOf(name));
+    const bytes = name === OUTPUT_TENSOR ? 4 * width * outputRows * OUTPUT_CHANNELS : (rows + 2) * row;
+    tensors.set(name, { base: 0, row, pixel, ...size, rows });
+    tenants.push({ name, bytes, ...manner.life(step, lastUse.get(name)!), at: 0 });
   };
   tensorPlace(INPUT_TENSOR, 0);
   architecture.layers.forEach((layer, index) => tensorPlace(layer.to, index + 1));
@@ -171,7 +243,7 @@ export function planGrid(architecture: Architecture, width: number, height: numb
   const at = new Map(tenants.map((tenant) => [tenant.name, tenant.at]));
   for (const [name, place] of tensors) place.base = at.get(name)!;
   const result = { z: at.get(Z)!, codes: at.get(CODES)!, output: at.get(OUTPUT_TENSOR)! };
-  return { width, height, paddedWidth, paddedHeight, tensors, ...result, end };
+  return { width, height, paddedWidth, paddedHeight, strip, whole, inputRows, outputRows, tensors, ...result, end };
 }
 
 /** Gives every tenant a place: the largest first, each at the lowest address free during its time. @returns the end */

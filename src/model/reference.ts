@@ -4,7 +4,7 @@
  */
 import { COEFFICIENTS, INPUT_CHANNELS, OUTPUT_CHANNELS, gridMultiple, tensorOf, weightShape, type Layer } from './architecture.js';
 import { INPUT_TENSOR, OUTPUT_TENSOR, inputTables, layerConstants, paddedSize, roundToEven, type LayerConstants } from './arithmetic.js';
-import type { Evaluator } from './evaluator.js';
+import { rowsOfWhole, type Evaluator } from './evaluator.js';
 import { LOG_VARIANCE_MAX, LOG_VARIANCE_MIN, type Condition } from './inputs.js';
 import type { IntegerModel } from './integer-model.js';
 import { UNKNOWN } from './sigma.js';
@@ -121,10 +121,12 @@ export function referenceEvaluate(
 
 /** The reference as an `Evaluator`. */
 export function createReferenceEvaluator(model: IntegerModel): Evaluator {
+  const evaluate: Evaluator['evaluate'] = async (...request) => referenceEvaluate(model, ...request);
   return {
     model,
     threads: 1,
-    evaluate: async (...request) => referenceEvaluate(model, ...request),
+    evaluate,
+    evaluateRows: rowsOfWhole(evaluate),
     close: async () => {},
   };
 }

@@ -27,11 +27,11 @@ export const HEAD = {
 const HEAD_LENGTH = 16;
 
 /** int32 fields of a step. `next` and `done` are counters: evaluation << CHUNK_BITS | chunks. A cache line a step. */
-export const STEP = { next: 0, done: 1, kind: 2, descriptor: 3, count: 4, tensor: 5, rows: 6, chunks: 7 } as const;
+export const STEP = { next: 0, done: 1, kind: 2, descriptor: 3, count: 4, tensor: 5, first: 6, rows: 7, chunks: 8 } as const;
 const STEP_LENGTH = 16;
 
-/** What an engine says of a step. */
-export type StepFields = Record<'kind' | 'descriptor' | 'count' | 'tensor' | 'rows', number>;
+/** What an engine says of a step; it computes `rows` rows from `first` on. */
+export type StepFields = Record<'kind' | 'descriptor' | 'count' | 'tensor' | 'first' | 'rows', number>;
 
 export const KIND = { input: 0, layer: 1, output: 2 } as const;
 
@@ -103,8 +103,9 @@ function compute(control: Int32Array, kernel: ConvKernel, step: number, chunk: n
   const at = stepAt(step);
   const rows = control[at + STEP.rows]!;
   const chunks = control[at + STEP.chunks]!;
-  const y0 = Math.floor((rows * chunk) / chunks);
-  const y1 = Math.floor((rows * (chunk + 1)) / chunks);
+  const first = control[at + STEP.first]!;
+  const y0 = first + Math.floor((rows * chunk) / chunks);
+  const y1 = first + Math.floor((rows * (chunk + 1)) / chunks);
   const descriptor = control[at + STEP.descriptor]!;
   const kind = control[at + STEP.kind];
   if (kind === KIND.layer) kernel.layerRows(descriptor, control[at + STEP.count]!, control[at + STEP.tensor]!, y0, y1);

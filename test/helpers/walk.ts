@@ -1,8 +1,8 @@
 /** The encoder's walk along the schedule, done by the test itself. */
 import { readContainer } from '../../src/codec/container.js';
-import type { Channel, Truth } from '../../src/codec/group-step.js';
+import type { Channel } from '../../src/codec/group-step.js';
 import { join, separate } from '../../src/codec/picture-planes.js';
-import { haar, halve } from '../../src/codec/pyramid.js';
+import { haar, halve, rowsOfCoefficients } from '../../src/codec/pyramid.js';
 import { Session } from '../../src/codec/session.js';
 import type { Schedule, Step } from '../../src/codec/schedule.js';
 import type { Evaluator } from '../../src/model/evaluator.js';
@@ -31,10 +31,13 @@ export interface Walk {
 export async function walk(picture: Picture, evaluator: Evaluator, schedule: Schedule, steps: number, channel: Channel, after?: (step: Step) => void): Promise<Walk> {
   const { grey, alpha } = separate(picture);
   const session = new Session(picture.width, picture.height, grey, schedule, evaluator);
-  const x: Truth[] = coefficientsOf(picture, session.sizes.length - 1).map((data) => ({ x: data }));
+  const truth = coefficientsOf(picture, session.sizes.length - 1).map((data, level) => {
+    const { width, height } = session.sizes[level + 1]!;
+    return rowsOfCoefficients({ width, height, data });
+  });
   const ideal: number[] = [];
   for (const step of session.steps.slice(0, steps)) {
-    ideal.push(await session.run(step, channel, x[step.level]));
+    ideal.push(await session.run(step, channel, truth[step.level]));
     after?.(step);
   }
   return { session, reconstruction: join(await session.reconstruct(), picture.channels, alpha), ideal };

@@ -1,0 +1,144 @@
+/** An evaluation in parts is the whole evaluation, bit for bit: any network, grid, height of strips and order of questions. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { DcompError } from '../src/errors.js';
+import { DEFAULT_ARCHITECTURE, OUTPUT_CHANNELS, gridMultiple, uNet, type Architecture } from '../src/model/architecture.js';
+import { Engine, createEvaluator } from '../src/model/engine.js';
+import type { Condition } from '../src/model/inputs.js';
+import { planGrid } from '../src/model/plan.js';
+import { createReferenceEvaluator, referenceEvaluate } from '../src/model/reference.js';
+import { contextRows, rowsHeld, rowsKept, rowsNeeded } from '../src/model/strips.js';
+import { createThreadedEvaluator } from '../src/model/threads-node.js';
+import { randomArchitecture, randomArguments } from './helpers/random-network.js';
+import { randomModel, uniform } from './random-model.js';
+
+const CONDITION: Condition = { level: 0, sigma: 140, mode: 'refine' };
+
+/** Numbers of rows that add up to the height. */
+function cut(height: number, most: number, seed: number): number[] {
+  const next = uniform(seed);
+  const counts: number[] = [];
+  for (let left = height; left > 0; left -= counts.at(-1)!) counts.push(Math.min(left, 1 + Math.floor(next() * most)));
+  return counts;
+}
+
+/** Rows given are overwritten at once: what is below must not depend on that. */
+async function assertParts(engine: Engine, z: Float32Array, codes: Uint8Array, width: number, height: number, most: number, strip: number | undefined, seed: number): Promise<void> {
+  const whole = referenceEvaluate(engine.model, z, codes, width, height, CONDITION);
+  const [ownZ, ownCodes] = [z.slice(), codes.slice()];
+  const evaluation = engine.evaluateRows(ownZ, ownCodes, width, height, CONDITION, Math.min(most, height), strip);
+  let row = 0;
+  for (const count of cut(height, most, seed)) {
+    const part = await evaluation.next(count);
+    const expected = whole.subarray(row * width * OUTPUT_CHANNELS, (row + count) * width * OUTPUT_CHANNELS);
+    assert.ok(Buffer.compare(Buffer.from(part.slice().buffer), Buffer.from(expected.slice().buffer)) === 0, `rows ${row} to ${row + count}`);
+    row += count;
+    ownZ.fill(7, 0, row * width * 12);
+    ownCodes.fill(3, 0, row * width * 12);
+  }
+}
+
+test('rows one after the other equal the whole: random networks', async () => {
+  const settings = fc.record({
+    seed: fc.integer(),
+    length: fc.integer({ min: 0, max: 8 }),
+    width: fc.integer({ min: 1, max: 9 }),
+    height: fc.integer({ min: 1, max: 60 }),
+    most: fc.integer({ min: 1, max: 25 }),
+    strip: fc.integer({ min: 1, max: 20 }),
+  });
+  await fc.assert(
+    fc.asyncProperty(settings, async ({ seed, length, width, height, most, strip }) => {
+      const engine = new Engine(randomModel(randomArchitecture(seed, length), seed, 0.3));
+      const { z, codes } = randomArguments(seed, width, height, 100);
+      await assertParts(engine, z, codes, width, height, most, strip, seed);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('rows one after the other equal the whole: the U-Net, higher than its receptive field', async () => {
+  const model = randomModel(uNet([8, 8, 8, 8], 8, 2), 1, 0.3);
+  const one = new Engine(model);
+  const two = createThreadedEvaluator(model, { threads: 3 }) as Engine;
+  for (const [width, height, most, strip] of [[21, 203, 70, 8], [5, 340, 340, 16], [70, 150, 11, 3], [40, 100, 100, undefined], [33, 129, 30, 64]] as const) {
+    const { z, codes } = randomArguments(width, width, height, 100);
+    for (const engine of [one, two]) await assertParts(engine, z, codes, width, height, most, strip, height);
+  }
+  await two.close();
+});
+
+test('a part of a grid with its context equals that part of the whole', async () => {
+  const model = randomModel(uNet([8, 8, 8, 8], 8, 2), 3, 0.3);
+  const context = contextRows(model.architecture);
+  const multiple = gridMultiple(model.architecture);
+  const engine = new Engine(model);
+  const [width, height] = [230, 45];
+  const { z, codes } = randomArguments(9, width, height, 100);
+  const whole = Float32Array.from(await engine.evaluate(z, codes, width, height, CONDITION));
+  for (const [from, to] of [[100, 130], [0, 5], [65, 66], [200, 230], [127, 128]] as const) {
+    const left = Math.max(0, Math.floor((from - context) / multiple) * multiple);
+    const right = Math.min(width, Math.ceil((to + context) / multiple) * multiple);
+    const part = <T extends Float32Array | Uint8Array>(values: T): T => {
+      const out = values.slice(0, (right - left) * height * 12) as T;
+      for (let y = 0; y < height; y++) out.set(values.subarray((y * width + left) * 12, (y * width + right) * 12), y * (right - left) * 12);
+      return out;
+    };
+    const result = await engine.evaluate(part(z), part(codes), right - left, height, CONDITION);
+    for (let y = 0; y < height; y++) {
+      const row = result.slice((y * (right - left) + from - left) * 24, (y * (right - left) + to - left) * 24);
+      assert.deepEqual(row, whole.slice((y * width + from) * 24, (y * width + to) * 24), `row ${y} of ${from} to ${to}`);
+    }
+  }
+});
+
+test('the receptive field of the network: 69 positions each way, from a row that begins a pixel of the coarsest scale 63', () => {
+  assert.equal(contextRows(DEFAULT_ARCHITECTURE), 69);
+  assert.equal(rowsNeeded(DEFAULT_ARCHITECTURE, 0).get('input'), 63);
+});
+
+test('what a strip needs is there: kept rows begin before the new ones, and all fit their memory', () => {
+  fc.assert(
+    fc.property(fc.integer(), fc.integer({ min: 0, max: 12 }), fc.integer({ min: 1, max: 40 }), fc.integer({ min: -100, max: 100 }), (seed, length, strip, row) => {
+      const architecture: Architecture = randomArchitecture(seed, length);
+      const done = rowsNeeded(architecture, row);
+      const next = rowsNeeded(architecture, row + strip);
+      const held = rowsHeld(architecture, strip);
+      for (const [tensor, first] of rowsKept(architecture, done)) {
+        assert.ok(first <= done.get(tensor)! && done.get(tensor)! <= next.get(tensor)!);
+        assert.ok(next.get(tensor)! - first <= held.get(tensor)!);
+      }
+    }),
+  );
+});
+
+test('memory grows with the width alone', () => {
+  const bytes = (width: number, height: number): number => planGrid(DEFAULT_ARCHITECTURE, width, height, 0, 384).end;
+  assert.equal(bytes(3000, 2000), bytes(3000, 20000));
+  assert.ok(bytes(3000, 2000) < 2 ** 28, `24 megapixels take ${bytes(3000, 2000)} bytes`);
+  assert.ok(bytes(32768, 4096) < 2.5e9, `the widest picture takes ${bytes(32768, 4096)} bytes`);
+});
+
+test('rows that make no sense are refused, and an evaluation ends when another begins', async () => {
+  const isUsage = (error: unknown): boolean => error instanceof DcompError && error.code === 'E_USAGE';
+  const model = randomModel(uNet([8], 4, 1), 1);
+  const evaluator = createEvaluator(model);
+  const { z, codes } = randomArguments(1, 4, 5, 100);
+  assert.throws(() => evaluator.evaluateRows(z, codes, 4, 5, CONDITION, 0), isUsage);
+  const first = evaluator.evaluateRows(z, codes, 4, 5, CONDITION, 3);
+  await first.next(3);
+  await assert.rejects(first.next(3), isUsage);
+  await first.next(2);
+  await assert.rejects(first.next(1), isUsage);
+  const second = evaluator.evaluateRows(z, codes, 4, 5, CONDITION, 3);
+  await evaluator.evaluate(z, codes, 4, 5, CONDITION);
+  await assert.rejects(second.next(1), isUsage);
+  await evaluator.close();
+  await assert.rejects(second.next(1), isUsage);
+  // Evaluators that know only the whole give the same rows.
+  const plain = createReferenceEvaluator(model);
+  const whole = await plain.evaluate(z, codes, 4, 5, CONDITION);
+  const rows = plain.evaluateRows(z, codes, 4, 5, CONDITION, 3);
+  assert.deepEqual([...(await rows.next(2)), ...(await rows.next(3))], [...whole]);
+});

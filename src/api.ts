@@ -1,6 +1,8 @@
 /** `encode` and `decode` over evaluators that are kept between calls; the entries say where models and threads come from. */
 import { containerOf, decodePicture, type DecodeResult, type DecoderOptions } from './codec/decoder.js';
 import { checkEncoding, encodePicture, type EncodeResult, type EncoderOptions } from './codec/encoder.js';
+import { fileInfo, type FileInfo } from './codec/info.js';
+import { Progression, type ProgressiveOptions } from './codec/progressive.js';
 import type { Evaluator } from './model/evaluator.js';
 import { readModelFile } from './model/model-file.js';
 import type { IntegerModel } from './model/integer-model.js';
@@ -15,6 +17,30 @@ export interface ModelOptions {
 
 export interface EncodeOptions extends EncoderOptions, ModelOptions {}
 export interface DecodeOptions extends DecoderOptions, ModelOptions {}
+export interface ProgressiveDecodeOptions extends ProgressiveOptions, ModelOptions {}
+
+/** Decodes a file while it arrives. */
+export interface ProgressiveDecoder {
+  /** Bytes so far. */
+  readonly byteLength: number;
+  /**
+   * Takes the next bytes of the file, as many as there are; costs nothing but a copy.
+   * @throws DcompError E_USAGE, E_TOO_LARGE
+   */
+  push(bytes: Uint8Array): void;
+  /**
+   * What the bytes so far say about themselves, as `info`; undefined as long as the header is not there.
+   * @throws DcompError E_NOT_DCZ, E_VERSION, E_DAMAGED_HEADER, E_TOO_LARGE
+   */
+  info(): FileInfo | undefined;
+  /**
+   * The best picture of the bytes so far: the same as `decode` of so many bytes (`maxBytes`), and so, after the last byte,
+   * as `decode` of the file. Steps that were whole at an earlier call are not decoded again; `evaluations` and `work` count
+   * all calls. undefined as long as the header is not there.
+   * @throws DcompError as `decode`
+   */
+  picture(): Promise<DecodeResult | undefined>;
+}
 
 export interface Platform {
   /** Reads the model of the package. */
@@ -34,6 +60,7 @@ export interface Codec {
    *   E_DAMAGED_SEGMENT, E_USAGE, E_ABORTED; E_IO and model errors
    */
   decode(bytes: Uint8Array, options?: DecodeOptions): Promise<DecodeResult>;
+  ProgressiveDecoder: new (options?: ProgressiveDecodeOptions) => ProgressiveDecoder;
   /** Frees the threads and memory that are kept for further calls. */
   release(): Promise<void>;
 }
@@ -57,7 +84,35 @@ export function createCodec(platform: Platform): Codec {
     return result;
   }
 
+  class Decoder implements ProgressiveDecoder {
+    private readonly progression: Progression;
+
+    constructor(private readonly options: ProgressiveDecodeOptions = {}) {
+      this.progression = new Progression(options);
+    }
+
+    get byteLength(): number {
+      return this.progression.bytes.length;
+    }
+
+    push(bytes: Uint8Array): void {
+      this.progression.push(bytes);
+    }
+
+    info(): FileInfo | undefined {
+      return this.progression.container() === undefined ? undefined : fileInfo(this.progression.bytes);
+    }
+
+    picture(): Promise<DecodeResult | undefined> {
+      return inTurn(async () => {
+        if (this.progression.container() === undefined) return undefined; // no model is needed to say that
+        return this.progression.picture(await evaluatorFor(this.options));
+      });
+    }
+  }
+
   return {
+    ProgressiveDecoder: Decoder,
     encode: (picture, options = {}) =>
       inTurn(async () => {
         checkEncoding(picture, options); // before a missing model is complained of

@@ -4,7 +4,7 @@ import { DcompError } from './errors.js';
 import { createEvaluator } from './model/engine.js';
 
 export * from './index.js';
-export type { DecodeOptions, EncodeOptions, ModelOptions } from './api.js';
+export type { DecodeOptions, EncodeOptions, ModelOptions, ProgressiveDecodeOptions } from './api.js';
 
 const codec = createCodec({
   async defaultModel() {
@@ -21,3 +21,6 @@ const codec = createCodec({
 });
 
 export const { encode, decode, release } = codec;
+
+/** Decodes a file while it arrives: `push` bytes, ask for the `picture` of the moment. */
+export class ProgressiveDecoder extends codec.ProgressiveDecoder {}

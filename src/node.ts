@@ -5,7 +5,7 @@ import { DcompError } from './errors.js';
 import { createThreadedEvaluator } from './model/threads-node.js';
 
 export * from './index.js';
-export type { DecodeOptions, EncodeOptions, ModelOptions } from './api.js';
+export type { DecodeOptions, EncodeOptions, ModelOptions, ProgressiveDecodeOptions } from './api.js';
 
 /** Path of the model file that the package brings. */
 export const DEFAULT_MODEL = new URL('../../models/dcomp-1.dcm', import.meta.url);
@@ -22,3 +22,6 @@ const codec = createCodec({
 });
 
 export const { encode, decode, release } = codec;
+
+/** Decodes a file while it arrives: `push` bytes, ask for the `picture` of the moment. */
+export class ProgressiveDecoder extends codec.ProgressiveDecoder {}

@@ -7,10 +7,11 @@ import { decodeRun, runBits, trellisCost, type Run } from '../entropy/trellis.js
 import { DcompError } from '../errors.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { MAX_PIXELS, type Picture } from '../picture.js';
-import { readContainer, type Container } from './container.js';
+import { readContainer, type Container, type Header } from './container.js';
 import type { Progress } from './encoder.js';
 import type { Channel } from './group-step.js';
 import { isGrey, hasAlpha, join } from './picture-planes.js';
+import type { Plane } from './pyramid.js';
 import { Session } from './session.js';
 
 export interface DecoderOptions {
@@ -38,9 +39,7 @@ export interface DecodeResult extends Picture {
 export async function decodePicture(file: Uint8Array, evaluator: Evaluator, options: DecoderOptions = {}): Promise<DecodeResult> {
   const { bytes, container } = containerOf(file, options);
   const { header } = container;
-  if (header.modelId !== evaluator.model.id) {
-    throw new DcompError('E_OTHER_MODEL', `the file was made with model ${header.modelId}, at hand is ${evaluator.model.id}; give the model that it was made with`);
-  }
+  checkModelId(header, evaluator);
   const damage = (message: string): void => {
     if (options.allowDamaged !== true) throw new DcompError('E_DAMAGED_SEGMENT', `${message}; get the file again, or allow damage to decode what comes before`);
     options.onDamage?.(message);
@@ -67,7 +66,17 @@ export async function decodePicture(file: Uint8Array, evaluator: Evaluator, opti
   }
   const colour = await session.reconstruct();
   options.onProgress?.({ fraction: 1, stage: 'done' });
-  return { ...join(colour, header.channels, alpha), ...session.statistics, truncated: container.truncated };
+  return resultOf(container, colour, alpha, session);
+}
+
+/** @throws DcompError E_OTHER_MODEL */
+export function checkModelId(header: Header, evaluator: Evaluator): void {
+  if (header.modelId === evaluator.model.id) return;
+  throw new DcompError('E_OTHER_MODEL', `the file was made with model ${header.modelId}, at hand is ${evaluator.model.id}; give the model that it was made with`);
+}
+
+export function resultOf({ header, truncated }: Container, colour: Plane, alpha: Uint8Array | undefined, session: Session): DecodeResult {
+  return { ...join(colour, header.channels, alpha), ...session.statistics, truncated };
 }
 
 /** The part of a file that is to be decoded, and its structure. @throws DcompError as `readContainer`, E_USAGE */
@@ -101,7 +110,7 @@ function readAlpha(bytes: Uint8Array, container: Container, options: DecoderOpti
 }
 
 /** The decoder's channel. */
-class Receiver implements Channel {
+export class Receiver implements Channel {
   ended = false;
   readonly cost: number;
 

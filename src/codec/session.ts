@@ -41,7 +41,7 @@ interface GroupRow {
 export class Session {
   readonly sizes: Size[];
   readonly steps: Step[];
-  readonly statistics: SessionStatistics = { evaluations: 0, work: 0 };
+  statistics: SessionStatistics = { evaluations: 0, work: 0 };
   private observation: Observation;
   /** Noise level and mode of the observation, for the next evaluation of its level. */
   private condition: Condition;
@@ -63,7 +63,7 @@ export class Session {
     width: number,
     height: number,
     private readonly grey: boolean,
-    schedule: Schedule,
+    private readonly schedule: Schedule,
     private readonly evaluator: Evaluator,
     private readonly signal?: AbortSignal,
   ) {
@@ -86,6 +86,31 @@ export class Session {
   private groupsOf(step: Step): Group[] {
     const { width, height } = this.sizes[step.level]!;
     return groupsOf((width + 1) >> 1, (height + 1) >> 1);
+  }
+
+  /**
+   * A session in the same state that goes on by itself; evaluations of both are counted together. Between steps only: the
+   * evaluation of a step that is under way cannot be copied.
+   * @param evaluator of the same model
+   */
+  fork(evaluator: Evaluator = this.evaluator): Session {
+    if (this.underWay) throw new DcompError('E_USAGE', 'a session cannot be forked within a step');
+    const { width, height } = this.sizes[0]!;
+    const copy = new Session(width, height, this.grey, this.schedule, evaluator, this.signal);
+    const { z, codes } = this.observation;
+    copy.observation = { ...this.observation, z: z.slice(), codes: codes.slice() };
+    copy.condition = this.condition;
+    copy.whole = this.whole;
+    copy.started = this.started;
+    copy.unfinished = this.unfinished;
+    copy.stepIndex = this.stepIndex;
+    copy.statistics = this.statistics;
+    return copy;
+  }
+
+  /** Whether some groups of a step are done and others are not. */
+  get underWay(): boolean {
+    return this.groupIndex > 0;
   }
 
   /**

@@ -1,0 +1,168 @@
+/** The progressive decoder shows what the decoder shows, whatever the portions in which a file arrives. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { corpusPicture } from '../corpus/pictures.js';
+import { readContainer } from '../src/codec/container.js';
+import { decodePicture, type DecodeResult } from '../src/codec/decoder.js';
+import { encodePicture } from '../src/codec/encoder.js';
+import { Progression } from '../src/codec/progressive.js';
+import { decode, info, ProgressiveDecoder } from '../src/node.js';
+import { options, pictures } from './helpers/arbitrary.js';
+import { codeOfError, outcome } from './helpers/outcome.js';
+import { tinyEvaluator, tinyModelFile } from './helpers/tiny-model.js';
+
+const evaluator = tinyEvaluator();
+
+/** What a picture is, without what it cost. */
+function shown(result: DecodeResult | undefined): object | undefined {
+  if (result === undefined) return undefined;
+  const { evaluations: _evaluations, work: _work, ...rest } = result;
+  return rest;
+}
+
+/** `decode` of a prefix, undefined where that ends inside the header. */
+async function decodePrefix(bytes: Uint8Array, length: number): Promise<object | undefined> {
+  const result = await outcome(() => decodePicture(bytes, evaluator, { maxBytes: length }));
+  if (typeof result !== 'string') return shown(result);
+  assert.ok(result === 'E_EMPTY' || result === 'E_TRUNCATED', result);
+  return undefined;
+}
+
+/** Ends of portions: shares of the length, most of them early, where the steps are short. */
+const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }).map((share) => share ** 2), { minLength: 1, maxLength: 12 });
+
+describe('progressive decoding', () => {
+  it('after any portions, the picture is that of the prefix; after all bytes, that of the file', async () => {
+    await fc.assert(
+      fc.asyncProperty(pictures(48), options, cuts, async (picture, chosen, shares) => {
+        const coded = await outcome(() => encodePicture(picture, evaluator, chosen));
+        fc.pre(typeof coded !== 'string');
+        const { bytes } = coded as Exclude<typeof coded, string>;
+        const ends = [...shares.map((share) => Math.floor(share * bytes.length)).sort((a, b) => a - b), bytes.length];
+        const progression = new Progression();
+        let at = 0;
+        for (const end of ends) {
+          progression.push(bytes.subarray(at, end));
+          at = end;
+          assert.deepEqual(shown(await progression.picture(evaluator)), await decodePrefix(bytes, end), `${end} of ${bytes.length} bytes`);
+        }
+        assert.deepEqual(shown(await progression.picture(evaluator)), shown(await decodePicture(bytes, evaluator)));
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('byte by byte', async () => {
+    for (const [name, width, height] of [['scene', 24, 17], ['grey-alpha-disc', 19, 13]] as const) {
+      const { bytes } = await encodePicture(corpusPicture(name, { width, height }), evaluator, { effort: 1, target: { size: 450 } });
+      const progression = new Progression();
+      for (let end = 1; end <= bytes.length; end++) {
+        progression.push(bytes.subarray(end - 1, end));
+        assert.deepEqual(shown(await progression.picture(evaluator)), await decodePrefix(bytes, end), `${name}: ${end} of ${bytes.length} bytes`);
+      }
+    }
+  });
+
+  it('steps that were whole are not decoded again', async () => {
+    const { bytes } = await encodePicture(corpusPicture('scene', { width: 96, height: 70 }), evaluator, { effort: 1, target: { quality: 80 } });
+    const { segments } = readContainer(bytes);
+    assert.ok(segments.length > 3);
+    const progression = new Progression();
+    let pushed = 0;
+    const to = async (end: number): Promise<DecodeResult> => {
+      progression.push(bytes.subarray(pushed, end));
+      pushed = end;
+      return (await progression.picture(evaluator))!;
+    };
+    let before = 0;
+    for (const [i, { payloadOffset, payloadLength, steps }] of segments.entries()) {
+      const { evaluations } = await to(payloadOffset + payloadLength);
+      // Each of its steps once (the root step needs none), and the picture: an evaluation of each level that is left.
+      assert.ok(evaluations - before <= steps + 5, `segment ${i}: ${evaluations - before} evaluations for ${steps} steps`);
+      before = evaluations;
+      assert.equal((await to(pushed)).evaluations - before <= 5, true, 'asked again: the picture alone');
+      before = (await progression.picture(evaluator))!.evaluations;
+    }
+    // A byte more inside a step that is not whole: that step again, and the picture.
+    const fresh = new Progression();
+    const { payloadOffset, payloadLength } = segments[segments.length - 1]!;
+    fresh.push(bytes.subarray(0, payloadOffset + payloadLength - 2));
+    before = (await fresh.picture(evaluator))!.evaluations;
+    fresh.push(bytes.subarray(payloadOffset + payloadLength - 2, payloadOffset + payloadLength - 1));
+    assert.ok((await fresh.picture(evaluator))!.evaluations - before <= 2);
+  });
+
+  it('damage is met as the decoder meets it, also in a segment that was shown before it was whole', async () => {
+    const { bytes } = await encodePicture(corpusPicture('rgba-balls', { width: 60, height: 44 }), evaluator, { effort: 1, target: { quality: 70 } });
+    const { alpha, segments } = readContainer(bytes);
+    const middle = segments[1]!;
+    for (const at of [alpha!.payloadOffset + 3, middle.payloadOffset + 5]) {
+      const bad = Uint8Array.from(bytes);
+      bad[at]! ^= 8;
+      for (const allowDamaged of [false, true]) {
+        const told: string[] = [];
+        const onDamage = (message: string): number => told.push(message);
+        const progression = new Progression({ allowDamaged, onDamage });
+        for (let from = 0; from < bad.length; from += 97) {
+          progression.push(bad.subarray(from, from + 97));
+          const expected = await outcome(() => decodePicture(bad, evaluator, { allowDamaged, maxBytes: progression.bytes.length }));
+          const found = await outcome(() => progression.picture(evaluator));
+          if (typeof expected === 'string') assert.equal(found ?? 'E_TRUNCATED', expected);
+          else assert.deepEqual(shown(found as DecodeResult), shown(expected));
+        }
+        assert.equal(told.length > 0, allowDamaged);
+        if (!allowDamaged) assert.equal(await codeOfError(() => progression.picture(evaluator)), 'E_DAMAGED_SEGMENT');
+      }
+    }
+  });
+
+  it('what is no .dcz file, too large, or of another model is refused', async () => {
+    const text = new Progression();
+    text.push(new TextEncoder().encode('{}'));
+    assert.equal(await codeOfError(() => text.picture(evaluator)), 'E_NOT_DCZ');
+    const { bytes } = await encodePicture(corpusPicture('scene', { width: 20, height: 10 }), evaluator, { effort: 1 });
+    const large = new Progression({ maxPixels: 199 });
+    large.push(bytes);
+    assert.equal(await codeOfError(() => large.picture(evaluator)), 'E_TOO_LARGE');
+    const other = new ProgressiveDecoder();
+    other.push(bytes);
+    assert.equal(await codeOfError(() => other.picture()), 'E_OTHER_MODEL');
+    assert.equal(await codeOfError(() => other.push('abc' as never)), 'E_USAGE');
+  });
+
+  it('can be stopped between evaluations', async () => {
+    const { bytes } = await encodePicture(corpusPicture('scene', { width: 40, height: 30 }), evaluator, { effort: 1 });
+    const abort = new AbortController();
+    const stages: string[] = [];
+    const onProgress = ({ stage }: { stage: string }): void => {
+      if (stages.push(stage) === 4) abort.abort();
+    };
+    const stopped = new Progression({ signal: abort.signal, onProgress });
+    stopped.push(bytes);
+    assert.equal(await codeOfError(() => stopped.picture(evaluator)), 'E_ABORTED');
+    assert.equal(stages.length, 4);
+  });
+});
+
+describe('ProgressiveDecoder of the package', () => {
+  it('several at a time, and other calls between, do not disturb each other', async () => {
+    const model = tinyModelFile();
+    const files: Uint8Array[] = [];
+    for (const name of ['scene', 'glyphs']) files.push((await encodePicture(corpusPicture(name, { width: 50, height: 40 }), evaluator, { effort: 1 })).bytes);
+    const decoders = files.map(() => new ProgressiveDecoder({ model, threads: 1 }));
+    assert.deepEqual([await decoders[0]!.picture(), decoders[0]!.info(), decoders[0]!.byteLength], [undefined, undefined, 0]);
+    const most = Math.max(...files.map((file) => file.length));
+    for (let at = 0; at < most; at += 300) {
+      for (const [i, decoder] of decoders.entries()) decoder.push(files[i]!.subarray(at, at + 300));
+      // With another number of threads, so that the network of the decoders is another one at every turn.
+      const [first, whole, second] = await Promise.all([decoders[0]!.picture(), decode(files[1]!, { model, threads: 2 }), decoders[1]!.picture()]);
+      const end = (i: number): { maxBytes: number } => ({ maxBytes: Math.min(at + 300, files[i]!.length) });
+      assert.deepEqual(shown(first), shown(await decodePicture(files[0]!, evaluator, end(0))));
+      assert.deepEqual(shown(second), shown(await decodePicture(files[1]!, evaluator, end(1))));
+      assert.deepEqual(shown(whole), shown(await decodePicture(files[1]!, evaluator)));
+    }
+    assert.deepEqual(decoders[0]!.info(), info(files[0]!));
+    assert.equal(decoders[0]!.byteLength, files[0]!.length);
+  });
+});

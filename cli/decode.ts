@@ -1,59 +1,63 @@
-/** `dcomp decode IN.dcz [OUT.png]` */
+/** `dcomp decode IN.dcz [OUT.png]`, `dcomp decode IN... -o FOLDER` */
 import type { Argv } from 'yargs';
-import { decode, type DecodeResult } from '../src/node.js';
-import { about } from './errors.js';
-import { defaultOutput, readInput, writeOutput } from './files.js';
-import { commonOptions, engineOptions, fileArgument, flag, numberOption, requiredFile, type RawArgs } from './options.js';
+import { decode, info } from '../src/node.js';
+import type { Coded, Hooks } from './batch/coder.js';
+import { batchOf, batchOptions } from './batch/options.js';
+import { runJobs } from './batch/run.js';
+import { engineOptions, flag, numberOption, type RawArgs } from './options.js';
 import { writePng } from './png.js';
-import { progressDisplay } from './progress.js';
-import { note, reportFigures } from './report.js';
 
 export function builder(yargs: Argv): void {
+  batchOptions(yargs, '.dcz files, folders of them');
   yargs
-    .positional('input', { type: 'string', describe: '.dcz file' })
-    .positional('output', { type: 'string', describe: 'PNG to write  [default: the input with .png]' })
     .option('bytes', { type: 'string', requiresArg: true, describe: 'Use only this many bytes of the file: a coarser picture' })
     .option('allow-damaged', { type: 'boolean', describe: 'Decode around damaged segments and say so, in place of failing' });
   engineOptions(yargs);
 }
 
-export async function run(args: RawArgs): Promise<void> {
-  const input = requiredFile(args, 'input');
-  const output = fileArgument(args, 'output') ?? defaultOutput(input, '.png');
+export interface DecodeSettings {
+  maxBytes: number | undefined;
+  allowDamaged: boolean;
+  threads: number;
+  model: Uint8Array | undefined;
+}
+
+export async function run(args: RawArgs): Promise<number> {
   const maxBytes = numberOption(args, 'bytes', { min: 1, max: Number.MAX_SAFE_INTEGER, whole: true });
   const allowDamaged = flag(args, 'allow-damaged');
-  const { threads, model, verbose, quiet } = commonOptions(args);
+  const { plan, common, options } = batchOf(args, { accepts: ['.dcz'], extension: '.png', fields: { bytes: maxBytes?.toString() } });
+  const { threads, model } = common;
+  return runJobs({ name: 'decode', url: import.meta.url, code, settings: { maxBytes, allowDamaged, threads, model } }, plan, options);
+}
 
-  const bytes = readInput(input);
-  const progress = progressDisplay('decode', quiet);
-  const damages: string[] = [];
-  try {
-    const started = performance.now();
-    let figures: Omit<DecodeResult, 'data'> | undefined;
-    await writeOutput(input, output, async (signal) => {
-      try {
-        const picture = await decode(bytes, {
-          allowDamaged,
-          threads,
-          signal,
-          onDamage: (message) => damages.push(message),
-          ...(maxBytes === undefined ? {} : { maxBytes }),
-          ...(model === undefined ? {} : { model }),
-          ...(progress.update === undefined ? {} : { onProgress: progress.update }),
-        });
-        const { data: _data, ...rest } = picture;
-        figures = rest;
-        return writePng(picture);
-      } catch (error) {
-        throw about(input, error);
-      }
-    });
-    progress.stop();
-    // Damage is told even with --quiet: the picture is not what was encoded.
-    for (const message of damages) note(`${input}: ${message}`);
-    if (!quiet && figures !== undefined) note(`${output}: ${figures.width}×${figures.height} pixels`);
-    if (verbose) reportFigures({ ...figures, seconds: (performance.now() - started) / 1000 });
-  } finally {
-    progress.stop();
-  }
+/** A .dcz file to a PNG file. @throws DcompError as `decode` */
+export async function code(input: Uint8Array, settings: DecodeSettings, { signal, onProgress }: Hooks): Promise<Coded> {
+  const { maxBytes, allowDamaged, threads, model } = settings;
+  const damage: string[] = [];
+  const started = performance.now();
+  const picture = await decode(input, {
+    allowDamaged,
+    threads,
+    onDamage: (message) => damage.push(message),
+    ...(maxBytes === undefined ? {} : { maxBytes }),
+    ...(model === undefined ? {} : { model }),
+    ...(signal === undefined ? {} : { signal }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+  });
+  const decoded = performance.now();
+  const { data: _data, ...figures } = picture;
+  const { width, height } = figures;
+  const used = maxBytes === undefined ? input : input.subarray(0, maxBytes);
+  const { segments, bitsPerPixel } = info(used);
+  const idealBits = segments.reduce((sum, segment) => sum + segment.idealBits, 0);
+  const realBits = segments.reduce((sum, segment) => sum + segment.bits, 0);
+  const bytes = writePng(picture);
+  return {
+    bytes,
+    figures: { ...figures, bitsPerPixel, idealBits, realBits },
+    seconds: { read: 0, code: (decoded - started) / 1000, write: (performance.now() - decoded) / 1000 },
+    summary: `${width}×${height} pixels`,
+    notices: [],
+    damage,
+  };
 }

@@ -1,13 +1,12 @@
-/** `dcomp encode IN.png [OUT.dcz]` */
+/** `dcomp encode IN.png [OUT.dcz]`, `dcomp encode IN... -o FOLDER` */
 import type { Argv } from 'yargs';
 import { DcompError } from '../src/errors.js';
-import { DEFAULT_EFFORT, DEFAULT_QUALITY, encode, type EncodeResult, type Target } from '../src/node.js';
-import { about } from './errors.js';
-import { defaultOutput, readInput, writeOutput } from './files.js';
-import { commonOptions, engineOptions, fileArgument, numberOption, requiredFile, type NumberRule, type RawArgs } from './options.js';
+import { DEFAULT_EFFORT, DEFAULT_QUALITY, encode, type Target } from '../src/node.js';
+import type { Coded, Hooks } from './batch/coder.js';
+import { batchOf, batchOptions } from './batch/options.js';
+import { runJobs } from './batch/run.js';
+import { engineOptions, numberOption, type NumberRule, type RawArgs } from './options.js';
 import { readPng } from './png.js';
-import { progressDisplay } from './progress.js';
-import { note, reportFigures } from './report.js';
 
 /** The four ways to say how much the picture may cost; exactly one of them counts. */
 const TARGETS: { name: string; rule: NumberRule; make: (value: number) => Target }[] = [
@@ -18,9 +17,8 @@ const TARGETS: { name: string; rule: NumberRule; make: (value: number) => Target
 ];
 
 export function builder(yargs: Argv): void {
+  batchOptions(yargs, 'PNG pictures, folders of them');
   yargs
-    .positional('input', { type: 'string', describe: 'PNG picture' })
-    .positional('output', { type: 'string', describe: 'File to write  [default: the input with .dcz]' })
     .option('quality', { alias: 'q', type: 'string', requiresArg: true, describe: `Quality 1 to 100  [default: ${DEFAULT_QUALITY}]` })
     .option('bpp', { type: 'string', requiresArg: true, describe: 'Or: bits per pixel, not to be exceeded' })
     .option('size', { type: 'string', requiresArg: true, describe: 'Or: bytes, not to be exceeded' })
@@ -41,41 +39,49 @@ export function chooseTarget(args: RawArgs): Target {
   return given[0]?.target ?? { quality: DEFAULT_QUALITY };
 }
 
-export async function run(args: RawArgs): Promise<void> {
-  const input = requiredFile(args, 'input');
-  const output = fileArgument(args, 'output') ?? defaultOutput(input, '.dcz');
+/** For the names of outputs: the value of the target that counts. */
+function targetFields(target: Target): Record<string, string | undefined> {
+  const values = { quality: undefined, bpp: undefined, size: undefined, psnr: undefined, ...target } as Record<string, number | undefined>;
+  values.bpp = values.bitsPerPixel;
+  return Object.fromEntries(TARGETS.map(({ name }) => [name, values[name]?.toString()]));
+}
+
+export interface EncodeSettings {
+  target: Target;
+  effort: number | undefined;
+  threads: number;
+  model: Uint8Array | undefined;
+}
+
+export async function run(args: RawArgs): Promise<number> {
   const target = chooseTarget(args);
   const effort = numberOption(args, 'effort', { min: 1, max: 9, whole: true });
-  const { threads, model, verbose, quiet } = commonOptions(args);
+  const fields = { ...targetFields(target), effort: String(effort ?? DEFAULT_EFFORT) };
+  const { plan, common, options } = batchOf(args, { accepts: ['.png'], extension: '.dcz', fields });
+  const { threads, model } = common;
+  return runJobs({ name: 'encode', url: import.meta.url, code, settings: { target, effort, threads, model } }, plan, options);
+}
 
-  const bytes = readInput(input);
-  const progress = progressDisplay('encode', quiet);
-  try {
-    const started = performance.now();
-    let figures: Omit<EncodeResult, 'bytes'> | undefined;
-    const size = await writeOutput(input, output, async (signal) => {
-      try {
-        const { picture, notices } = readPng(bytes);
-        if (!quiet) for (const notice of notices) note(`${input}: ${notice}`);
-        const result = await encode(picture, {
-          target,
-          threads,
-          signal,
-          ...(effort === undefined ? {} : { effort }),
-          ...(model === undefined ? {} : { model }),
-          ...(progress.update === undefined ? {} : { onProgress: progress.update }),
-        });
-        const { bytes: coded, ...rest } = result;
-        figures = rest;
-        return coded;
-      } catch (error) {
-        throw about(input, error);
-      }
-    });
-    progress.stop();
-    if (!quiet && figures !== undefined) note(`${output}: ${size} bytes, ${figures.bitsPerPixel.toFixed(3)} bits per pixel`);
-    if (verbose) reportFigures({ ...figures, seconds: (performance.now() - started) / 1000 });
-  } finally {
-    progress.stop();
-  }
+/** A PNG file to a .dcz file. @throws DcompError as `readPng` and `encode` */
+export async function code(input: Uint8Array, settings: EncodeSettings, { signal, onProgress }: Hooks): Promise<Coded> {
+  const { target, effort, threads, model } = settings;
+  const started = performance.now();
+  const { picture, notices } = readPng(input);
+  const read = performance.now();
+  const { bytes, ...figures } = await encode(picture, {
+    target,
+    threads,
+    ...(effort === undefined ? {} : { effort }),
+    ...(model === undefined ? {} : { model }),
+    ...(signal === undefined ? {} : { signal }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+  });
+  return {
+    bytes,
+    figures: { channels: picture.channels, ...figures },
+    seconds: { read: (read - started) / 1000, code: (performance.now() - read) / 1000, write: 0 },
+    summary: `${bytes.length} bytes, ${figures.bitsPerPixel.toFixed(3)} bits per pixel`,
+    notices,
+    damage: [],
+  };
 }

@@ -1,6 +1,9 @@
-/** Files in and out: every failure a DcompError that says what to do, and no output that is half written. */
+/**
+ * Files and streams in and out: every failure a DcompError that says what to do, and no output that is half written. The
+ * name `-` is standard input or output.
+ */
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeSync, type Stats } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeSync, type Stats } from 'node:fs';
 import { constants as osConstants } from 'node:os';
 import { dirname, extname, join } from 'node:path';
 import { DcompError } from '../src/errors.js';
@@ -22,10 +25,16 @@ const REASONS: Record<string, string> = {
   ERR_FS_FILE_TOO_LARGE: 'it is larger than 2 GiB',
 };
 
-function ioError(action: string, path: string, error: unknown): DcompError {
+export const STANDARD = '-';
+
+/** What messages call an input or an output. */
+export const inputName = (path: string): string => (path === STANDARD ? 'stdin' : oneLine(path));
+export const outputName = (path: string): string => (path === STANDARD ? 'stdout' : oneLine(path));
+
+export function ioError(action: string, name: string, error: unknown): DcompError {
   const { code, message } = error as NodeJS.ErrnoException;
   const reason = (code !== undefined ? REASONS[code] : undefined) ?? code ?? message;
-  return new DcompError('E_IO', `cannot ${action} ${oneLine(path)}: ${reason}`, { cause: error });
+  return new DcompError('E_IO', `cannot ${action} ${oneLine(name)}: ${reason}`, { cause: error });
 }
 
 /** @throws DcompError E_IO */
@@ -34,6 +43,53 @@ export function readInput(path: string): Uint8Array {
     return readFileSync(path);
   } catch (error) {
     throw ioError('read', path, error);
+  }
+}
+
+/** As much as a file may have. */
+const MAX_STDIN = 2 ** 31 - 1;
+
+/** A file, or all of standard input. @throws DcompError E_IO, E_USAGE */
+export async function readSource(path: string): Promise<Uint8Array> {
+  if (path !== STANDARD) return readInput(path);
+  if (process.stdin.isTTY) throw new DcompError('E_USAGE', 'the input - is a terminal; send a file to it, or name one');
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > MAX_STDIN) throw Object.assign(new Error('too large'), { code: 'ERR_FS_FILE_TOO_LARGE' });
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw ioError('read', inputName(path), error);
+  }
+  return Buffer.concat(chunks, length);
+}
+
+/** Files that a signal has to remove. */
+const temporaries = new Set<string>();
+const stopped = new AbortController();
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+let catchers = 0;
+
+function onSignal(signal: NodeJS.Signals): void {
+  stopped.abort();
+  for (const path of temporaries) rmSync(path, { force: true });
+  process.exit(128 + osConstants.signals[signal]);
+}
+
+/**
+ * While `task` runs, a signal that stops the program removes what is half written first, and the exit code is the usual
+ * one, 130 for Ctrl-C. Can be nested.
+ * @param task is given a signal for the codec, which lets the event loop turn, so that signals are heard
+ */
+export async function stoppable<T>(task: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  if (catchers++ === 0) for (const signal of SIGNALS) process.on(signal, onSignal);
+  try {
+    return await task(stopped.signal);
+  } finally {
+    if (--catchers === 0) for (const signal of SIGNALS) process.off(signal, onSignal);
   }
 }
 
@@ -48,7 +104,8 @@ export function defaultOutput(input: string, extension: string): string {
   return output;
 }
 
-function statOrUndefined(path: string): Stats | undefined {
+/** undefined where there is nothing. */
+export function statOrUndefined(path: string): Stats | undefined {
   return statSync(path, { throwIfNoEntry: false });
 }
 
@@ -57,52 +114,63 @@ function statOrUndefined(path: string): Stats | undefined {
  * only when it is complete, and what it replaces stays until then. Reserving comes first, so that a folder that cannot
  * be written is reported before minutes of coding.
  *
- * A device or pipe cannot be renamed over and is written to directly.
+ * A device, a pipe or standard output cannot be renamed over and is written to directly.
  * @param input never overwritten
  * @param produce is given a signal that is aborted when the user stops the program
+ * @returns bytes written
  * @throws DcompError E_IO, E_USAGE, and whatever `produce` throws
  */
 export async function writeOutput(input: string, output: string, produce: (signal: AbortSignal) => Promise<Uint8Array>): Promise<number> {
+  if (output === STANDARD) return stoppable(async (signal) => writeStdout(await produce(signal)));
   const place = outputPlace(input, output);
-  const abort = new AbortController();
   const temporary = place.direct ? undefined : join(dirname(place.path), `.dcomp-${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
-  const removeTemporary = (): void => {
-    if (temporary !== undefined) rmSync(temporary, { force: true });
-  };
-  const onSignal = (signal: NodeJS.Signals): void => {
-    abort.abort();
-    removeTemporary();
-    process.exit(128 + osConstants.signals[signal]);
-  };
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, onSignal);
-  try {
-    let file: number;
+  return stoppable(async (signal) => {
     try {
-      file = openSync(temporary ?? place.path, temporary === undefined ? 'w' : 'wx');
-    } catch (error) {
-      throw ioError('write', output, error);
-    }
-    let bytes: Uint8Array;
-    try {
-      bytes = await produce(abort.signal);
+      if (temporary !== undefined) temporaries.add(temporary);
+      let file: number;
       try {
-        for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+        file = openSync(temporary ?? place.path, temporary === undefined ? 'w' : 'wx');
       } catch (error) {
         throw ioError('write', output, error);
       }
+      let bytes: Uint8Array;
+      try {
+        bytes = await produce(signal);
+        try {
+          for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+        } catch (error) {
+          throw ioError('write', output, error);
+        }
+      } finally {
+        closeSync(file);
+      }
+      try {
+        if (temporary !== undefined) renameSync(temporary, place.path);
+      } catch (error) {
+        throw ioError('write', output, error);
+      }
+      return bytes.length;
     } finally {
-      closeSync(file);
+      if (temporary !== undefined) {
+        rmSync(temporary, { force: true });
+        temporaries.delete(temporary);
+      }
     }
-    try {
-      if (temporary !== undefined) renameSync(temporary, place.path);
-    } catch (error) {
-      throw ioError('write', output, error);
-    }
-    return bytes.length;
-  } finally {
-    for (const signal of signals) process.off(signal, onSignal);
-    removeTemporary();
+  });
+}
+
+/** A pipe that closes early ends the program (cli/main.ts). */
+async function writeStdout(bytes: Uint8Array): Promise<number> {
+  await new Promise<void>((resolve, reject) => process.stdout.write(bytes, (error) => (error ? reject(ioError('write', 'stdout', error)) : resolve())));
+  return bytes.length;
+}
+
+/** @throws DcompError E_IO */
+export function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw ioError('make the folder', path, error);
   }
 }
 
@@ -117,7 +185,7 @@ function outputPlace(input: string, output: string): { path: string; direct: boo
     throw ioError('write', output, error);
   }
   if (target === undefined) return { path, direct: false };
-  if (target.isDirectory()) throw new DcompError('E_IO', `cannot write ${oneLine(output)}: it is a folder; name a file in it`);
+  if (target.isDirectory()) throw new DcompError('E_IO', `cannot write ${oneLine(output)}: it is a folder; name a file in it, or give the folder with -o`);
   const source = statOrUndefined(input);
   if (source?.isFile() && source.ino === target.ino && source.dev === target.dev) {
     throw new DcompError('E_USAGE', `input and output are the same file, ${oneLine(output)}; name another output`);

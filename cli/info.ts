@@ -1,29 +1,29 @@
 /** `dcomp info FILE [--json]`: what a file says about itself; no model is needed. */
 import type { Argv } from 'yargs';
 import { info, type FileInfo } from '../src/index.js';
-import { about, oneLine } from './errors.js';
-import { readInput } from './files.js';
+import { about } from './errors.js';
+import { inputName, readSource } from './files.js';
 import { flag, outputFlags, requiredFile, type RawArgs } from './options.js';
 
 export function builder(yargs: Argv): void {
-  yargs.positional('file', { type: 'string', describe: '.dcz file' }).option('json', { type: 'boolean', describe: 'As JSON, for programs' });
+  yargs.positional('file', { type: 'string', describe: '.dcz file, or - for stdin' }).option('json', { type: 'boolean', describe: 'As JSON, for programs' });
 }
 
-export function run(args: RawArgs): void {
+export async function run(args: RawArgs): Promise<void> {
   const path = requiredFile(args, 'file');
   outputFlags(args);
-  const bytes = readInput(path);
+  const bytes = await readSource(path);
   let found: FileInfo;
   try {
     found = info(bytes);
   } catch (error) {
-    throw about(path, error);
+    throw about(inputName(path), error);
   }
-  process.stdout.write(flag(args, 'json') ? `${JSON.stringify(found, null, 2)}\n` : asText(path, found));
+  process.stdout.write(flag(args, 'json') ? `${JSON.stringify(found, null, 2)}\n` : asText(inputName(path), found));
 }
 
 /** The figures of the whole file, then a table with a line for each segment. */
-function asText(path: string, found: FileInfo): string {
+function asText(name: string, found: FileInfo): string {
   const { width, height, kind, byteLength, formatVersion, modelId, bitsPerPixel, trellisBits, alpha, segments, truncated } = found;
   const bits = sum(segments.map((segment) => segment.bits));
   const ideal = sum(segments.map((segment) => segment.idealBits));
@@ -40,7 +40,7 @@ function asText(path: string, found: FileInfo): string {
   ]);
   const head = ['segment', 'offset', 'bytes', 'level', 'steps', 'sigma', 'bits per pixel', 'over ideal', ''];
   return [
-    `${oneLine(path)}: ${width}×${height} ${kind}, ${byteLength} bytes, ${bitsPerPixel.toFixed(3)} bits per pixel`,
+    `${name}: ${width}×${height} ${kind}, ${byteLength} bytes, ${bitsPerPixel.toFixed(3)} bits per pixel`,
     `format version ${formatVersion}, model ${modelId}, trellis of 2^${trellisBits} states`,
     ...(alpha === null ? [] : [`alpha: ${alpha.byteLength} bytes, ${alpha.state}`]),
     ...(segments.length > 0 ? columns([head, ...rows]) : ['no segments']),

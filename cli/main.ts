@@ -5,18 +5,19 @@ import yargs, { type ArgumentsCamelCase, type Argv, type CommandModule } from 'y
 import { hideBin } from 'yargs/helpers';
 import { DcompError } from '../src/errors.js';
 import { oneLine, reportError } from './errors.js';
-import { flag, outputOptions, type RawArgs } from './options.js';
+import { DASH, flag, outputOptions, type RawArgs } from './options.js';
 
 /** What a command's file holds; it is loaded only when the command is the one asked for. */
 interface CommandFile {
   /** Declares positionals and options. */
   builder(yargs: Argv): void;
-  run(args: RawArgs): void | Promise<void>;
+  /** @returns the exit code, if it is not 0 though nothing is thrown */
+  run(args: RawArgs): Promise<number | void>;
 }
 
 const COMMANDS: { usage: string; about: string; load: () => Promise<CommandFile> }[] = [
-  { usage: 'encode <input> [output]', about: 'Code a PNG picture', load: () => import('./encode.js') },
-  { usage: 'decode <input> [output]', about: 'Make a PNG picture of a .dcz file', load: () => import('./decode.js') },
+  { usage: 'encode <files..>', about: 'Code PNG pictures', load: () => import('./encode.js') },
+  { usage: 'decode <files..>', about: 'Make PNG pictures of .dcz files', load: () => import('./decode.js') },
   { usage: 'info <file>', about: 'Show what a .dcz file holds', load: () => import('./info.js') },
   { usage: 'train', about: 'Train the network on a folder of PNG pictures', load: loadTrain },
 ];
@@ -26,7 +27,7 @@ async function loadTrain(): Promise<CommandFile> {
   const { builder, handler } = trainCommand as CommandModule<object, RawArgs>;
   return {
     builder: (own) => void (typeof builder === 'function' && builder(own)),
-    run: (args) => handler(args as ArgumentsCamelCase<RawArgs>),
+    run: async (args) => handler(args as ArgumentsCamelCase<RawArgs>),
   };
 }
 
@@ -47,9 +48,9 @@ function misuse(complaint: string): DcompError {
  * that look like options are given a form that does not.
  */
 function plainNames(args: string[]): string[] {
-  const end = args.indexOf('--');
-  if (end < 0) return args;
-  return [...args.slice(0, end), ...args.slice(end + 1).map((name) => (name.startsWith('-') ? `./${name}` : name))];
+  const end = args.includes('--') ? args.indexOf('--') : args.length;
+  const names = args.slice(end + 1).map((name) => (/^-./.test(name) ? `./${name}` : name));
+  return [...args.slice(0, end), ...names].map((arg) => (arg === '-' ? DASH : arg));
 }
 
 function checkCommand(args: string[]): void {
@@ -59,6 +60,7 @@ function checkCommand(args: string[]): void {
 }
 
 let verbose = false;
+let exitCode = 0;
 
 async function main(): Promise<number> {
   const args = plainNames(hideBin(process.argv));
@@ -88,16 +90,16 @@ async function main(): Promise<number> {
         file = await load();
         file.builder(own);
       },
-      (parsed) => {
+      async (parsed) => {
         verbose = flag(parsed, 'verbose');
-        return file.run(parsed);
+        exitCode = (await file.run(parsed)) ?? 0;
       },
     );
   }
   try {
     checkCommand(args);
     await parser.parseAsync();
-    return 0;
+    return exitCode;
   } catch (error) {
     return reportError(error, verbose);
   }

@@ -34,9 +34,12 @@ export function engineOptions(yargs: Argv): void {
     .option('model', { type: 'string', requiresArg: true, describe: 'Model file (.dcm)  [default: the one of the package]' });
 }
 
+/** yargs loses a `-` alone, which is the name of stdin and stdout; it is given this instead, which no file name can hold. */
+export const DASH = '\u0000-';
+
 /** yargs gives strings where strings were declared, and numbers nowhere; anything else is as good as nothing. */
 function asText(value: unknown): string {
-  return typeof value === 'string' ? value : typeof value === 'number' ? value.toString() : '';
+  return value === DASH ? '-' : typeof value === 'string' ? value : typeof value === 'number' ? value.toString() : '';
 }
 
 /** A string option, undefined if it was not given. @throws DcompError E_USAGE if it was given twice or empty */
@@ -79,6 +82,15 @@ export function fileArgument(args: RawArgs, name: string): string | undefined {
   const text = asText(value);
   if (text === '') throw new DcompError('E_USAGE', `the ${name} file name is empty`);
   return text;
+}
+
+/** File names of an argument that takes several; at least one. */
+export function fileArguments(args: RawArgs, name: string): string[] {
+  const value = args[name];
+  const names = (Array.isArray(value) ? value : value === undefined ? [] : [value]).map(asText);
+  if (names.length === 0) throw new DcompError('E_USAGE', 'a file name is missing');
+  if (names.includes('')) throw new DcompError('E_USAGE', 'a file name is empty');
+  return names;
 }
 
 export function requiredFile(args: RawArgs, name: string): string {

@@ -1,27 +1,16 @@
 /** The program as a user meets it: run in a process of its own, with its files, streams and exit codes. */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { after, before, beforeEach, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, beforeEach, describe, it } from 'node:test';
 import { PNG } from 'pngjs';
 import { reportError } from '../cli/errors.js';
 import { readPng, writePng } from '../cli/png.js';
 import { corpusPicture } from '../corpus/pictures.js';
 import type { FileInfo } from '../src/index.js';
 import type { Channels } from '../src/picture.js';
-import { smallModelFile } from './small-model.js';
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const program = join(root, 'dist', 'cli', 'main.js');
-
-interface Outcome {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
+import { createCli, program, root } from './helpers/cli.js';
 
 /** A grey picture of 2×2 with 16 bits per sample. */
 function sixteenBits(): Buffer {
@@ -30,55 +19,20 @@ function sixteenBits(): Buffer {
 }
 
 describe('command line', () => {
-  let folder = '';
-  let model = '';
-  before(() => {
-    folder = mkdtempSync(join(tmpdir(), 'dcomp-cli-'));
-    model = join(mkdtempSync(join(tmpdir(), 'dcomp-model-')), 'small.dcm');
-    writeFileSync(model, smallModelFile());
-  });
-  after(() => {
-    for (const path of [folder, dirname(model)]) rmSync(path, { recursive: true, force: true });
-  });
+  const cli = createCli();
+  const { folder, model, file, works, fails } = cli;
+  after(() => cli.remove());
   beforeEach(() => {
-    for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true, force: true });
-    writeFileSync(join(folder, 'small.png'), writePng(corpusPicture('scene', { width: 24, height: 17 })));
+    cli.clear();
+    writeFileSync(file('small.png'), writePng(corpusPicture('scene', { width: 24, height: 17 })));
   });
-
-  function dcomp(...given: string[]): Outcome {
-    const coding = (given[0] === 'encode' || given[0] === 'decode') && !given.includes('--help') && !given.includes('--model');
-    const args = coding ? [given[0], '--model', model, ...given.slice(1)] : given;
-    const { status, stdout, stderr, error } = spawnSync(process.execPath, [program, ...args], { cwd: folder, encoding: 'utf8', input: '' });
-    if (error !== undefined) throw error;
-    return { code: status, stdout, stderr };
-  }
-
-  function works(...args: string[]): Outcome {
-    const outcome = dcomp(...args);
-    assert.equal(outcome.code, 0, `dcomp ${args.join(' ')}: ${outcome.stderr}`);
-    return outcome;
-  }
-
-  /** Fails as it should: the exit code, one line on stderr, nothing else anywhere, no file come or gone. */
-  function fails(code: 1 | 2, message: RegExp, ...args: string[]): void {
-    const before = readdirSync(folder).sort();
-    const outcome = dcomp(...args);
-    const called = `dcomp ${args.join(' ')}`;
-    assert.equal(outcome.code, code, `${called}: ${outcome.stderr}`);
-    assert.match(outcome.stderr, /^dcomp: [^\n]+\n$/, called);
-    assert.match(outcome.stderr, message, called);
-    assert.equal(outcome.stdout, '', called);
-    assert.deepEqual(readdirSync(folder).sort(), before, called);
-  }
-
-  const file = (name: string): string => join(folder, name);
 
   it('tells its version and its commands', () => {
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
     assert.equal(works('--version').stdout.trim(), version);
     const help = works('--help').stdout;
     for (const command of ['encode', 'decode', 'info', 'train']) assert.match(help, new RegExp(`dcomp ${command}`));
-    for (const option of ['--quality', '--bpp', '--size', '--psnr', '--effort', '--threads', '--model', '--quiet']) {
+    for (const option of ['--quality', '--bpp', '--size', '--psnr', '--effort', '--threads', '--model', '--quiet', '--output', '--jobs', '--skip-existing', '--json']) {
       assert.match(works('encode', '--help').stdout, new RegExp(option));
     }
   });
@@ -87,7 +41,7 @@ describe('command line', () => {
     fails(2, /no command .*--help/);
     fails(2, /unknown command: decoed/, 'decoed', 'small.png');
     fails(2, /file name is missing/, 'encode');
-    fails(2, /unknown argument: three/, 'encode', 'small.png', 'two', 'three');
+    fails(2, /3 files are named; several inputs need -o/, 'encode', 'small.png', 'two', 'three');
     fails(2, /unknown argument: qulity/, 'encode', '--qulity', '5', 'small.png');
     fails(2, /quality and --bpp contradict/, 'encode', 'small.png', '-q', '5', '--bpp', '1');
     fails(2, /bpp and --size and --psnr contradict/, 'encode', 'small.png', '--psnr', '30', '--size', '100', '--bpp', '1');
@@ -113,7 +67,8 @@ describe('command line', () => {
     mkdirSync(file('folder'));
     writeFileSync(file('plain'), 'x');
     fails(1, /cannot read nothing\.png: there is no such file/, 'encode', 'nothing.png');
-    fails(1, /cannot read folder: it is a folder/, 'encode', 'folder', 'x.dcz');
+    fails(2, /folder is a folder; say with -o/, 'encode', 'folder', 'x.dcz');
+    fails(1, /cannot read folder: it is a folder/, 'info', 'folder');
     fails(1, /cannot write no\/x\.dcz: there is no such file or folder/, 'encode', 'small.png', 'no/x.dcz');
     fails(1, /cannot write folder: it is a folder/, 'encode', 'small.png', 'folder');
     fails(1, /cannot write plain\/x\.dcz: a part of the path is not a folder/, 'encode', 'small.png', 'plain/x.dcz');

@@ -1,0 +1,178 @@
+/** From the names on the command line to pairs of input and output; what could do harm is refused before anything is written. */
+import { readdirSync, realpathSync, type Stats } from 'node:fs';
+import { basename, dirname, extname, join, normalize, relative, resolve, sep } from 'node:path';
+import { DcompError } from '../../src/errors.js';
+import { defaultOutput, inputName, ioError, outputName, STANDARD, statOrUndefined } from '../files.js';
+import { fillTemplate, isTemplate } from './template.js';
+
+export interface Request {
+  /** Names as given; without `output` a second one is the output of the first. */
+  names: string[];
+  /** What was given with -o: a file, a folder, or a pattern. */
+  output: string | undefined;
+  /** Extensions, in lower case and with the dot, of the files that are taken from a folder. */
+  accepts: readonly string[];
+  /** Extension of the outputs, with the dot. */
+  extension: string;
+  /** Further fields of a pattern. */
+  fields: Readonly<Record<string, string | undefined>>;
+}
+
+export interface Job {
+  input: string;
+  output: string;
+  /** Bytes of the input, 0 if not known. */
+  size: number;
+}
+
+export interface Plan {
+  jobs: Job[];
+  /** Whether several files were asked for, or a folder: the run then ends with a summary. */
+  many: boolean;
+  /** Whether the outputs' names are made by a folder or a pattern; folders that are missing are then made. */
+  named: boolean;
+}
+
+interface Source {
+  path: string;
+  /** Folder of the file below the folder that was given, '.' for none. */
+  folder: string;
+  stats: Stats | undefined;
+}
+
+/** @throws DcompError E_USAGE; E_IO for a folder that cannot be read or holds nothing */
+export function planJobs(request: Request): Plan {
+  const { names, output } = request;
+  if (output === undefined) return { jobs: [withoutOption(request)], many: false, named: false };
+  const many = names.length > 1 || isFolder(names[0]!);
+  if (many && (names.includes(STANDARD) || output === STANDARD)) {
+    throw new DcompError('E_USAGE', `${names.includes(STANDARD) ? '- (stdin)' : '-o - (stdout)'} goes with a single file only`);
+  }
+  const nameOf = outputNames(request, many);
+  const jobs = names.flatMap((name) => sourcesOf(name, request)).map((source) => ({ input: source.path, output: nameOf(source), size: source.stats?.size ?? 0 }));
+  for (const job of jobs) checkKinds(job, request);
+  checkOutputs(jobs);
+  return { jobs, many, named: jobs.some((job) => job.output !== output) };
+}
+
+/** `encode IN [OUT]` */
+function withoutOption(request: Request): Job {
+  const { names, extension } = request;
+  const [input, second] = names as [string, string | undefined];
+  if (names.length > 2) throw new DcompError('E_USAGE', `${names.length} files are named; several inputs need -o FOLDER`);
+  if (input !== STANDARD && isFolder(input)) throw new DcompError('E_USAGE', `${inputName(input)} is a folder; say with -o FOLDER where its files' results go`);
+  const output = second ?? (input === STANDARD ? STANDARD : defaultOutput(input, extension));
+  const job = { input, output, size: statOf(input)?.size ?? 0 };
+  checkOutputs([job]);
+  checkKinds(job, request);
+  return job;
+}
+
+/** `dcomp encode *.png` must not take the second picture for the output of the first. */
+function checkKinds({ output }: Job, { accepts, extension }: Request): void {
+  const own = extname(output).toLowerCase();
+  if (own !== extension && accepts.includes(own)) {
+    throw new DcompError('E_USAGE', `the output ${outputName(output)} has the name of an input; several inputs need -o FOLDER, and an output a name in ${extension}`);
+  }
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return path === STANDARD ? undefined : statOrUndefined(path);
+  } catch {
+    return undefined; // reading it will say what is wrong
+  }
+}
+
+function isFolder(path: string): boolean {
+  return statOf(path)?.isDirectory() === true;
+}
+
+/** A file as it is; of a folder the files of the right kind, also in folders below, in the order of their names. */
+function sourcesOf(name: string, { accepts }: Request): Source[] {
+  const stats = statOf(name);
+  if (stats?.isDirectory() !== true) return [{ path: name, folder: '.', stats }];
+  const sources: Source[] = [];
+  const visit = (folder: string): void => {
+    let entries;
+    try {
+      entries = readdirSync(folder, { withFileTypes: true });
+    } catch (error) {
+      throw ioError('read', folder, error);
+    }
+    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      if (entry.name.startsWith('.')) continue;
+      const path = join(folder, entry.name);
+      // Links to folders are not followed: they may go round in circles.
+      if (entry.isDirectory()) visit(path);
+      else if (accepts.includes(extname(entry.name).toLowerCase())) sources.push({ path, folder: relative(name, folder) || '.', stats: statOf(path) });
+    }
+  };
+  visit(name);
+  if (sources.length === 0) throw new DcompError('E_IO', `the folder ${inputName(name)} holds no files in ${accepts.join(', ')}`);
+  return sources;
+}
+
+function outputNames({ output, extension, fields }: Request, many: boolean): (source: Source) => string {
+  const text = output!;
+  if (isTemplate(text)) {
+    return ({ path, folder }) => normalize(fillTemplate(text, { name: nameOf(path), ext: extname(path).slice(1), dir: folder, ...fields }));
+  }
+  if (many || text.endsWith('/') || text.endsWith(sep) || isFolder(text)) return ({ path, folder }) => join(text, folder, nameOf(path) + extension);
+  return () => text;
+}
+
+function nameOf(path: string): string {
+  return path === STANDARD ? 'stdin' : basename(path, extname(path));
+}
+
+/** @throws DcompError E_USAGE for two inputs of one output, and for an output that is an input */
+function checkOutputs(jobs: readonly Job[]): void {
+  const inputs = new Map<string, string>();
+  for (const { input } of jobs) {
+    const stats = statOf(input);
+    if (stats?.isFile() === true) inputs.set(identity(stats), input);
+  }
+  const folders = new Map<string, string>();
+  const taken = new Map<string, string>();
+  for (const { input, output } of jobs) {
+    if (output === STANDARD) continue;
+    const stats = statOf(output);
+    const source = stats?.isFile() === true ? inputs.get(identity(stats)) : undefined;
+    if (source === input) throw new DcompError('E_USAGE', `input and output are the same file, ${outputName(output)}; name another output`);
+    if (source !== undefined) throw new DcompError('E_USAGE', `the output ${outputName(output)} of ${inputName(input)} is an input, too; name another output`);
+    const key = placeOf(output, stats, folders);
+    const other = taken.get(key);
+    if (other !== undefined && (stats === undefined || stats.isFile())) {
+      const both = sameFile(other, input) ? `${inputName(input)} is named twice, and its output would be` : `${inputName(other)} and ${inputName(input)} would have the same output,`;
+      throw new DcompError('E_USAGE', `${both} ${outputName(output)}; use -o with {dir}, {name} and {ext}, or leave one out`);
+    }
+    taken.set(key, input);
+  }
+}
+
+function sameFile(a: string, b: string): boolean {
+  const [one, two] = [statOf(a), statOf(b)];
+  return a === b || (one !== undefined && two !== undefined && identity(one) === identity(two));
+}
+
+function identity({ dev, ino }: Stats): string {
+  return `${dev}:${ino}`;
+}
+
+/** The same for two names of one file, whether it exists or not. */
+function placeOf(output: string, stats: Stats | undefined, folders: Map<string, string>): string {
+  // Many file systems of these take names that differ in case for the same.
+  const fold = (path: string): string => (process.platform === 'darwin' || process.platform === 'win32' ? path.toLowerCase() : path);
+  const real = (path: string): string => {
+    try {
+      return realpathSync(path);
+    } catch {
+      return resolve(path);
+    }
+  };
+  if (stats !== undefined) return fold(real(output));
+  const folder = dirname(output);
+  if (!folders.has(folder)) folders.set(folder, real(folder));
+  return fold(join(folders.get(folder)!, basename(output)));
+}

@@ -130,17 +130,27 @@ describe('browser', { skip: missing }, () => {
     const found = await page.evaluate(
       async ({ width, height, channels, data, model }) => {
         const entry = '/dist/src/browser.js';
-        const { encode, decode, info } = (await import(entry)) as BrowserEntry;
+        const { encode, decode, info, ProgressiveDecoder } = (await import(entry)) as BrowserEntry;
         const options = { model: Uint8Array.from(model) };
         const { bytes } = await encode({ width, height, channels, data: Uint8Array.from(data) }, { target: { quality: 40 }, ...options });
         const picture = await decode(bytes, options);
-        return { bytes: Array.from(bytes), data: Array.from(picture.data), width: info(bytes).width };
+        // The same from a stream.
+        const decoder = new ProgressiveDecoder(options);
+        let last: Uint8Array | undefined;
+        for await (const portion of new Blob([bytes as Uint8Array<ArrayBuffer>]).stream() as unknown as AsyncIterable<Uint8Array>) {
+          for (let at = 0; at < portion.length; at += 900) {
+            decoder.push(portion.subarray(at, at + 900));
+            last = (await decoder.picture())?.data;
+          }
+        }
+        return { bytes: Array.from(bytes), data: Array.from(picture.data), streamed: Array.from(last ?? []), width: info(bytes).width };
       },
       { ...picture, data: Array.from(picture.data), model: Array.from(model) },
     );
     assert.equal(found.width, picture.width);
     assert.ok(Buffer.compare(Buffer.from(found.bytes), expected.bytes) === 0, 'other bytes in the browser');
     assert.ok(Buffer.compare(Buffer.from(found.data), pixels.data) === 0, 'other pixels in the browser');
+    assert.ok(Buffer.compare(Buffer.from(found.streamed), pixels.data) === 0, 'other pixels from a stream');
     assert.deepEqual(complaints, []);
   });
 });

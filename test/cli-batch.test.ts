@@ -131,7 +131,7 @@ describe('many files', () => {
     writeFileSync(file('in/deep/scene.png'), png('bricks'));
     fails(2, /in\/scene\.png and in\/deep\/scene\.png would have the same output, out\/scene\.dcz/, 'encode', 'in/scene.png', 'in/deep/scene.png', '-o', 'out');
     fails(2, /same output, one\.dcz/, 'encode', 'in', '-o', 'one.dcz/../one.dcz{{}}/../{ext}/../one.dcz');
-    fails(2, /in\/scene\.png is named twice/, 'encode', 'in/scene.png', './in/deep/../scene.png', '-o', '{name}.dcz');
+    fails(2, /scene\.png is named twice/, 'encode', 'in/scene.png', './in/deep/../scene.png', '-o', '{name}.dcz');
     fails(2, /in\/scene\.png is named twice/, 'encode', 'in', 'in/scene.png', '-o', 'out');
     fails(2, /in\/deep\/scene\.png of in\/scene\.png is an input, too/, 'encode', 'in/scene.png', 'in/deep/scene.png', '-o', 'in/deep/{name}.{ext}');
     fails(2, /input and output are the same file/, 'encode', 'in', '-o', 'in/{dir}/{name}.png');

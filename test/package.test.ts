@@ -30,7 +30,7 @@ function imports(file: string): string[] {
 
 describe('package', () => {
   it('depends on few packages, and installs no native code', () => {
-    assert.deepEqual(Object.keys(manifest.dependencies).sort(), ['@noble/hashes', 'cli-progress', 'pngjs', 'yargs']);
+    assert.deepEqual(Object.keys(manifest.dependencies).sort(), ['@noble/hashes', 'cli-progress', 'pngjs', 'tinypool', 'yargs']);
     assert.deepEqual(Object.keys(manifest.optionalDependencies).sort(), ['@tensorflow/tfjs-backend-cpu', '@tensorflow/tfjs-core']);
     assert.deepEqual(manifest.peerDependenciesMeta, { '@tensorflow/tfjs-node': { optional: true } });
   });

@@ -144,8 +144,13 @@ function checkOutputs(jobs: readonly Job[]): void {
     const key = placeOf(output, stats, folders);
     const other = taken.get(key);
     if (other !== undefined && (stats === undefined || stats.isFile())) {
-      const both = sameFile(other, input) ? `${inputName(input)} is named twice, and its output would be` : `${inputName(other)} and ${inputName(input)} would have the same output,`;
-      throw new DcompError('E_USAGE', `${both} ${outputName(output)}; use -o with {dir}, {name} and {ext}, or leave one out`);
+      const where = `the same output, ${outputName(output)}`;
+      throw new DcompError(
+        'E_USAGE',
+        sameFile(other, input)
+          ? `${inputName(input)} is named twice, and would have ${where}; name it once`
+          : `${inputName(other)} and ${inputName(input)} would have ${where}; tell them apart with -o and a pattern of {dir}, {name} and {ext}`,
+      );
     }
     taken.set(key, input);
   }

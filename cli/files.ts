@@ -67,29 +67,38 @@ export async function readSource(path: string): Promise<Uint8Array> {
   return Buffer.concat(chunks, length);
 }
 
-/** Files that a signal has to remove. */
+/** Files that have to be removed, however the program ends. */
 const temporaries = new Set<string>();
 const stopped = new AbortController();
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 let catchers = 0;
 
+function removeTemporaries(): void {
+  for (const path of temporaries) rmSync(path, { force: true });
+}
+
 function onSignal(signal: NodeJS.Signals): void {
   stopped.abort();
-  for (const path of temporaries) rmSync(path, { force: true });
   process.exit(128 + osConstants.signals[signal]);
 }
 
 /**
- * While `task` runs, a signal that stops the program removes what is half written first, and the exit code is the usual
- * one, 130 for Ctrl-C. Can be nested.
+ * While `task` runs, the program's end by a signal or an error removes what is half written first; the exit code of a
+ * signal is the usual one, 130 for Ctrl-C. Can be nested.
  * @param task is given a signal for the codec, which lets the event loop turn, so that signals are heard
  */
 export async function stoppable<T>(task: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  if (catchers++ === 0) for (const signal of SIGNALS) process.on(signal, onSignal);
+  if (catchers++ === 0) {
+    process.on('exit', removeTemporaries);
+    for (const signal of SIGNALS) process.on(signal, onSignal);
+  }
   try {
     return await task(stopped.signal);
   } finally {
-    if (--catchers === 0) for (const signal of SIGNALS) process.off(signal, onSignal);
+    if (--catchers === 0) {
+      process.off('exit', removeTemporaries);
+      for (const signal of SIGNALS) process.off(signal, onSignal);
+    }
   }
 }
 

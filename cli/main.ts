@@ -105,10 +105,11 @@ async function main(): Promise<number> {
   }
 }
 
-// `dcomp info FILE | head -1` closes the pipe early, which is no failure; nor is a log that nobody reads any more.
+// `dcomp info FILE | head -1` closes the pipe early, which is no failure (unless something is still to be done, then
+// process.exitCode says so); nor is a log that nobody reads any more.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
+  process.exit();
 });
 process.stderr.on('error', () => undefined);
 process.on('uncaughtException', (error) => process.exit(reportError(error, verbose)));

@@ -230,6 +230,20 @@ describe('many files', () => {
     assert.equal(readPng(readFileSync(file('c.png'))).picture.width, 24);
   });
 
+  it('stops where nobody reads its lines any more, and leaves whole files only', async () => {
+    writeFileSync(file('a.png'), png('scene'));
+    writeFileSync(file('b.png'), png('scene', 40, 30));
+    for (const name of ['c.png', 'd.png']) writeFileSync(file(name), png('scene', 768, 512));
+    const args = ['encode', 'a.png', 'b.png', 'c.png', 'd.png', '-o', '.', '--json', '--model', cli.model, '--effort', '9', '-q', '95', '--jobs', '2', '--threads', '2'];
+    const child = spawn(process.execPath, [program, ...args], { cwd: cli.folder, stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    child.stderr.on('data', (text) => (said += text));
+    child.stdout.destroy();
+    assert.equal(await new Promise((resolve) => child.on('close', resolve)), 141);
+    assert.equal(said, '');
+    assert.ok(!files().some((name) => name.endsWith('.tmp') || name === 'd.dcz'), files().join());
+  });
+
   const noSignals = process.platform === 'win32' ? 'no signals on this system' : false;
   it('Ctrl-C leaves whole files only', { skip: noSignals }, async () => {
     writeFileSync(file('a.png'), png('scene'));

@@ -50,8 +50,8 @@ export function planJobs(request: Request): Plan {
   }
   const nameOf = outputNames(request, many);
   const jobs = names.flatMap((name) => sourcesOf(name, request)).map((source) => ({ input: source.path, output: nameOf(source), size: source.stats?.size ?? 0 }));
-  for (const job of jobs) checkKinds(job, request);
   checkOutputs(jobs);
+  for (const job of jobs) checkKinds(job, request);
   return { jobs, many, named: jobs.some((job) => job.output !== output) };
 }
 

@@ -1,5 +1,4 @@
 /** Worker threads over which the files of a batch are shared out. */
-import { totalmem } from 'node:os';
 import { MessageChannel } from 'node:worker_threads';
 import Tinypool from 'tinypool';
 import { DcompError } from '../../src/errors.js';
@@ -10,16 +9,6 @@ export interface Pool {
   /** One file; errors as `codeFile`. Progress comes only if it is asked for, and there is no stop: the program's end ends the threads. */
   code(input: string, onProgress: Hooks['onProgress']): Promise<CodedFile>;
   close(): Promise<void>;
-}
-
-/** What a picture of 24 megapixels may take, and something to spare. */
-const BYTES_PER_JOB = 2 * 2 ** 30;
-
-/** Files coded at a time if the user does not say: one for each thread, as far as the memory goes. */
-export function defaultJobs(threads: number): number {
-  const limit = process.constrainedMemory();
-  const memory = Math.min(totalmem(), limit > 0 ? limit : Infinity);
-  return Math.max(1, Math.min(threads, Math.floor(memory / BYTES_PER_JOB)));
 }
 
 export function createPool(workers: number, data: WorkerData): Pool {

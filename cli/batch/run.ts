@@ -1,4 +1,5 @@
 /** Does the jobs of a plan, some at a time, and tells of each in the order of the plan. */
+import { totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { DcompError } from '../../src/errors.js';
 import { EXIT_DATA, oneLine, reportError } from '../errors.js';
@@ -7,7 +8,6 @@ import { progressDisplay, type ProgressDisplay } from '../progress.js';
 import { note, reportFigures } from '../report.js';
 import { codeFile, type CodedFile, type Coder, type Hooks } from './coder.js';
 import type { Job, Plan } from './plan.js';
-import { createPool, defaultJobs } from './pool.js';
 
 export interface RunOptions {
   /** Threads in all. */
@@ -35,6 +35,9 @@ type Report = { job: Job } & (
   | { status: 'failed'; error: unknown }
 );
 
+/** The usual code of a program whose output nobody reads any more: 128 + SIGPIPE. */
+const EXIT_PIPE = 141;
+
 /** Codes one file. */
 type Execute = (input: string, hooks: Hooks) => Promise<CodedFile>;
 
@@ -49,7 +52,7 @@ export async function runJobs<Settings extends { threads: number }>(command: Com
   const settings = { ...command.settings, threads: Math.max(1, Math.floor(options.threads / lanes)) };
   const display = progressDisplay(command.name, options.quiet);
   const teller = new Teller(plan, options, display);
-  const pool = lanes === 1 ? undefined : createPool(lanes, { command: command.url, settings });
+  const pool = lanes === 1 ? undefined : (await import('./pool.js')).createPool(lanes, { command: command.url, settings });
   const execute: Execute =
     pool === undefined ? (input, hooks) => codeFile(input, command.code, settings, hooks) : (input, { onProgress }) => pool.code(input, onProgress);
   const next = waiting.entries();
@@ -59,6 +62,7 @@ export async function runJobs<Settings extends { threads: number }>(command: Com
       teller.report(i, skip ? { job, status: 'skipped' } : await doJob(job, plan, execute, hooks));
     }
   };
+  process.exitCode = EXIT_PIPE; // if stdout is closed before the end
   try {
     await stoppable(() => Promise.all(Array.from({ length: lanes }, lane)));
   } finally {
@@ -66,6 +70,16 @@ export async function runJobs<Settings extends { threads: number }>(command: Com
     await pool?.close();
   }
   return teller.end();
+}
+
+/** What a picture of 24 megapixels may take, and something to spare. */
+const BYTES_PER_JOB = 2 * 2 ** 30;
+
+/** Files coded at a time if the user does not say: one for each thread, as far as the memory goes. */
+function defaultJobs(threads: number): number {
+  const limit = process.constrainedMemory();
+  const memory = Math.min(totalmem(), limit > 0 ? limit : Infinity);
+  return Math.max(1, Math.min(threads, Math.floor(memory / BYTES_PER_JOB)));
 }
 
 function exists(output: string): boolean {

@@ -7,6 +7,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { corpusPicture } from '../corpus/pictures.js';
 import { concat, readContainer, varint, writeAlpha, writeHeader, writeSegment, type Header } from '../src/codec/container.js';
+import { MAX_TAIL } from '../src/codec/schedule.js';
 import { decodePicture, type DecodeResult, type DecoderOptions } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
 import { LAST_CODE } from '../src/codec/format.js';
@@ -21,7 +22,7 @@ import { codeOfError, outcome } from './helpers/outcome.js';
 import { tinyEvaluator } from './helpers/tiny-model.js';
 
 const evaluator = tinyEvaluator();
-const plain: Header = { width: 40, height: 30, channels: 3, modelId: evaluator.model.id, schedule: { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE }, nu: 14 };
+const plain: Header = { width: 40, height: 30, channels: 3, modelId: evaluator.model.id, schedule: { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE, tail: 0 }, nu: 14 };
 
 const headers: fc.Arbitrary<Header> = fc.record({
   width: fc.integer({ min: 1, max: 90 }),
@@ -32,6 +33,7 @@ const headers: fc.Arbitrary<Header> = fc.record({
     coarseWidth: fc.integer({ min: 1, max: 16 }),
     fineWidth: fc.integer({ min: 1, max: 16 }),
     lastCode: fc.integer({ min: LAST_CODE, max: TOP_CODE }),
+    tail: fc.integer({ min: 0, max: MAX_TAIL }),
   }),
   nu: fc.integer({ min: MIN_NU, max: MAX_NU }),
 });

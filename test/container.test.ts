@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { concat, MAX_SEGMENT_STEPS, readContainer, segmentOverhead, varint, writeAlpha, writeHeader, writeSegment, type Header } from '../src/codec/container.js';
+import { MAX_TAIL } from '../src/codec/schedule.js';
 import { crc32 } from '../src/codec/crc32.js';
 import { FORMAT_VERSION, LAST_CODE, MAGIC } from '../src/codec/format.js';
 import { fileInfo } from '../src/codec/info.js';
@@ -24,13 +25,14 @@ const headers: fc.Arbitrary<Header> = fc.record({
     coarseWidth: fc.integer({ min: 1, max: 16 }),
     fineWidth: fc.integer({ min: 1, max: 16 }),
     lastCode: fc.integer({ min: LAST_CODE, max: TOP_CODE }),
+    tail: fc.integer({ min: 0, max: MAX_TAIL }),
   }, plainObjects),
   nu: fc.integer({ min: MIN_NU, max: MAX_NU }),
 }, plainObjects);
 const payloads = fc.uint8Array({ maxLength: 300 });
 const segments = fc.array(fc.record({ payload: payloads, steps: fc.integer({ min: 0, max: MAX_SEGMENT_STEPS }), ratio: fc.nat({ max: 255 }) }), { maxLength: 5 });
 
-const plain: Header = { width: 40, height: 30, channels: 3, modelId: '0123456789abcdef', schedule: { coarseWidth: 2, fineWidth: 4, lastCode: 64 }, nu: 14 };
+const plain: Header = { width: 40, height: 30, channels: 3, modelId: '0123456789abcdef', schedule: { coarseWidth: 2, fineWidth: 4, lastCode: 64, tail: 0 }, nu: 14 };
 const hasAlpha = (channels: number): boolean => channels % 2 === 0;
 
 /** A file of any header, alpha and segments. */

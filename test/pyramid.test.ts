@@ -145,10 +145,14 @@ describe('schedule', () => {
           let code = TOP_CODE;
           for (const { kind, from, to } of refinements) {
             assert.deepEqual([kind, from], ['refine', code]);
-            assert.ok(to < from && from - to <= (level === 0 ? schedule.fineWidth : schedule.coarseWidth));
+            assert.ok(to < from && from - to <= (level > 0 ? schedule.coarseWidth : to === end ? Math.max(schedule.fineWidth, schedule.tail) : schedule.fineWidth));
             code = to;
           }
           assert.equal(code, end);
+          if (level === 0 && schedule.tail > 0 && refinements.length > 0) {
+            const last = refinements[refinements.length - 1]!;
+            assert.equal(last.from, Math.min(TOP_CODE, lastCode + schedule.tail));
+          }
         }
         for (let i = 1; i < steps.length; i++) assert.ok(steps[i]!.level <= steps[i - 1]!.level);
       }),

@@ -1,7 +1,7 @@
 /**
  * The container `.dcz`, version 1. All numbers of more than a byte are LEB128 (`varint`) or little-endian.
  *
- *   header    magic (8), version (1), kind (1), model id (8), width, height (varint each), coarse width, fine width,
+ *   header    magic (8), version (1), kind (1), model id (8), width, height (varint each), coarse width, fine width and tail,
  *             last code, nu (1 each), CRC-32 of all this (4)
  *   alpha     only if the kind has alpha: length (varint), CRC-32 of the payload (4), payload (src/entropy/plane.ts)
  *   segments  until the file ends, in the order in which they refine the picture, each:
@@ -54,6 +54,8 @@ export interface Container {
 /** Most steps in one segment, so that their number is a byte. */
 export const MAX_SEGMENT_STEPS = 255;
 const CRC_BYTES = 4;
+/** The byte of the fine width holds the width in its low five bits, the tail above. */
+const TAIL_UNIT = 32;
 
 export function writeHeader(header: Header): Uint8Array {
   const { schedule } = header;
@@ -66,7 +68,7 @@ export function writeHeader(header: Header): Uint8Array {
     ...varint(header.width),
     ...varint(header.height),
     schedule.coarseWidth,
-    schedule.fineWidth,
+    schedule.fineWidth + TAIL_UNIT * schedule.tail,
     schedule.lastCode,
     header.nu,
   ];
@@ -167,13 +169,15 @@ function readHeader(bytes: Uint8Array, maxPixels: number): { header: Header; end
     throw new DcompError('E_TOO_LARGE', `the header states ${w}×${h} pixels; the format codes at most ${MAX_SIDE} a side and ${MAX_PIXELS} in all`);
   }
   if (w * h > maxPixels) throw new DcompError('E_TOO_LARGE', `the picture has ${w}×${h} pixels, more than the limit of ${maxPixels}; raise the limit to decode it`);
-  const [coarseWidth, fineWidth, lastCode, nu] = bytes.subarray(height.end, end) as unknown as [number, number, number, number];
+  const [coarseWidth, widths, lastCode, nu] = bytes.subarray(height.end, end) as unknown as [number, number, number, number];
+  const fineWidth = widths % TAIL_UNIT;
+  const tail = Math.floor(widths / TAIL_UNIT);
   if (coarseWidth < 1 || coarseWidth > CODES_LEVEL_SPAN || fineWidth < 1 || fineWidth > CODES_LEVEL_SPAN || lastCode < LAST_CODE || lastCode > TOP_CODE) {
-    throw impossible(`the schedule ${coarseWidth}, ${fineWidth}, ${lastCode}`);
+    throw impossible(`the schedule ${coarseWidth}, ${widths}, ${lastCode}`);
   }
   if (nu < MIN_NU || nu > MAX_NU) throw impossible(`a trellis of ${nu} bits`);
   const modelId = Array.from(bytes.subarray(10, 18), (b) => b.toString(16).padStart(2, '0')).join('');
-  return { header: { width: w, height: h, channels, modelId, schedule: { coarseWidth, fineWidth, lastCode }, nu }, end: end + CRC_BYTES };
+  return { header: { width: w, height: h, channels, modelId, schedule: { coarseWidth, fineWidth, lastCode, tail }, nu }, end: end + CRC_BYTES };
 }
 
 function notDcz(bytes: Uint8Array): DcompError {

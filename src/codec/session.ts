@@ -92,11 +92,12 @@ export class Session {
    * A session in the same state that goes on by itself; evaluations of both are counted together. Between steps only: the
    * evaluation of a step that is under way cannot be copied.
    * @param evaluator of the same model
+   * @param schedule which differs in steps that are still to come
    */
-  fork(evaluator: Evaluator = this.evaluator): Session {
+  fork(evaluator: Evaluator = this.evaluator, schedule: Schedule = this.schedule): Session {
     if (this.underWay) throw new DcompError('E_USAGE', 'a session cannot be forked within a step');
     const { width, height } = this.sizes[0]!;
-    const copy = new Session(width, height, this.grey, this.schedule, evaluator, this.signal);
+    const copy = new Session(width, height, this.grey, schedule, evaluator, this.signal);
     const { z, codes } = this.observation;
     copy.observation = { ...this.observation, z: z.slice(), codes: codes.slice() };
     copy.condition = this.condition;

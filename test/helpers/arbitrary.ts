@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { CORPUS, corpusPicture } from '../../corpus/pictures.js';
 import type { EncoderOptions, Target } from '../../src/codec/encoder.js';
 import { LAST_CODE } from '../../src/codec/format.js';
-import type { Schedule } from '../../src/codec/schedule.js';
+import { MAX_TAIL, type Schedule } from '../../src/codec/schedule.js';
 import { hash32 } from '../../src/math/hash.js';
 import type { Channels, Picture } from '../../src/picture.js';
 
@@ -60,6 +60,7 @@ export const schedules: fc.Arbitrary<Schedule> = fc.record({
   coarseWidth: fc.integer({ min: 1, max: 16 }),
   fineWidth: fc.integer({ min: 1, max: 16 }),
   lastCode: fc.constant(LAST_CODE),
+  tail: fc.integer({ min: 0, max: MAX_TAIL }),
 });
 
 export const targets: fc.Arbitrary<Target> = fc.oneof(

@@ -282,7 +282,7 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
   const kind = file[9]!;
   at = 18;
   const [width, height] = [varint()!, varint()!];
-  const [coarseWidth, fineWidth, lastCode, nu] = file.subarray(at, at + 4) as unknown as [number, number, number, number];
+  const [coarseWidth, widths, lastCode, nu] = file.subarray(at, at + 4) as unknown as [number, number, number, number];
   at += 8;
   const grey = kind <= 2;
   let alpha: Uint8Array | undefined;
@@ -300,8 +300,9 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
   for (let level = K - 1; level >= 0; level--) {
     steps.push({ index: steps.length, level, mode: 'enter', from: TOP, to: TOP });
     const end = level === 0 ? lastCode : TOP - 16;
+    const tail = level === 0 ? min(TOP, end + (widths >> 5)) : end;
     for (let c = TOP, to = 0; c > end; c = to) {
-      to = max(end, c - (level === 0 ? fineWidth : coarseWidth));
+      to = c <= tail ? end : max(tail, c - (level === 0 ? widths & 31 : coarseWidth));
       steps.push({ index: steps.length, level, mode: 'refine', from: c, to });
     }
   }

@@ -24,7 +24,7 @@ export async function run(args: RawArgs): Promise<void> {
 
 /** The figures of the whole file, then a table with a line for each segment. */
 function asText(name: string, found: FileInfo): string {
-  const { width, height, kind, byteLength, formatVersion, modelId, bitsPerPixel, trellisBits, alpha, segments, truncated } = found;
+  const { width, height, kind, depth, byteLength, formatVersion, modelId, bitsPerPixel, trellisBits, parts, alpha, segments, truncated } = found;
   const bits = sum(segments.map((segment) => segment.bits));
   const ideal = sum(segments.map((segment) => segment.idealBits));
   const rows = segments.map(({ offset, byteLength: length, level, steps, sigma, bits: real, idealBits, state }, i) => [
@@ -40,8 +40,9 @@ function asText(name: string, found: FileInfo): string {
   ]);
   const head = ['segment', 'offset', 'bytes', 'level', 'steps', 'sigma', 'bits per pixel', 'over ideal', ''];
   return [
-    `${name}: ${width}×${height} ${kind}, ${byteLength} bytes, ${bitsPerPixel.toFixed(3)} bits per pixel`,
+    `${name}: ${width}×${height} ${kind}, ${depth} bits per sample, ${byteLength} bytes, ${bitsPerPixel.toFixed(3)} bits per pixel`,
     `format version ${formatVersion}, model ${modelId}, trellis of 2^${trellisBits} states`,
+    ...parts.map(({ type, name: what, byteLength: length, state }) => `${what === 'unknown' ? `unknown part of type ${type}` : what}: ${length} bytes, ${state}`),
     ...(alpha === null ? [] : [`alpha: ${alpha.byteLength} bytes, ${alpha.state}`]),
     ...(segments.length > 0 ? columns([head, ...rows]) : ['no segments']),
     `segments together: ${bits} bits, ${ideal} ideal bits (${overhead(bits, ideal)} over ideal)`,

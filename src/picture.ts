@@ -8,6 +8,9 @@ export const MAX_SIDE = 65535;
 /** 1 = grey, 2 = grey + alpha, 3 = RGB, 4 = RGB + alpha. Alpha is straight (not premultiplied). */
 export type Channels = 1 | 2 | 3 | 4;
 
+/** Bits of a sample; less than 8 for grey alone. */
+export type Depth = 1 | 2 | 4 | 8 | 16;
+
 /** An 8-bit picture: rows from top to bottom, samples interleaved, sRGB. */
 export interface Picture {
   /** 1..65535 */

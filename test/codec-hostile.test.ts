@@ -16,18 +16,18 @@ import type { DcompErrorCode } from '../src/errors.js';
 import { MAX_NU, MIN_NU } from '../src/entropy/trellis.js';
 import { encodePlane } from '../src/entropy/plane.js';
 import { TOP_CODE } from '../src/model/sigma.js';
-import type { Channels } from '../src/picture.js';
 import { hash32 } from '../src/math/hash.js';
+import { sampleKinds } from './helpers/arbitrary.js';
 import { codeOfError, outcome } from './helpers/outcome.js';
 import { tinyEvaluator } from './helpers/tiny-model.js';
 
 const evaluator = tinyEvaluator();
-const plain: Header = { width: 40, height: 30, channels: 3, modelId: evaluator.model.id, schedule: { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE, tail: 0 }, nu: 14 };
+const plain: Header = { width: 40, height: 30, channels: 3, depth: 8, modelId: evaluator.model.id, schedule: { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE, tail: 0 }, nu: 14 };
 
 const headers: fc.Arbitrary<Header> = fc.record({
   width: fc.integer({ min: 1, max: 90 }),
   height: fc.integer({ min: 1, max: 90 }),
-  channels: fc.constantFrom<Channels>(1, 2, 3, 4),
+  kind: sampleKinds,
   modelId: fc.constant(evaluator.model.id),
   schedule: fc.record({
     coarseWidth: fc.integer({ min: 1, max: 16 }),
@@ -36,7 +36,7 @@ const headers: fc.Arbitrary<Header> = fc.record({
     tail: fc.integer({ min: 0, max: MAX_TAIL }),
   }),
   nu: fc.integer({ min: MIN_NU, max: MAX_NU }),
-});
+}).map(({ kind, ...header }) => ({ ...header, ...kind }));
 
 /** Bytes of one value, random ones, and mixtures: long runs of equal signs drive values as far as they go. */
 const payloads = fc

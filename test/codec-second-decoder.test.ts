@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { corpusPicture } from '../corpus/pictures.js';
+import { concat, readContainer, writeHeader } from '../src/codec/container.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
+import { PARTS } from '../src/codec/parts.js';
 import { pictures, qualities, schedules } from './helpers/arbitrary.js';
 import { secondDecode } from './helpers/second-decoder.js';
 import { tinyEvaluator } from './helpers/tiny-model.js';
@@ -35,5 +37,31 @@ describe('a second decoder, written from the description of the format,', () => 
       const { bytes } = await encodePicture(corpusPicture(name, { width: 70, height: 66 }), evaluator, { effort: 1, target: { quality } });
       await assertSame(bytes);
     }
+  });
+
+  it('also where parts stand before the picture, known and unknown ones, or what is left of them', async () => {
+    const { bytes } = await encodePicture(corpusPicture('rgba-balls', { width: 21, height: 17 }), evaluator, { effort: 1, target: { quality: 60 } });
+    const { header } = readContainer(bytes);
+    const parts = [{ type: PARTS.text, payload: new Uint8Array(200).fill(7) }, { type: 99, payload: new Uint8Array(0) }, { type: PARTS.orientation, payload: Uint8Array.of(3) }];
+    const file = concat([writeHeader(header, parts), bytes.subarray(writeHeader(header).length)]);
+    await assertSame(file);
+    assert.deepEqual((await decodePicture(file, evaluator)).data, (await decodePicture(bytes, evaluator)).data);
+    const { parts: found } = readContainer(file);
+    for (const cut of [found[0]!.offset, found[0]!.offset + 1, found[2]!.offset, found[2]!.payloadOffset + 1]) {
+      const { data } = await decodePicture(file, evaluator, { maxBytes: cut });
+      assert.deepEqual(data, await secondDecode(file.subarray(0, cut), evaluator), `cut at ${cut}`);
+    }
+  });
+
+  it('a damaged part is refused, or told of and passed over', async () => {
+    const { bytes } = await encodePicture(corpusPicture('scene', { width: 21, height: 17 }), evaluator, { effort: 1, target: { quality: 60 } });
+    const { header } = readContainer(bytes);
+    const file = concat([writeHeader(header, [{ type: PARTS.xmp, payload: new Uint8Array(20) }]), bytes.subarray(writeHeader(header).length)]);
+    file[readContainer(file).parts[0]!.payloadOffset]! ^= 4;
+    await assert.rejects(decodePicture(file, evaluator), { code: 'E_DAMAGED_SEGMENT' });
+    const told: string[] = [];
+    const { data } = await decodePicture(file, evaluator, { allowDamaged: true, onDamage: (message) => told.push(message) });
+    assert.match(told.join(), /part "xmp"/);
+    assert.deepEqual(data, (await decodePicture(bytes, evaluator)).data);
   });
 });

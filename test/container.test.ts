@@ -2,15 +2,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { concat, MAX_SEGMENT_STEPS, readContainer, segmentOverhead, varint, writeAlpha, writeHeader, writeSegment, type Header } from '../src/codec/container.js';
+import { concat, MAX_SEGMENT_STEPS, readContainer, segmentOverhead, varint, writeAlpha, writeHeader, writeSegment, type Extent, type Header } from '../src/codec/container.js';
 import { MAX_TAIL } from '../src/codec/schedule.js';
 import { crc32 } from '../src/codec/crc32.js';
 import { FORMAT_VERSION, LAST_CODE, MAGIC } from '../src/codec/format.js';
 import { fileInfo } from '../src/codec/info.js';
+import { MAX_PART_BYTES, MUST_BE_KNOWN, PARTS, type Part } from '../src/codec/parts.js';
 import { pyramidSizes, stepsOf } from '../src/codec/schedule.js';
 import { MAX_NU, MIN_NU } from '../src/entropy/trellis.js';
 import { TOP_CODE } from '../src/model/sigma.js';
 import { MAX_PIXELS, MAX_SIDE, type Channels } from '../src/picture.js';
+import { sampleKinds } from './helpers/arbitrary.js';
 import { codeOfError, outcome } from './helpers/outcome.js';
 
 /** Records that look like those of the codec, for comparisons. */
@@ -19,7 +21,7 @@ const plainObjects = { noNullPrototype: true };
 const headers: fc.Arbitrary<Header> = fc.record({
   width: fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 4096 })),
   height: fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: MAX_SIDE })),
-  channels: fc.constantFrom<Channels>(1, 2, 3, 4),
+  kind: sampleKinds,
   modelId: fc.uint8Array({ minLength: 8, maxLength: 8 }).map((bytes) => Buffer.from(bytes).toString('hex')),
   schedule: fc.record({
     coarseWidth: fc.integer({ min: 1, max: 16 }),
@@ -28,17 +30,20 @@ const headers: fc.Arbitrary<Header> = fc.record({
     tail: fc.integer({ min: 0, max: MAX_TAIL }),
   }, plainObjects),
   nu: fc.integer({ min: MIN_NU, max: MAX_NU }),
-}, plainObjects);
+}, plainObjects).map(({ kind, ...header }) => ({ ...header, ...kind }));
 const payloads = fc.uint8Array({ maxLength: 300 });
+const parts: fc.Arbitrary<Part[]> = fc.array(fc.record({ type: fc.integer({ min: 1, max: MUST_BE_KNOWN - 1 }), payload: payloads }, plainObjects), { maxLength: 4 });
 const segments = fc.array(fc.record({ payload: payloads, steps: fc.integer({ min: 0, max: MAX_SEGMENT_STEPS }), ratio: fc.nat({ max: 255 }) }), { maxLength: 5 });
 
-const plain: Header = { width: 40, height: 30, channels: 3, modelId: '0123456789abcdef', schedule: { coarseWidth: 2, fineWidth: 4, lastCode: 64, tail: 0 }, nu: 14 };
+const plain: Header = { width: 40, height: 30, channels: 3, depth: 8, modelId: '0123456789abcdef', schedule: { coarseWidth: 2, fineWidth: 4, lastCode: 64, tail: 0 }, nu: 14 };
 const hasAlpha = (channels: number): boolean => channels % 2 === 0;
 
-/** A file of any header, alpha and segments. */
-function fileOf(header: Header, alpha: Uint8Array, parts: { payload: Uint8Array; steps: number; ratio: number }[]): Uint8Array {
-  return concat([writeHeader(header), ...(hasAlpha(header.channels) ? [writeAlpha(alpha)] : []), ...parts.map(({ payload, steps, ratio }) => writeSegment(payload, steps, ratio))]);
+/** A file of any header, alpha, segments and parts. */
+function fileOf(header: Header, alpha: Uint8Array, body: { payload: Uint8Array; steps: number; ratio: number }[], more: Part[] = []): Uint8Array {
+  return concat([writeHeader(header, more), ...(hasAlpha(header.channels) ? [writeAlpha(alpha)] : []), ...body.map(({ payload, steps, ratio }) => writeSegment(payload, steps, ratio))]);
 }
+
+const payloadOf = (bytes: Uint8Array, { payloadOffset, payloadLength }: Extent): Uint8Array => bytes.slice(payloadOffset, payloadOffset + payloadLength);
 
 /** Header bytes with anything in them, and a checksum that holds. */
 function forgedHeader(fields: { width?: number[]; height?: number[]; kind?: number; version?: number; tail?: number[] }): Uint8Array {
@@ -54,25 +59,54 @@ describe('container', () => {
     assert.equal(crc32(new Uint8Array(0)), 0);
   });
 
-  it('what is written is read: header, alpha, segments', () => {
+  it('what is written is read: header, parts, alpha, segments', () => {
     fc.assert(
-      fc.property(headers, payloads, segments, (header, alpha, parts) => {
+      fc.property(headers, parts, payloads, segments, (header, more, alpha, body) => {
         fc.pre(header.width * header.height <= MAX_PIXELS);
-        const bytes = fileOf(header, alpha, parts);
+        const bytes = fileOf(header, alpha, body, more);
         const read = readContainer(bytes);
         assert.deepEqual(read.header, header);
         assert.equal(read.truncated, false);
-        const part = ({ payloadOffset, payloadLength }: { payloadOffset: number; payloadLength: number }): Uint8Array => bytes.slice(payloadOffset, payloadOffset + payloadLength);
+        assert.deepEqual(
+          read.parts.map((part) => ({ type: part.type, payload: payloadOf(bytes, part), state: part.state })),
+          more.map((part) => ({ ...part, state: 'complete' })),
+        );
         if (hasAlpha(header.channels)) {
           assert.equal(read.alpha?.state, 'complete');
-          assert.deepEqual(part(read.alpha), alpha);
+          assert.deepEqual(payloadOf(bytes, read.alpha), alpha);
         } else assert.equal(read.alpha, undefined);
         assert.deepEqual(
-          read.segments.map((segment) => ({ payload: part(segment), steps: segment.steps, ratio: segment.idealRatio, state: segment.state })),
-          parts.map((segment) => ({ ...segment, state: 'complete' })),
+          read.segments.map((segment) => ({ payload: payloadOf(bytes, segment), steps: segment.steps, ratio: segment.idealRatio, state: segment.state })),
+          body.map((segment) => ({ ...segment, state: 'complete' })),
         );
       }),
     );
+  });
+
+  it('a file without parts has no byte for them', () => {
+    assert.equal(writeHeader(plain).length, writeHeader(plain, [{ type: 1, payload: new Uint8Array(0) }]).length - 7);
+    assert.equal(writeHeader(plain)[9], 3);
+  });
+
+  it('a part of an unknown type is passed over below 128, and refused from there on, unless it is damaged', async () => {
+    const payload = Uint8Array.of(1, 2, 3);
+    const file = (type: number): Uint8Array => fileOf(plain, payload, [{ payload, steps: 1, ratio: 3 }], [{ type, payload }]);
+    assert.deepEqual(fileInfo(file(127)).parts, [{ type: 127, name: 'unknown', offset: writeHeader(plain).length, byteLength: 3, state: 'complete' }]);
+    assert.equal(fileInfo(file(127)).segments.length, 1);
+    assert.deepEqual(fileInfo(file(PARTS.icc)).parts.map(({ name }) => name), ['icc']);
+    for (const type of [MUST_BE_KNOWN, 200, 255]) {
+      assert.equal(await codeOfError(() => readContainer(file(type))), 'E_VERSION');
+      const damaged = file(type);
+      damaged[writeHeader(plain).length + 7]! ^= 1; // in the payload
+      assert.equal(readContainer(damaged).parts[0]!.state, 'damaged');
+    }
+  });
+
+  it('a part of more bytes than a part may have is damaged, whatever its checksum', () => {
+    for (const length of [MAX_PART_BYTES, MAX_PART_BYTES + 1]) {
+      const read = readContainer(fileOf(plain, new Uint8Array(0), [], [{ type: PARTS.exif, payload: new Uint8Array(length) }]));
+      assert.equal(read.parts[0]!.state, length === MAX_PART_BYTES ? 'complete' : 'damaged');
+    }
   });
 
   it('the overhead of a segment is what segmentOverhead says', () => {
@@ -89,16 +123,20 @@ describe('container', () => {
 
   it('info tells of every file what the container holds, and needs no model', () => {
     fc.assert(
-      fc.property(headers, payloads, segments, (header, alpha, parts) => {
+      fc.property(headers, parts, payloads, segments, (header, more, alpha, body) => {
         fc.pre(header.width * header.height <= MAX_PIXELS);
-        const info = fileInfo(fileOf(header, alpha, parts));
-        const { width, height, channels, modelId } = header;
-        assert.deepEqual({ width: info.width, height: info.height, channels: info.channels, modelId: info.modelId }, { width, height, channels, modelId });
+        const info = fileInfo(fileOf(header, alpha, body, more));
+        const { width, height, channels, depth, modelId } = header;
+        assert.deepEqual(
+          { width: info.width, height: info.height, channels: info.channels, depth: info.depth, modelId: info.modelId },
+          { width, height, channels, depth, modelId },
+        );
         assert.equal(info.formatVersion, FORMAT_VERSION);
-        assert.equal(info.segments.length, parts.length);
+        assert.deepEqual(info.parts.map(({ type, byteLength }) => [type, byteLength]), more.map(({ type, payload }) => [type, payload.length]));
+        assert.equal(info.segments.length, body.length);
         const all = stepsOf(header.schedule, pyramidSizes(width, height).length - 1).length;
         const told = info.segments.reduce((sum, { steps }) => sum + steps.length, 0);
-        assert.equal(told, Math.min(all, parts.reduce((sum, { steps }) => sum + steps, 0)));
+        assert.equal(told, Math.min(all, body.reduce((sum, { steps }) => sum + steps, 0)));
       }),
     );
   });
@@ -107,7 +145,7 @@ describe('container', () => {
     const bytes = fileOf({ ...plain, channels: 4 }, new Uint8Array(20).fill(7), [
       { payload: new Uint8Array(200).fill(1), steps: 3, ratio: 120 },
       { payload: new Uint8Array(30).fill(2), steps: 1, ratio: 110 },
-    ]);
+    ], [{ type: PARTS.icc, payload: new Uint8Array(140).fill(3) }, { type: PARTS.orientation, payload: Uint8Array.of(6) }]);
     const whole = readContainer(bytes);
     const starts = [whole.alpha!.payloadOffset + 20, whole.segments[1]!.offset, bytes.length];
     for (let n = 1; n < bytes.length; n++) {
@@ -118,7 +156,7 @@ describe('container', () => {
       }
       const read = readContainer(bytes.subarray(0, n));
       assert.equal(read.truncated, n !== headerLength ? !starts.includes(n) : true, `${n} bytes`);
-      const states = [read.alpha?.state, ...read.segments.map(({ state }) => state)].filter((state) => state !== undefined);
+      const states = [...read.parts.map(({ state }) => state), read.alpha?.state, ...read.segments.map(({ state }) => state)].filter((state) => state !== undefined);
       assert.ok(states.every((state, i) => state === 'complete' || (state === 'cut' && i === states.length - 1)), `${n} bytes: ${states.join()}`);
     }
   });
@@ -127,18 +165,21 @@ describe('container', () => {
     const bytes = fileOf({ ...plain, channels: 2 }, new Uint8Array(20).fill(7), [
       { payload: new Uint8Array(40).fill(1), steps: 3, ratio: 120 },
       { payload: new Uint8Array(30).fill(2), steps: 1, ratio: 110 },
-    ]);
+    ], [{ type: PARTS.density, payload: new Uint8Array(9) }, { type: PARTS.orientation, payload: Uint8Array.of(6) }]);
     const whole = readContainer(bytes);
-    for (let bit = 8 * whole.alpha!.payloadOffset; bit < 8 * bytes.length; bit++) {
+    const alphaStart = whole.alpha!.payloadOffset - 5;
+    const starts = [whole.parts[0]!.offset, whole.parts[1]!.offset, alphaStart, whole.segments[0]!.offset, whole.segments[1]!.offset];
+    // Where a length stands, or a type, which may turn into the end of the list: behind it, all moves.
+    const lengths = [starts[0]!, starts[0]! + 1, starts[1]!, starts[1]! + 1, alphaStart - 1, ...starts.slice(2)];
+    for (let bit = 8 * starts[0]!; bit < 8 * bytes.length; bit++) {
       const at = bit >> 3;
       const damaged = Uint8Array.from(bytes);
       damaged[at]! ^= 1 << (bit & 7);
       const read = readContainer(damaged);
-      const moved = whole.segments.some(({ offset }) => offset === at);
-      const states = [read.alpha!.state, ...read.segments.map(({ state }) => state)];
-      const hit = at < whole.segments[0]!.offset ? 0 : at < whole.segments[1]!.offset ? 1 : 2;
-      if (moved) assert.ok(states[hit] !== 'complete' || read.truncated, `byte ${at}: ${states.join()}`);
-      else assert.deepEqual(states, [0, 1, 2].map((i) => (i === hit ? 'damaged' : 'complete')), `byte ${at}`);
+      const states = [...read.parts.map(({ state }) => state), read.alpha?.state, ...read.segments.map(({ state }) => state)];
+      const hit = starts.filter((start) => start <= at).length - 1;
+      if (lengths.includes(at)) assert.ok(read.truncated || states.includes('damaged'), `byte ${at}: ${states.join()}`);
+      else assert.deepEqual(states, starts.map((_, i) => (i === hit ? 'damaged' : 'complete')), `byte ${at}`);
     }
   });
 
@@ -165,6 +206,10 @@ describe('container', () => {
       ['version 2', forgedHeader({ version: 2 }), 'E_VERSION'],
       ['kind 0', forgedHeader({ kind: 0 }), 'E_DAMAGED_HEADER'],
       ['kind 5', forgedHeader({ kind: 5 }), 'E_DAMAGED_HEADER'],
+      ['depth code 5', forgedHeader({ kind: 0x53 }), 'E_DAMAGED_HEADER'],
+      ['RGB of 4 bits', forgedHeader({ kind: 0x23 }), 'E_DAMAGED_HEADER'],
+      ['grey + alpha of 1 bit', forgedHeader({ kind: 0x42 }), 'E_DAMAGED_HEADER'],
+      ['a kind with bit 7', forgedHeader({ kind: 0x83 }), 'E_DAMAGED_HEADER'],
       ['width 0', forgedHeader({ width: [0] }), 'E_DAMAGED_HEADER'],
       ['height 0', forgedHeader({ height: [0] }), 'E_DAMAGED_HEADER'],
       ['width 65536', forgedHeader({ width: varint(65536) }), 'E_TOO_LARGE'],

@@ -3,6 +3,8 @@
  *
  *   header    magic (8), version (1), kind (1), model id (8), width, height (varint each), coarse width, fine width and tail,
  *             last code, nu (1 each), CRC-32 of all this (4)
+ *   parts     only if the kind says so: what belongs to the picture beside its samples (src/codec/parts.ts); each:
+ *             type (1, not 0), payload length (varint), CRC-32 of those fields and the payload (4), payload; then a 0
  *   alpha     only if the kind has alpha: length (varint), CRC-32 of the payload (4), payload (src/entropy/plane.ts)
  *   segments  until the file ends, in the order in which they refine the picture, each:
  *             payload length (varint), steps in it (1), ideal rate (1), CRC-32 of those fields and the payload (4), payload
@@ -11,17 +13,20 @@
  * from some point on: a picture of any size in bytes. Whatever prefix of a file is there decodes, from the header on.
  */
 import { DcompError } from '../errors.js';
-import { MAX_PIXELS, MAX_SIDE, type Channels } from '../picture.js';
+import { MAX_PIXELS, MAX_SIDE, type Channels, type Depth } from '../picture.js';
 import { MAX_NU, MIN_NU } from '../entropy/trellis.js';
 import { TOP_CODE } from '../model/sigma.js';
 import { crc32 } from './crc32.js';
 import { CODES_LEVEL_SPAN, FORMAT_VERSION, LAST_CODE, MAGIC } from './format.js';
+import { isKnownPart, MAX_PART_BYTES, MUST_BE_KNOWN, type Part } from './parts.js';
 import type { Schedule } from './schedule.js';
 
 export interface Header {
   width: number;
   height: number;
   channels: Channels;
+  /** Bits of a sample; below 8 for grey alone. */
+  depth: Depth;
   /** 16 hexadecimal digits. */
   modelId: string;
   schedule: Schedule;
@@ -29,23 +34,35 @@ export interface Header {
   nu: number;
 }
 
-export interface Segment {
-  /** Byte offset in the file of the segment's length field. */
-  offset: number;
+/** Where a payload lies in the file. */
+export interface Extent {
   /** Byte offset of the payload, and how many of its bytes are there. */
   payloadOffset: number;
   payloadLength: number;
-  /** Steps in it, the last one perhaps cut. */
-  steps: number;
-  /** Ideal bits over real bits, in 1/128. */
-  idealRatio: number;
   /** complete: checksum holds; cut: the file ends in it; damaged: checksum does not hold. */
   state: 'complete' | 'cut' | 'damaged';
 }
 
+export interface PartExtent extends Extent {
+  /** Byte offset in the file of the part's type. */
+  offset: number;
+  type: number;
+}
+
+export interface Segment extends Extent {
+  /** Byte offset in the file of the segment's length field. */
+  offset: number;
+  /** Steps in it, the last one perhaps cut. */
+  steps: number;
+  /** Ideal bits over real bits, in 1/128. */
+  idealRatio: number;
+}
+
 export interface Container {
   header: Header;
-  alpha: { payloadOffset: number; payloadLength: number; state: Segment['state'] } | undefined;
+  /** In the order of the file, unknown ones too. */
+  parts: PartExtent[];
+  alpha: Extent | undefined;
   segments: Segment[];
   /** True where the file ends in the middle of something. */
   truncated: boolean;
@@ -57,13 +74,19 @@ const CRC_BYTES = 4;
 /** The byte of the fine width holds the width in its low five bits, the tail above. */
 const TAIL_UNIT = 32;
 
-export function writeHeader(header: Header): Uint8Array {
+/** Depths in the order of their codes in the kind byte: bits 4 to 6. Bits 0 to 2 are the channels. */
+const DEPTHS: readonly Depth[] = [8, 16, 4, 2, 1];
+/** Bit of the kind byte: parts follow the header. */
+const HAS_PARTS = 8;
+
+/** The header and the parts behind it. */
+export function writeHeader(header: Header, parts: readonly Part[] = []): Uint8Array {
   const { schedule } = header;
   const id = header.modelId.match(/../g)!.map((hex) => parseInt(hex, 16));
   const fields = [
     ...MAGIC,
     FORMAT_VERSION,
-    header.channels,
+    header.channels | (DEPTHS.indexOf(header.depth) << 4) | (parts.length > 0 ? HAS_PARTS : 0),
     ...id,
     ...varint(header.width),
     ...varint(header.height),
@@ -72,7 +95,12 @@ export function writeHeader(header: Header): Uint8Array {
     schedule.lastCode,
     header.nu,
   ];
-  return withCrc(Uint8Array.from(fields), new Uint8Array(0));
+  const start = withCrc(Uint8Array.from(fields), new Uint8Array(0));
+  return parts.length === 0 ? start : concat([start, ...parts.map(writePart), Uint8Array.of(0)]);
+}
+
+function writePart({ type, payload }: Part): Uint8Array {
+  return withCrc(Uint8Array.from([type, ...varint(payload.length)]), payload);
 }
 
 export function writeAlpha(payload: Uint8Array): Uint8Array {
@@ -89,14 +117,22 @@ export function writeSegment(payload: Uint8Array, steps: number, idealRatio: num
 }
 
 /**
- * Reads the structure of a file; needs no model. Damage and truncation of segments are reported in the result.
+ * Reads the structure of a file; needs no model. Damage and truncation behind the header are reported in the result.
  * @param maxPixels refuses pictures that are larger
  * @throws DcompError E_EMPTY, E_NOT_DCZ, E_VERSION, E_DAMAGED_HEADER, E_TOO_LARGE, E_TRUNCATED (inside the header)
  */
 export function readContainer(bytes: Uint8Array, maxPixels = MAX_PIXELS): Container {
-  const { header, end } = readHeader(bytes, maxPixels);
-  const container: Container = { header, alpha: undefined, segments: [], truncated: false };
+  const { header, hasParts, end } = readHeader(bytes, maxPixels);
+  const container: Container = { header, parts: [], alpha: undefined, segments: [], truncated: false };
   let at = end;
+  if (hasParts) {
+    const partsEnd = readParts(bytes, at, container.parts);
+    if (partsEnd === undefined) {
+      container.truncated = true;
+      return container;
+    }
+    at = partsEnd;
+  }
   if (header.channels === 2 || header.channels === 4) {
     const length = readVarint(bytes, at);
     if (length === undefined || bytes.length < length.end + CRC_BYTES) {
@@ -138,7 +174,29 @@ export function readContainer(bytes: Uint8Array, maxPixels = MAX_PIXELS): Contai
   return container;
 }
 
-function readHeader(bytes: Uint8Array, maxPixels: number): { header: Header; end: number } {
+/** Lists the parts. @returns byte offset behind them, undefined where the file ends first @throws DcompError E_VERSION */
+function readParts(bytes: Uint8Array, start: number, parts: PartExtent[]): number | undefined {
+  for (let at = start; at < bytes.length; ) {
+    const type = bytes[at]!;
+    if (type === 0) return at + 1;
+    const length = readVarint(bytes, at + 1);
+    if (length === undefined || bytes.length < length.end + CRC_BYTES) return undefined;
+    const payloadOffset = length.end + CRC_BYTES;
+    const payloadLength = Math.min(length.value, bytes.length - payloadOffset);
+    const cut = payloadLength < length.value;
+    const payload = bytes.subarray(payloadOffset, payloadOffset + payloadLength);
+    // What is longer than any part can be is not even summed.
+    const intact = !cut && payloadLength <= MAX_PART_BYTES && crc32(concat([bytes.subarray(at, length.end), payload])) === readU32(bytes, length.end);
+    if (intact && type >= MUST_BE_KNOWN && !isKnownPart(type)) {
+      throw new DcompError('E_VERSION', `the file has a part of type ${type} (byte offset ${at}), without which it cannot be decoded; this release does not know it: use a newer one`);
+    }
+    parts.push({ offset: at, type, payloadOffset, payloadLength, state: cut ? 'cut' : intact ? 'complete' : 'damaged' });
+    at = payloadOffset + payloadLength;
+  }
+  return undefined;
+}
+
+function readHeader(bytes: Uint8Array, maxPixels: number): { header: Header; hasParts: boolean; end: number } {
   if (bytes.length === 0) throw new DcompError('E_EMPTY', 'the file is empty; a .dcz file begins with a header');
   for (let i = 0; i < MAGIC.length; i++) {
     if (i >= bytes.length) throw truncatedHeader(bytes);
@@ -149,7 +207,6 @@ function readHeader(bytes: Uint8Array, maxPixels: number): { header: Header; end
   if (version !== FORMAT_VERSION) {
     throw new DcompError('E_VERSION', `the file is of format version ${version}; this release reads version ${FORMAT_VERSION}: use the release that wrote it`);
   }
-  const channels = bytes[9];
   const width = readVarint(bytes, 18);
   const height = width && readVarint(bytes, width.end);
   if (height === undefined || bytes.length < height.end + 4 + CRC_BYTES) {
@@ -161,7 +218,10 @@ function readHeader(bytes: Uint8Array, maxPixels: number): { header: Header; end
     throw new DcompError('E_DAMAGED_HEADER', `the header is damaged: its checksum (byte offset ${end}) does not hold; get the file again`);
   }
   const impossible = (what: string): DcompError => new DcompError('E_DAMAGED_HEADER', `the header states ${what}, which no encoder writes; get the file again`);
-  if (channels !== 1 && channels !== 2 && channels !== 3 && channels !== 4) throw impossible(`kind ${channels}`);
+  const kind = bytes[9]!;
+  const channels = kind & 7;
+  const depth = DEPTHS[kind >> 4];
+  if ((channels !== 1 && channels !== 2 && channels !== 3 && channels !== 4) || depth === undefined || (depth < 8 && channels !== 1)) throw impossible(`kind ${kind}`);
   const w = width!.value;
   const h = height.value;
   if (w < 1 || h < 1) throw impossible(`a picture of ${w}×${h} pixels`);
@@ -177,7 +237,8 @@ function readHeader(bytes: Uint8Array, maxPixels: number): { header: Header; end
   }
   if (nu < MIN_NU || nu > MAX_NU) throw impossible(`a trellis of ${nu} bits`);
   const modelId = Array.from(bytes.subarray(10, 18), (b) => b.toString(16).padStart(2, '0')).join('');
-  return { header: { width: w, height: h, channels, modelId, schedule: { coarseWidth, fineWidth, lastCode, tail }, nu }, end: end + CRC_BYTES };
+  const header: Header = { width: w, height: h, channels, depth, modelId, schedule: { coarseWidth, fineWidth, lastCode, tail }, nu };
+  return { header, hasParts: (kind & HAS_PARTS) !== 0, end: end + CRC_BYTES };
 }
 
 function notDcz(bytes: Uint8Array): DcompError {

@@ -10,6 +10,7 @@ import { MAX_PIXELS, type Picture } from '../picture.js';
 import { readContainer, type Container, type Header } from './container.js';
 import type { Progress } from './encoder.js';
 import type { Channel } from './group-step.js';
+import { partName } from './parts.js';
 import { isGrey, hasAlpha, join } from './picture-planes.js';
 import type { Plane } from './pyramid.js';
 import { Session } from './session.js';
@@ -44,6 +45,9 @@ export async function decodePicture(file: Uint8Array, evaluator: Evaluator, opti
     if (options.allowDamaged !== true) throw new DcompError('E_DAMAGED_SEGMENT', `${message}; get the file again, or allow damage to decode what comes before`);
     options.onDamage?.(message);
   };
+  for (const { type, offset, state } of container.parts) {
+    if (state === 'damaged') damage(`the part "${partName(type)}" (type ${type}, byte offset ${offset}) is damaged: its checksum does not hold`);
+  }
   const alpha = readAlpha(bytes, container, options, damage);
   const session = new Session(header.width, header.height, isGrey(header.channels), header.schedule, evaluator, options.signal);
   let next = 0;

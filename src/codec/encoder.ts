@@ -69,7 +69,7 @@ export async function encodePicture(picture: Picture, evaluator: Evaluator, opti
   const stop = 'quality' in target ? stopOfQuality(target.quality) : { level: 0, code: LAST_CODE };
   const goal = 'psnr' in target ? squaredErrorOf(target.psnr) : 0;
   const schedule = { ...(options.schedule ?? DEFAULT_SCHEDULE), lastCode: stop.level === 0 ? stop.code : LAST_CODE };
-  const header: Header = { width: picture.width, height: picture.height, channels: picture.channels, modelId: evaluator.model.id, schedule, nu: 7 + effort };
+  const header: Header = { width: picture.width, height: picture.height, channels: picture.channels, depth: 8, modelId: evaluator.model.id, schedule, nu: 7 + effort };
   const { grey, colour, alpha } = separate(picture);
   const prefix = alpha === undefined ? writeHeader(header) : concat([writeHeader(header), writeAlpha(encodePlane(alpha, picture.width, picture.height))]);
   const limit = byteLimit(target, picture, prefix.length);

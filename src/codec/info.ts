@@ -1,8 +1,9 @@
 /** What a file says about itself; needs no model. */
 import { TOP_CODE, sigmaOf } from '../model/sigma.js';
-import type { Channels } from '../picture.js';
-import { readContainer } from './container.js';
+import type { Channels, Depth } from '../picture.js';
+import { readContainer, type Extent } from './container.js';
 import { FORMAT_VERSION } from './format.js';
+import { partName, type PartName } from './parts.js';
 import { pyramidSizes, stepsOf, type StepKind } from './schedule.js';
 
 export interface StepInfo {
@@ -23,13 +24,24 @@ export interface SegmentInfo {
   /** Bits of the payload, and the model's KL for them with an ideal channel. */
   bits: number;
   idealBits: number;
-  state: 'complete' | 'cut' | 'damaged';
+  state: Extent['state'];
+}
+
+export interface PartInfo {
+  type: number;
+  name: PartName | 'unknown';
+  /** Byte offset in the file of its type, bytes of its payload. */
+  offset: number;
+  byteLength: number;
+  state: Extent['state'];
 }
 
 export interface FileInfo {
   width: number;
   height: number;
   channels: Channels;
+  /** Bits of a sample. */
+  depth: Depth;
   kind: 'grey' | 'grey+alpha' | 'RGB' | 'RGBA';
   formatVersion: number;
   modelId: string;
@@ -38,7 +50,8 @@ export interface FileInfo {
   /** log2 of the trellis states that the encoder searched. */
   trellisBits: number;
   schedule: { coarseStepsPerOctave: number; fineStepsPerOctave: number; lastSigma: number };
-  alpha: { byteLength: number; state: 'complete' | 'cut' | 'damaged' } | null;
+  parts: PartInfo[];
+  alpha: { byteLength: number; state: Extent['state'] } | null;
   segments: SegmentInfo[];
   truncated: boolean;
 }
@@ -47,8 +60,8 @@ const KINDS = { 1: 'grey', 2: 'grey+alpha', 3: 'RGB', 4: 'RGBA' } as const;
 
 /** @throws DcompError as `readContainer` */
 export function fileInfo(bytes: Uint8Array): FileInfo {
-  const { header, alpha, segments, truncated } = readContainer(bytes);
-  const { width, height, channels, schedule } = header;
+  const { header, parts, alpha, segments, truncated } = readContainer(bytes);
+  const { width, height, channels, depth, schedule } = header;
   const steps = stepsOf(schedule, pyramidSizes(width, height).length - 1);
   let next = 0;
   const infos = segments.map((segment): SegmentInfo => {
@@ -71,6 +84,7 @@ export function fileInfo(bytes: Uint8Array): FileInfo {
     width,
     height,
     channels,
+    depth,
     kind: KINDS[channels],
     formatVersion: FORMAT_VERSION,
     modelId: header.modelId,
@@ -82,6 +96,7 @@ export function fileInfo(bytes: Uint8Array): FileInfo {
       fineStepsPerOctave: 16 / schedule.fineWidth,
       lastSigma: round(sigmaOf(schedule.lastCode)),
     },
+    parts: parts.map(({ type, offset, payloadLength, state }) => ({ type, name: partName(type), offset, byteLength: payloadLength, state })),
     alpha: alpha === undefined ? null : { byteLength: alpha.payloadLength, state: alpha.state },
     segments: infos,
     truncated,

@@ -5,7 +5,7 @@ import type { EncoderOptions, Target } from '../../src/codec/encoder.js';
 import { LAST_CODE } from '../../src/codec/format.js';
 import { MAX_TAIL, type Schedule } from '../../src/codec/schedule.js';
 import { hash32 } from '../../src/math/hash.js';
-import type { Channels, Picture } from '../../src/picture.js';
+import type { Channels, Depth, Picture } from '../../src/picture.js';
 
 /** A picture of a corpus name in any of the four kinds: missing colour is grey, missing alpha opaque. */
 export function inKind(picture: Picture, channels: Channels): Picture {
@@ -34,6 +34,12 @@ export function extremeNoise(width: number, height: number, channels: Channels, 
 export function constantPicture(width: number, height: number, channels: Channels, value: number): Picture {
   return { width, height, channels, data: new Uint8Array(width * height * channels).fill(value) };
 }
+
+/** Channels and depths that go together. */
+export const sampleKinds: fc.Arbitrary<{ channels: Channels; depth: Depth }> = fc.oneof(
+  fc.record({ channels: fc.constantFrom<Channels>(1, 2, 3, 4), depth: fc.constantFrom<Depth>(8, 16) }),
+  fc.record({ channels: fc.constant<Channels>(1), depth: fc.constantFrom<Depth>(1, 2, 4) }),
+);
 
 const kinds = fc.constantFrom<Channels>(1, 2, 3, 4);
 const names = CORPUS.map(({ name }) => name);

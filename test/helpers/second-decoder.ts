@@ -279,11 +279,15 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
     }
     return undefined;
   };
-  const kind = file[9]!;
+  const kind = file[9]! & 7;
   at = 18;
   const [width, height] = [varint()!, varint()!];
   const [coarseWidth, widths, lastCode, nu] = file.subarray(at, at + 4) as unknown as [number, number, number, number];
   at += 8;
+  for (let parts = (file[9]! & 8) !== 0; parts && at < file.length; ) {
+    parts = file[at++] !== 0;
+    if (parts) at += (varint() ?? file.length) + 4;
+  }
   const grey = kind <= 2;
   let alpha: Uint8Array | undefined;
   if (kind % 2 === 0) {

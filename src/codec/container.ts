@@ -70,7 +70,7 @@ export interface Container {
 
 /** Most steps in one segment, so that their number is a byte. */
 export const MAX_SEGMENT_STEPS = 255;
-const CRC_BYTES = 4;
+export const CRC_BYTES = 4;
 /** The byte of the fine width holds the width in its low five bits, the tail above. */
 const TAIL_UNIT = 32;
 
@@ -196,7 +196,7 @@ function readParts(bytes: Uint8Array, start: number, parts: PartExtent[]): numbe
   return undefined;
 }
 
-function readHeader(bytes: Uint8Array, maxPixels: number): { header: Header; hasParts: boolean; end: number } {
+export function readHeader(bytes: Uint8Array, maxPixels = MAX_PIXELS): { header: Header; hasParts: boolean; end: number } {
   if (bytes.length === 0) throw new DcompError('E_EMPTY', 'the file is empty; a .dcz file begins with a header');
   for (let i = 0; i < MAGIC.length; i++) {
     if (i >= bytes.length) throw truncatedHeader(bytes);
@@ -267,7 +267,7 @@ export function varint(value: number): number[] {
 }
 
 /** undefined where the bytes end inside the number or it has more than 5 bytes. */
-function readVarint(bytes: Uint8Array, at: number): { value: number; end: number } | undefined {
+export function readVarint(bytes: Uint8Array, at: number): { value: number; end: number } | undefined {
   let value = 0;
   for (let i = 0, scale = 1; i < 5; i++, scale *= 128) {
     const byte = bytes[at + i];
@@ -278,7 +278,7 @@ function readVarint(bytes: Uint8Array, at: number): { value: number; end: number
   return undefined;
 }
 
-function readU32(bytes: Uint8Array, at: number): number {
+export function readU32(bytes: Uint8Array, at: number): number {
   return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
 }
 

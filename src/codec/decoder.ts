@@ -13,16 +13,17 @@ import type { Channel } from './group-step.js';
 import { partName } from './parts.js';
 import { isGrey, hasAlpha, join } from './picture-planes.js';
 import type { Plane } from './pyramid.js';
+import { repairFile, repairText, type Repair } from './repair.js';
 import { Session } from './session.js';
 
 export interface DecoderOptions {
   /** Decode only the first so many bytes. */
   maxBytes?: number;
-  /** Decode what comes before a damaged segment instead of refusing. */
+  /** Repair what can be repaired (single wrong bytes), and decode what comes before the first damage that cannot. */
   allowDamaged?: boolean;
   /** Refuse larger pictures; default 2^28. */
   maxPixels?: number;
-  /** Told of each damage when `allowDamaged` is set. */
+  /** Told of each repair and damage when `allowDamaged` is set. */
   onDamage?: (message: string) => void;
   onProgress?: (progress: Progress) => void;
   signal?: AbortSignal;
@@ -36,24 +37,25 @@ export interface DecodeResult extends Picture {
   truncated: boolean;
 }
 
-/** @throws DcompError as `readContainer`; E_OTHER_MODEL, E_DAMAGED_SEGMENT, E_TRUNCATED (alpha missing), E_USAGE, E_ABORTED */
+/** @throws DcompError as `containerOf`; E_OTHER_MODEL, E_DAMAGED_SEGMENT, E_TRUNCATED (alpha missing), E_USAGE, E_ABORTED */
 export async function decodePicture(file: Uint8Array, evaluator: Evaluator, options: DecoderOptions = {}): Promise<DecodeResult> {
-  const { bytes, container } = containerOf(file, options);
+  const { bytes, container, repairs } = containerOf(file, options);
   const { header } = container;
   checkModelId(header, evaluator);
   const damage = (message: string): void => {
     if (options.allowDamaged !== true) throw new DcompError('E_DAMAGED_SEGMENT', `${message}; get the file again, or allow damage to decode what comes before`);
     options.onDamage?.(message);
   };
+  for (const repair of repairs) options.onDamage?.(`repaired ${repairText(repair)}`);
   for (const { type, offset, state } of container.parts) {
-    if (state === 'damaged') damage(`the part "${partName(type)}" (type ${type}, byte offset ${offset}) is damaged: its checksum does not hold`);
+    if (state === 'damaged') damage(`the part "${partName(type)}" (type ${type}, byte offset ${offset}) is damaged beyond repair: its checksum does not hold`);
   }
   const alpha = readAlpha(bytes, container, options, damage);
   const session = new Session(header.width, header.height, isGrey(header.channels), header.schedule, evaluator, options.signal);
   let next = 0;
   for (const [i, segment] of container.segments.entries()) {
     if (segment.state === 'damaged') {
-      damage(`segment ${i + 1} of ${container.segments.length} (byte offset ${segment.offset}) is damaged: its checksum does not hold`);
+      damage(`segment ${i + 1} of ${container.segments.length} (byte offset ${segment.offset}) is damaged beyond repair: its checksum does not hold`);
       break;
     }
     const channel = new Receiver(new BitReader(bytes, segment.payloadOffset, 8 * segment.payloadLength), header.nu);
@@ -83,13 +85,38 @@ export function resultOf({ header, truncated }: Container, colour: Plane, alpha:
   return { ...join(colour, header.channels, alpha), ...session.statistics, truncated };
 }
 
-/** The part of a file that is to be decoded, and its structure. @throws DcompError as `readContainer`, E_USAGE */
-export function containerOf(file: Uint8Array, { maxBytes, maxPixels }: DecoderOptions): { bytes: Uint8Array; container: Container } {
+/**
+ * The part of a file that is to be decoded, and its structure; repaired, where damage is allowed.
+ * @throws DcompError as `readContainer`; E_DAMAGED_SEGMENT where damage is not allowed and could be repaired; E_USAGE
+ */
+export function containerOf(file: Uint8Array, { maxBytes, maxPixels, allowDamaged }: DecoderOptions): { bytes: Uint8Array; container: Container; repairs: Repair[] } {
   if (maxBytes !== undefined && !(Number.isInteger(maxBytes) && maxBytes >= 0)) {
     throw new DcompError('E_USAGE', `maxBytes is ${maxBytes}; it must be a whole number of bytes`);
   }
-  const bytes = maxBytes === undefined ? file : file.subarray(0, maxBytes);
-  return { bytes, container: readContainer(bytes, maxPixels ?? MAX_PIXELS) };
+  const mended = allowDamaged === true ? repairFile(file) : { bytes: file, repairs: [] };
+  const bytes = maxBytes === undefined ? mended.bytes : mended.bytes.subarray(0, maxBytes);
+  const repairs = mended.repairs.filter(({ offset }) => offset < bytes.length);
+  try {
+    const container = readContainer(bytes, maxPixels ?? MAX_PIXELS);
+    if (allowDamaged !== true && !isWhole(container)) refuseRepairable(bytes);
+    return { bytes, container, repairs };
+  } catch (error) {
+    // Of a header, all other errors may come from a wrong byte.
+    if (error instanceof DcompError && error.code !== 'E_TOO_LARGE' && allowDamaged !== true) refuseRepairable(bytes, error);
+    throw error;
+  }
+}
+
+function isWhole({ parts, alpha, segments, truncated }: Container): boolean {
+  return !truncated && [...parts, ...(alpha === undefined ? [] : [alpha]), ...segments].every(({ state }) => state === 'complete');
+}
+
+/** @throws DcompError E_DAMAGED_SEGMENT, or of the code found before, if the first damage of a file is a single wrong byte */
+function refuseRepairable(bytes: Uint8Array, error?: DcompError): void {
+  const [repair] = repairFile(bytes).repairs;
+  if (repair === undefined || (error !== undefined && repair.part !== 'header')) return;
+  const what = error?.message ?? `${repair.part} (byte offset ${repair.partOffset}) is damaged: its checksum does not hold`;
+  throw new DcompError(error?.code ?? 'E_DAMAGED_SEGMENT', `${what}; a single wrong byte (byte offset ${repair.offset}) can be repaired: allow damage to do so`, { cause: error });
 }
 
 function readAlpha(bytes: Uint8Array, container: Container, options: DecoderOptions, damage: (message: string) => void): Uint8Array | undefined {
@@ -101,7 +128,7 @@ function readAlpha(bytes: Uint8Array, container: Container, options: DecoderOpti
     return undefined;
   }
   if (alpha.state === 'damaged') {
-    damage('the alpha channel is damaged: its checksum does not hold');
+    damage('the alpha channel is damaged beyond repair: its checksum does not hold');
     return undefined;
   }
   try {

@@ -198,7 +198,7 @@ describe('repair', () => {
     const segment = changed(writeSegment(noise(9, 1), 1, 1), [0, 2]);
     const file = concat([writeHeader({ ...plain, channels: 3 }), ...Array.from({ length: 60_000 }, () => segment)]);
     const { repairs, lost } = repairFile(file);
-    assert.ok(repairs.length > 5 && repairs.length < 200, `${repairs.length} repairs`);
+    assert.ok(repairs.length > 100 && repairs.length < 2000, `${repairs.length} repairs`);
     assert.equal(lost.length, 1);
     const { lost: none } = repairFile(concat([writeHeader(plain), Uint8Array.from(varint(2 ** 34)), noise(10_000, 2)]));
     assert.deepEqual(none, []);
@@ -230,6 +230,8 @@ describe('decoding of a damaged file', () => {
         assert.match(error.message, new RegExp(`byte offset ${at}\\).*can be repaired`));
         return true;
       });
+      assert.ok(equal(repairFile(damaged).bytes, file), `byte ${at}`);
+      if (at % 16 !== 0) continue; // each decoding evaluates the network, on the same bytes
       const told: string[] = [];
       const back = await decodePicture(damaged, evaluator, { allowDamaged: true, onDamage: (message) => told.push(message) });
       assert.ok(equal(back.data, data), `byte ${at}`);

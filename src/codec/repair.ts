@@ -21,8 +21,13 @@ import { hasAlpha } from './picture-planes.js';
 const ONE_BYTE = 2 ** 17;
 const ONE_BIT = 2 ** 22;
 
-/** Trying lengths costs up to 5 passes over the rest of the file; in all, at most so many times its size. */
+/**
+ * Trying lengths costs up to 5 passes over the rest of the file, and some time for each trial. In bytes to be summed: what
+ * a trial costs, and what all of them may cost for a file of n bytes, MAX_PASSES · n + FREE_BYTES.
+ */
+const TRIAL_BYTES = 2 ** 10;
 const MAX_PASSES = 64;
+const FREE_BYTES = 2 ** 26;
 
 /** Bytes of the shortest and the longest header, without its checksum: width and height have 1 to 5 bytes each. */
 const MIN_HEADER = MAGIC.length + 10 + 2 + 4;
@@ -99,7 +104,7 @@ class Repairer {
   private budget: number;
 
   constructor(private bytes: Uint8Array) {
-    this.budget = MAX_PASSES * bytes.length;
+    this.budget = MAX_PASSES * bytes.length + FREE_BYTES;
   }
 
   repair(): Repaired {
@@ -259,7 +264,7 @@ class Repairer {
     for (const { fix, frame } of trials) {
       const { fields, payload, length, crc } = frame;
       if (payload !== summed.payload) summed = { payload, end: payload, crc: 0 };
-      this.budget -= payload + length - summed.end;
+      this.budget -= TRIAL_BYTES + payload + length - summed.end;
       if (this.budget < 0) return undefined;
       summed = { payload, end: payload + length, crc: crc32(this.bytes.subarray(summed.end, payload + length), summed.crc) };
       if (crc32Combine(crc32(fields), summed.crc, length) === readU32(this.bytes, crc)) fixes.push({ ...fix, risk: trials.length / 2 ** 32 });

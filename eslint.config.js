@@ -22,7 +22,7 @@ export default tseslint.config(
     },
   },
   // Programs, which talk on stdout.
-  { files: ['bench/**/*.ts', 'corpus/**/*.ts', 'scripts/**/*.mjs'], rules: { 'no-console': 'off' } },
+  { files: ['bench/**/*.ts', 'corpus/**/*.ts', 'fuzz/**/*.ts', 'scripts/**/*.mjs'], rules: { 'no-console': 'off' } },
   {
     files: ['test/**/*.ts'],
     rules: {

@@ -11,7 +11,7 @@ export function builder(yargs: Argv): void {
   batchOptions(yargs, '.dcz files, folders of them');
   yargs
     .option('bytes', { type: 'string', requiresArg: true, describe: 'Use only this many bytes of the file: a coarser picture' })
-    .option('allow-damaged', { type: 'boolean', describe: 'Decode around damaged segments and say so, in place of failing' });
+    .option('allow-damaged', { type: 'boolean', describe: 'Repair what can be, decode around the rest and say so, in place of failing' });
   engineOptions(yargs);
 }
 

@@ -5,7 +5,7 @@ import { DEFAULT_EFFORT, DEFAULT_QUALITY, encode, type Target } from '../src/nod
 import type { Coded, Hooks } from './batch/coder.js';
 import { batchOf, batchOptions } from './batch/options.js';
 import { runJobs } from './batch/run.js';
-import { engineOptions, numberOption, type NumberRule, type RawArgs } from './options.js';
+import { engineOptions, flag, numberOption, type NumberRule, type RawArgs } from './options.js';
 import { readPng } from './png.js';
 
 /** The four ways to say how much the picture may cost; exactly one of them counts. */
@@ -24,6 +24,7 @@ export function builder(yargs: Argv): void {
     .option('size', { type: 'string', requiresArg: true, describe: 'Or: bytes, not to be exceeded' })
     .option('psnr', { type: 'string', requiresArg: true, describe: 'Or: PSNR in dB, to be reached' })
     .option('effort', { type: 'string', requiresArg: true, describe: `Encoder's search, 1 (quick) to 9 (small file)  [default: ${DEFAULT_EFFORT}]` });
+  yargs.option('pixel-hash', { type: 'boolean', describe: 'Store a hash of the decoded pixels, for verify' });
   engineOptions(yargs);
 }
 
@@ -49,6 +50,7 @@ function targetFields(target: Target): Record<string, string | undefined> {
 export interface EncodeSettings {
   target: Target;
   effort: number | undefined;
+  pixelHash: boolean;
   threads: number;
   model: Uint8Array | undefined;
 }
@@ -59,17 +61,18 @@ export async function run(args: RawArgs): Promise<number> {
   const fields = { ...targetFields(target), effort: String(effort ?? DEFAULT_EFFORT) };
   const { plan, common, options } = batchOf(args, { accepts: ['.png'], extension: '.dcz', fields });
   const { threads, model } = common;
-  return runJobs({ name: 'encode', url: import.meta.url, code, settings: { target, effort, threads, model } }, plan, options);
+  return runJobs({ name: 'encode', url: import.meta.url, code, settings: { target, effort, pixelHash: flag(args, 'pixel-hash'), threads, model } }, plan, options);
 }
 
 /** A PNG file to a .dcz file. @throws DcompError as `readPng` and `encode` */
 export async function code(input: Uint8Array, settings: EncodeSettings, { signal, onProgress }: Hooks): Promise<Coded> {
-  const { target, effort, threads, model } = settings;
+  const { target, effort, pixelHash, threads, model } = settings;
   const started = performance.now();
   const { picture, notices } = readPng(input);
   const read = performance.now();
   const { bytes, ...figures } = await encode(picture, {
     target,
+    pixelHash,
     threads,
     ...(effort === undefined ? {} : { effort }),
     ...(model === undefined ? {} : { model }),

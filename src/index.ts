@@ -2,6 +2,9 @@
 export { DcompError, isMisuse, type DcompErrorCode, type MisuseCode, type DataCode } from './errors.js';
 export { MAX_PIXELS, MAX_SIDE, type Channels, type Depth, type Picture } from './picture.js';
 export { fileInfo as info, type FileInfo, type PartInfo, type SegmentInfo, type StepInfo } from './codec/info.js';
+export { verifyFile as verify, type PartCheck, type Verification } from './codec/verify.js';
+export { repairFile as repair, repairText, type Repair, type Repaired } from './codec/repair.js';
+export { pixelHash } from './codec/pixel-hash.js';
 export { DEFAULT_EFFORT, DEFAULT_QUALITY, psnr, type EncodeResult, type EncoderOptions, type Progress, type Target } from './codec/encoder.js';
 export type { DecodeResult, DecoderOptions } from './codec/decoder.js';
 export { FORMAT_VERSION } from './codec/format.js';

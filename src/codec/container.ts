@@ -99,7 +99,7 @@ export function writeHeader(header: Header, parts: readonly Part[] = []): Uint8A
   return parts.length === 0 ? start : concat([start, ...parts.map(writePart), Uint8Array.of(0)]);
 }
 
-function writePart({ type, payload }: Part): Uint8Array {
+export function writePart({ type, payload }: Part): Uint8Array {
   return withCrc(Uint8Array.from([type, ...varint(payload.length)]), payload);
 }
 

@@ -15,6 +15,7 @@ import { decodePicture } from './decoder.js';
 import { SEGMENT_BYTES, SEGMENT_GROWTH, LAST_CODE, CODES_LEVEL_SPAN } from './format.js';
 import type { Channel } from './group-step.js';
 import { join, separate } from './picture-planes.js';
+import { EMPTY_HASH, pixelHash, withPixelHash } from './pixel-hash.js';
 import { haar, pyramidOf, rowsOfCoefficients, type CoefficientRows } from './pyramid.js';
 import { DEFAULT_SCHEDULE, type Schedule, type Step } from './schedule.js';
 import { Session } from './session.js';
@@ -41,6 +42,8 @@ export interface EncoderOptions {
   /** 1..9: log2 of the states of the trellis search is 7 + effort. More is slower and smaller. Default 7. */
   effort?: number;
   schedule?: Schedule;
+  /** Whether the file is to carry a hash of its decoded samples, by which it can be verified: 39 bytes, and one decoding. */
+  pixelHash?: boolean;
   onProgress?: (progress: Progress) => void;
   signal?: AbortSignal;
 }
@@ -71,7 +74,8 @@ export async function encodePicture(picture: Picture, evaluator: Evaluator, opti
   const schedule = { ...(options.schedule ?? DEFAULT_SCHEDULE), lastCode: stop.level === 0 ? stop.code : LAST_CODE };
   const header: Header = { width: picture.width, height: picture.height, channels: picture.channels, depth: 8, modelId: evaluator.model.id, schedule, nu: 7 + effort };
   const { grey, colour, alpha } = separate(picture);
-  const prefix = alpha === undefined ? writeHeader(header) : concat([writeHeader(header), writeAlpha(encodePlane(alpha, picture.width, picture.height))]);
+  const start = writeHeader(header, options.pixelHash === true ? [EMPTY_HASH] : []);
+  const prefix = alpha === undefined ? start : concat([start, writeAlpha(encodePlane(alpha, picture.width, picture.height))]);
   const limit = byteLimit(target, picture, prefix.length);
   const stream = new Stream(header.nu);
   const session = new Session(picture.width, picture.height, grey, schedule, evaluator, options.signal);
@@ -109,8 +113,9 @@ export async function encodePicture(picture: Picture, evaluator: Evaluator, opti
     return step.level < stop.level || (step.level === stop.level && step.to <= stop.code);
   }
 
-  function finish(body: Body): EncodeResult {
-    const bytes = concat([prefix, body.bytes]);
+  async function finish(body: Body): Promise<EncodeResult> {
+    let bytes = concat([prefix, body.bytes]);
+    if (options.pixelHash === true) bytes = withPixelHash(bytes, pixelHash(await decodePicture(bytes, evaluator)));
     const { width, height } = picture;
     options.onProgress?.({ fraction: 1, stage: 'done' });
     const { idealBits, realBits } = body;

@@ -27,7 +27,7 @@ const ONE_BIT = 2 ** 22;
  */
 const TRIAL_BYTES = 2 ** 10;
 const MAX_PASSES = 64;
-const FREE_BYTES = 2 ** 26;
+const FREE_BYTES = 2 ** 24;
 
 /** Bytes of the shortest and the longest header, without its checksum: width and height have 1 to 5 bytes each. */
 const MIN_HEADER = MAGIC.length + 10 + 2 + 4;

@@ -6,6 +6,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { DcompError } from '../errors.js';
 import type { Architecture } from '../model/architecture.js';
+import { architectureFrom } from '../model/check-model.js';
 import { parameterSpecs, type FloatModel, type Statistics } from '../model/weights.js';
 
 export interface CheckpointState {
@@ -67,6 +68,8 @@ export async function readCheckpoint(file: string): Promise<CheckpointState> {
   let header: Omit<CheckpointState, 'statistics' | (typeof ARRAYS)[number]> & { statistics: { prior: number[]; inputScale: number[] }; compact: boolean };
   try {
     header = JSON.parse(bytes.subarray(MAGIC.length, end).toString('utf8')) as typeof header;
+    architectureFrom(header.architecture);
+    for (const values of [header.statistics.prior, header.statistics.inputScale]) if (!Array.isArray(values)) throw new TypeError();
   } catch {
     throw bad('unreadable header');
   }

@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""`dcomp info --json`, written from docs/format.md alone: the document is enough to read a file's structure.
+
+Usage: dcz_info.py FILE...   prints a JSON list: for each file what `info` says, or null where it is no file of version 1.
+"""
+import json
+import math
+import struct
+import sys
+import zlib
+
+MAGIC = bytes.fromhex("8d44435a0d0a1a0a")
+TOP = 168
+KINDS = {1: "grey", 2: "grey+alpha", 3: "RGB", 4: "RGBA"}
+DEPTHS = {0: 8, 1: 16, 2: 4, 3: 2, 4: 1}
+PARTS = {1: "icc", 2: "orientation", 3: "density", 4: "exif", 5: "xmp", 6: "text", 7: "pixelHash"}
+MAX_PART = 2**24
+
+
+class Refused(Exception):
+    pass
+
+
+def varint(data, at):
+    """Section 1. Returns (value, end), or None where the bytes end in it or it is too long."""
+    value = 0
+    for i in range(5):
+        if at + i >= len(data):
+            return None
+        value |= (data[at + i] & 127) << (7 * i)
+        if data[at + i] < 128:
+            return value, at + i + 1
+    return None
+
+
+def u32(data, at):
+    return struct.unpack_from("<I", data, at)[0]
+
+
+def exp2(x):
+    """Section 9."""
+    k = math.floor(x + 0.5)
+    t = (x - k) * 0.6931471805599453
+    s = 1.0
+    for i in range(18, 0, -1):
+        s = 1 + (t * s) / i
+    return math.ldexp(s, k)
+
+
+def sigma(code):
+    """Section 3; rounded to thousandths."""
+    return math.floor(exp2((code - 80) / 16) * 1000 + 0.5) / 1000
+
+
+def extent(data, at, before, behind):
+    """Type (before), varint length, fields (behind), checksum, payload. None where the file ends before the payload."""
+    length = varint(data, at + before)
+    if length is None or length[1] + behind + 4 > len(data):
+        return None
+    crc = length[1] + behind
+    payload = crc + 4
+    there = min(length[0], len(data) - payload)
+    return {"fields": data[at:crc], "fieldsEnd": crc, "crc": u32(data, crc), "payload": payload, "there": there, "cut": there < length[0]}
+
+
+def state(e, data, covered=True):
+    if e["cut"]:
+        return "cut"
+    payload = data[e["payload"] : e["payload"] + e["there"]]
+    return "complete" if zlib.crc32((e["fields"] if covered else b"") + payload) == e["crc"] else "damaged"
+
+
+def read_header(data):
+    if data[:8] != MAGIC or len(data) < 10 or data[8] != 1:
+        raise Refused
+    width = varint(data, 18)
+    height = width and varint(data, width[1])
+    if not height or height[1] + 8 > len(data):
+        raise Refused
+    end = height[1] + 4
+    if zlib.crc32(data[:end]) != u32(data, end):
+        raise Refused
+    kind = data[9]
+    channels, depth = kind & 7, DEPTHS.get(kind >> 4)
+    if channels not in KINDS or depth is None or (depth < 8 and channels != 1):
+        raise Refused
+    w, h = width[0], height[0]
+    if not (1 <= w <= 65535 and 1 <= h <= 65535 and w * h <= 2**28):
+        raise Refused
+    coarse, fine, last, nu = data[height[1] : end]
+    if not (1 <= coarse <= 16 and 1 <= fine <= 16 and 64 <= last <= TOP and 8 <= nu <= 16):
+        raise Refused
+    return w, h, channels, depth, bool(kind & 8), data[10:18].hex(), coarse, fine, last, nu, end + 4
+
+
+def steps_of(w, h, coarse, fine, last):
+    """Sections 2 (number of levels) and 3 (steps)."""
+    levels = 0
+    while levels == 0 or max(w, h) > 8:
+        w, h, levels = (w + 1) // 2, (h + 1) // 2, levels + 1
+    steps = [(levels - 1, "root", TOP, TOP)]
+    for level in range(levels - 1, -1, -1):
+        steps.append((level, "enter", TOP, TOP))
+        width, end = (coarse, TOP - 16) if level > 0 else (fine, last)
+        code = TOP
+        while code != end:
+            to = max(end, code - width)
+            steps.append((level, "refine", code, to))
+            code = to
+    return steps
+
+
+def info(data):
+    w, h, channels, depth, has_parts, model, coarse, fine, last, nu, at = read_header(data)
+    result = {
+        "width": w,
+        "height": h,
+        "channels": channels,
+        "depth": depth,
+        "kind": KINDS[channels],
+        "formatVersion": 1,
+        "modelId": model,
+        "byteLength": len(data),
+        "bitsPerPixel": 8 * len(data) / (w * h),
+        "trellisBits": nu,
+        "schedule": {"coarseStepsPerOctave": 16 / coarse, "fineStepsPerOctave": 16 / fine, "lastSigma": sigma(last)},
+        "parts": [],
+        "alpha": None,
+        "segments": [],
+        "truncated": True,
+    }
+    while has_parts:
+        if at >= len(data):
+            return result
+        if data[at] == 0:
+            at += 1
+            break
+        e = extent(data, at, 1, 0)
+        if e is None:
+            return result
+        kind, there = data[at], e["there"]
+        part = {"type": kind, "name": PARTS.get(kind, "unknown"), "offset": at, "byteLength": there}
+        part["state"] = "damaged" if not e["cut"] and there > MAX_PART else state(e, data)
+        if part["state"] == "complete" and kind >= 128 and kind not in PARTS:
+            raise Refused
+        result["parts"].append(part)
+        at = e["payload"] + there
+    if channels in (2, 4):
+        e = extent(data, at, 0, 0)
+        if e is None:
+            return result
+        result["alpha"] = {"byteLength": e["there"], "state": state(e, data, covered=False)}
+        at = e["payload"] + e["there"]
+        if e["cut"]:
+            return result
+    steps = steps_of(w, h, coarse, fine, last)
+    done = 0
+    while at < len(data):
+        e = extent(data, at, 0, 2)
+        if e is None:
+            return result
+        count, rate = data[e["fieldsEnd"] - 2 : e["fieldsEnd"]]
+        mine = steps[done : done + count]
+        done += count
+        end = e["payload"] + e["there"]
+        result["segments"].append(
+            {
+                "offset": at,
+                "byteLength": end - at,
+                "steps": [{"level": level, "kind": kind, "sigmaBefore": sigma(before), "sigma": sigma(to)} for level, kind, before, to in mine],
+                "level": mine[-1][0] if mine else 0,
+                "sigma": sigma(mine[-1][3] if mine else TOP),
+                "bits": 8 * e["there"],
+                "idealBits": math.floor(8 * e["there"] * rate / 128 + 0.5),
+                "state": state(e, data),
+            }
+        )
+        at = end
+        if e["cut"]:
+            return result
+    result["truncated"] = False
+    return result
+
+
+def main():
+    results = []
+    for name in sys.argv[1:]:
+        with open(name, "rb") as file:
+            try:
+                results.append(info(file.read()))
+            except Refused:
+                results.append(None)
+    json.dump(results, sys.stdout)
+
+
+main()

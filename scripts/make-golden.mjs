@@ -17,6 +17,7 @@ const GOLDEN = {
   'rgba-64x40': { picture: { name: 'rgba-balls', width: 64, height: 40 }, options: { target: { size: 1200 } } },
   'grey-alpha-41x75': { picture: { name: 'grey-alpha-disc', width: 41, height: 75 }, options: { target: { psnr: 34 }, effort: 1 } },
   'rgb-128x96': { picture: { name: 'scene', width: 128, height: 96 }, options: { target: { bitsPerPixel: 1 } } },
+  'grey-17x23-hash': { picture: { name: 'grey-scene', width: 17, height: 23 }, options: { target: { quality: 40 }, effort: 2, pixelHash: true } },
 };
 
 const folder = fileURLToPath(new URL('../test/golden', import.meta.url));

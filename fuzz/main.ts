@@ -5,8 +5,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { fuzz, nameOf } from './fuzzer.js';
-import { TARGETS } from './targets.js';
+import { Coverage, fuzz, nameOf } from './fuzzer.js';
+
+const coverage = new Coverage();
+await coverage.start();
+const { TARGETS } = await import('./targets.js');
 
 const { values, positionals } = parseArgs({
   options: { executions: { type: 'string', default: '100000' }, seed: { type: 'string', default: '1' } },
@@ -24,7 +27,7 @@ let found = 0;
 let total = 0;
 for (const target of chosen) {
   const started = performance.now();
-  const report = await fuzz(target, { executions: Math.ceil((executions * target.share) / shares), seed });
+  const report = await fuzz(target, { executions: Math.ceil((executions * target.share) / shares), seed, coverage });
   const seconds = (performance.now() - started) / 1000;
   total += report.executions;
   console.log(
@@ -38,5 +41,6 @@ for (const target of chosen) {
     found++;
   }
 }
+await coverage.stop();
 console.log(`${total} executions in all, ${found} findings`);
 process.exitCode = found > 0 ? 1 : 0;

@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
+import { Coverage, fuzz } from '../fuzz/fuzzer.js';
 import { mutate } from '../fuzz/mutate.js';
-import { TARGETS } from '../fuzz/targets.js';
+import { TARGETS, type Target } from '../fuzz/targets.js';
+import { readContainer, writeHeader } from '../src/codec/container.js';
+import { DcompError } from '../src/errors.js';
 
 const folder = fileURLToPath(new URL('../../test/regressions', import.meta.url));
 
@@ -29,4 +32,27 @@ describe('fuzz targets', () => {
       );
     });
   }
+
+  it('a run finds the way to a fault, tells of it once, and gives an input that repeats it', async () => {
+    const header = writeHeader({ width: 5, height: 5, channels: 3, depth: 8, modelId: '0123456789abcdef', schedule: { coarseWidth: 2, fineWidth: 4, lastCode: 64 }, nu: 14 });
+    const planted: Target = {
+      name: 'planted',
+      share: 1,
+      seeds: () => [header],
+      run(bytes) {
+        try {
+          if (readContainer(bytes).segments.length > 0) throw new RangeError('planted');
+        } catch (error) {
+          if (!(error instanceof DcompError)) throw error;
+        }
+      },
+    };
+    const coverage = new Coverage();
+    await coverage.start();
+    const { executions, findings } = await fuzz(planted, { executions: 1000, seed: 1, coverage });
+    await coverage.stop();
+    assert.ok(executions >= 1000);
+    assert.equal(findings.length, 1);
+    assert.throws(() => void planted.run(findings[0]!.input), { message: 'planted' });
+  });
 });

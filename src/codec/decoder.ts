@@ -10,7 +10,7 @@ import { MAX_PIXELS, type Picture } from '../picture.js';
 import { readContainer, type Container } from './container.js';
 import type { Progress } from './encoder.js';
 import type { Channel } from './group-step.js';
-import { isGrey, hasAlpha, join } from './picture-planes.js';
+import { isGrey, hasAlpha, PictureRows } from './picture-planes.js';
 import { Session } from './session.js';
 
 export interface DecoderOptions {
@@ -65,9 +65,10 @@ export async function decodePicture(file: Uint8Array, evaluator: Evaluator, opti
     }
     if (channel.ended) break;
   }
-  const colour = await session.reconstruct();
+  const rows = new PictureRows(header, header.channels, alpha);
+  await session.show(rows.take);
   options.onProgress?.({ fraction: 1, stage: 'done' });
-  return { ...join(colour, header.channels, alpha), ...session.statistics, truncated: container.truncated };
+  return { ...rows.picture, ...session.statistics, truncated: container.truncated };
 }
 
 /** The part of a file that is to be decoded, and its structure. @throws DcompError as `readContainer`, E_USAGE */

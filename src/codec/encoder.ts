@@ -9,13 +9,13 @@ import { DcompError } from '../errors.js';
 import { exp2, log2 } from '../math/exact.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { TOP_CODE } from '../model/sigma.js';
-import { checkPicture, type Picture } from '../picture.js';
+import { checkPicture, type Channels, type Picture } from '../picture.js';
 import { concat, MAX_SEGMENT_STEPS, segmentOverhead, writeAlpha, writeHeader, writeSegment, type Header } from './container.js';
 import { decodePicture } from './decoder.js';
 import { SEGMENT_BYTES, SEGMENT_GROWTH, LAST_CODE, CODES_LEVEL_SPAN } from './format.js';
 import type { Channel } from './group-step.js';
-import { join, separate } from './picture-planes.js';
-import { haar, pyramidOf, rowsOfCoefficients, type CoefficientRows } from './pyramid.js';
+import { PictureCoefficients } from './picture-coefficients.js';
+import { alphaOf, isGrey, join } from './picture-planes.js';
 import { DEFAULT_SCHEDULE, type Schedule, type Step } from './schedule.js';
 import { Session } from './session.js';
 
@@ -70,35 +70,31 @@ export async function encodePicture(picture: Picture, evaluator: Evaluator, opti
   const goal = 'psnr' in target ? squaredErrorOf(target.psnr) : 0;
   const schedule = { ...(options.schedule ?? DEFAULT_SCHEDULE), lastCode: stop.level === 0 ? stop.code : LAST_CODE };
   const header: Header = { width: picture.width, height: picture.height, channels: picture.channels, modelId: evaluator.model.id, schedule, nu: 7 + effort };
-  const { grey, colour, alpha } = separate(picture);
+  const alpha = alphaOf(picture);
   const prefix = alpha === undefined ? writeHeader(header) : concat([writeHeader(header), writeAlpha(encodePlane(alpha, picture.width, picture.height))]);
   const limit = byteLimit(target, picture, prefix.length);
   const stream = new Stream(header.nu);
-  const session = new Session(picture.width, picture.height, grey, schedule, evaluator, options.signal);
-  const pyramid = pyramidOf(colour, session.sizes.length - 1);
-  let level = -1;
-  let truth: CoefficientRows | undefined;
+  const session = new Session(picture.width, picture.height, isGrey(picture.channels), schedule, evaluator, options.signal);
+  const coefficients = new PictureCoefficients(picture, session.sizes.length - 1);
   let reached = 0;
   for (const step of session.steps) {
-    if (step.level !== level) {
-      level = step.level;
-      truth = rowsOfCoefficients(haar(pyramid[level]!));
-    }
-    if ('psnr' in target && worthMeasuring(step) && meanSquaredError(picture, await reconstruction(session, picture)) <= goal) {
+    if ('psnr' in target && worthMeasuring(step) && (await errorOf(session, picture)) <= goal) {
+      session.forget();
       return finish(await cutToError(picture, evaluator, prefix, stream, reached, goal));
     }
     reached = stream.bytes;
     stream.begin();
-    stream.end(await session.run(step, stream, truth));
+    stream.end(await session.run(step, stream, coefficients.rowsOf(step.level)));
     const bytes = prefix.length + stream.bytes;
-    options.onProgress?.({ fraction: progressOf(session, step, bytes, limit), stage: `level ${level}` });
+    options.onProgress?.({ fraction: progressOf(session, step, bytes, limit), stage: `level ${step.level}` });
     if (bytes >= limit || atStop(step)) break;
   }
   if ('psnr' in target) {
-    const last = await reconstruction(session, picture);
-    if (meanSquaredError(picture, last) > goal) {
-      throw new DcompError('E_UNREACHABLE', `a PSNR of ${target.psnr} dB cannot be reached; this picture's highest is ${psnr(picture, last).toFixed(2)} dB`);
+    const last = await errorOf(session, picture);
+    if (last > goal) {
+      throw new DcompError('E_UNREACHABLE', `a PSNR of ${target.psnr} dB cannot be reached; this picture's highest is ${decibelsOf(last).toFixed(2)} dB`);
     }
+    session.forget();
     return finish(await cutToError(picture, evaluator, prefix, stream, reached, goal));
   }
   return finish(stream.cut(limit - prefix.length));
@@ -166,22 +162,37 @@ function worthMeasuring(step: Step): boolean {
   return step.level === 0 || (step.kind === 'enter' && step.level <= 2);
 }
 
-async function reconstruction(session: Session, picture: Picture): Promise<Picture> {
-  return join(await session.reconstruct(), picture.channels, undefined);
+/** Mean squared error of what the decoder would show now. */
+async function errorOf(session: Session, picture: Picture): Promise<number> {
+  const { width, height, channels, data } = picture;
+  let sum = 0;
+  await session.show((rows, y) => {
+    const from = data.subarray(y * width * channels, (y + rows.height) * width * channels);
+    sum += squaredError(from, join(rows, channels, undefined).data, channels);
+  });
+  return sum / samplesOf(width * height, channels);
 }
 
 /** Over the colour samples; alpha is lossless. */
 function meanSquaredError(a: Picture, b: Picture): number {
-  const colours = a.channels <= 2 ? 1 : 3;
+  return squaredError(a.data, b.data, a.channels) / samplesOf(a.width * a.height, a.channels);
+}
+
+function samplesOf(pixels: number, channels: Channels): number {
+  return pixels * (isGrey(channels) ? 1 : 3);
+}
+
+/** A sum of whole numbers, exact in any order. */
+function squaredError(a: Uint8Array, b: Uint8Array, channels: Channels): number {
+  const colours = isGrey(channels) ? 1 : 3;
   let sum = 0;
-  const n = a.width * a.height;
-  for (let i = 0; i < n; i++) {
+  for (let i = 0; i < a.length; i += channels) {
     for (let c = 0; c < colours; c++) {
-      const d = a.data[i * a.channels + c]! - b.data[i * b.channels + c]!;
+      const d = a[i + c]! - b[i + c]!;
       sum += d * d;
     }
   }
-  return sum / (n * colours);
+  return sum;
 }
 
 /** 10 · log10(2) */
@@ -189,7 +200,11 @@ const DECIBELS_PER_OCTAVE = 3.010299956639812;
 
 /** PSNR in dB over the colour samples (alpha is lossless). Infinity for equal pictures. */
 export function psnr(a: Picture, b: Picture): number {
-  return DECIBELS_PER_OCTAVE * log2((255 * 255) / meanSquaredError(a, b));
+  return decibelsOf(meanSquaredError(a, b));
+}
+
+function decibelsOf(squaredError: number): number {
+  return DECIBELS_PER_OCTAVE * log2((255 * 255) / squaredError);
 }
 
 /** Mean squared error of a PSNR, the same on every machine: it decides where a file ends. */

@@ -154,6 +154,15 @@ export class Session {
     this.groupIndex = 0;
   }
 
+  /** Gives the memory back; only the statistics are of use afterwards. */
+  forget(): void {
+    const size = { width: 1, height: 1 };
+    this.observation = blankObservation(size, this.grey);
+    this.evaluation = undefined;
+    this.row = undefined;
+    this.stepIndex = this.steps.length;
+  }
+
   /** The picture as the decoder sees it now: the posterior mean. Does not change the state, but ends a step that is on its way. */
   async reconstruct(): Promise<Plane> {
     const { width, height } = this.sizes[0]!;

@@ -3,7 +3,7 @@ import type { Argv } from 'yargs';
 import { decode, type DecodeResult } from '../src/node.js';
 import { about } from './errors.js';
 import { defaultOutput, readInput, writeOutput } from './files.js';
-import { commonOptions, engineOptions, fileArgument, flag, numberOption, requiredFile, type RawArgs } from './options.js';
+import { commonOptions, engineOptions, fileArgument, flag, maxPixelsOption, numberOption, requiredFile, sizeOption, type RawArgs } from './options.js';
 import { writePng } from './png.js';
 import { progressDisplay } from './progress.js';
 import { note, reportFigures } from './report.js';
@@ -14,6 +14,7 @@ export function builder(yargs: Argv): void {
     .positional('output', { type: 'string', describe: 'PNG to write  [default: the input with .png]' })
     .option('bytes', { type: 'string', requiresArg: true, describe: 'Use only this many bytes of the file: a coarser picture' })
     .option('allow-damaged', { type: 'boolean', describe: 'Decode around damaged segments and say so, in place of failing' });
+  sizeOption(yargs);
   engineOptions(yargs);
 }
 
@@ -22,6 +23,7 @@ export async function run(args: RawArgs): Promise<void> {
   const output = fileArgument(args, 'output') ?? defaultOutput(input, '.png');
   const maxBytes = numberOption(args, 'bytes', { min: 1, max: Number.MAX_SAFE_INTEGER, whole: true });
   const allowDamaged = flag(args, 'allow-damaged');
+  const maxPixels = maxPixelsOption(args);
   const { threads, model, verbose, quiet } = commonOptions(args);
 
   const bytes = readInput(input);
@@ -34,6 +36,7 @@ export async function run(args: RawArgs): Promise<void> {
       try {
         const picture = await decode(bytes, {
           allowDamaged,
+          maxPixels,
           threads,
           signal,
           onDamage: (message) => damages.push(message),

@@ -4,7 +4,7 @@ import { DcompError } from '../src/errors.js';
 import { DEFAULT_EFFORT, DEFAULT_QUALITY, encode, type EncodeResult, type Target } from '../src/node.js';
 import { about } from './errors.js';
 import { defaultOutput, readInput, writeOutput } from './files.js';
-import { commonOptions, engineOptions, fileArgument, numberOption, requiredFile, type NumberRule, type RawArgs } from './options.js';
+import { commonOptions, engineOptions, fileArgument, maxPixelsOption, numberOption, requiredFile, sizeOption, type NumberRule, type RawArgs } from './options.js';
 import { readPng } from './png.js';
 import { progressDisplay } from './progress.js';
 import { note, reportFigures } from './report.js';
@@ -26,6 +26,7 @@ export function builder(yargs: Argv): void {
     .option('size', { type: 'string', requiresArg: true, describe: 'Or: bytes, not to be exceeded' })
     .option('psnr', { type: 'string', requiresArg: true, describe: 'Or: PSNR in dB, to be reached' })
     .option('effort', { type: 'string', requiresArg: true, describe: `Encoder's search, 1 (quick) to 9 (small file)  [default: ${DEFAULT_EFFORT}]` });
+  sizeOption(yargs);
   engineOptions(yargs);
 }
 
@@ -46,6 +47,7 @@ export async function run(args: RawArgs): Promise<void> {
   const output = fileArgument(args, 'output') ?? defaultOutput(input, '.dcz');
   const target = chooseTarget(args);
   const effort = numberOption(args, 'effort', { min: 1, max: 9, whole: true });
+  const maxPixels = maxPixelsOption(args);
   const { threads, model, verbose, quiet } = commonOptions(args);
 
   const bytes = readInput(input);
@@ -55,7 +57,7 @@ export async function run(args: RawArgs): Promise<void> {
     let figures: Omit<EncodeResult, 'bytes'> | undefined;
     const size = await writeOutput(input, output, async (signal) => {
       try {
-        const { picture, notices } = readPng(bytes);
+        const { picture, notices } = readPng(bytes, maxPixels);
         if (!quiet) for (const notice of notices) note(`${input}: ${notice}`);
         const result = await encode(picture, {
           target,

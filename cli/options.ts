@@ -5,6 +5,7 @@
 import { availableParallelism } from 'node:os';
 import type { Argv } from 'yargs';
 import { DcompError } from '../src/errors.js';
+import { MAX_PIXELS } from '../src/picture.js';
 import { readInput } from './files.js';
 
 /** What yargs hands over: nothing is known until it has been looked at. */
@@ -32,6 +33,16 @@ export function engineOptions(yargs: Argv): void {
   yargs
     .option('threads', { type: 'string', requiresArg: true, describe: 'Worker threads; the result is the same with any number  [default: all cores]' })
     .option('model', { type: 'string', requiresArg: true, describe: 'Model file (.dcm)  [default: the one of the package]' });
+}
+
+/** Adds --max-pixels. */
+export function sizeOption(yargs: Argv): void {
+  yargs.option('max-pixels', { type: 'string', requiresArg: true, describe: `Refuse pictures with more pixels than that  [default: ${MAX_PIXELS}]` });
+}
+
+/** @throws DcompError E_USAGE */
+export function maxPixelsOption(args: RawArgs): number {
+  return numberOption(args, 'max-pixels', { min: 1, max: MAX_PIXELS, whole: true }) ?? MAX_PIXELS;
 }
 
 /** yargs gives strings where strings were declared, and numbers nowhere; anything else is as good as nothing. */

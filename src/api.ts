@@ -65,8 +65,8 @@ export function createCodec(platform: Platform): Codec {
       }),
     decode: (bytes, options = {}) =>
       inTurn(async () => {
-        containerOf(bytes, options);
-        return decodePicture(bytes, await evaluatorFor(options), options);
+        const source = containerOf(bytes, options); // before a missing model is complained of
+        return decodePicture(bytes, await evaluatorFor(options), options, source);
       }),
     release: () =>
       inTurn(async () => {

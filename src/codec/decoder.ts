@@ -34,9 +34,12 @@ export interface DecodeResult extends Picture {
   truncated: boolean;
 }
 
-/** @throws DcompError as `readContainer`; E_OTHER_MODEL, E_DAMAGED_SEGMENT, E_TRUNCATED (alpha missing), E_USAGE, E_ABORTED */
-export async function decodePicture(file: Uint8Array, evaluator: Evaluator, options: DecoderOptions = {}): Promise<DecodeResult> {
-  const { bytes, container } = containerOf(file, options);
+/**
+ * @param source what `containerOf` says of the file, where that is known already
+ * @throws DcompError as `readContainer`; E_OTHER_MODEL, E_DAMAGED_SEGMENT, E_TRUNCATED (alpha missing), E_USAGE, E_ABORTED
+ */
+export async function decodePicture(file: Uint8Array, evaluator: Evaluator, options: DecoderOptions = {}, source = containerOf(file, options)): Promise<DecodeResult> {
+  const { bytes, container } = source;
   const { header } = container;
   if (header.modelId !== evaluator.model.id) {
     throw new DcompError('E_OTHER_MODEL', `the file was made with model ${header.modelId}, at hand is ${evaluator.model.id}; give the model that it was made with`);
@@ -71,8 +74,14 @@ export async function decodePicture(file: Uint8Array, evaluator: Evaluator, opti
   return { ...rows.picture, ...session.statistics, truncated: container.truncated };
 }
 
+/** The part of a file that is to be decoded, and its structure. */
+export interface Source {
+  bytes: Uint8Array;
+  container: Container;
+}
+
 /** The part of a file that is to be decoded, and its structure. @throws DcompError as `readContainer`, E_USAGE */
-export function containerOf(file: Uint8Array, { maxBytes, maxPixels }: DecoderOptions): { bytes: Uint8Array; container: Container } {
+export function containerOf(file: Uint8Array, { maxBytes, maxPixels }: DecoderOptions): Source {
   if (maxBytes !== undefined && !(Number.isInteger(maxBytes) && maxBytes >= 0)) {
     throw new DcompError('E_USAGE', `maxBytes is ${maxBytes}; it must be a whole number of bytes`);
   }

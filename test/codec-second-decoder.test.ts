@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { corpusPicture } from '../corpus/pictures.js';
+import { readContainer } from '../src/codec/container.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
 import { pictures, qualities, schedules } from './helpers/arbitrary.js';
@@ -34,6 +35,18 @@ describe('a second decoder, written from the description of the format,', () => 
     for (const [name, quality] of [['scene', 45], ['glyphs', 55]] as const) {
       const { bytes } = await encodePicture(corpusPicture(name, { width: 70, height: 66 }), evaluator, { effort: 1, target: { quality } });
       await assertSame(bytes);
+    }
+  });
+
+  it('also for several groups, whole, at the end of units and within them', async () => {
+    for (const [name, width, height, quality] of [['scene', 1540, 2, 21], ['edges', 2, 800, 25]] as const) {
+      const { bytes } = await encodePicture(corpusPicture(name, { width, height }), evaluator, { effort: 1, target: { quality } });
+      const { segments } = readContainer(bytes);
+      const ends = segments.slice(-5).map(({ payloadOffset, payloadLength }) => payloadOffset + payloadLength);
+      for (const length of [ends[4]!, ends[3]!, ends[4]! - 1, ends[3]! - 1]) {
+        const { data } = await decodePicture(bytes, evaluator, { maxBytes: length });
+        assert.ok(Buffer.compare(data, await secondDecode(bytes.subarray(0, length), evaluator)) === 0, `${name}: other pixels from ${length} of ${bytes.length} bytes`);
+      }
     }
   });
 });

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { concat, MAX_SEGMENT_STEPS, readContainer, segmentOverhead, varint, writeAlpha, writeHeader, writeSegment, type Header } from '../src/codec/container.js';
+import { concat, MAX_SEGMENT_UNITS, readContainer, segmentOverhead, varint, writeAlpha, writeHeader, writeSegment, type Header } from '../src/codec/container.js';
 import { crc32 } from '../src/codec/crc32.js';
-import { FORMAT_VERSION, LAST_CODE, MAGIC } from '../src/codec/format.js';
+import { groupsOf, FORMAT_VERSION, LAST_CODE, MAGIC } from '../src/codec/format.js';
 import { fileInfo } from '../src/codec/info.js';
-import { pyramidSizes, stepsOf } from '../src/codec/schedule.js';
+import { pyramidSizes, stepsOf, type Step } from '../src/codec/schedule.js';
 import { MAX_NU, MIN_NU } from '../src/entropy/trellis.js';
 import { TOP_CODE } from '../src/model/sigma.js';
 import { MAX_PIXELS, MAX_SIDE, type Channels } from '../src/picture.js';
@@ -28,7 +28,7 @@ const headers: fc.Arbitrary<Header> = fc.record({
   nu: fc.integer({ min: MIN_NU, max: MAX_NU }),
 }, plainObjects);
 const payloads = fc.uint8Array({ maxLength: 300 });
-const segments = fc.array(fc.record({ payload: payloads, steps: fc.integer({ min: 0, max: MAX_SEGMENT_STEPS }), ratio: fc.nat({ max: 255 }) }), { maxLength: 5 });
+const segments = fc.array(fc.record({ payload: payloads, steps: fc.integer({ min: 0, max: MAX_SEGMENT_UNITS }), ratio: fc.nat({ max: 255 }) }), { maxLength: 5 });
 
 const plain: Header = { width: 40, height: 30, channels: 3, modelId: '0123456789abcdef', schedule: { coarseWidth: 2, fineWidth: 4, lastCode: 64 }, nu: 14 };
 const hasAlpha = (channels: number): boolean => channels % 2 === 0;
@@ -66,7 +66,7 @@ describe('container', () => {
           assert.deepEqual(part(read.alpha), alpha);
         } else assert.equal(read.alpha, undefined);
         assert.deepEqual(
-          read.segments.map((segment) => ({ payload: part(segment), steps: segment.steps, ratio: segment.idealRatio, state: segment.state })),
+          read.segments.map((segment) => ({ payload: part(segment), steps: segment.units, ratio: segment.idealRatio, state: segment.state })),
           parts.map((segment) => ({ ...segment, state: 'complete' })),
         );
       }),
@@ -94,8 +94,10 @@ describe('container', () => {
         assert.deepEqual({ width: info.width, height: info.height, channels: info.channels, modelId: info.modelId }, { width, height, channels, modelId });
         assert.equal(info.formatVersion, FORMAT_VERSION);
         assert.equal(info.segments.length, parts.length);
-        const all = stepsOf(header.schedule, pyramidSizes(width, height).length - 1).length;
-        const told = info.segments.reduce((sum, { steps }) => sum + steps.length, 0);
+        const sizes = pyramidSizes(width, height);
+        const groups = ({ level }: Step): number => groupsOf(Math.ceil(sizes[level]!.width / 2), Math.ceil(sizes[level]!.height / 2)).length;
+        const all = stepsOf(header.schedule, sizes.length - 1).reduce((sum, step) => sum + groups(step), 0);
+        const told = info.segments.reduce((sum, { units }) => sum + units, 0);
         assert.equal(told, Math.min(all, parts.reduce((sum, { steps }) => sum + steps, 0)));
       }),
     );

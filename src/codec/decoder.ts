@@ -50,21 +50,20 @@ export async function decodePicture(file: Uint8Array, evaluator: Evaluator, opti
   };
   const alpha = readAlpha(bytes, container, options, damage);
   const session = new Session(header.width, header.height, isGrey(header.channels), header.schedule, evaluator, options.signal);
-  let next = 0;
   for (const [i, segment] of container.segments.entries()) {
     if (segment.state === 'damaged') {
       damage(`segment ${i + 1} of ${container.segments.length} (byte offset ${segment.offset}) is damaged: its checksum does not hold`);
       break;
     }
     const channel = new Receiver(new BitReader(bytes, segment.payloadOffset, 8 * segment.payloadLength), header.nu);
-    for (let s = 0; s < segment.steps && !channel.ended; s++, next++) {
-      const step = session.steps[next];
-      if (step === undefined) {
+    for (let u = 0; u < segment.units && !channel.ended; u++) {
+      const unit = session.next;
+      if (unit === undefined) {
         damage(`segment ${i + 1} (byte offset ${segment.offset}) states more steps than the picture has`);
         break;
       }
-      await session.run(step, channel);
-      options.onProgress?.({ fraction: Math.min(0.99, segment.payloadOffset / bytes.length), stage: `level ${step.level}` });
+      await session.runUnit(channel);
+      options.onProgress?.({ fraction: Math.min(0.99, segment.payloadOffset / bytes.length), stage: `level ${unit.step.level}` });
     }
     if (channel.ended) break;
   }

@@ -10,7 +10,7 @@ import { exp2, log2 } from '../math/exact.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { TOP_CODE } from '../model/sigma.js';
 import { checkPicture, type Channels, type Picture } from '../picture.js';
-import { concat, MAX_SEGMENT_STEPS, segmentOverhead, writeAlpha, writeHeader, writeSegment, type Header } from './container.js';
+import { concat, MAX_SEGMENT_UNITS, segmentOverhead, writeAlpha, writeHeader, writeSegment, type Header } from './container.js';
 import { decodePicture } from './decoder.js';
 import { SEGMENT_BYTES, SEGMENT_GROWTH, LAST_CODE, CODES_LEVEL_SPAN } from './format.js';
 import type { Channel } from './group-step.js';
@@ -50,7 +50,7 @@ export interface EncodeResult {
   width: number;
   height: number;
   bitsPerPixel: number;
-  /** Bits of the model's KL with an ideal Gaussian channel for the steps in the file, and bits spent on them. */
+  /** Bits of the model's KL with an ideal Gaussian channel for the units in the file, and bits spent on them. */
   idealBits: number;
   realBits: number;
   /** Network evaluations of the encoder; `work` counts them in evaluations of the full resolution. */
@@ -77,17 +77,22 @@ export async function encodePicture(picture: Picture, evaluator: Evaluator, opti
   const session = new Session(picture.width, picture.height, isGrey(picture.channels), schedule, evaluator, options.signal);
   const coefficients = new PictureCoefficients(picture, session.sizes.length - 1);
   let reached = 0;
-  for (const step of session.steps) {
-    if ('psnr' in target && worthMeasuring(step) && (await errorOf(session, picture)) <= goal) {
-      session.forget();
-      return finish(await cutToError(picture, evaluator, prefix, stream, reached, goal));
+  for (let unit = session.next; unit !== undefined; ) {
+    const { step, groupIndex, groups } = unit;
+    if (groupIndex === 0) {
+      if ('psnr' in target && worthMeasuring(step) && (await errorOf(session, picture)) <= goal) {
+        session.forget();
+        return finish(await cutToError(picture, evaluator, prefix, stream, reached, goal));
+      }
+      reached = stream.bytes;
     }
-    reached = stream.bytes;
     stream.begin();
-    stream.end(await session.run(step, stream, coefficients.rowsOf(step.level)));
+    const ideal = await session.runUnit(stream, coefficients.rowsOf(step.level));
+    unit = session.next;
+    stream.end(ideal, groups > 1 || (unit !== undefined && unit.groups > 1));
     const bytes = prefix.length + stream.bytes;
-    options.onProgress?.({ fraction: progressOf(session, step, bytes, limit), stage: `level ${step.level}` });
-    if (bytes >= limit || atStop(step)) break;
+    options.onProgress?.({ fraction: progressOf(session, step, (groupIndex + 1) / groups, bytes, limit), stage: `level ${step.level}` });
+    if (bytes >= limit || (groupIndex + 1 === groups && atStop(step))) break;
   }
   if ('psnr' in target) {
     const last = await errorOf(session, picture);
@@ -153,8 +158,9 @@ function byteLimit(target: Target, picture: Picture, least: number): number {
   return limit;
 }
 
-function progressOf(session: Session, step: Step, bytes: number, limit: number): number {
-  return limit === Infinity ? (step.index + 1) / session.steps.length : Math.min(1, bytes / limit);
+/** @param share of the step that is done */
+function progressOf(session: Session, step: Step, share: number, bytes: number, limit: number): number {
+  return limit === Infinity ? (step.index + share) / session.steps.length : Math.min(1, bytes / limit);
 }
 
 /** A reconstruction costs an evaluation of the full resolution: taken at level 0, and once a level before. */
@@ -230,8 +236,8 @@ interface Body {
   realBits: number;
 }
 
-interface StoredStep {
-  /** Bit of the segment at which the step begins. */
+interface StoredUnit {
+  /** Bit of the segment at which the unit begins. */
   start: number;
   bits: number;
   ideal: number;
@@ -239,7 +245,7 @@ interface StoredStep {
 
 interface StoredSegment {
   payload: Uint8Array;
-  steps: StoredStep[];
+  units: StoredUnit[];
 }
 
 /** The encoder's channel: searches the signs of every run, collects the bits into segments. */
@@ -251,7 +257,7 @@ class Stream implements Channel {
   private closed = 0;
   private readonly segments: StoredSegment[] = [];
   private writer = new BitWriter();
-  private steps: StoredStep[] = [];
+  private units: StoredUnit[] = [];
   private readonly trellis = sharedTrellis();
 
   constructor(private readonly nu: number) {
@@ -259,16 +265,17 @@ class Stream implements Channel {
   }
 
   begin(): void {
-    this.steps.push({ start: this.writer.length, bits: 0, ideal: 0 });
+    this.units.push({ start: this.writer.length, bits: 0, ideal: 0 });
   }
 
-  end(ideal: number): void {
-    const step = this.steps[this.steps.length - 1]!;
-    step.bits = this.writer.length - step.start;
-    step.ideal = ideal;
+  /** @param alone whether the next unit must begin a segment, so that it can be read alone */
+  end(ideal: number, alone: boolean): void {
+    const unit = this.units[this.units.length - 1]!;
+    unit.bits = this.writer.length - unit.start;
+    unit.ideal = ideal;
     const length = (this.writer.length + 7) >>> 3;
     this.bytes = this.closed + length + segmentOverhead(length);
-    if (length >= Math.max(SEGMENT_BYTES, SEGMENT_GROWTH * this.closed) || this.steps.length === MAX_SEGMENT_STEPS) this.close();
+    if (alone || length >= Math.max(SEGMENT_BYTES, SEGMENT_GROWTH * this.closed) || this.units.length === MAX_SEGMENT_UNITS) this.close();
   }
 
   run(run: Run, metric: Float32Array): { signs: Int8Array; covered: number } {
@@ -308,16 +315,16 @@ class Stream implements Channel {
       if (length < 0 || length + segmentOverhead(length) > left || (length === 0 && segment.payload.length > 0)) break;
       const payload = segment.payload.subarray(0, length);
       const whole = length === segment.payload.length;
-      const steps = whole ? segment.steps : segment.steps.filter((s) => s.start < 8 * length);
+      const units = whole ? segment.units : segment.units.filter((s) => s.start < 8 * length);
       let ideal = 0;
       let real = 0;
-      for (const s of steps) {
+      for (const s of units) {
         const bits = Math.min(s.bits, 8 * length - s.start);
         real += bits;
         ideal += s.bits === 0 ? 0 : (s.ideal * bits) / s.bits;
       }
       const ratio = real === 0 ? 0 : Math.min(255, Math.floor((128 * ideal) / real + 0.5));
-      parts.push(writeSegment(payload, steps.length, ratio));
+      parts.push(writeSegment(payload, units.length, ratio));
       left -= parts[parts.length - 1]!.length;
       idealBits += ideal;
       realBits += real;
@@ -327,13 +334,13 @@ class Stream implements Channel {
   }
 
   private close(): void {
-    if (this.steps.length === 0) return;
+    if (this.units.length === 0) return;
     const payload = this.writer.finish();
-    this.segments.push({ payload, steps: this.steps });
+    this.segments.push({ payload, units: this.units });
     this.closed += payload.length + segmentOverhead(payload.length);
     this.bytes = this.closed;
     this.writer = new BitWriter();
-    this.steps = [];
+    this.units = [];
   }
 }
 

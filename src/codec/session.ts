@@ -115,7 +115,10 @@ export class Session {
     const options = { step, observation, group: { ...group, y: 0 }, groupIndex, output, prior, channel };
     const ideal = codeGroupStep(x === undefined ? options : { ...options, truth: x }, this.workspace);
     this.started = true;
-    if (channel.ended) {
+    // That the last of several groups is cut makes no difference to what the others know; and a decoder that leaves out
+    // groups cannot see it.
+    const cut = channel.ended && !(groups > 1 && groupIndex + 1 === groups);
+    if (cut) {
       this.whole = false;
       if (output !== undefined && groups === 1) {
         this.unfinished = new PosteriorMean(prior).of(observation.z, observation.codes, output, 0);
@@ -123,7 +126,7 @@ export class Session {
       }
     }
     this.groupIndex++;
-    if (this.groupIndex === groups) this.end(step, channel.ended);
+    if (this.groupIndex === groups) this.end(step, cut);
     return ideal;
   }
 
@@ -146,8 +149,8 @@ export class Session {
     };
   }
 
-  private end(step: Step, ended: boolean): void {
-    if (!ended && step.kind !== 'root') this.condition = { level: step.level, sigma: step.to, mode: 'refine' };
+  private end(step: Step, cut: boolean): void {
+    if (!cut && step.kind !== 'root') this.condition = { level: step.level, sigma: step.to, mode: 'refine' };
     this.evaluation = undefined;
     this.row = undefined;
     this.stepIndex++;

@@ -318,6 +318,8 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
   let shown: Plane | undefined;
   let unfinished: Float32Array | undefined;
   let next = 0;
+  let g = 0;
+  let out: Float32Array | undefined;
   while (at < file.length && whole) {
     const length = varint();
     if (length === undefined || at + 6 > file.length) break;
@@ -325,29 +327,38 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
     const bits = new Bits(file.subarray(at + 6, at + 6 + length));
     at += 6 + length;
     for (let k = 0; k < count && whole; k++) {
-      const step = steps[next++]!;
-      if (step.mode === 'enter' && step.level < K - 1) grid = finer(grid, sizes[step.level]!.w, sizes[step.level]!.h, grey);
+      const step = steps[next]!;
       const mode = step.mode === 'refine' ? 'refine' : 'enter';
-      condition = { level: step.level, code: step.from, mode };
-      const out = step.mode === 'root' ? undefined : await evaluate(grid, step.level, step.from, mode);
+      if (g === 0) {
+        if (step.mode === 'enter' && step.level < K - 1) grid = finer(grid, sizes[step.level]!.w, sizes[step.level]!.h, grey);
+        condition = { level: step.level, code: step.from, mode };
+        out = step.mode === 'root' ? undefined : (await evaluate(grid, step.level, step.from, mode)).slice();
+      }
       const [columns, rows] = [ceil(grid.gw / 384), ceil(grid.gh / 384)];
+      const last = g === columns * rows - 1;
       const means = new Float32Array(grid.z.length).fill(NaN);
+      let ended = false;
       try {
-        for (let g = 0; g < columns * rows; g++) {
-          const [c, r] = [g % columns, floor(g / columns)];
-          const area = [floor((c * grid.gw) / columns), floor((r * grid.gh) / rows), floor(((c + 1) * grid.gw) / columns), floor(((r + 1) * grid.gh) / rows)];
-          group({ model, nu, bits }, grid, step, area, g, out, means);
-        }
-        if (step.mode !== 'root') condition = { level: step.level, code: step.to, mode: 'refine' };
+        const [c, r] = [g % columns, floor(g / columns)];
+        const area = [floor((c * grid.gw) / columns), floor((r * grid.gh) / rows), floor(((c + 1) * grid.gw) / columns), floor(((r + 1) * grid.gh) / rows)];
+        group({ model, nu, bits }, grid, step, area, g, out, means);
       } catch (error) {
         if (!(error instanceof Ended)) throw error;
-        whole = false;
+        ended = true;
         if (step.level === 0 && out !== undefined && columns * rows === 1) {
           unfinished = posterior(grid, out, 0).map((value, i) => (Number.isNaN(means[i]!) ? value : means[i]!));
         }
       }
+      const cut = ended && (columns * rows === 1 || !last);
+      if (cut) whole = false;
+      if (last && !cut && step.mode !== 'root') condition = { level: step.level, code: step.to, mode: 'refine' };
+      g = last ? 0 : g + 1;
+      if (last) next++;
+      if (ended) at = file.length;
+      if (ended) break;
     }
   }
+  if (g > 0) whole = false;
   if (condition === undefined) shown = { w: width, h: height, data: new Float32Array(width * height * 3) };
   let direct = whole && condition?.mode === 'refine';
   while (shown === undefined) {

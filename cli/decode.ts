@@ -4,7 +4,7 @@ import { decode, info } from '../src/node.js';
 import type { Coded, Hooks } from './batch/coder.js';
 import { batchOf, batchOptions } from './batch/options.js';
 import { runJobs } from './batch/run.js';
-import { engineOptions, flag, numberOption, type RawArgs } from './options.js';
+import { engineOptions, flag, maxPixelsOption, numberOption, sizeOption, type RawArgs } from './options.js';
 import { writePng } from './png.js';
 
 export function builder(yargs: Argv): void {
@@ -12,12 +12,14 @@ export function builder(yargs: Argv): void {
   yargs
     .option('bytes', { type: 'string', requiresArg: true, describe: 'Use only this many bytes of the file: a coarser picture' })
     .option('allow-damaged', { type: 'boolean', describe: 'Repair what can be, decode around the rest and say so, in place of failing' });
+  sizeOption(yargs);
   engineOptions(yargs);
 }
 
 export interface DecodeSettings {
   maxBytes: number | undefined;
   allowDamaged: boolean;
+  maxPixels: number;
   threads: number;
   model: Uint8Array | undefined;
 }
@@ -27,16 +29,17 @@ export async function run(args: RawArgs): Promise<number> {
   const allowDamaged = flag(args, 'allow-damaged');
   const { plan, common, options } = batchOf(args, { accepts: ['.dcz'], extension: '.png', fields: { bytes: maxBytes?.toString() } });
   const { threads, model } = common;
-  return runJobs({ name: 'decode', url: import.meta.url, code, settings: { maxBytes, allowDamaged, threads, model } }, plan, options);
+  return runJobs({ name: 'decode', url: import.meta.url, code, settings: { maxBytes, allowDamaged, maxPixels: maxPixelsOption(args), threads, model } }, plan, options);
 }
 
 /** A .dcz file to a PNG file. @throws DcompError as `decode` */
 export async function code(input: Uint8Array, settings: DecodeSettings, { signal, onProgress }: Hooks): Promise<Coded> {
-  const { maxBytes, allowDamaged, threads, model } = settings;
+  const { maxBytes, allowDamaged, maxPixels, threads, model } = settings;
   const damage: string[] = [];
   const started = performance.now();
   const picture = await decode(input, {
     allowDamaged,
+    maxPixels,
     threads,
     onDamage: (message) => damage.push(message),
     ...(maxBytes === undefined ? {} : { maxBytes }),

@@ -1,11 +1,12 @@
 /** `dcomp encode IN.png [OUT.dcz]`, `dcomp encode IN... -o FOLDER` */
 import type { Argv } from 'yargs';
 import { DcompError } from '../src/errors.js';
-import { DEFAULT_EFFORT, DEFAULT_QUALITY, encode, type Target } from '../src/node.js';
+import { DEFAULT_EFFORT, DEFAULT_QUALITY, DEFAULT_WEIGHT, encode, type Importance, type Picture, type Region, type Target } from '../src/node.js';
 import type { Coded, Hooks } from './batch/coder.js';
 import { batchOf, batchOptions } from './batch/options.js';
 import { runJobs } from './batch/run.js';
-import { engineOptions, flag, numberOption, type NumberRule, type RawArgs } from './options.js';
+import { engineOptions, flag, maxPixelsOption, numberOption, sizeOption, textOption, textOptions, type NumberRule, type RawArgs } from './options.js';
+import { readInput } from './files.js';
 import { readPng } from './png.js';
 
 /** The four ways to say how much the picture may cost; exactly one of them counts. */
@@ -24,7 +25,11 @@ export function builder(yargs: Argv): void {
     .option('size', { type: 'string', requiresArg: true, describe: 'Or: bytes, not to be exceeded' })
     .option('psnr', { type: 'string', requiresArg: true, describe: 'Or: PSNR in dB, to be reached' })
     .option('effort', { type: 'string', requiresArg: true, describe: `Encoder's search, 1 (quick) to 9 (small file)  [default: ${DEFAULT_EFFORT}]` });
-  yargs.option('pixel-hash', { type: 'boolean', describe: 'Store a hash of the decoded pixels, for verify' });
+  yargs
+    .option('roi', { type: 'string', requiresArg: true, describe: `Where errors count more: x,y,width,height[:weight], weight 1/256 to 256  [default weight: ${DEFAULT_WEIGHT}]` })
+    .option('roi-mask', { type: 'string', requiresArg: true, describe: 'Or: PNG of the same size, white where errors count most, black where 1/16 of that' })
+    .option('pixel-hash', { type: 'boolean', describe: 'Store a hash of the decoded pixels, for verify' });
+  sizeOption(yargs);
   engineOptions(yargs);
 }
 
@@ -51,8 +56,41 @@ export interface EncodeSettings {
   target: Target;
   effort: number | undefined;
   pixelHash: boolean;
+  regions: Region[];
+  mask: Uint8Array | undefined;
+  maxPixels: number;
   threads: number;
   model: Uint8Array | undefined;
+}
+
+/** @throws DcompError E_USAGE, E_IO */
+function regionsOf(args: RawArgs): Pick<EncodeSettings, 'regions' | 'mask'> {
+  const regions = textOptions(args, 'roi').map(parseRegion);
+  const mask = textOption(args, 'roi-mask');
+  if (mask === undefined) return { regions, mask: undefined };
+  if (regions.length > 0) throw new DcompError('E_USAGE', '--roi and --roi-mask contradict each other; give one of them');
+  return { regions, mask: readInput(mask) };
+}
+
+/** `x,y,width,height[:weight]` @throws DcompError E_USAGE */
+function parseRegion(text: string): Region {
+  const match = /^(\d+),(\d+),(\d+),(\d+)(?::(\d+(?:\.\d+)?|1\/\d+))?$/.exec(text);
+  if (match === null) throw new DcompError('E_USAGE', `--roi is "${text}"; it must be x,y,width,height in pixels, and perhaps :weight`);
+  const [x, y, width, height] = match.slice(1, 5).map(Number) as [number, number, number, number];
+  const weight = match[5];
+  if (weight === undefined) return { x, y, width, height };
+  return { x, y, width, height, weight: weight.startsWith('1/') ? 1 / Number(weight.slice(2)) : Number(weight) };
+}
+
+/** The most of a mask's colours decides. @throws DcompError E_USAGE if it has another size */
+function importanceOf({ regions, mask }: EncodeSettings, { width, height }: Picture): Importance | undefined {
+  if (mask === undefined) return regions.length === 0 ? undefined : { regions };
+  const { picture } = readPng(mask);
+  if (picture.width !== width || picture.height !== height) {
+    throw new DcompError('E_USAGE', `the mask has ${picture.width}×${picture.height} pixels, the picture ${width}×${height}; they must be of one size`);
+  }
+  const colours = picture.channels <= 2 ? 1 : 3;
+  return { mask: Uint8Array.from({ length: width * height }, (_, i) => Math.max(...picture.data.subarray(i * picture.channels, i * picture.channels + colours))) };
 }
 
 export async function run(args: RawArgs): Promise<number> {
@@ -61,17 +99,19 @@ export async function run(args: RawArgs): Promise<number> {
   const fields = { ...targetFields(target), effort: String(effort ?? DEFAULT_EFFORT) };
   const { plan, common, options } = batchOf(args, { accepts: ['.png'], extension: '.dcz', fields });
   const { threads, model } = common;
-  return runJobs({ name: 'encode', url: import.meta.url, code, settings: { target, effort, pixelHash: flag(args, 'pixel-hash'), threads, model } }, plan, options);
+  return runJobs({ name: 'encode', url: import.meta.url, code, settings: { target, effort, ...regionsOf(args), pixelHash: flag(args, 'pixel-hash'), maxPixels: maxPixelsOption(args), threads, model } }, plan, options);
 }
 
 /** A PNG file to a .dcz file. @throws DcompError as `readPng` and `encode` */
 export async function code(input: Uint8Array, settings: EncodeSettings, { signal, onProgress }: Hooks): Promise<Coded> {
-  const { target, effort, pixelHash, threads, model } = settings;
+  const { target, effort, pixelHash, maxPixels, threads, model } = settings;
   const started = performance.now();
-  const { picture, notices } = readPng(input);
+  const { picture, notices } = readPng(input, maxPixels);
+  const importance = importanceOf(settings, picture);
   const read = performance.now();
   const { bytes, ...figures } = await encode(picture, {
     target,
+    ...(importance === undefined ? {} : { importance }),
     pixelHash,
     threads,
     ...(effort === undefined ? {} : { effort }),

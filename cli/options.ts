@@ -5,6 +5,7 @@
 import { availableParallelism } from 'node:os';
 import type { Argv } from 'yargs';
 import { DcompError } from '../src/errors.js';
+import { MAX_PIXELS } from '../src/picture.js';
 import { readInput } from './files.js';
 
 /** What yargs hands over: nothing is known until it has been looked at. */
@@ -37,6 +38,16 @@ export function engineOptions(yargs: Argv): void {
 /** yargs loses a `-` alone, which is the name of stdin and stdout; it is given this instead, which no file name can hold. */
 export const DASH = '\u0000-';
 
+/** Adds --max-pixels. */
+export function sizeOption(yargs: Argv): void {
+  yargs.option('max-pixels', { type: 'string', requiresArg: true, describe: `Refuse pictures with more pixels than that  [default: ${MAX_PIXELS}]` });
+}
+
+/** @throws DcompError E_USAGE */
+export function maxPixelsOption(args: RawArgs): number {
+  return numberOption(args, 'max-pixels', { min: 1, max: MAX_PIXELS, whole: true }) ?? MAX_PIXELS;
+}
+
 /** yargs gives strings where strings were declared, and numbers nowhere; anything else is as good as nothing. */
 function asText(value: unknown): string {
   return value === DASH ? '-' : typeof value === 'string' ? value : typeof value === 'number' ? value.toString() : '';
@@ -50,6 +61,14 @@ export function textOption(args: RawArgs, name: string): string | undefined {
   const text = asText(value);
   if (text === '') throw new DcompError('E_USAGE', `--${name} needs a value`);
   return text;
+}
+
+/** The values of an option that may be given several times. @throws DcompError E_USAGE */
+export function textOptions(args: RawArgs, name: string): string[] {
+  const value = args[name];
+  const texts = (Array.isArray(value) ? value : value === undefined ? [] : [value]).map(asText);
+  if (texts.includes('')) throw new DcompError('E_USAGE', `--${name} needs a value`);
+  return texts;
 }
 
 export function flag(args: RawArgs, name: string): boolean {

@@ -66,10 +66,12 @@ function damaged(what: string, options?: ErrorOptions): DcompError {
 
 /**
  * @param bytes a whole PNG file
+ * @param maxPixels refuses pictures that are larger
  * @throws DcompError E_EMPTY, E_NOT_PNG, E_DAMAGED_PNG, E_TOO_LARGE
  */
-export function readPng(bytes: Uint8Array): PngRead {
+export function readPng(bytes: Uint8Array, maxPixels = MAX_PIXELS): PngRead {
   const header = readHeader(bytes);
+  checkPixels(header, maxPixels);
   const chunks = readChunks(bytes, header);
   const raw = inflate(header, chunks.pixels);
   const samples = unpackSamples(header, raw);
@@ -80,6 +82,11 @@ export function readPng(bytes: Uint8Array): PngRead {
   if (chunks.ancillary.has('iCCP')) notices.push('the colour profile is not kept; the samples are taken as sRGB');
   if (chunks.ancillary.has('acTL')) notices.push('the file is an animation; only its first picture is read');
   return { picture, notices };
+}
+
+function checkPixels({ width, height }: Header, maxPixels: number): void {
+  if (width * height <= maxPixels) return;
+  throw new DcompError('E_TOO_LARGE', `the picture has ${width}×${height} = ${width * height} pixels, more than the limit of ${maxPixels}; raise the limit (--max-pixels) to encode it`);
 }
 
 function uint32(bytes: Uint8Array, at: number): number {

@@ -1,6 +1,6 @@
 /** `encode` and `decode` over evaluators that are kept between calls; the entries say where models and threads come from. */
 import { containerOf, decodePicture, type DecodeResult, type DecoderOptions } from './codec/decoder.js';
-import { checkEncoding, encodePicture, type EncodeResult, type EncoderOptions } from './codec/encoder.js';
+import { checkEncoding, encodePicture, encodePictureToSizes, type EncodeResult, type EncoderOptions } from './codec/encoder.js';
 import { fileInfo, type FileInfo } from './codec/info.js';
 import { Progression, type ProgressiveOptions } from './codec/progressive.js';
 import type { Evaluator } from './model/evaluator.js';
@@ -54,6 +54,11 @@ export interface Codec {
    * @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE, E_UNREACHABLE, E_ABORTED; E_IO and model errors
    */
   encode(picture: Picture, options?: EncodeOptions): Promise<EncodeResult>;
+  /**
+   * Codes a picture to several sizes in bytes at the cost of one: each file is what `encode` makes for that size.
+   * @throws DcompError as `encode`
+   */
+  encodeToSizes(picture: Picture, sizes: readonly number[], options?: Omit<EncodeOptions, 'target'>): Promise<EncodeResult[]>;
   /**
    * Decodes a file or any prefix of one that holds the header.
    * @throws DcompError E_EMPTY, E_NOT_DCZ, E_VERSION, E_DAMAGED_HEADER, E_TRUNCATED, E_TOO_LARGE, E_OTHER_MODEL,
@@ -118,10 +123,15 @@ export function createCodec(platform: Platform): Codec {
         checkEncoding(picture, options); // before a missing model is complained of
         return encodePicture(picture, await evaluatorFor(options), options);
       }),
+    encodeToSizes: (picture, sizes, options = {}) =>
+      inTurn(async () => {
+        for (const size of sizes) checkEncoding(picture, { ...options, target: { size } });
+        return encodePictureToSizes(picture, await evaluatorFor(options), sizes, options);
+      }),
     decode: (bytes, options = {}) =>
       inTurn(async () => {
-        containerOf(bytes, options);
-        return decodePicture(bytes, await evaluatorFor(options), options);
+        const source = containerOf(bytes, options); // before a missing model is complained of
+        return decodePicture(bytes, await evaluatorFor(options), options, source);
       }),
     release: () =>
       inTurn(async () => {

@@ -20,7 +20,7 @@ const codec = createCodec({
   createEvaluator: (model) => createEvaluator(model),
 });
 
-export const { encode, decode, release } = codec;
+export const { encode, encodeToSizes, decode, release } = codec;
 
 /** Decodes a file while it arrives: `push` bytes, ask for the `picture` of the moment. */
 export class ProgressiveDecoder extends codec.ProgressiveDecoder {}

@@ -21,7 +21,7 @@ const codec = createCodec({
   createEvaluator: (model, threads) => createThreadedEvaluator(model, threads === undefined ? {} : { threads }),
 });
 
-export const { encode, decode, release } = codec;
+export const { encode, encodeToSizes, decode, release } = codec;
 
 /** Decodes a file while it arrives: `push` bytes, ask for the `picture` of the moment. */
 export class ProgressiveDecoder extends codec.ProgressiveDecoder {}

@@ -220,4 +220,17 @@ describe('command line', () => {
     assert.equal(await ended, 130);
     assert.deepEqual(readdirSync(folder).sort(), ['large.png', 'small.png']);
   });
+
+  it('refuses pictures above --max-pixels, before anything is made of them', () => {
+    works('encode', 'small.png');
+    for (const args of [['encode', 'small.png', 'other.dcz'], ['decode', 'small.dcz', 'other.png']]) {
+      const { code, stderr } = cli.dcomp(...args, '--max-pixels', '407');
+      assert.equal(code, 1);
+      assert.match(stderr, /24×17.* 407;/);
+      assert.ok(!existsSync(join(folder, args[2]!)));
+      works(...args, '--max-pixels', '408');
+      assert.equal(cli.dcomp(...args, '--max-pixels', '0').code, 2);
+      assert.equal(cli.dcomp(...args, '--max-pixels', '268435457').code, 2);
+    }
+  });
 });

@@ -57,11 +57,25 @@ describe('a second decoder, written from the description of the format,', () => 
     const { bytes } = await encodePicture(corpusPicture('scene', { width: 21, height: 17 }), evaluator, { effort: 1, target: { quality: 60 } });
     const { header } = readContainer(bytes);
     const file = concat([writeHeader(header, [{ type: PARTS.xmp, payload: new Uint8Array(20) }]), bytes.subarray(writeHeader(header).length)]);
-    file[readContainer(file).parts[0]!.payloadOffset]! ^= 4;
+    const { payloadOffset } = readContainer(file).parts[0]!;
+    file[payloadOffset]! ^= 4;
+    file[payloadOffset + 9]! ^= 4; // one byte would be repaired
     await assert.rejects(decodePicture(file, evaluator), { code: 'E_DAMAGED_SEGMENT' });
     const told: string[] = [];
     const { data } = await decodePicture(file, evaluator, { allowDamaged: true, onDamage: (message) => told.push(message) });
     assert.match(told.join(), /part "xmp"/);
     assert.deepEqual(data, (await decodePicture(bytes, evaluator)).data);
+  });
+
+  it('also for several groups, whole, at the end of units and within them', async () => {
+    for (const [name, width, height, quality] of [['scene', 1540, 2, 21], ['edges', 2, 800, 25]] as const) {
+      const { bytes } = await encodePicture(corpusPicture(name, { width, height }), evaluator, { effort: 1, target: { quality } });
+      const { segments } = readContainer(bytes);
+      const ends = segments.slice(-5).map(({ payloadOffset, payloadLength }) => payloadOffset + payloadLength);
+      for (const length of [ends[4]!, ends[3]!, ends[4]! - 1, ends[3]! - 1]) {
+        const { data } = await decodePicture(bytes, evaluator, { maxBytes: length });
+        assert.ok(Buffer.compare(data, await secondDecode(bytes.subarray(0, length), evaluator)) === 0, `${name}: other pixels from ${length} of ${bytes.length} bytes`);
+      }
+    }
   });
 });

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { concat, MAX_SEGMENT_STEPS, readContainer, segmentOverhead, varint, writeAlpha, writeHeader, writeSegment, type Extent, type Header } from '../src/codec/container.js';
+import { concat, MAX_SEGMENT_UNITS, readContainer, segmentOverhead, varint, writeAlpha, writeHeader, writeSegment, type Extent, type Header } from '../src/codec/container.js';
 import { MAX_TAIL } from '../src/codec/schedule.js';
 import { crc32 } from '../src/codec/crc32.js';
-import { FORMAT_VERSION, LAST_CODE, MAGIC } from '../src/codec/format.js';
+import { groupsOf, FORMAT_VERSION, LAST_CODE, MAGIC } from '../src/codec/format.js';
 import { fileInfo } from '../src/codec/info.js';
 import { MAX_PART_BYTES, MUST_BE_KNOWN, PARTS, type Part } from '../src/codec/parts.js';
-import { pyramidSizes, stepsOf } from '../src/codec/schedule.js';
+import { pyramidSizes, stepsOf, type Step } from '../src/codec/schedule.js';
 import { MAX_NU, MIN_NU } from '../src/entropy/trellis.js';
 import { TOP_CODE } from '../src/model/sigma.js';
 import { MAX_PIXELS, MAX_SIDE, type Channels } from '../src/picture.js';
@@ -33,14 +33,14 @@ const headers: fc.Arbitrary<Header> = fc.record({
 }, plainObjects).map(({ kind, ...header }) => ({ ...header, ...kind }));
 const payloads = fc.uint8Array({ maxLength: 300 });
 const parts: fc.Arbitrary<Part[]> = fc.array(fc.record({ type: fc.integer({ min: 1, max: MUST_BE_KNOWN - 1 }), payload: payloads }, plainObjects), { maxLength: 4 });
-const segments = fc.array(fc.record({ payload: payloads, steps: fc.integer({ min: 0, max: MAX_SEGMENT_STEPS }), ratio: fc.nat({ max: 255 }) }), { maxLength: 5 });
+const segments = fc.array(fc.record({ payload: payloads, units: fc.integer({ min: 0, max: MAX_SEGMENT_UNITS }), ratio: fc.nat({ max: 255 }) }), { maxLength: 5 });
 
 const plain: Header = { width: 40, height: 30, channels: 3, depth: 8, modelId: '0123456789abcdef', schedule: { coarseWidth: 2, fineWidth: 4, lastCode: 64, tail: 0 }, nu: 14 };
 const hasAlpha = (channels: number): boolean => channels % 2 === 0;
 
 /** A file of any header, alpha, segments and parts. */
-function fileOf(header: Header, alpha: Uint8Array, body: { payload: Uint8Array; steps: number; ratio: number }[], more: Part[] = []): Uint8Array {
-  return concat([writeHeader(header, more), ...(hasAlpha(header.channels) ? [writeAlpha(alpha)] : []), ...body.map(({ payload, steps, ratio }) => writeSegment(payload, steps, ratio))]);
+function fileOf(header: Header, alpha: Uint8Array, body: { payload: Uint8Array; units: number; ratio: number }[], more: Part[] = []): Uint8Array {
+  return concat([writeHeader(header, more), ...(hasAlpha(header.channels) ? [writeAlpha(alpha)] : []), ...body.map(({ payload, units, ratio }) => writeSegment(payload, units, ratio))]);
 }
 
 const payloadOf = (bytes: Uint8Array, { payloadOffset, payloadLength }: Extent): Uint8Array => bytes.slice(payloadOffset, payloadOffset + payloadLength);
@@ -76,7 +76,7 @@ describe('container', () => {
           assert.deepEqual(payloadOf(bytes, read.alpha), alpha);
         } else assert.equal(read.alpha, undefined);
         assert.deepEqual(
-          read.segments.map((segment) => ({ payload: payloadOf(bytes, segment), steps: segment.steps, ratio: segment.idealRatio, state: segment.state })),
+          read.segments.map((segment) => ({ payload: payloadOf(bytes, segment), units: segment.units, ratio: segment.idealRatio, state: segment.state })),
           body.map((segment) => ({ ...segment, state: 'complete' })),
         );
       }),
@@ -90,11 +90,11 @@ describe('container', () => {
 
   it('a part of an unknown type is passed over below 128, and refused from there on, unless it is damaged', async () => {
     const payload = Uint8Array.of(1, 2, 3);
-    const file = (type: number): Uint8Array => fileOf(plain, payload, [{ payload, steps: 1, ratio: 3 }], [{ type, payload }]);
+    const file = (type: number): Uint8Array => fileOf(plain, payload, [{ payload, units: 1, ratio: 3 }], [{ type, payload }]);
     assert.deepEqual(fileInfo(file(127)).parts, [{ type: 127, name: 'unknown', offset: writeHeader(plain).length, byteLength: 3, state: 'complete' }]);
     assert.equal(fileInfo(file(127)).segments.length, 1);
     assert.deepEqual(fileInfo(file(PARTS.icc)).parts.map(({ name }) => name), ['icc']);
-    for (const type of [MUST_BE_KNOWN, 200, 255]) {
+    for (const type of [MUST_BE_KNOWN + 1, 200, 255]) {
       assert.equal(await codeOfError(() => readContainer(file(type))), 'E_VERSION');
       const damaged = file(type);
       damaged[writeHeader(plain).length + 7]! ^= 1; // in the payload
@@ -134,17 +134,19 @@ describe('container', () => {
         assert.equal(info.formatVersion, FORMAT_VERSION);
         assert.deepEqual(info.parts.map(({ type, byteLength }) => [type, byteLength]), more.map(({ type, payload }) => [type, payload.length]));
         assert.equal(info.segments.length, body.length);
-        const all = stepsOf(header.schedule, pyramidSizes(width, height).length - 1).length;
-        const told = info.segments.reduce((sum, { steps }) => sum + steps.length, 0);
-        assert.equal(told, Math.min(all, body.reduce((sum, { steps }) => sum + steps, 0)));
+        const sizes = pyramidSizes(width, height);
+        const groups = ({ level }: Step): number => groupsOf(Math.ceil(sizes[level]!.width / 2), Math.ceil(sizes[level]!.height / 2)).length;
+        const all = stepsOf(header.schedule, sizes.length - 1).reduce((sum, step) => sum + groups(step), 0);
+        const told = info.segments.reduce((sum, { units }) => sum + units, 0);
+        assert.equal(told, Math.min(all, body.reduce((sum, { units }) => sum + units, 0)));
       }),
     );
   });
 
   it('every prefix is read as what is there, or refused as cut inside the header', () => {
     const bytes = fileOf({ ...plain, channels: 4 }, new Uint8Array(20).fill(7), [
-      { payload: new Uint8Array(200).fill(1), steps: 3, ratio: 120 },
-      { payload: new Uint8Array(30).fill(2), steps: 1, ratio: 110 },
+      { payload: new Uint8Array(200).fill(1), units: 3, ratio: 120 },
+      { payload: new Uint8Array(30).fill(2), units: 1, ratio: 110 },
     ], [{ type: PARTS.icc, payload: new Uint8Array(140).fill(3) }, { type: PARTS.orientation, payload: Uint8Array.of(6) }]);
     const whole = readContainer(bytes);
     const starts = [whole.alpha!.payloadOffset + 20, whole.segments[1]!.offset, bytes.length];
@@ -163,8 +165,8 @@ describe('container', () => {
 
   it('a changed bit is damage in exactly the part that it lies in, or moves its end', () => {
     const bytes = fileOf({ ...plain, channels: 2 }, new Uint8Array(20).fill(7), [
-      { payload: new Uint8Array(40).fill(1), steps: 3, ratio: 120 },
-      { payload: new Uint8Array(30).fill(2), steps: 1, ratio: 110 },
+      { payload: new Uint8Array(40).fill(1), units: 3, ratio: 120 },
+      { payload: new Uint8Array(30).fill(2), units: 1, ratio: 110 },
     ], [{ type: PARTS.density, payload: new Uint8Array(9) }, { type: PARTS.orientation, payload: Uint8Array.of(6) }]);
     const whole = readContainer(bytes);
     const alphaStart = whole.alpha!.payloadOffset - 5;

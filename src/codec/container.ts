@@ -7,9 +7,9 @@
  *             type (1, not 0), payload length (varint), CRC-32 of those fields and the payload (4), payload; then a 0
  *   alpha     only if the kind has alpha: length (varint), CRC-32 of the payload (4), payload (src/entropy/plane.ts)
  *   segments  until the file ends, in the order in which they refine the picture, each:
- *             payload length (varint), steps in it (1), ideal rate (1), CRC-32 of those fields and the payload (4), payload
+ *             payload length (varint), units in it (1), ideal rate (1), CRC-32 of those fields and the payload (4), payload
  *
- * A segment's steps follow those of the segment before it. In the last one the bits of the last step may be missing
+ * A unit is one step of one group. A segment's units follow those of the segment before it. In the last one the bits of the last unit may be missing
  * from some point on: a picture of any size in bytes. Whatever prefix of a file is there decodes, from the header on.
  */
 import { DcompError } from '../errors.js';
@@ -52,8 +52,8 @@ export interface PartExtent extends Extent {
 export interface Segment extends Extent {
   /** Byte offset in the file of the segment's length field. */
   offset: number;
-  /** Steps in it, the last one perhaps cut. */
-  steps: number;
+  /** Units in it (a step of a group each), the last one perhaps cut. */
+  units: number;
   /** Ideal bits over real bits, in 1/128. */
   idealRatio: number;
 }
@@ -68,8 +68,8 @@ export interface Container {
   truncated: boolean;
 }
 
-/** Most steps in one segment, so that their number is a byte. */
-export const MAX_SEGMENT_STEPS = 255;
+/** Most units in one segment, so that their number is a byte. */
+export const MAX_SEGMENT_UNITS = 255;
 export const CRC_BYTES = 4;
 /** The byte of the fine width holds the width in its low five bits, the tail above. */
 const TAIL_UNIT = 32;
@@ -112,8 +112,8 @@ export function segmentOverhead(payloadLength: number): number {
   return varint(payloadLength).length + 2 + CRC_BYTES;
 }
 
-export function writeSegment(payload: Uint8Array, steps: number, idealRatio: number): Uint8Array {
-  return withCrc(Uint8Array.from([...varint(payload.length), steps, idealRatio]), payload);
+export function writeSegment(payload: Uint8Array, units: number, idealRatio: number): Uint8Array {
+  return withCrc(Uint8Array.from([...varint(payload.length), units, idealRatio]), payload);
 }
 
 /**
@@ -164,7 +164,7 @@ export function readContainer(bytes: Uint8Array, maxPixels = MAX_PIXELS): Contai
       offset: at,
       payloadOffset,
       payloadLength,
-      steps: bytes[length.end]!,
+      units: bytes[length.end]!,
       idealRatio: bytes[length.end + 1]!,
       state: cut ? 'cut' : intact ? 'complete' : 'damaged',
     });

@@ -10,9 +10,10 @@ import { MAX_PIXELS, type Picture } from '../picture.js';
 import { readContainer, type Container, type Header } from './container.js';
 import type { Progress } from './encoder.js';
 import type { Channel } from './group-step.js';
-import { partName } from './parts.js';
-import { isGrey, hasAlpha, join } from './picture-planes.js';
+import { partName, PARTS } from './parts.js';
+import { isGrey, hasAlpha, join, PictureRows } from './picture-planes.js';
 import type { Plane } from './pyramid.js';
+import { readLags } from './region.js';
 import { repairFile, repairText, type Repair } from './repair.js';
 import { Session } from './session.js';
 
@@ -37,9 +38,12 @@ export interface DecodeResult extends Picture {
   truncated: boolean;
 }
 
-/** @throws DcompError as `containerOf`; E_OTHER_MODEL, E_DAMAGED_SEGMENT, E_TRUNCATED (alpha missing), E_USAGE, E_ABORTED */
-export async function decodePicture(file: Uint8Array, evaluator: Evaluator, options: DecoderOptions = {}): Promise<DecodeResult> {
-  const { bytes, container, repairs } = containerOf(file, options);
+/**
+ * @param source what `containerOf` says of the file, where that is known already
+ * @throws DcompError as `containerOf`; E_OTHER_MODEL, E_DAMAGED_SEGMENT, E_TRUNCATED (alpha missing), E_USAGE, E_ABORTED
+ */
+export async function decodePicture(file: Uint8Array, evaluator: Evaluator, options: DecoderOptions = {}, source = containerOf(file, options)): Promise<DecodeResult> {
+  const { bytes, container, repairs } = source;
   const { header } = container;
   checkModelId(header, evaluator);
   const damage = (message: string): void => {
@@ -51,28 +55,38 @@ export async function decodePicture(file: Uint8Array, evaluator: Evaluator, opti
     if (state === 'damaged') damage(`the part "${partName(type)}" (type ${type}, byte offset ${offset}) is damaged beyond repair: its checksum does not hold`);
   }
   const alpha = readAlpha(bytes, container, options, damage);
-  const session = new Session(header.width, header.height, isGrey(header.channels), header.schedule, evaluator, options.signal);
-  let next = 0;
+  const session = sessionOf(bytes, container, evaluator, options.signal);
   for (const [i, segment] of container.segments.entries()) {
     if (segment.state === 'damaged') {
       damage(`segment ${i + 1} of ${container.segments.length} (byte offset ${segment.offset}) is damaged beyond repair: its checksum does not hold`);
       break;
     }
     const channel = new Receiver(new BitReader(bytes, segment.payloadOffset, 8 * segment.payloadLength), header.nu);
-    for (let s = 0; s < segment.steps && !channel.ended; s++, next++) {
-      const step = session.steps[next];
-      if (step === undefined) {
+    for (let u = 0; u < segment.units && !channel.ended; u++) {
+      const unit = session.next;
+      if (unit === undefined) {
         damage(`segment ${i + 1} (byte offset ${segment.offset}) states more steps than the picture has`);
         break;
       }
-      await session.run(step, channel);
-      options.onProgress?.({ fraction: Math.min(0.99, segment.payloadOffset / bytes.length), stage: `level ${step.level}` });
+      await session.runUnit(channel);
+      options.onProgress?.({ fraction: Math.min(0.99, segment.payloadOffset / bytes.length), stage: `level ${unit.step.level}` });
     }
     if (channel.ended) break;
   }
-  const colour = await session.reconstruct();
+  const rows = new PictureRows(header, header.channels, alpha);
+  await session.show(rows.take);
   options.onProgress?.({ fraction: 1, stage: 'done' });
-  return resultOf(container, colour, alpha, session);
+  return { ...rows.picture, ...session.statistics, truncated: container.truncated };
+}
+
+/** The session of a file, before its first step. @throws DcompError E_DAMAGED_SEGMENT */
+export function sessionOf(bytes: Uint8Array, { header, parts }: Container, evaluator: Evaluator, signal?: AbortSignal): Session {
+  const part = parts.find(({ type }) => type === PARTS.regions);
+  if (part?.state === 'damaged') {
+    throw new DcompError('E_DAMAGED_SEGMENT', `the part "regions" (byte offset ${part.offset}) is damaged beyond repair, and without it nothing can be decoded; get the file again`);
+  }
+  const lags = part?.state === 'complete' ? readLags(bytes.subarray(part.payloadOffset, part.payloadOffset + part.payloadLength), header) : undefined;
+  return new Session(header.width, header.height, isGrey(header.channels), header.schedule, evaluator, signal, lags);
 }
 
 /** @throws DcompError E_OTHER_MODEL */
@@ -85,11 +99,19 @@ export function resultOf({ header, truncated }: Container, colour: Plane, alpha:
   return { ...join(colour, header.channels, alpha), ...session.statistics, truncated };
 }
 
+/** The part of a file that is to be decoded, and its structure. */
+export interface Source {
+  bytes: Uint8Array;
+  container: Container;
+  /** What was repaired, where damage is allowed. */
+  repairs: Repair[];
+}
+
 /**
- * The part of a file that is to be decoded, and its structure; repaired, where damage is allowed.
+ * Repairs what can be, where damage is allowed.
  * @throws DcompError as `readContainer`; E_DAMAGED_SEGMENT where damage is not allowed and could be repaired; E_USAGE
  */
-export function containerOf(file: Uint8Array, { maxBytes, maxPixels, allowDamaged }: DecoderOptions): { bytes: Uint8Array; container: Container; repairs: Repair[] } {
+export function containerOf(file: Uint8Array, { maxBytes, maxPixels, allowDamaged }: DecoderOptions): Source {
   if (maxBytes !== undefined && !(Number.isInteger(maxBytes) && maxBytes >= 0)) {
     throw new DcompError('E_USAGE', `maxBytes is ${maxBytes}; it must be a whole number of bytes`);
   }

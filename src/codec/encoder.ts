@@ -1,24 +1,21 @@
 /** The encoder: walks the schedule, sends every step through the trellis, cuts the stream where the target is reached. */
-import { encodeCorrections, type Corrections } from '../entropy/corrections.js';
-import { encodeGains } from '../entropy/gains.js';
-import { BitWriter } from '../entropy/bits.js';
-import { TrellisEncoder } from '../entropy/encoder.js';
 import { encodePlane } from '../entropy/plane.js';
-import { trellisCost, type Run } from '../entropy/trellis.js';
 import { DcompError } from '../errors.js';
 import { exp2, log2 } from '../math/exact.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { TOP_CODE } from '../model/sigma.js';
-import { checkPicture, type Picture } from '../picture.js';
-import { concat, MAX_SEGMENT_STEPS, segmentOverhead, writeAlpha, writeHeader, writeSegment, type Header } from './container.js';
+import { checkPicture, type Channels, type Picture } from '../picture.js';
+import { concat, writeAlpha, writeHeader, type Header } from './container.js';
 import { decodePicture } from './decoder.js';
-import { SEGMENT_BYTES, SEGMENT_GROWTH, LAST_CODE, CODES_LEVEL_SPAN } from './format.js';
-import type { Channel } from './group-step.js';
-import { join, separate } from './picture-planes.js';
+import { LAST_CODE, CODES_LEVEL_SPAN } from './format.js';
+import { PARTS, type Part } from './parts.js';
+import { PictureCoefficients } from './picture-coefficients.js';
+import { alphaOf, isGrey, join } from './picture-planes.js';
 import { EMPTY_HASH, pixelHash, withPixelHash } from './pixel-hash.js';
-import { haar, pyramidOf, rowsOfCoefficients, type CoefficientRows } from './pyramid.js';
+import { checkImportance, lagsOf, writeLags, type Importance } from './region.js';
 import { DEFAULT_SCHEDULE, type Schedule, type Step } from './schedule.js';
 import { Session } from './session.js';
+import { Stream } from './stream.js';
 
 /** What the encoder aims at: exactly one of these. */
 export type Target =
@@ -42,7 +39,9 @@ export interface EncoderOptions {
   /** 1..9: log2 of the states of the trellis search is 7 + effort. More is slower and smaller. Default 7. */
   effort?: number;
   schedule?: Schedule;
-  /** Whether the file is to carry a hash of its decoded samples, by which it can be verified: 39 bytes, and one decoding. */
+  /** Where squared errors count more: regions or a mask. Default: everywhere alike. */
+  importance?: Importance;
+  /** Stores the hash of the decoded samples, which `verify` compares; costs a decoding. */
   pixelHash?: boolean;
   onProgress?: (progress: Progress) => void;
   signal?: AbortSignal;
@@ -53,7 +52,7 @@ export interface EncodeResult {
   width: number;
   height: number;
   bitsPerPixel: number;
-  /** Bits of the model's KL with an ideal Gaussian channel for the steps in the file, and bits spent on them. */
+  /** Bits of the model's KL with an ideal Gaussian channel for the units in the file, and bits spent on them. */
   idealBits: number;
   realBits: number;
   /** Network evaluations of the encoder; `work` counts them in evaluations of the full resolution. */
@@ -68,64 +67,251 @@ export const DEFAULT_EFFORT = 7;
 export async function encodePicture(picture: Picture, evaluator: Evaluator, options: EncoderOptions = {}): Promise<EncodeResult> {
   checkEncoding(picture, options);
   const target = options.target ?? { quality: DEFAULT_QUALITY };
-  const effort = options.effort ?? DEFAULT_EFFORT;
-  const stop = 'quality' in target ? stopOfQuality(target.quality) : { level: 0, code: LAST_CODE };
-  const goal = 'psnr' in target ? squaredErrorOf(target.psnr) : 0;
-  const schedule = { ...(options.schedule ?? DEFAULT_SCHEDULE), lastCode: stop.level === 0 ? stop.code : LAST_CODE };
-  const header: Header = { width: picture.width, height: picture.height, channels: picture.channels, depth: 8, modelId: evaluator.model.id, schedule, nu: 7 + effort };
-  const { grey, colour, alpha } = separate(picture);
-  const start = writeHeader(header, options.pixelHash === true ? [EMPTY_HASH] : []);
-  const prefix = alpha === undefined ? start : concat([start, writeAlpha(encodePlane(alpha, picture.width, picture.height))]);
-  const limit = byteLimit(target, picture, prefix.length);
-  const stream = new Stream(header.nu);
-  const session = new Session(picture.width, picture.height, grey, schedule, evaluator, options.signal);
-  const pyramid = pyramidOf(colour, session.sizes.length - 1);
-  let level = -1;
-  let truth: CoefficientRows | undefined;
-  let reached = 0;
-  for (const step of session.steps) {
-    if (step.level !== level) {
-      level = step.level;
-      truth = rowsOfCoefficients(haar(pyramid[level]!));
-    }
-    if ('psnr' in target && worthMeasuring(step) && meanSquaredError(picture, await reconstruction(session, picture)) <= goal) {
-      return finish(await cutToError(picture, evaluator, prefix, stream, reached, goal));
-    }
-    reached = stream.bytes;
-    stream.begin();
-    stream.end(await session.run(step, stream, truth));
-    const bytes = prefix.length + stream.bytes;
-    options.onProgress?.({ fraction: progressOf(session, step, bytes, limit), stage: `level ${level}` });
-    if (bytes >= limit || atStop(step)) break;
+  const encoding = new Encoding(picture, evaluator, options, 'quality' in target ? stopOfQuality(target.quality) : FINEST);
+  return withHash(await encoding.to(target), evaluator, options);
+}
+
+/**
+ * Files of several sizes from one walk along the schedule: each is what `encodePicture` makes for that size.
+ * @param sizes bytes, in any order
+ * @throws DcompError as `encodePicture`
+ */
+export async function encodePictureToSizes(picture: Picture, evaluator: Evaluator, sizes: readonly number[], options: Omit<EncoderOptions, 'target'> = {}): Promise<EncodeResult[]> {
+  for (const size of sizes) checkEncoding(picture, { ...options, target: { size } });
+  const results = [];
+  for (const result of await new Encoding(picture, evaluator, options, FINEST).toSizes(sizes)) results.push(await withHash(result, evaluator, options));
+  return results;
+}
+
+async function withHash(result: EncodeResult, evaluator: Evaluator, { pixelHash: wanted }: EncoderOptions): Promise<EncodeResult> {
+  return wanted === true ? { ...result, bytes: withPixelHash(result.bytes, pixelHash(await decodePicture(result.bytes, evaluator))) } : result;
+}
+
+/** A step of a level and sigma code: where a stream ends by itself. */
+interface Stop {
+  level: number;
+  code: number;
+}
+
+const FINEST: Stop = { level: 0, code: LAST_CODE };
+
+/** How far an encoding has come. */
+interface Point {
+  session: Session;
+  stream: Stream;
+  schedule: Schedule;
+}
+
+/** Pictures of more pixels are cut within a step of full width: a copy of the state, to end in another way, costs 15 bytes a pixel. */
+const MAX_FORKED_PIXELS = 2 ** 23;
+
+class Encoding {
+  private readonly header: Omit<Header, 'schedule'>;
+  private readonly parts: Part[] = [];
+  private readonly alpha: Uint8Array;
+  private readonly coefficients: PictureCoefficients;
+  private readonly point: Point;
+
+  constructor(
+    private readonly picture: Picture,
+    private readonly evaluator: Evaluator,
+    private readonly options: EncoderOptions,
+    private readonly stop: Stop,
+  ) {
+    const { width, height, channels } = picture;
+    const nu = 7 + (options.effort ?? DEFAULT_EFFORT);
+    this.header = { width, height, channels, depth: 8, modelId: evaluator.model.id, nu };
+    const lags = options.importance === undefined ? undefined : lagsOf(options.importance, picture);
+    if (options.pixelHash === true) this.parts.push(EMPTY_HASH);
+    if (lags !== undefined) this.parts.push({ type: PARTS.regions, payload: writeLags(lags) });
+    const alpha = alphaOf(picture);
+    this.alpha = alpha === undefined ? new Uint8Array(0) : writeAlpha(encodePlane(alpha, width, height));
+    const schedule = { ...(options.schedule ?? DEFAULT_SCHEDULE), lastCode: stop.level === 0 ? stop.code : LAST_CODE };
+    const session = new Session(width, height, isGrey(channels), schedule, evaluator, options.signal, lags);
+    this.coefficients = new PictureCoefficients(picture, session.sizes.length - 1);
+    this.point = { session, stream: new Stream(nu), schedule };
   }
-  if ('psnr' in target) {
-    const last = await reconstruction(session, picture);
-    if (meanSquaredError(picture, last) > goal) {
-      throw new DcompError('E_UNREACHABLE', `a PSNR of ${target.psnr} dB cannot be reached; this picture's highest is ${psnr(picture, last).toFixed(2)} dB`);
-    }
-    return finish(await cutToError(picture, evaluator, prefix, stream, reached, goal));
+
+  async to(target: Target): Promise<EncodeResult> {
+    if ('psnr' in target) return this.toError(target.psnr);
+    if ('quality' in target) return this.toStop();
+    const size = 'size' in target ? target.size : Math.floor((this.picture.width * this.picture.height * target.bitsPerPixel) / 8);
+    return (await this.toSizes([size]))[0]!;
   }
-  return finish(stream.cut(limit - prefix.length));
+
+  /** Until the stop. */
+  async toStop(): Promise<EncodeResult> {
+    const { session } = this.point;
+    for (let step = session.next?.step; step !== undefined; step = session.next?.step) {
+      await this.runStep(this.point);
+      if (this.isStop(step)) break;
+    }
+    return this.finish(this.point, Infinity);
+  }
+
+  async toSizes(sizes: readonly number[]): Promise<EncodeResult[]> {
+    for (const size of sizes) this.checkSize(size);
+    const { session } = this.point;
+    const results = new Map<number, EncodeResult>();
+    const open = [...sizes].sort((a, b) => a - b);
+    const largest = open[open.length - 1] ?? 0;
+    for (let step = session.next?.step; step !== undefined && open.length > 0; step = session.next?.step) {
+      const before = this.canEndWithin(step) ? fork(this.point) : undefined;
+      await this.runStep(this.point, before === undefined ? largest : Infinity);
+      while (open.length > 0 && this.bytesAt(this.point) >= open[0]!) {
+        const size = open.shift()!;
+        if (results.has(size)) continue;
+        results.set(size, before === undefined ? this.finish(this.point, size) : await this.endWithin(before, step, size));
+      }
+    }
+    for (const size of open) results.set(size, this.finish(this.point, size));
+    return sizes.map((size) => results.get(size)!);
+  }
+
+  /** @param decibels PSNR to be reached by what the decoder will show */
+  async toError(decibels: number): Promise<EncodeResult> {
+    const { picture, point } = this;
+    const goal = squaredErrorOf(decibels);
+    let before = point.stream.bytes;
+    let error = Infinity;
+    for (let step = point.session.next?.step; step !== undefined; step = point.session.next?.step) {
+      const copy = this.canEndWithin(step) ? fork(point) : undefined;
+      const measured = isMeasured(step);
+      if (measured) before = point.stream.bytes;
+      await this.runStep(point);
+      const next = point.session.next?.step;
+      if (next !== undefined && !isMeasured(next)) continue;
+      const last = error;
+      error = await errorOf(point.session, picture);
+      if (error > goal) continue;
+      if (copy !== undefined) return this.endAtError(copy, step, last, goal);
+      point.session.forget();
+      return this.cutToError(before, goal);
+    }
+    throw new DcompError('E_UNREACHABLE', `a PSNR of ${decibels} dB cannot be reached; this picture's highest is ${decibelsOf(error).toFixed(2)} dB`);
+  }
+
+  /** Whether a file may end with a narrower step than this one. */
+  private canEndWithin({ level, kind, from, to }: Step): boolean {
+    const { width, height } = this.picture;
+    return level === 0 && kind === 'refine' && from - to > 1 && width * height <= MAX_FORKED_PIXELS;
+  }
+
+  /**
+   * Ends a file of a size that lies within a step: by as much of the step as there is room for and a last step of one
+   * code, which is cut.
+   * @param before the state before the step; the whole step is more than there is room for
+   */
+  private async endWithin(before: Point, { from, to }: Step, size: number): Promise<EncodeResult> {
+    const room = size - this.bytesAt(before);
+    const needed = this.bytesAt(this.point) - this.bytesAt(before);
+    let widest = from - to - 1;
+    let width = Math.min(widest, Math.floor(((from - to) * room) / needed));
+    // The beginning of a wide step is as good as a narrow one.
+    if (width === 0) return this.finish(this.point, size);
+    for (;;) {
+      const point = fork(before, { ...before.schedule, lastCode: from - width - 1, tail: 1 });
+      await this.runStep(point);
+      if (this.bytesAt(point) > size) {
+        if (width === 1) return this.finish(this.point, size);
+        widest = --width;
+        continue;
+      }
+      await this.runStep(point);
+      if (this.bytesAt(point) >= size || width >= widest) return this.finish(point, size);
+      width++;
+    }
+  }
+
+  /** Ends a file with the narrowest step that reaches an error. @param error before the step, above the goal */
+  private async endAtError(before: Point, { from, to }: Step, error: number, goal: number): Promise<EncodeResult> {
+    for (let width = 1; ; width++) {
+      const point = fork(before, { ...before.schedule, lastCode: from - width, tail: 0 });
+      await this.runStep(point);
+      const reached = await errorOf(point.session, this.picture);
+      if (reached > goal && width < from - to) {
+        error = reached;
+        continue;
+      }
+      // The decibels of a step grow about evenly with its bits; what that says is checked.
+      const share = log2(error / goal) / log2(error / reached) + 0.1;
+      if (width === 1 && share < 1) {
+        const bytes = this.bytesAt(before);
+        const cut = this.finish(point, bytes + Math.ceil(share * (this.bytesAt(point) - bytes)));
+        if (meanSquaredError(this.picture, await decodePicture(cut.bytes, this.evaluator)) <= goal) return cut;
+      }
+      return this.finish(point, Infinity);
+    }
+  }
+
+  /** Cuts the stream so that the decoded picture just reaches an error: trial decodings between two lengths. */
+  private async cutToError(low: number, goal: number): Promise<EncodeResult> {
+    const { point, picture } = this;
+    const header = this.bytesAt(point) - point.stream.bytes;
+    let high = point.stream.bytes;
+    for (let i = 0; i < 5 && high - low > Math.max(8, high / 200); i++) {
+      const middle = (low + high) >> 1;
+      const { bytes } = this.finish(point, header + middle);
+      if (meanSquaredError(picture, await decodePicture(bytes, this.evaluator)) <= goal) high = middle;
+      else low = middle;
+    }
+    return this.finish(point, header + high);
+  }
+
+  /** Runs the next step, or what of it fits into a file of `limit` bytes. */
+  private async runStep(point: Point, limit = Infinity): Promise<void> {
+    const { session, stream } = point;
+    const { step } = session.next!;
+    for (let unit = session.next; unit?.step === step; ) {
+      const { groupIndex, groups } = unit;
+      stream.begin();
+      const ideal = await session.runUnit(stream, this.coefficients.rowsOf(step.level));
+      unit = session.next;
+      stream.end(ideal, groups > 1 || (unit !== undefined && unit.groups > 1));
+      const bytes = this.bytesAt(point);
+      const share = (step.index + (groupIndex + 1) / groups) / session.steps.length;
+      this.options.onProgress?.({ fraction: limit === Infinity ? share : Math.min(1, bytes / limit), stage: `level ${step.level}` });
+      if (bytes >= limit) break;
+    }
+  }
 
   /** A small picture has fewer levels than a low quality names; it is then left after its root level. */
-  function atStop(step: Step): boolean {
-    if (step.kind === 'root') return false;
-    return step.level < stop.level || (step.level === stop.level && step.to <= stop.code);
+  private isStop({ kind, level, to }: Step): boolean {
+    return kind !== 'root' && (level < this.stop.level || (level === this.stop.level && to <= this.stop.code));
   }
 
-  async function finish(body: Body): Promise<EncodeResult> {
-    let bytes = concat([prefix, body.bytes]);
-    if (options.pixelHash === true) bytes = withPixelHash(bytes, pixelHash(await decodePicture(bytes, evaluator)));
-    const { width, height } = picture;
-    options.onProgress?.({ fraction: 1, stage: 'done' });
-    const { idealBits, realBits } = body;
+  /** Bytes of the file that ends here. */
+  private bytesAt({ stream, schedule }: Point): number {
+    return writeHeader({ ...this.header, schedule }, this.parts).length + this.alpha.length + stream.bytes;
+  }
+
+  private checkSize(size: number): void {
+    const least = this.bytesAt(this.point);
+    if (size >= least) return;
+    const what = [this.parts.length > 0 ? 'header with its parts' : 'header', ...(this.alpha.length > 0 ? ['lossless alpha'] : [])];
+    throw new DcompError('E_UNREACHABLE', `a file of ${size} bytes is not possible: the ${what.join(' and ')} of this picture alone take${what.length > 1 ? '' : 's'} ${least}`);
+  }
+
+  /** The file that ends here, cut to a size. */
+  private finish({ stream, schedule, session }: Point, size: number): EncodeResult {
+    const header = writeHeader({ ...this.header, schedule }, this.parts);
+    const { bytes: body, idealBits, realBits } = stream.cut(size - header.length - this.alpha.length);
+    const bytes = concat([header, this.alpha, body]);
+    const { width, height } = this.picture;
+    this.options.onProgress?.({ fraction: 1, stage: 'done' });
     return { bytes, width, height, bitsPerPixel: (8 * bytes.length) / (width * height), idealBits, realBits, ...session.statistics };
   }
 }
 
+/** @param schedule that differs in steps to come */
+function fork({ session, stream, schedule }: Point, other: Schedule = schedule): Point {
+  return { session: session.fork(undefined, other), stream: stream.fork(), schedule: other };
+}
+
 /** What can be said against an encoding before a model is at hand. @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE */
-export function checkEncoding(picture: Picture, { target, effort }: EncoderOptions): void {
+export function checkEncoding(picture: Picture, { target, effort, importance }: EncoderOptions): void {
   checkPicture(picture);
+  if (importance !== undefined) checkImportance(importance, picture);
   if (target !== undefined) checkTarget(target);
   if (effort !== undefined && !(Number.isInteger(effort) && effort >= 1 && effort <= 9)) {
     throw new DcompError('E_USAGE', `effort is ${effort}; it must be a whole number from 1 to 9`);
@@ -144,49 +330,76 @@ function checkTarget(target: Target): void {
   if (given[0] === 'psnr' && !(value > 0 && value <= 100)) throw bad('a number of decibels above 0 and up to 100');
 }
 
-/** Where the stream ends for a quality: level 0 at sigma 45 for 20, 16 for 50, ½ for 100; below 20 at coarser levels. */
-function stopOfQuality(quality: number): { level: number; code: number } {
-  if (quality >= 50) return { level: 0, code: Math.round(TOP_CODE - 24 - ((quality - 50) * (TOP_CODE - 24 - LAST_CODE)) / 50) };
-  if (quality >= 20) return { level: 0, code: Math.round(TOP_CODE - ((quality - 20) * 24) / 30) };
-  const steps = 20 - Math.ceil(quality);
-  return { level: 1 + Math.floor(steps / 9), code: TOP_CODE - CODES_LEVEL_SPAN + 2 * (steps % 9) };
-}
+/**
+ * Sigma codes of level 0 by quality: of pictures that end there, the mean SSIMULACRA 2 score is about the quality, up to 90;
+ * from there on to sigma ½, which scores 96.
+ */
+const CODES_OF_QUALITY: readonly (readonly [quality: number, code: number])[] = [
+  [10, 168],
+  [26, 160],
+  [42, 152],
+  [56, 144],
+  [66, 136],
+  [74, 128],
+  [80, 120],
+  [84, 112],
+  [88, 104],
+  [90.5, 96],
+  [93, 88],
+  [95.5, 80],
+  [98, 72],
+  [100, LAST_CODE],
+];
 
-function byteLimit(target: Target, picture: Picture, least: number): number {
-  if (!('size' in target) && !('bitsPerPixel' in target)) return Infinity;
-  const limit = 'size' in target ? target.size : Math.floor((picture.width * picture.height * target.bitsPerPixel) / 8);
-  if (limit < least) {
-    const what = picture.channels === 2 || picture.channels === 4 ? 'header and lossless alpha' : 'header';
-    throw new DcompError('E_UNREACHABLE', `a file of ${limit} bytes is not possible: the ${what} of this picture alone take${picture.channels % 2 === 0 ? '' : 's'} ${least}`);
+/** Where the stream ends for a quality. Below 10 that is at coarser levels. */
+function stopOfQuality(quality: number): Stop {
+  const [lowest] = CODES_OF_QUALITY[0]!;
+  if (quality < lowest) {
+    const steps = lowest - 1 - Math.floor(quality);
+    return { level: 1 + Math.floor(steps / 5), code: TOP_CODE - CODES_LEVEL_SPAN + 4 * (steps % 5) };
   }
-  return limit;
+  const i = CODES_OF_QUALITY.findIndex(([q]) => q >= quality);
+  const [high, to] = CODES_OF_QUALITY[i]!;
+  const [low, from] = CODES_OF_QUALITY[Math.max(0, i - 1)]!;
+  return { level: 0, code: i === 0 ? to : Math.floor(from + ((quality - low) * (to - from)) / (high - low) + 0.5) };
 }
 
-function progressOf(session: Session, step: Step, bytes: number, limit: number): number {
-  return limit === Infinity ? (step.index + 1) / session.steps.length : Math.min(1, bytes / limit);
-}
-
-/** A reconstruction costs an evaluation of the full resolution: taken at level 0, and once a level before. */
-function worthMeasuring(step: Step): boolean {
+/** Whether the error is measured before a step, which costs an evaluation of the full resolution: at level 0, and once a level before. */
+function isMeasured(step: Step): boolean {
   return step.level === 0 || (step.kind === 'enter' && step.level <= 2);
 }
 
-async function reconstruction(session: Session, picture: Picture): Promise<Picture> {
-  return join(await session.reconstruct(), picture.channels, undefined);
+/** Mean squared error of what the decoder would show now. */
+async function errorOf(session: Session, picture: Picture): Promise<number> {
+  const { width, height, channels, data } = picture;
+  let sum = 0;
+  await session.show((rows, y) => {
+    const from = data.subarray(y * width * channels, (y + rows.height) * width * channels);
+    sum += squaredError(from, join(rows, channels, undefined).data, channels);
+  });
+  return sum / samplesOf(width * height, channels);
 }
 
 /** Over the colour samples; alpha is lossless. */
 function meanSquaredError(a: Picture, b: Picture): number {
-  const colours = a.channels <= 2 ? 1 : 3;
+  return squaredError(a.data, b.data, a.channels) / samplesOf(a.width * a.height, a.channels);
+}
+
+function samplesOf(pixels: number, channels: Channels): number {
+  return pixels * (isGrey(channels) ? 1 : 3);
+}
+
+/** A sum of whole numbers, exact in any order. */
+function squaredError(a: Uint8Array, b: Uint8Array, channels: Channels): number {
+  const colours = isGrey(channels) ? 1 : 3;
   let sum = 0;
-  const n = a.width * a.height;
-  for (let i = 0; i < n; i++) {
+  for (let i = 0; i < a.length; i += channels) {
     for (let c = 0; c < colours; c++) {
-      const d = a.data[i * a.channels + c]! - b.data[i * b.channels + c]!;
+      const d = a[i + c]! - b[i + c]!;
       sum += d * d;
     }
   }
-  return sum / (n * colours);
+  return sum;
 }
 
 /** 10 · log10(2) */
@@ -194,143 +407,14 @@ const DECIBELS_PER_OCTAVE = 3.010299956639812;
 
 /** PSNR in dB over the colour samples (alpha is lossless). Infinity for equal pictures. */
 export function psnr(a: Picture, b: Picture): number {
-  return DECIBELS_PER_OCTAVE * log2((255 * 255) / meanSquaredError(a, b));
+  return decibelsOf(meanSquaredError(a, b));
+}
+
+function decibelsOf(squaredError: number): number {
+  return DECIBELS_PER_OCTAVE * log2((255 * 255) / squaredError);
 }
 
 /** Mean squared error of a PSNR, the same on every machine: it decides where a file ends. */
 function squaredErrorOf(decibels: number): number {
   return 255 * 255 * exp2(-decibels / DECIBELS_PER_OCTAVE);
-}
-
-/** Cuts a stream so that the decoded picture just reaches an error: trial decodings between two lengths. */
-async function cutToError(picture: Picture, evaluator: Evaluator, prefix: Uint8Array, stream: Stream, low: number, goal: number): Promise<Body> {
-  let high = stream.bytes;
-  for (let i = 0; i < 5 && high - low > Math.max(8, high / 200); i++) {
-    const middle = (low + high) >> 1;
-    const bytes = concat([prefix, stream.cut(middle).bytes]);
-    if (meanSquaredError(picture, await decodePicture(bytes, evaluator)) <= goal) high = middle;
-    else low = middle;
-  }
-  return stream.cut(high);
-}
-
-interface Body {
-  bytes: Uint8Array;
-  idealBits: number;
-  realBits: number;
-}
-
-interface StoredStep {
-  /** Bit of the segment at which the step begins. */
-  start: number;
-  bits: number;
-  ideal: number;
-}
-
-interface StoredSegment {
-  payload: Uint8Array;
-  steps: StoredStep[];
-}
-
-/** The encoder's channel: searches the signs of every run, collects the bits into segments. */
-class Stream implements Channel {
-  readonly ended = false;
-  readonly cost: number;
-  /** Bytes of all segments so far, with their overhead. */
-  bytes = 0;
-  private closed = 0;
-  private readonly segments: StoredSegment[] = [];
-  private writer = new BitWriter();
-  private steps: StoredStep[] = [];
-  private readonly trellis = sharedTrellis();
-
-  constructor(private readonly nu: number) {
-    this.cost = trellisCost(nu);
-  }
-
-  begin(): void {
-    this.steps.push({ start: this.writer.length, bits: 0, ideal: 0 });
-  }
-
-  end(ideal: number): void {
-    const step = this.steps[this.steps.length - 1]!;
-    step.bits = this.writer.length - step.start;
-    step.ideal = ideal;
-    const length = (this.writer.length + 7) >>> 3;
-    this.bytes = this.closed + length + segmentOverhead(length);
-    if (length >= Math.max(SEGMENT_BYTES, SEGMENT_GROWTH * this.closed) || this.steps.length === MAX_SEGMENT_STEPS) this.close();
-  }
-
-  run(run: Run, metric: Float32Array): { signs: Int8Array; covered: number } {
-    const { bits, bitCount, signs } = this.trellis.encode(run, metric, this.nu);
-    this.writer.append(bits, bitCount);
-    return { signs, covered: bitCount === 0 ? 0 : signs.length };
-  }
-
-  gains(contexts: Uint8Array, choose: () => Int8Array): Int8Array {
-    const gains = choose();
-    const bytes = encodeGains(gains, contexts);
-    this.writer.append(bytes, 8 * bytes.length);
-    return gains;
-  }
-
-  corrections(_n: number, choose: () => Corrections): Corrections {
-    const corrections = choose();
-    const some = corrections.indices.length > 0;
-    this.writer.push(some ? 1 : 0);
-    if (some) {
-      const bytes = encodeCorrections(corrections);
-      this.writer.append(bytes, 8 * bytes.length);
-    }
-    return corrections;
-  }
-
-  /** The segments, cut to at most so many bytes. */
-  cut(limit: number): Body {
-    this.close();
-    const parts: Uint8Array[] = [];
-    let left = limit;
-    let idealBits = 0;
-    let realBits = 0;
-    for (const segment of this.segments) {
-      let length = segment.payload.length;
-      while (length > 0 && length + segmentOverhead(length) > left) length = Math.min(length - 1, left - segmentOverhead(Math.min(length, Math.max(0, left))));
-      if (length < 0 || length + segmentOverhead(length) > left || (length === 0 && segment.payload.length > 0)) break;
-      const payload = segment.payload.subarray(0, length);
-      const whole = length === segment.payload.length;
-      const steps = whole ? segment.steps : segment.steps.filter((s) => s.start < 8 * length);
-      let ideal = 0;
-      let real = 0;
-      for (const s of steps) {
-        const bits = Math.min(s.bits, 8 * length - s.start);
-        real += bits;
-        ideal += s.bits === 0 ? 0 : (s.ideal * bits) / s.bits;
-      }
-      const ratio = real === 0 ? 0 : Math.min(255, Math.floor((128 * ideal) / real + 0.5));
-      parts.push(writeSegment(payload, steps.length, ratio));
-      left -= parts[parts.length - 1]!.length;
-      idealBits += ideal;
-      realBits += real;
-      if (!whole) break;
-    }
-    return { bytes: concat(parts), idealBits, realBits };
-  }
-
-  private close(): void {
-    if (this.steps.length === 0) return;
-    const payload = this.writer.finish();
-    this.segments.push({ payload, steps: this.steps });
-    this.closed += payload.length + segmentOverhead(payload.length);
-    this.bytes = this.closed;
-    this.writer = new BitWriter();
-    this.steps = [];
-  }
-}
-
-let trellis: TrellisEncoder | undefined;
-
-/** One search memory for all encodings of a thread: a search never waits, so two cannot meet. */
-function sharedTrellis(): TrellisEncoder {
-  trellis ??= new TrellisEncoder();
-  return trellis;
 }

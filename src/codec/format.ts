@@ -53,7 +53,10 @@ export const MAX_PASSES = 255;
 export const SPLIT_SHARE = 0.25;
 export const SPLIT_BITS = 256;
 
-/** A segment is closed at the end of the step in which it reaches max(SEGMENT_BYTES, SEGMENT_GROWTH · bytes before it). */
+/**
+ * A segment is closed at the end of the unit in which it reaches max(SEGMENT_BYTES, SEGMENT_GROWTH · bytes before it). Where a
+ * step has several groups, each of them has a segment of its own: a decoder that needs only some of them reads no others.
+ */
 export const SEGMENT_BYTES = 1536;
 export const SEGMENT_GROWTH = 0.25;
 

@@ -34,6 +34,7 @@ import {
   type Group,
 } from './format.js';
 import type { Observation } from './observation.js';
+import { lagAt, laggingCode, MAX_LAG, type Lags } from './region.js';
 import type { Step } from './schedule.js';
 import { measurement, VARIANCE, varianceIndex, type Measurement } from './variance-table.js';
 
@@ -149,6 +150,8 @@ export interface GroupStepOptions {
   prior: Float32Array;
   channel: Channel;
   truth?: Truth;
+  /** Blocks that lag behind the step, and the row of the grid at which the observation begins. */
+  lags?: { lags: Lags; firstRow: number };
 }
 
 /**
@@ -186,8 +189,9 @@ function gridIndex(observation: Observation, group: Group, p: number): number {
 
 class GroupStep {
   private readonly n: number;
-  private readonly classes: Measurement[] = [];
-  private readonly classOf = new Int16Array(256).fill(-1);
+  private readonly classes: (Measurement & { to: number })[] = [];
+  /** By code and lag. */
+  private readonly classOf: Int16Array;
   private histogram = new Uint32Array(0);
   /** The runs so far: first coefficient in coding order, and how many were covered. */
   private readonly runs: { from: number; covered: number }[] = [];
@@ -199,6 +203,7 @@ class GroupStep {
     private readonly w: Workspace,
   ) {
     this.n = groupCoefficients(o.group);
+    this.classOf = new Int16Array(o.lags === undefined ? 256 : 256 * (MAX_LAG + 1)).fill(-1);
     w.reserve(this.n, o.truth !== undefined);
   }
 
@@ -224,7 +229,7 @@ class GroupStep {
 
   /** Posterior mean and row of every coefficient that the step concerns; row −1 for the others. Returns how many. */
   private predict(): number {
-    const { step, observation, group, output, prior } = this.o;
+    const { step, observation, group, output, prior, lags } = this.o;
     const { mean, row } = this.w;
     const { codes, z } = observation;
     const gains = predictionGains(codes, prior, group, observation.width);
@@ -234,17 +239,19 @@ class GroupStep {
       let i = ((group.y + y) * observation.width + group.x) * COEFFICIENTS;
       let q = i * 2;
       for (let x = 0; x < group.width; x++, q += OUTPUT_CHANNELS - COEFFICIENTS) {
+        const lag = lags === undefined ? 0 : lagAt(lags.lags, group.x + x, lags.firstRow + group.y + y);
+        const to = laggingCode(step.to, lag);
         for (let c = 0; c < COEFFICIENTS; c++, i++, p++, q++) {
           const code = codes[i]!;
-          if (code <= step.to || (step.kind === 'root' && c >= 3)) {
+          if (code <= to || (step.kind === 'root' && c >= 3)) {
             row[p] = -1;
             continue;
           }
           const g = code * COEFFICIENTS + c;
-          let k = this.classOf[code]!;
+          let k = this.classOf[256 * lag + code]!;
           if (k < 0) {
-            k = this.classOf[code] = this.classes.length;
-            this.classes.push(measurement(code, step.to));
+            k = this.classOf[256 * lag + code] = this.classes.length;
+            this.classes.push({ ...measurement(code, to), to });
           }
           if (output === undefined) {
             mean[p] = gains.mean[g]! * z[i]!;
@@ -472,17 +479,17 @@ class GroupStep {
    * it for true. Needed for text and drawings; photographs hardly use it.
    */
   private correct(): void {
-    const { channel, observation, step, truth } = this.o;
+    const { channel, observation, truth } = this.o;
     const { row } = this.w;
     const { z, codes } = observation;
-    const codeAfter = (i: number): number => (codes[i] === UNKNOWN ? step.to : codes[i]!);
+    const codeAfter = (p: number, i: number): number => (codes[i] === UNKNOWN ? this.classes[Math.floor(row[p]! / VARIANCE_COUNT)]!.to : codes[i]!);
     const corrections = channel.corrections(this.n, () => {
       const indices: number[] = [];
       const steps: number[] = [];
       for (let p = 0; p < this.n; p++) {
         if (row[p]! < 0) continue;
         const i = gridIndex(observation, this.o.group, p);
-        const sigma = sigmaOf(codeAfter(i));
+        const sigma = sigmaOf(codeAfter(p, i));
         const error = truth!.x[i]! - z[i]!;
         if (Math.abs(error) < CORRECTION_THRESHOLD * sigma) continue;
         indices.push(p);
@@ -495,7 +502,7 @@ class GroupStep {
     for (const [k, p] of corrections.indices.entries()) {
       if (row[p]! < 0) continue; // no encoder writes that
       const i = gridIndex(observation, this.o.group, p);
-      codes[i] = codeAfter(i);
+      codes[i] = codeAfter(p, i);
       z[i] = z[i]! + corrections.steps[k]! * CORRECTION_STEP * sigmaOf(codes[i]!);
     }
   }
@@ -516,7 +523,7 @@ class GroupStep {
    */
   private update(table: PassTable, total: number): void {
     const { order, offset, moved, row, mean } = this.w;
-    const { step, observation } = this.o;
+    const { observation } = this.o;
     const { z, codes } = observation;
     for (let k = 0; k < total; k++) moved[order[k]!] = offset[k]!;
     if (!this.whole || this.o.channel.ended) {
@@ -527,9 +534,11 @@ class GroupStep {
     const zGain = new Float64Array(histogram.length);
     const meanGain = new Float64Array(histogram.length);
     const moveGain = new Float64Array(histogram.length);
+    const codeAfter = new Uint8Array(histogram.length);
     for (let r = 0; r < histogram.length; r++) {
       if (histogram[r] === 0) continue;
-      const { precision, delta } = classes[Math.floor(r / VARIANCE_COUNT)]!;
+      const { precision, delta, to } = classes[Math.floor(r / VARIANCE_COUNT)]!;
+      codeAfter[r] = to;
       zGain[r] = precision / (precision + delta);
       meanGain[r] = delta / (precision + delta);
       moveGain[r] = (delta + 1 / VARIANCE[r % VARIANCE_COUNT]!) / (precision + delta);
@@ -539,14 +548,14 @@ class GroupStep {
         const r = row[p]!;
         if (r < 0) continue;
         z[i] = zGain[r]! * z[i]! + meanGain[r]! * mean[p]! + moveGain[r]! * moved[p]!;
-        codes[i] = step.to;
+        codes[i] = codeAfter[r]!;
       }
     });
   }
 
   /** The same where not every pass took place: a coefficient has got the precision of those that did. */
   private updatePartly(table: PassTable): void {
-    const { step, observation } = this.o;
+    const { observation } = this.o;
     const { z, codes } = observation;
     const { order, row, mean, moved } = this.w;
     const done = new Uint8Array(this.n);
@@ -560,15 +569,15 @@ class GroupStep {
           if (codes[i] === UNKNOWN) z[i] = mean[p]!;
           continue;
         }
-        const { precision, delta: whole } = this.classes[Math.floor(r / VARIANCE_COUNT)]!;
+        const { precision, delta: whole, to } = this.classes[Math.floor(r / VARIANCE_COUNT)]!;
         const v = VARIANCE[r % VARIANCE_COUNT]!;
         let delta = whole;
-        let code = step.to;
+        let code = to;
         if (done[p] !== table.passes[r]!) {
           let growth = 1;
           for (let j = 0; j < done[p]!; j++) growth *= 1 + table.gain[r]!;
           delta = (growth - 1) / v;
-          code = Math.max(step.to, codeOf(1 / Math.sqrt(precision + delta)));
+          code = Math.max(to, codeOf(1 / Math.sqrt(precision + delta)));
         }
         z[i] = (precision / (precision + delta)) * z[i]! + (delta / (precision + delta)) * mean[p]! + ((delta + 1 / v) / (precision + delta)) * moved[p]!;
         codes[i] = code;

@@ -2,9 +2,9 @@
 import { TOP_CODE, sigmaOf } from '../model/sigma.js';
 import type { Channels, Depth } from '../picture.js';
 import { readContainer, type Extent } from './container.js';
-import { FORMAT_VERSION } from './format.js';
+import { FORMAT_VERSION, groupsOf } from './format.js';
 import { partName, type PartName } from './parts.js';
-import { pyramidSizes, stepsOf, type StepKind } from './schedule.js';
+import { pyramidSizes, stepsOf, type Step, type StepKind } from './schedule.js';
 
 export interface StepInfo {
   level: number;
@@ -17,7 +17,9 @@ export interface StepInfo {
 export interface SegmentInfo {
   offset: number;
   byteLength: number;
+  /** The steps that it belongs to, and the units in it: one for each group that it holds of a step. */
   steps: StepInfo[];
+  units: number;
   /** Level and noise level reached at the segment's end (if its last step is whole). */
   level: number;
   sigma: number;
@@ -63,16 +65,27 @@ export function fileInfo(bytes: Uint8Array): FileInfo {
   const { header, parts, alpha, segments, truncated } = readContainer(bytes);
   const { width, height, channels, depth, schedule } = header;
   const steps = stepsOf(schedule, pyramidSizes(width, height).length - 1);
-  let next = 0;
+  const sizes = pyramidSizes(width, height);
+  const groups = steps.map(({ level }) => groupsOf((sizes[level]!.width + 1) >> 1, (sizes[level]!.height + 1) >> 1).length);
+  // The step of the next unit, and how many of its groups came before.
+  let step = 0;
+  let before = 0;
   const infos = segments.map((segment): SegmentInfo => {
-    const mine = steps.slice(next, next + segment.steps);
-    next += segment.steps;
+    const mine: Step[] = [];
+    let units = 0;
+    for (; units < segment.units && step < steps.length; units++) {
+      if (mine.at(-1) !== steps[step]) mine.push(steps[step]!);
+      if (++before < groups[step]!) continue;
+      before = 0;
+      step++;
+    }
     const last = mine[mine.length - 1];
     const bits = 8 * segment.payloadLength;
     return {
       offset: segment.offset,
       byteLength: segment.payloadOffset + segment.payloadLength - segment.offset,
       steps: mine.map(({ level, kind, from, to }) => ({ level, kind, sigmaBefore: round(sigmaOf(from)), sigma: round(sigmaOf(to)) })),
+      units,
       level: last?.level ?? 0,
       sigma: round(sigmaOf(last?.to ?? TOP_CODE)),
       bits,

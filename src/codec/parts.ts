@@ -4,7 +4,7 @@
  */
 
 /** Types of the parts that this release knows. */
-export const PARTS = { icc: 1, orientation: 2, density: 3, exif: 4, xmp: 5, text: 6, pixelHash: 7 } as const;
+export const PARTS = { icc: 1, orientation: 2, density: 3, exif: 4, xmp: 5, text: 6, pixelHash: 7, regions: 128 } as const;
 
 export type PartName = keyof typeof PARTS;
 

@@ -12,21 +12,30 @@ export function hasAlpha(channels: Channels): boolean {
 }
 
 export function separate(picture: Picture): { grey: boolean; colour: Plane; alpha: Uint8Array | undefined } {
-  const { width, height, channels, data } = picture;
+  return { grey: isGrey(picture.channels), colour: colourRows(picture, 0, picture.height), alpha: alphaOf(picture) };
+}
+
+/** The rotated colours of the rows from `first` to before `end`. */
+export function colourRows({ width, channels, data }: Picture, first: number, end: number): Plane {
   const grey = isGrey(channels);
-  const colours = grey ? 1 : 3;
-  const n = width * height;
-  let samples = data;
-  let alpha: Uint8Array | undefined;
-  if (hasAlpha(channels)) {
-    samples = new Uint8Array(n * colours);
-    alpha = new Uint8Array(n);
-    for (let i = 0; i < n; i++) {
-      for (let c = 0; c < colours; c++) samples[i * colours + c] = data[i * channels + c]!;
-      alpha[i] = data[i * channels + colours]!;
-    }
-  }
-  return { grey, colour: { width, height, data: grey ? rotateGrey(samples) : rotateColours(samples) }, alpha };
+  let samples = data.subarray(first * width * channels, end * width * channels);
+  if (hasAlpha(channels)) samples = withoutAlpha(samples, channels);
+  return { width, height: end - first, data: grey ? rotateGrey(samples) : rotateColours(samples) };
+}
+
+function withoutAlpha(samples: Uint8Array, channels: Channels): Uint8Array {
+  const colours = channels - 1;
+  const out = new Uint8Array((samples.length / channels) * colours);
+  for (let i = 0, o = 0; i < samples.length; i += channels) for (let c = 0; c < colours; c++) out[o++] = samples[i + c]!;
+  return out;
+}
+
+/** The alpha channel; undefined where there is none. */
+export function alphaOf({ width, height, channels, data }: Picture): Uint8Array | undefined {
+  if (!hasAlpha(channels)) return undefined;
+  const alpha = new Uint8Array(width * height);
+  for (let i = 0; i < alpha.length; i++) alpha[i] = data[(i + 1) * channels - 1]!;
+  return alpha;
 }
 
 /** @param alpha one sample a pixel; where it is undefined but the kind has alpha, opaque. */
@@ -43,4 +52,24 @@ export function join(colour: Plane, channels: Channels, alpha: Uint8Array | unde
     if (alpha !== undefined) data[i * channels + colours] = alpha[i]!;
   }
   return { width, height, channels, data };
+}
+
+/** A picture that is put together from rows. */
+export class PictureRows {
+  readonly picture: Picture;
+
+  /** @param alpha of the whole picture, as for `join` */
+  constructor(
+    { width, height }: { width: number; height: number },
+    channels: Channels,
+    private readonly alpha: Uint8Array | undefined,
+  ) {
+    this.picture = { width, height, channels, data: new Uint8Array(width * height * channels) };
+  }
+
+  /** Takes rows from row y on, as `Session.show` gives them. */
+  readonly take = (rows: Plane, y: number): void => {
+    const { width, channels, data } = this.picture;
+    data.set(join(rows, channels, this.alpha?.subarray(y * width, (y + rows.height) * width)).data, y * width * channels);
+  };
 }

@@ -9,9 +9,8 @@ import { DcompError } from '../errors.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { MAX_PIXELS } from '../picture.js';
 import { readContainer, type Container } from './container.js';
-import { checkModelId, decodePicture, Receiver, resultOf, type DecodeResult, type DecoderOptions } from './decoder.js';
-import { isGrey } from './picture-planes.js';
-import { Session } from './session.js';
+import { checkModelId, decodePicture, Receiver, resultOf, sessionOf, type DecodeResult, type DecoderOptions } from './decoder.js';
+import type { Session } from './session.js';
 
 export type ProgressiveOptions = Pick<DecoderOptions, 'allowDamaged' | 'maxPixels' | 'onDamage' | 'onProgress' | 'signal'>;
 
@@ -20,8 +19,8 @@ export class Progression {
   private length = 0;
   /** State behind the last step that is whole; undefined until there is a header. */
   private session: Session | undefined;
-  /** Where the next step lies: its index, its segment, how many steps of that were before it, and the bit of its payload. */
-  private next = { step: 0, segment: 0, before: 0, bit: 0 };
+  /** Where the next step begins: its segment, how many units of that were before it, and the bit of its payload. */
+  private next = { segment: 0, before: 0, bit: 0 };
   private alpha: Uint8Array | undefined;
 
   constructor(private readonly options: ProgressiveOptions = {}) {}
@@ -83,25 +82,29 @@ export class Progression {
     const { header, segments } = container;
     if (!this.takeAlpha(bytes, container) || segments.some(({ state }) => state === 'damaged')) return undefined;
     const { options, next } = this;
-    let session = this.session?.fork(evaluator) ?? new Session(header.width, header.height, isGrey(header.channels), header.schedule, evaluator, options.signal);
-    for (let segment = segments[next.segment]; segment !== undefined; segment = segments[next.segment]) {
-      if (next.before === segment.steps) {
-        Object.assign(next, { segment: next.segment + 1, before: 0, bit: 0 });
-        continue;
-      }
-      const step = session.steps[next.step];
-      if (step === undefined) return undefined;
-      const reader = new BitReader(bytes, segment.payloadOffset, 8 * segment.payloadLength);
-      reader.skip(next.bit);
-      const channel = new Receiver(reader, header.nu);
+    let session = this.session?.fork(evaluator) ?? sessionOf(bytes, container, evaluator, options.signal);
+    for (;;) {
       const after = session.fork();
-      await after.run(step, channel);
-      options.onProgress?.({ fraction: Math.min(0.99, segment.payloadOffset / bytes.length), stage: `level ${step.level}` });
-      if (channel.ended) return after;
+      const at = { ...next };
+      let begun = false;
+      do {
+        while (segments[at.segment] !== undefined && at.before === segments[at.segment]!.units) Object.assign(at, { segment: at.segment + 1, before: 0, bit: 0 });
+        const segment = segments[at.segment];
+        if (segment === undefined) return begun ? after : session;
+        const unit = after.next;
+        if (unit === undefined) return undefined;
+        const reader = new BitReader(bytes, segment.payloadOffset, 8 * segment.payloadLength);
+        reader.skip(at.bit);
+        const channel = new Receiver(reader, header.nu);
+        await after.runUnit(channel);
+        begun = true;
+        options.onProgress?.({ fraction: Math.min(0.99, segment.payloadOffset / bytes.length), stage: `level ${unit.step.level}` });
+        if (channel.ended) return after;
+        Object.assign(at, { before: at.before + 1, bit: 8 * segment.payloadLength - reader.remaining });
+      } while (after.underWay);
       this.session = session = after;
-      Object.assign(next, { step: next.step + 1, before: next.before + 1, bit: 8 * segment.payloadLength - reader.remaining });
+      Object.assign(next, at);
     }
-    return session;
   }
 
   /** Decodes the alpha channel once, when it is whole. @returns false where it is damaged */

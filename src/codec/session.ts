@@ -1,6 +1,6 @@
 /** What encoder and decoder share: the walk along the schedule, and the picture that can be had at any point of it. */
-import type { Evaluator, RowEvaluation } from '../model/evaluator.js';
-import { COEFFICIENTS } from '../model/architecture.js';
+import { rowsOfWhole, type Evaluator, type RowEvaluation } from '../model/evaluator.js';
+import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
 import type { Condition } from '../model/inputs.js';
 import { codeOf, EXACT, TOP_CODE } from '../model/sigma.js';
 import { priorOf } from '../model/weights.js';
@@ -11,6 +11,7 @@ import { codeGroupStep, putCurrentMeans, Workspace, type Channel, type Truth } f
 import { blankObservation, finerObservation, rowsOfObservation, type Observation } from './observation.js';
 import { PosteriorMean } from './posterior.js';
 import { inverseHaar, type CoefficientRows, type Plane } from './pyramid.js';
+import { lagAt, laggingCode, type Lags } from './region.js';
 import { pyramidSizes, stepsOf, type Schedule, type Size, type Step } from './schedule.js';
 
 export interface SessionStatistics {
@@ -66,6 +67,7 @@ export class Session {
     private readonly schedule: Schedule,
     private readonly evaluator: Evaluator,
     private readonly signal?: AbortSignal,
+    private readonly lags?: Lags,
   ) {
     this.sizes = pyramidSizes(width, height);
     const levels = this.sizes.length - 1;
@@ -97,7 +99,7 @@ export class Session {
   fork(evaluator: Evaluator = this.evaluator, schedule: Schedule = this.schedule): Session {
     if (this.underWay) throw new DcompError('E_USAGE', 'a session cannot be forked within a step');
     const { width, height } = this.sizes[0]!;
-    const copy = new Session(width, height, this.grey, schedule, evaluator, this.signal);
+    const copy = new Session(width, height, this.grey, schedule, evaluator, this.signal, this.lags);
     const { z, codes } = this.observation;
     copy.observation = { ...this.observation, z: z.slice(), codes: codes.slice() };
     copy.condition = this.condition;
@@ -139,9 +141,13 @@ export class Session {
     const prior = priorOf(architecture, statistics, step.level);
     const { observation, output, truth: x } = this.row!;
     const options = { step, observation, group: { ...group, y: 0 }, groupIndex, output, prior, channel };
-    const ideal = codeGroupStep(x === undefined ? options : { ...options, truth: x }, this.workspace);
+    const lags = this.lags !== undefined && step.level === 0 && step.kind === 'refine' ? { lags: { lags: this.lags, firstRow: group.y } } : {};
+    const ideal = codeGroupStep({ ...options, ...lags, ...(x === undefined ? {} : { truth: x }) }, this.workspace);
     this.started = true;
-    if (channel.ended) {
+    // That the last of several groups is cut makes no difference to what the others know; and a decoder that leaves out
+    // groups cannot see it.
+    const cut = channel.ended && !(groups > 1 && groupIndex + 1 === groups);
+    if (cut) {
       this.whole = false;
       if (output !== undefined && groups === 1) {
         this.unfinished = new PosteriorMean(prior).of(observation.z, observation.codes, output, 0);
@@ -149,7 +155,7 @@ export class Session {
       }
     }
     this.groupIndex++;
-    if (this.groupIndex === groups) this.end(step, channel.ended);
+    if (this.groupIndex === groups) this.end(step, cut);
     return ideal;
   }
 
@@ -172,12 +178,21 @@ export class Session {
     };
   }
 
-  private end(step: Step, ended: boolean): void {
-    if (!ended && step.kind !== 'root') this.condition = { level: step.level, sigma: step.to, mode: 'refine' };
+  private end(step: Step, cut: boolean): void {
+    if (!cut && step.kind !== 'root') this.condition = { level: step.level, sigma: step.to, mode: 'refine' };
     this.evaluation = undefined;
     this.row = undefined;
     this.stepIndex++;
     this.groupIndex = 0;
+  }
+
+  /** Gives the memory back; only the statistics are of use afterwards. */
+  forget(): void {
+    const size = { width: 1, height: 1 };
+    this.observation = blankObservation(size, this.grey);
+    this.evaluation = undefined;
+    this.row = undefined;
+    this.stepIndex = this.steps.length;
   }
 
   /** The picture as the decoder sees it now: the posterior mean. Does not change the state, but ends a step that is on its way. */
@@ -241,10 +256,32 @@ export class Session {
     }
   }
 
-  private evaluateRows({ z, codes, width, height }: Observation, condition: Condition, rows: number): RowEvaluation {
+  private evaluateRows(observation: Observation, condition: Condition, rows: number): RowEvaluation {
+    const { z, codes, width, height } = observation;
+    const byLag = this.lags !== undefined && condition.level === 0 && condition.mode === 'refine' ? conditionsByLag(this.lags, condition) : undefined;
+    if (byLag === undefined || byLag.size <= 1) {
+      this.countEvaluation(condition);
+      return this.evaluator.evaluateRows(z, codes, width, height, byLag?.values().next().value ?? condition, rows);
+    }
+    // The network takes one noise level for all: each lag has an evaluation of its own.
+    return rowsOfWhole(async () => {
+      const merged = new Float32Array(width * height * OUTPUT_CHANNELS);
+      for (const [sigma, each] of byLag) {
+        this.countEvaluation(each);
+        const output = await this.evaluator.evaluate(z, codes, width, height, each);
+        for (let y = 0, p = 0; y < height; y++) {
+          for (let x = 0; x < width; x++, p += OUTPUT_CHANNELS) {
+            if (laggingCode(condition.sigma, lagAt(this.lags!, x, y)) === sigma) merged.set(output.subarray(p, p + OUTPUT_CHANNELS), p);
+          }
+        }
+      }
+      return merged;
+    })(z, codes, width, height, condition, rows);
+  }
+
+  private countEvaluation({ level }: Condition): void {
     this.statistics.evaluations++;
-    this.statistics.work += 0.25 ** condition.level;
-    return this.evaluator.evaluateRows(z, codes, width, height, condition, rows);
+    this.statistics.work += 0.25 ** level;
   }
 
   /** An evaluation blocks this thread; without a turn of the event loop no signal could be heard. */
@@ -252,6 +289,16 @@ export class Session {
     if (this.signal !== undefined) await new Promise((resolve) => setTimeout(resolve));
     if (this.signal?.aborted === true) throw new DcompError('E_ABORTED', 'stopped by the caller');
   }
+}
+
+/** By sigma code, the conditions at which the blocks of a picture are. */
+function conditionsByLag({ codes }: Lags, condition: Condition): Map<number, Condition> {
+  const byCode = new Map<number, Condition>();
+  for (const lag of new Set(codes)) {
+    const sigma = laggingCode(condition.sigma, lag);
+    byCode.set(sigma, { ...condition, sigma });
+  }
+  return byCode;
 }
 
 /** Puts rows of a coarser level's picture into LL. */

@@ -164,6 +164,12 @@ export class Engine implements Evaluator {
       Atomics.notify(this.control, HEAD.current);
     }
     work(this.control, this.kernel, this.evaluation);
+    if (Atomics.exchange(this.control, HEAD.failed, 0) === 0) return;
+    // A helper has failed. Nothing of the strip has been given yet, and this thread needs nobody.
+    this.evaluation = (this.evaluation % (EVALUATIONS - 1)) + 1;
+    this.placeInputRows(course, begins.get(INPUT_TENSOR)!);
+    openSteps(this.control, this.evaluation);
+    work(this.control, this.kernel, this.evaluation);
   }
 
   /** Moves up the rows that are still needed, and sets where each tensor then ends. @returns where each of them ended */
@@ -285,6 +291,7 @@ export class Engine implements Evaluator {
     }
     this.plan = plan;
     this.planKey = key;
+    this.control[HEAD.bytes] = plan.end;
     const input = this.words(this.places.input, Object.keys(INPUT).length);
     input[INPUT.width] = plan.width;
     input[INPUT.paddedWidth] = plan.paddedWidth;

@@ -23,6 +23,10 @@ export const HEAD = {
   /** float32: bounds of the log variance. */
   lowest: 2,
   highest: 3,
+  /** Bytes of memory that the evaluation uses. */
+  bytes: 4,
+  /** 1 when a helper could not compute a chunk that it had claimed. */
+  failed: 5,
 } as const;
 const HEAD_LENGTH = 16;
 
@@ -64,12 +68,23 @@ export function work(control: Int32Array, kernel: ConvKernel, evaluation: number
   const steps = control[HEAD.steps]!;
   for (let step = 0; step < steps; step++) {
     for (let chunk = claim(control, step, evaluation); chunk >= 0; chunk = claim(control, step, evaluation)) {
-      compute(control, kernel, step, chunk);
-      Atomics.add(control, stepAt(step) + STEP.done, 1);
-      Atomics.notify(control, stepAt(step) + STEP.done);
+      try {
+        compute(control, kernel, step, chunk);
+      } catch (error) {
+        // Whoever waits for the chunk must not wait for ever.
+        Atomics.store(control, HEAD.failed, 1);
+        count(control, step);
+        throw error;
+      }
+      count(control, step);
     }
     if (!finished(control, step, evaluation)) return;
   }
+}
+
+function count(control: Int32Array, step: number): void {
+  Atomics.add(control, stepAt(step) + STEP.done, 1);
+  Atomics.notify(control, stepAt(step) + STEP.done);
 }
 
 /** @returns the number of a chunk that is now the caller's, or −1 */
@@ -118,14 +133,23 @@ function floatAt(control: Int32Array, index: number): number {
 }
 
 /** The life of a helper thread: joins every evaluation, sleeps between them, returns when the evaluator is closed. */
-export function help(control: Int32Array, kernel: ConvKernel): void {
+export function help(control: Int32Array, kernel: ConvKernel, memory: WebAssembly.Memory): void {
   let last = 0;
   for (;;) {
     const current = Atomics.load(control, HEAD.current);
     if (current === CLOSED) return;
     if (current === last) Atomics.wait(control, HEAD.current, last);
-    else work(control, kernel, (last = current));
+    else {
+      last = current;
+      if (reaches(memory, control[HEAD.bytes]!)) work(control, kernel, current);
+    }
   }
+}
+
+/** Whether this thread knows of all of the memory: it grew in another one. Asking for nothing more is how to be told. */
+function reaches(memory: WebAssembly.Memory, bytes: number): boolean {
+  if (memory.buffer.byteLength < bytes >>> 0) memory.grow(0);
+  return memory.buffer.byteLength >= bytes >>> 0;
 }
 
 /** What a helper thread needs, sent to it once: the memory grows in place. */
@@ -139,5 +163,5 @@ export interface Shared {
 
 /** Body of a helper thread. */
 export function serve({ module, memory, control, controlLength }: Shared): void {
-  help(new Int32Array(memory.buffer, control, controlLength), instantiateKernel<ConvKernel & WebAssembly.Exports>(module, memory));
+  help(new Int32Array(memory.buffer, control, controlLength), instantiateKernel<ConvKernel & WebAssembly.Exports>(module, memory), memory);
 }

@@ -97,17 +97,18 @@ function wiener(code: number, S: number): [cs: number, co: number] {
   return [(S * S) / T, (S * sigma(code)) / sqrt(T)];
 }
 
-interface State { model: IntegerModel; nu: number; bits: Bits }
+interface State { model: IntegerModel; nu: number; bits: Bits; lag: (i: number) => number }
 
 /** One group of a step. `means` takes mu + d of every coefficient that is concerned. */
 function group(state: State, grid: Grid, step: { index: number; level: number; mode: Mode; to: number }, area: number[], number: number, out: Float32Array | undefined, means: Float32Array): void {
-  const { model, nu, bits } = state;
+  const { model, nu, bits, lag } = state;
   const [x0, y0, x1, y1] = area as [number, number, number, number];
   const gw = x1 - x0;
   const N = gw * (y1 - y0) * 12;
   const at = (p: number): number => ((y0 + floor(p / 12 / gw)) * grid.gw + x0 + (floor(p / 12) % gw)) * 12 + (p % 12);
   const prior = priorOf(model, step.level);
   const classes: { P: number; delta: number; I: number[] }[] = [];
+  const target = (i: number): number => max(step.to, min(TOP, step.to + lag(i)));
   const classOf = new Map<number, number>();
   const mu = new Float32Array(N);
   const klass = new Int32Array(N).fill(-1);
@@ -115,13 +116,14 @@ function group(state: State, grid: Grid, step: { index: number; level: number; m
   for (let p = 0; p < N; p++) {
     const i = at(p);
     const code = grid.codes[i]!;
-    if (code <= step.to || (step.mode === 'root' && p % 12 >= 3)) continue;
-    if (!classOf.has(code)) {
+    if (code <= target(i) || (step.mode === 'root' && p % 12 >= 3)) continue;
+    const key = code + 256 * lag(i);
+    if (!classOf.has(key)) {
       const P = code === 255 ? 0 : 1 / (sigma(code) * sigma(code));
-      const delta = 1 / (sigma(step.to) * sigma(step.to)) - P;
-      classOf.set(code, classes.push({ P, delta, I: V.map((v) => 0.5 * log2(1 + v * delta)) }) - 1);
+      const delta = 1 / (sigma(target(i)) * sigma(target(i))) - P;
+      classOf.set(key, classes.push({ P, delta, I: V.map((v) => 0.5 * log2(1 + v * delta)) }) - 1);
     }
-    klass[p] = classOf.get(code)!;
+    klass[p] = classOf.get(key)!;
     const [cs, co] = wiener(code, prior[p % 12]!);
     const o = out === undefined ? 0 : out[2 * i - (p % 12)]!;
     const L = out === undefined ? 0 : out[2 * i - (p % 12) + 12]!;
@@ -242,12 +244,12 @@ function group(state: State, grid: Grid, step: { index: number; level: number; m
     const { P, delta: full } = classes[klass[p]!]!;
     const v = V[index[p]!]!;
     let delta = full;
-    let code = step.to;
+    let code = target(i);
     if (done[p]! < passes[row(p)]!) {
       let g = 1;
       for (let k = 0; k < done[p]!; k++) g *= 1 + fround(exactGain[row(p)]!);
       delta = (g - 1) / v;
-      code = max(step.to, codeOf(1 / sqrt(P + delta)));
+      code = max(target(i), codeOf(1 / sqrt(P + delta)));
     }
     grid.z[i] = (P / (P + delta)) * grid.z[i]! + (delta / (P + delta)) * mu[p]! + ((delta + 1 / v) / (P + delta)) * d[p]!;
     grid.codes[i] = code;
@@ -258,7 +260,7 @@ function group(state: State, grid: Grid, step: { index: number; level: number; m
   indices.forEach((p, k) => {
     if (klass[p]! < 0) return;
     const i = at(p);
-    if (grid.codes[i] === 255) grid.codes[i] = step.to;
+    if (grid.codes[i] === 255) grid.codes[i] = target(i);
     grid.z[i] = grid.z[i]! + steps[k]! * 3 * sigma(grid.codes[i]!);
   });
 }
@@ -284,9 +286,14 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
   const [width, height] = [varint()!, varint()!];
   const [coarseWidth, widths, lastCode, nu] = file.subarray(at, at + 4) as unknown as [number, number, number, number];
   at += 8;
+  let lags: Uint8Array | undefined;
   for (let parts = (file[9]! & 8) !== 0; parts && at < file.length; ) {
-    parts = file[at++] !== 0;
-    if (parts) at += (varint() ?? file.length) + 4;
+    const type = file[at++]!;
+    parts = type !== 0;
+    if (!parts) continue;
+    const length = varint() ?? file.length;
+    if (type === 128 && at + 4 + length <= file.length) lags = decodePlane(file.subarray(at + 4, at + 4 + length), ceil(width / 16), ceil(height / 16));
+    at += length + 4;
   }
   const grey = kind <= 2;
   let alpha: Uint8Array | undefined;
@@ -312,7 +319,20 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
   }
 
   let grid = blank(sizes[K - 1]!.w, sizes[K - 1]!.h, grey);
-  const evaluate = (g: Grid, level: number, code: number, mode: 'enter' | 'refine'): Promise<Float32Array> => evaluator.evaluate(g.z, g.codes, g.gw, g.gh, { level, sigma: code, mode });
+  const lagIn = (g: Grid, level: number, mode: Mode) => (i: number): number =>
+    lags === undefined || level > 0 || mode !== 'refine' ? 0 : lags[(floor(i / 12 / g.gw) >> 3) * ceil(width / 16) + ((floor(i / 12) % g.gw) >> 3)]!;
+  const evaluate = async (g: Grid, level: number, code: number, mode: 'enter' | 'refine'): Promise<Float32Array> => {
+    const lag = lagIn(g, level, mode);
+    const own = (i: number): number => max(code, min(TOP, code + lag(i)));
+    const merged = new Float32Array(2 * g.z.length);
+    for (const each of new Set(Array.from(g.z.keys(), own))) {
+      const out = await evaluator.evaluate(g.z, g.codes, g.gw, g.gh, { level, sigma: each, mode });
+      out.forEach((value, q) => {
+        if (own(floor(q / 24) * 12) === each) merged[q] = value;
+      });
+    }
+    return merged;
+  };
   const posterior = (g: Grid, out: Float32Array, level: number): Float32Array =>
     g.z.map((z, i) => {
       const [cs, co] = wiener(g.codes[i]!, priorOf(model, level)[i % 12]!);
@@ -323,6 +343,8 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
   let shown: Plane | undefined;
   let unfinished: Float32Array | undefined;
   let next = 0;
+  let g = 0;
+  let out: Float32Array | undefined;
   while (at < file.length && whole) {
     const length = varint();
     if (length === undefined || at + 6 > file.length) break;
@@ -330,29 +352,38 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
     const bits = new Bits(file.subarray(at + 6, at + 6 + length));
     at += 6 + length;
     for (let k = 0; k < count && whole; k++) {
-      const step = steps[next++]!;
-      if (step.mode === 'enter' && step.level < K - 1) grid = finer(grid, sizes[step.level]!.w, sizes[step.level]!.h, grey);
+      const step = steps[next]!;
       const mode = step.mode === 'refine' ? 'refine' : 'enter';
-      condition = { level: step.level, code: step.from, mode };
-      const out = step.mode === 'root' ? undefined : await evaluate(grid, step.level, step.from, mode);
+      if (g === 0) {
+        if (step.mode === 'enter' && step.level < K - 1) grid = finer(grid, sizes[step.level]!.w, sizes[step.level]!.h, grey);
+        condition = { level: step.level, code: step.from, mode };
+        out = step.mode === 'root' ? undefined : (await evaluate(grid, step.level, step.from, mode)).slice();
+      }
       const [columns, rows] = [ceil(grid.gw / 384), ceil(grid.gh / 384)];
+      const last = g === columns * rows - 1;
       const means = new Float32Array(grid.z.length).fill(NaN);
+      let ended = false;
       try {
-        for (let g = 0; g < columns * rows; g++) {
-          const [c, r] = [g % columns, floor(g / columns)];
-          const area = [floor((c * grid.gw) / columns), floor((r * grid.gh) / rows), floor(((c + 1) * grid.gw) / columns), floor(((r + 1) * grid.gh) / rows)];
-          group({ model, nu, bits }, grid, step, area, g, out, means);
-        }
-        if (step.mode !== 'root') condition = { level: step.level, code: step.to, mode: 'refine' };
+        const [c, r] = [g % columns, floor(g / columns)];
+        const area = [floor((c * grid.gw) / columns), floor((r * grid.gh) / rows), floor(((c + 1) * grid.gw) / columns), floor(((r + 1) * grid.gh) / rows)];
+        group({ model, nu, bits, lag: lagIn(grid, step.level, step.mode) }, grid, step, area, g, out, means);
       } catch (error) {
         if (!(error instanceof Ended)) throw error;
-        whole = false;
+        ended = true;
         if (step.level === 0 && out !== undefined && columns * rows === 1) {
           unfinished = posterior(grid, out, 0).map((value, i) => (Number.isNaN(means[i]!) ? value : means[i]!));
         }
       }
+      const cut = ended && (columns * rows === 1 || !last);
+      if (cut) whole = false;
+      if (last && !cut && step.mode !== 'root') condition = { level: step.level, code: step.to, mode: 'refine' };
+      g = last ? 0 : g + 1;
+      if (last) next++;
+      if (ended) at = file.length;
+      if (ended) break;
     }
   }
+  if (g > 0) whole = false;
   if (condition === undefined) shown = { w: width, h: height, data: new Float32Array(width * height * 3) };
   let direct = whole && condition?.mode === 'refine';
   while (shown === undefined) {

@@ -45,5 +45,5 @@ export async function walk(picture: Picture, evaluator: Evaluator, schedule: Sch
 
 /** Steps that a file says it holds. */
 export function stepsIn(file: Uint8Array): number {
-  return readContainer(file).segments.reduce((sum, { steps }) => sum + steps, 0);
+  return readContainer(file).segments.reduce((sum, { units }) => sum + units, 0);
 }

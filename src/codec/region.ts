@@ -1,0 +1,112 @@
+/**
+ * Regions of interest: blocks of the picture lag behind the schedule of level 0 by some sigma codes, so that fewer bits
+ * go into them. In a step to code c a coefficient of a block with lag l is measured to code min(TOP_CODE, c + l).
+ */
+import { decodePlane, encodePlane } from '../entropy/plane.js';
+import { DcompError } from '../errors.js';
+import { log2 } from '../math/exact.js';
+import { CODES_PER_OCTAVE, TOP_CODE } from '../model/sigma.js';
+import type { Size } from './schedule.js';
+
+/** Side of a block in pixels; 8 coefficient positions of level 0. */
+export const LAG_BLOCK = 16;
+/** Largest lag, 4 octaves of sigma: errors count 1/256. */
+export const MAX_LAG = 64;
+/** Weight of a region against the rest of the picture where nothing is said. */
+export const DEFAULT_WEIGHT = 4;
+/** Largest and smallest weight. */
+export const MAX_WEIGHT = 256;
+
+/** A rectangle in pixels in which squared errors count `weight` times as much as elsewhere; the last one counts where several overlap. */
+export interface Region {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+  /** 1/256..256, default 4. Below 1 the rest of the picture is what matters. */
+  weight?: number;
+}
+
+/** What matters how much: regions, or a mask of the picture's size, 255 for what counts most and 0 for 1/16 of that. */
+export type Importance = { regions: readonly Region[] } | { mask: Uint8Array };
+
+/** Lag of each block, row by row. */
+export interface Lags {
+  columns: number;
+  rows: number;
+  codes: Uint8Array;
+}
+
+/** Lag at a coefficient position of level 0. */
+export function lagAt({ columns, codes }: Lags, x: number, y: number): number {
+  return codes[Math.floor((2 * y) / LAG_BLOCK) * columns + Math.floor((2 * x) / LAG_BLOCK)]!;
+}
+
+/** Where a block is when the schedule is at a code. */
+export function laggingCode(code: number, lag: number): number {
+  return Math.max(code, Math.min(TOP_CODE, code + lag));
+}
+
+function blank({ width, height }: Size): Lags {
+  const columns = Math.ceil(width / LAG_BLOCK);
+  const rows = Math.ceil(height / LAG_BLOCK);
+  return { columns, rows, codes: new Uint8Array(columns * rows) };
+}
+
+/** @throws DcompError E_USAGE if a region has no pixel in the picture or an impossible weight, or a mask not one sample a pixel */
+export function checkImportance(importance: Importance, { width, height }: Size): void {
+  if ('mask' in importance) {
+    if (importance.mask.length === width * height) return;
+    throw new DcompError('E_USAGE', `the mask has ${importance.mask.length} samples; the picture has ${width}×${height} pixels, and a mask one sample for each`);
+  }
+  for (const { x, y, width: w, height: h, weight = DEFAULT_WEIGHT } of importance.regions) {
+    const name = `the region ${x},${y},${w},${h}`;
+    if (![x, y, w, h].every((value) => Number.isInteger(value)) || w < 1 || h < 1) throw new DcompError('E_USAGE', `${name} is none; it is left, top, width and height in whole pixels`);
+    if (x < 0 || y < 0 || x + w > width || y + h > height) throw new DcompError('E_USAGE', `${name} is not within the picture of ${width}×${height} pixels`);
+    if (!(weight >= 1 / MAX_WEIGHT && weight <= MAX_WEIGHT)) throw new DcompError('E_USAGE', `the weight of ${name} is ${weight}; it can be 1/${MAX_WEIGHT} to ${MAX_WEIGHT}`);
+  }
+}
+
+/** Half the logarithm of a weight, in sigma codes: an error that counts four times as much may be half as large. */
+function codesOfWeight(weight: number): number {
+  return Math.floor((CODES_PER_OCTAVE / 2) * log2(weight) + 0.5);
+}
+
+/** A block's most important pixel decides. @param importance that `checkImportance` takes */
+export function lagsOf(importance: Importance, size: Size): Lags {
+  const lags = blank(size);
+  const { columns, rows, codes } = lags;
+  const lead = new Int16Array(codes.length);
+  if ('mask' in importance) {
+    lead.fill(-MAX_LAG / 2);
+    for (let y = 0, i = 0; y < size.height; y++) {
+      for (let x = 0; x < size.width; x++, i++) {
+        const b = Math.floor(y / LAG_BLOCK) * columns + Math.floor(x / LAG_BLOCK);
+        lead[b] = Math.max(lead[b]!, Math.floor(((importance.mask[i]! - 255) * (MAX_LAG / 2)) / 255));
+      }
+    }
+  } else {
+    for (const { x, y, width, height, weight = DEFAULT_WEIGHT } of importance.regions) {
+      const value = codesOfWeight(weight);
+      for (let r = Math.floor(y / LAG_BLOCK); r < Math.min(rows, Math.ceil((y + height) / LAG_BLOCK)); r++) {
+        lead.fill(value, r * columns + Math.floor(x / LAG_BLOCK), r * columns + Math.min(columns, Math.ceil((x + width) / LAG_BLOCK)));
+      }
+    }
+  }
+  const most = lead.reduce((a, b) => Math.max(a, b), -Infinity);
+  for (let b = 0; b < codes.length; b++) codes[b] = Math.min(MAX_LAG, most - lead[b]!);
+  return lags;
+}
+
+/** As a part's payload. */
+export function writeLags({ columns, rows, codes }: Lags): Uint8Array {
+  return encodePlane(codes, columns, rows);
+}
+
+/** @throws DcompError E_DAMAGED_SEGMENT */
+export function readLags(payload: Uint8Array, size: Size): Lags {
+  const lags = blank(size);
+  const codes = decodePlane(payload, lags.columns, lags.rows);
+  if (codes.some((code) => code > MAX_LAG)) throw new DcompError('E_DAMAGED_SEGMENT', 'the regions state a lag that no encoder writes');
+  return { ...lags, codes };
+}

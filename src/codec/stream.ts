@@ -1,0 +1,142 @@
+/** The encoder's channel: searches the signs of every run, collects the bits into segments, cuts them to a size. */
+import { BitWriter } from '../entropy/bits.js';
+import { encodeCorrections, type Corrections } from '../entropy/corrections.js';
+import { TrellisEncoder } from '../entropy/encoder.js';
+import { encodeGains } from '../entropy/gains.js';
+import { trellisCost, type Run } from '../entropy/trellis.js';
+import { concat, MAX_SEGMENT_UNITS, segmentOverhead, writeSegment } from './container.js';
+import { SEGMENT_BYTES, SEGMENT_GROWTH } from './format.js';
+import type { Channel } from './group-step.js';
+
+/** What a file holds behind its header. */
+export interface Body {
+  bytes: Uint8Array;
+  idealBits: number;
+  realBits: number;
+}
+
+interface StoredUnit {
+  /** Bit of the segment at which the unit begins. */
+  start: number;
+  bits: number;
+  ideal: number;
+}
+
+interface StoredSegment {
+  payload: Uint8Array;
+  units: StoredUnit[];
+}
+
+export class Stream implements Channel {
+  readonly ended = false;
+  readonly cost: number;
+  /** Bytes of all segments so far, with their overhead. */
+  bytes = 0;
+  private closed = 0;
+  private segments: StoredSegment[] = [];
+  private writer = new BitWriter();
+  private units: StoredUnit[] = [];
+  private readonly trellis = sharedTrellis();
+
+  constructor(private readonly nu: number) {
+    this.cost = trellisCost(nu);
+  }
+
+  begin(): void {
+    this.units.push({ start: this.writer.length, bits: 0, ideal: 0 });
+  }
+
+  /** @param alone whether the next unit must begin a segment, so that it can be read alone */
+  end(ideal: number, alone: boolean): void {
+    const unit = this.units[this.units.length - 1]!;
+    unit.bits = this.writer.length - unit.start;
+    unit.ideal = ideal;
+    const length = (this.writer.length + 7) >>> 3;
+    this.bytes = this.closed + length + segmentOverhead(length);
+    if (alone || length >= Math.max(SEGMENT_BYTES, SEGMENT_GROWTH * this.closed) || this.units.length === MAX_SEGMENT_UNITS) this.close();
+  }
+
+  run(run: Run, metric: Float32Array): { signs: Int8Array; covered: number } {
+    const { bits, bitCount, signs } = this.trellis.encode(run, metric, this.nu);
+    this.writer.append(bits, bitCount);
+    return { signs, covered: bitCount === 0 ? 0 : signs.length };
+  }
+
+  gains(contexts: Uint8Array, choose: () => Int8Array): Int8Array {
+    const gains = choose();
+    const bytes = encodeGains(gains, contexts);
+    this.writer.append(bytes, 8 * bytes.length);
+    return gains;
+  }
+
+  corrections(_n: number, choose: () => Corrections): Corrections {
+    const corrections = choose();
+    const some = corrections.indices.length > 0;
+    this.writer.push(some ? 1 : 0);
+    if (some) {
+      const bytes = encodeCorrections(corrections);
+      this.writer.append(bytes, 8 * bytes.length);
+    }
+    return corrections;
+  }
+
+  /** A stream that goes on from here by itself. Between units only. */
+  fork(): Stream {
+    const copy = new Stream(this.nu);
+    copy.bytes = this.bytes;
+    copy.closed = this.closed;
+    copy.segments = this.segments.slice();
+    copy.writer.append(this.writer.finish(), this.writer.length);
+    copy.units = this.units.slice();
+    return copy;
+  }
+
+  /** The segments, cut to at most so many bytes. Does not change the stream. */
+  cut(limit: number): Body {
+    const segments = this.units.length === 0 ? this.segments : [...this.segments, { payload: this.writer.finish(), units: this.units }];
+    const parts: Uint8Array[] = [];
+    let left = limit;
+    let idealBits = 0;
+    let realBits = 0;
+    for (const segment of segments) {
+      let length = segment.payload.length;
+      while (length > 0 && length + segmentOverhead(length) > left) length = Math.min(length - 1, left - segmentOverhead(Math.min(length, Math.max(0, left))));
+      if (length < 0 || length + segmentOverhead(length) > left || (length === 0 && segment.payload.length > 0)) break;
+      const payload = segment.payload.subarray(0, length);
+      const whole = length === segment.payload.length;
+      const units = whole ? segment.units : segment.units.filter((s) => s.start < 8 * length);
+      let ideal = 0;
+      let real = 0;
+      for (const s of units) {
+        const bits = Math.min(s.bits, 8 * length - s.start);
+        real += bits;
+        ideal += s.bits === 0 ? 0 : (s.ideal * bits) / s.bits;
+      }
+      const ratio = real === 0 ? 0 : Math.min(255, Math.floor((128 * ideal) / real + 0.5));
+      parts.push(writeSegment(payload, units.length, ratio));
+      left -= parts[parts.length - 1]!.length;
+      idealBits += ideal;
+      realBits += real;
+      if (!whole) break;
+    }
+    return { bytes: concat(parts), idealBits, realBits };
+  }
+
+  private close(): void {
+    if (this.units.length === 0) return;
+    const payload = this.writer.finish();
+    this.segments.push({ payload, units: this.units });
+    this.closed += payload.length + segmentOverhead(payload.length);
+    this.bytes = this.closed;
+    this.writer = new BitWriter();
+    this.units = [];
+  }
+}
+
+let trellis: TrellisEncoder | undefined;
+
+/** One search memory for all encodings of a thread: a search never waits, so two cannot meet. */
+function sharedTrellis(): TrellisEncoder {
+  trellis ??= new TrellisEncoder();
+  return trellis;
+}

@@ -1,0 +1,92 @@
+/** Regions of interest: what the blocks' lags are, and that the bits go where they should. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { corpusPicture } from '../corpus/pictures.js';
+import { decodePicture } from '../src/codec/decoder.js';
+import { encodePicture } from '../src/codec/encoder.js';
+import { LAG_BLOCK, lagsOf, MAX_LAG, readLags, writeLags, type Region } from '../src/codec/region.js';
+import { DcompError } from '../src/errors.js';
+import type { Picture } from '../src/picture.js';
+import { secondDecode } from './helpers/second-decoder.js';
+import { tinyEvaluator } from './helpers/tiny-model.js';
+
+const sizes = fc.record({ width: fc.integer({ min: 1, max: 90 }), height: fc.integer({ min: 1, max: 90 }) });
+
+function squaredError(a: Picture, b: Picture, inside: (x: number, y: number) => boolean): number {
+  let sum = 0;
+  let n = 0;
+  for (let y = 0; y < a.height; y++) {
+    for (let x = 0; x < a.width; x++) {
+      if (!inside(x, y)) continue;
+      for (let c = 0; c < a.channels; c++, n++) sum += (a.data[(y * a.width + x) * a.channels + c]! - b.data[(y * a.width + x) * a.channels + c]!) ** 2;
+    }
+  }
+  return sum / n;
+}
+
+describe('regions of interest', () => {
+  const evaluator = tinyEvaluator();
+
+  it('lags come back from their part', () => {
+    fc.assert(
+      fc.property(sizes, fc.infiniteStream(fc.integer({ min: 0, max: MAX_LAG })), (size, values) => {
+        const lags = lagsOf({ mask: new Uint8Array(size.width * size.height) }, size);
+        lags.codes = lags.codes.map(() => values.next().value as number);
+        assert.deepEqual(readLags(writeLags(lags), size), lags);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('four times the weight is an octave of sigma; the most important blocks do not lag', () => {
+    const size = { width: 64, height: 48 };
+    const lag = (regions: Region[], x: number, y: number): number => {
+      const { columns, codes } = lagsOf({ regions }, size);
+      return codes[Math.floor(y / LAG_BLOCK) * columns + Math.floor(x / LAG_BLOCK)]!;
+    };
+    const region = { x: 20, y: 20, width: 20, height: 4 };
+    assert.equal(lag([region], 25, 22), 0);
+    assert.equal(lag([region], 0, 0), 16);
+    assert.equal(lag([{ ...region, weight: 1 / 4 }], 25, 22), 16);
+    assert.equal(lag([{ ...region, weight: 1 / 4 }], 0, 0), 0);
+    assert.equal(lag([{ ...region, weight: 16 }, { x: 0, y: 0, width: 1, height: 1, weight: 4 }], 0, 0), 16);
+    const mask = new Uint8Array(64 * 48);
+    mask[0] = 255;
+    const { codes } = lagsOf({ mask }, size);
+    assert.deepEqual([codes[0], codes[1]], [0, MAX_LAG / 2]);
+    assert.ok(lagsOf({ mask: mask.fill(77) }, size).codes.every((code) => code === 0));
+  });
+
+  it('what matters is better and the rest worse at the same size; a second decoder sees the same', async () => {
+    const picture = corpusPicture('scene', { width: 96, height: 96 });
+    const region = { x: 16, y: 16, width: 48, height: 48 };
+    const inside = (x: number, y: number): boolean => x >= 16 && x < 64 && y >= 16 && y < 64;
+    const options = { effort: 1, target: { size: 4000 } };
+    const plain = await decodePicture((await encodePicture(picture, evaluator, options)).bytes, evaluator);
+    const { bytes } = await encodePicture(picture, evaluator, { ...options, importance: { regions: [{ ...region, weight: 16 }] } });
+    const favoured = await decodePicture(bytes, evaluator);
+    assert.ok(bytes.length <= 4000);
+    assert.ok(squaredError(picture, favoured, inside) < 0.7 * squaredError(picture, plain, inside));
+    assert.ok(squaredError(picture, favoured, (x, y) => !inside(x, y)) > squaredError(picture, plain, (x, y) => !inside(x, y)));
+    for (const length of [bytes.length, bytes.length - 200, bytes.length >> 1]) {
+      const { data } = await decodePicture(bytes, evaluator, { maxBytes: length });
+      assert.ok(Buffer.compare(data, await secondDecode(bytes.subarray(0, length), evaluator)) === 0, `other pixels from ${length} bytes`);
+    }
+  });
+
+  it('refuses regions outside, of no size or weight, and masks of another size', async () => {
+    const picture = corpusPicture('flat', { width: 20, height: 20 });
+    const region = { x: 0, y: 0, width: 5, height: 5 };
+    for (const importance of [
+      { regions: [{ ...region, x: 16 }] },
+      { regions: [{ ...region, width: 0 }] },
+      { regions: [{ ...region, y: -1 }] },
+      { regions: [{ ...region, weight: 0 }] },
+      { regions: [{ ...region, weight: NaN }] },
+      { mask: new Uint8Array(399) },
+    ]) {
+      await assert.rejects(encodePicture(picture, evaluator, { importance }), (error: DcompError) => error.code === 'E_USAGE');
+    }
+  });
+});

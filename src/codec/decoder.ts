@@ -12,7 +12,6 @@ import type { Progress } from './encoder.js';
 import type { Channel } from './group-step.js';
 import { partName } from './parts.js';
 import { isGrey, hasAlpha, join } from './picture-planes.js';
-import type { Plane } from './pyramid.js';
 import { repairFile, repairText, type Repair } from './repair.js';
 import { Session } from './session.js';
 
@@ -70,9 +69,7 @@ export async function decodePicture(file: Uint8Array, evaluator: Evaluator, opti
     }
     if (channel.ended) break;
   }
-  const colour = await session.reconstruct();
-  options.onProgress?.({ fraction: 1, stage: 'done' });
-  return resultOf(container, colour, alpha, session);
+  return show(session, container, alpha, options);
 }
 
 /** @throws DcompError E_OTHER_MODEL */
@@ -81,7 +78,10 @@ export function checkModelId(header: Header, evaluator: Evaluator): void {
   throw new DcompError('E_OTHER_MODEL', `the file was made with model ${header.modelId}, at hand is ${evaluator.model.id}; give the model that it was made with`);
 }
 
-export function resultOf({ header, truncated }: Container, colour: Plane, alpha: Uint8Array | undefined, session: Session): DecodeResult {
+/** The picture that a session has come to, with what else the file holds. */
+export async function show(session: Session, { header, truncated }: Container, alpha: Uint8Array | undefined, { onProgress }: DecoderOptions): Promise<DecodeResult> {
+  const colour = await session.reconstruct();
+  onProgress?.({ fraction: 1, stage: 'done' });
   return { ...join(colour, header.channels, alpha), ...session.statistics, truncated };
 }
 
@@ -119,7 +119,12 @@ function refuseRepairable(bytes: Uint8Array, error?: DcompError): void {
   throw new DcompError(error?.code ?? 'E_DAMAGED_SEGMENT', `${what}; a single wrong byte (byte offset ${repair.offset}) can be repaired: allow damage to do so`, { cause: error });
 }
 
-function readAlpha(bytes: Uint8Array, container: Container, options: DecoderOptions, damage: (message: string) => void): Uint8Array | undefined {
+export function readAlpha(
+  bytes: Uint8Array,
+  container: Container,
+  options: DecoderOptions,
+  damage: (message: string) => void,
+): Uint8Array | undefined {
   const { header, alpha } = container;
   if (!hasAlpha(header.channels)) return undefined;
   const tolerant = options.allowDamaged === true || options.maxBytes !== undefined;

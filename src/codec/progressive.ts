@@ -4,24 +4,30 @@
  * anew when more of it has come.
  */
 import { BitReader } from '../entropy/bits.js';
-import { decodePlane } from '../entropy/plane.js';
 import { DcompError } from '../errors.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { MAX_PIXELS } from '../picture.js';
 import { readContainer, type Container } from './container.js';
-import { checkModelId, decodePicture, Receiver, resultOf, type DecodeResult, type DecoderOptions } from './decoder.js';
+import { checkModelId, containerOf, decodePicture, readAlpha, Receiver, show, type DecodeResult, type DecoderOptions } from './decoder.js';
 import { isGrey } from './picture-planes.js';
 import { Session } from './session.js';
 
 export type ProgressiveOptions = Pick<DecoderOptions, 'allowDamaged' | 'maxPixels' | 'onDamage' | 'onProgress' | 'signal'>;
 
+/** A place between two steps. */
+interface Place {
+  segment: number;
+  /** Steps of the segment before it, and the bit of its payload. */
+  before: number;
+  bit: number;
+}
+
 export class Progression {
   private buffer = new Uint8Array(4096);
   private length = 0;
-  /** State behind the last step that is whole; undefined until there is a header. */
+  /** State behind the last step that is whole, and where the next one lies. */
   private session: Session | undefined;
-  /** Where the next step lies: its index, its segment, how many steps of that were before it, and the bit of its payload. */
-  private next = { step: 0, segment: 0, before: 0, bit: 0 };
+  private place: Place = { segment: 0, before: 0, bit: 0 };
   private alpha: Uint8Array | undefined;
 
   constructor(private readonly options: ProgressiveOptions = {}) {}
@@ -49,12 +55,13 @@ export class Progression {
     this.length = length;
   }
 
-  /** What is there; undefined as long as the header is not. @throws DcompError as `readContainer` */
-  container(): Container | undefined {
+  /** Whether the header is there. @throws DcompError as `containerOf`, if it is not one */
+  get begun(): boolean {
     try {
-      return readContainer(this.bytes, this.options.maxPixels ?? MAX_PIXELS);
+      containerOf(this.bytes, { ...this.options, maxBytes: this.length });
+      return true;
     } catch (error) {
-      if (error instanceof DcompError && (error.code === 'E_EMPTY' || error.code === 'E_TRUNCATED')) return undefined;
+      if (error instanceof DcompError && (error.code === 'E_EMPTY' || error.code === 'E_TRUNCATED')) return false;
       throw error;
     }
   }
@@ -67,53 +74,54 @@ export class Progression {
    */
   async picture(evaluator: Evaluator): Promise<DecodeResult | undefined> {
     const { bytes } = this;
-    const container = this.container();
-    if (container === undefined) return undefined;
-    checkModelId(container.header, evaluator);
-    const shown = await this.advance(bytes, container, evaluator);
+    if (!this.begun) return undefined;
+    const container = this.intact(bytes);
+    if (container !== undefined) {
+      checkModelId(container.header, evaluator);
+      const session = await this.advance(bytes, container, evaluator);
+      if (session !== undefined) return show(session, container, this.alpha, this.options);
+    }
     // What is wrong with a file, and what can be shown of it all the same, is the decoder's to say.
-    if (shown === undefined) return decodePicture(bytes, evaluator, { ...this.options, maxBytes: bytes.length });
-    const colour = await shown.reconstruct();
-    this.options.onProgress?.({ fraction: 1, stage: 'done' });
-    return resultOf(container, colour, this.alpha, shown);
+    return decodePicture(bytes, evaluator, { ...this.options, maxBytes: bytes.length });
   }
 
-  /** Decodes what has come. @returns the state to be shown; undefined where the file is not as an encoder writes it. */
-  private async advance(bytes: Uint8Array, container: Container, evaluator: Evaluator): Promise<Session | undefined> {
-    const { header, segments } = container;
-    if (!this.takeAlpha(bytes, container) || segments.some(({ state }) => state === 'damaged')) return undefined;
-    const { options, next } = this;
+  /** The structure of what has come; undefined where that is damaged. Decodes the alpha channel when it is whole. */
+  private intact(bytes: Uint8Array): Container | undefined {
+    let damaged = false;
+    const options = { ...this.options, maxBytes: bytes.length };
+    try {
+      const container = readContainer(bytes, options.maxPixels ?? MAX_PIXELS);
+      this.alpha ??= readAlpha(bytes, container, options, () => (damaged = true));
+      return damaged || [...container.parts, ...container.segments].some(({ state }) => state === 'damaged') ? undefined : container;
+    } catch (error) {
+      if (error instanceof DcompError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Decodes what has come. @returns the state to be shown; undefined where there are more steps than the picture has */
+  private async advance(bytes: Uint8Array, { header, segments }: Container, evaluator: Evaluator): Promise<Session | undefined> {
+    const { options } = this;
     let session = this.session?.fork(evaluator) ?? new Session(header.width, header.height, isGrey(header.channels), header.schedule, evaluator, options.signal);
-    for (let segment = segments[next.segment]; segment !== undefined; segment = segments[next.segment]) {
-      if (next.before === segment.steps) {
-        Object.assign(next, { segment: next.segment + 1, before: 0, bit: 0 });
+    for (;;) {
+      const { place } = this;
+      const segment = segments[place.segment];
+      if (segment === undefined) return session;
+      if (place.before === segment.steps) {
+        this.place = { ...place, segment: place.segment + 1, before: 0, bit: 0 };
         continue;
       }
-      const step = session.steps[next.step];
+      const after = session.fork();
+      const step = after.next?.step;
       if (step === undefined) return undefined;
       const reader = new BitReader(bytes, segment.payloadOffset, 8 * segment.payloadLength);
-      reader.skip(next.bit);
+      reader.skip(place.bit);
       const channel = new Receiver(reader, header.nu);
-      const after = session.fork();
       await after.run(step, channel);
       options.onProgress?.({ fraction: Math.min(0.99, segment.payloadOffset / bytes.length), stage: `level ${step.level}` });
       if (channel.ended) return after;
       this.session = session = after;
-      Object.assign(next, { step: next.step + 1, before: next.before + 1, bit: 8 * segment.payloadLength - reader.remaining });
-    }
-    return session;
-  }
-
-  /** Decodes the alpha channel once, when it is whole. @returns false where it is damaged */
-  private takeAlpha(bytes: Uint8Array, { header, alpha }: Container): boolean {
-    if (alpha === undefined || alpha.state === 'cut' || this.alpha !== undefined) return true;
-    if (alpha.state === 'damaged') return false;
-    try {
-      this.alpha = decodePlane(bytes.subarray(alpha.payloadOffset, alpha.payloadOffset + alpha.payloadLength), header.width, header.height);
-      return true;
-    } catch (error) {
-      if (error instanceof DcompError) return false;
-      throw error;
+      this.place = { segment: place.segment, before: place.before + 1, bit: 8 * segment.payloadLength - reader.remaining };
     }
   }
 }

@@ -105,12 +105,12 @@ export function createCodec(platform: Platform): Codec {
     }
 
     info(): FileInfo | undefined {
-      return this.progression.container() === undefined ? undefined : fileInfo(this.progression.bytes);
+      return this.progression.begun ? fileInfo(this.progression.bytes) : undefined;
     }
 
     picture(): Promise<DecodeResult | undefined> {
       return inTurn(async () => {
-        if (this.progression.container() === undefined) return undefined; // no model is needed to say that
+        if (!this.progression.begun) return undefined; // no model is needed to say that
         return this.progression.picture(await evaluatorFor(this.options));
       });
     }

@@ -64,6 +64,16 @@ describe('progressive decoding', () => {
     }
   });
 
+  it('a picture of several groups, whose steps end between two of them', async () => {
+    const { bytes } = await encodePicture(corpusPicture('scene', { width: 780, height: 14 }), evaluator, { effort: 1, target: { size: 1100 } });
+    const progression = new Progression();
+    for (let at = 0; at < bytes.length; at += 50) {
+      progression.push(bytes.subarray(at, at + 50));
+      const end = progression.bytes.length;
+      assert.deepEqual(shown(await progression.picture(evaluator)), await decodePrefix(bytes, end), `${end} of ${bytes.length} bytes`);
+    }
+  });
+
   it('steps that were whole are not decoded again', async () => {
     const { bytes } = await encodePicture(corpusPicture('scene', { width: 96, height: 70 }), evaluator, { effort: 1, target: { quality: 93 } });
     const { segments } = readContainer(bytes);

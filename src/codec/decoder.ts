@@ -11,8 +11,7 @@ import { readContainer, type Container, type Header } from './container.js';
 import type { Progress } from './encoder.js';
 import type { Channel } from './group-step.js';
 import { partName, PARTS } from './parts.js';
-import { isGrey, hasAlpha, join, PictureRows } from './picture-planes.js';
-import type { Plane } from './pyramid.js';
+import { isGrey, hasAlpha, PictureRows } from './picture-planes.js';
 import { readLags } from './region.js';
 import { repairFile, repairText, type Repair } from './repair.js';
 import { Session } from './session.js';
@@ -73,10 +72,7 @@ export async function decodePicture(file: Uint8Array, evaluator: Evaluator, opti
     }
     if (channel.ended) break;
   }
-  const rows = new PictureRows(header, header.channels, alpha);
-  await session.show(rows.take);
-  options.onProgress?.({ fraction: 1, stage: 'done' });
-  return { ...rows.picture, ...session.statistics, truncated: container.truncated };
+  return show(session, container, alpha, options);
 }
 
 /** The session of a file, before its first step. @throws DcompError E_DAMAGED_SEGMENT */
@@ -95,8 +91,12 @@ export function checkModelId(header: Header, evaluator: Evaluator): void {
   throw new DcompError('E_OTHER_MODEL', `the file was made with model ${header.modelId}, at hand is ${evaluator.model.id}; give the model that it was made with`);
 }
 
-export function resultOf({ header, truncated }: Container, colour: Plane, alpha: Uint8Array | undefined, session: Session): DecodeResult {
-  return { ...join(colour, header.channels, alpha), ...session.statistics, truncated };
+/** The picture that a session has come to, with what else the file holds. */
+export async function show(session: Session, { header, truncated }: Container, alpha: Uint8Array | undefined, { onProgress }: DecoderOptions): Promise<DecodeResult> {
+  const rows = new PictureRows(header, header.channels, alpha);
+  await session.show(rows.take);
+  onProgress?.({ fraction: 1, stage: 'done' });
+  return { ...rows.picture, ...session.statistics, truncated };
 }
 
 /** The part of a file that is to be decoded, and its structure. */
@@ -141,7 +141,12 @@ function refuseRepairable(bytes: Uint8Array, error?: DcompError): void {
   throw new DcompError(error?.code ?? 'E_DAMAGED_SEGMENT', `${what}; a single wrong byte (byte offset ${repair.offset}) can be repaired: allow damage to do so`, { cause: error });
 }
 
-function readAlpha(bytes: Uint8Array, container: Container, options: DecoderOptions, damage: (message: string) => void): Uint8Array | undefined {
+export function readAlpha(
+  bytes: Uint8Array,
+  container: Container,
+  options: DecoderOptions,
+  damage: (message: string) => void,
+): Uint8Array | undefined {
   const { header, alpha } = container;
   if (!hasAlpha(header.channels)) return undefined;
   const tolerant = options.allowDamaged === true || options.maxBytes !== undefined;

@@ -4,23 +4,29 @@
  * anew when more of it has come.
  */
 import { BitReader } from '../entropy/bits.js';
-import { decodePlane } from '../entropy/plane.js';
 import { DcompError } from '../errors.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { MAX_PIXELS } from '../picture.js';
 import { readContainer, type Container } from './container.js';
-import { checkModelId, decodePicture, Receiver, resultOf, sessionOf, type DecodeResult, type DecoderOptions } from './decoder.js';
+import { checkModelId, containerOf, decodePicture, readAlpha, Receiver, sessionOf, show, type DecodeResult, type DecoderOptions } from './decoder.js';
 import type { Session } from './session.js';
 
 export type ProgressiveOptions = Pick<DecoderOptions, 'allowDamaged' | 'maxPixels' | 'onDamage' | 'onProgress' | 'signal'>;
 
+/** A place between two steps. */
+interface Place {
+  segment: number;
+  /** Units of the segment before it, and the bit of its payload. */
+  before: number;
+  bit: number;
+}
+
 export class Progression {
   private buffer = new Uint8Array(4096);
   private length = 0;
-  /** State behind the last step that is whole; undefined until there is a header. */
+  /** State behind the last step that is whole, and where the next one lies. */
   private session: Session | undefined;
-  /** Where the next step begins: its segment, how many units of that were before it, and the bit of its payload. */
-  private next = { segment: 0, before: 0, bit: 0 };
+  private place: Place = { segment: 0, before: 0, bit: 0 };
   private alpha: Uint8Array | undefined;
 
   constructor(private readonly options: ProgressiveOptions = {}) {}
@@ -48,12 +54,13 @@ export class Progression {
     this.length = length;
   }
 
-  /** What is there; undefined as long as the header is not. @throws DcompError as `readContainer` */
-  container(): Container | undefined {
+  /** Whether the header is there. @throws DcompError as `containerOf`, if it is not one */
+  get begun(): boolean {
     try {
-      return readContainer(this.bytes, this.options.maxPixels ?? MAX_PIXELS);
+      containerOf(this.bytes, { ...this.options, maxBytes: this.length });
+      return true;
     } catch (error) {
-      if (error instanceof DcompError && (error.code === 'E_EMPTY' || error.code === 'E_TRUNCATED')) return undefined;
+      if (error instanceof DcompError && (error.code === 'E_EMPTY' || error.code === 'E_TRUNCATED')) return false;
       throw error;
     }
   }
@@ -66,57 +73,56 @@ export class Progression {
    */
   async picture(evaluator: Evaluator): Promise<DecodeResult | undefined> {
     const { bytes } = this;
-    const container = this.container();
-    if (container === undefined) return undefined;
-    checkModelId(container.header, evaluator);
-    const shown = await this.advance(bytes, container, evaluator);
+    if (!this.begun) return undefined;
+    const container = this.intact(bytes);
+    if (container !== undefined) {
+      checkModelId(container.header, evaluator);
+      const session = await this.advance(bytes, container, evaluator);
+      if (session !== undefined) return show(session, container, this.alpha, this.options);
+    }
     // What is wrong with a file, and what can be shown of it all the same, is the decoder's to say.
-    if (shown === undefined) return decodePicture(bytes, evaluator, { ...this.options, maxBytes: bytes.length });
-    const colour = await shown.reconstruct();
-    this.options.onProgress?.({ fraction: 1, stage: 'done' });
-    return resultOf(container, colour, this.alpha, shown);
+    return decodePicture(bytes, evaluator, { ...this.options, maxBytes: bytes.length });
   }
 
-  /** Decodes what has come. @returns the state to be shown; undefined where the file is not as an encoder writes it. */
-  private async advance(bytes: Uint8Array, container: Container, evaluator: Evaluator): Promise<Session | undefined> {
-    const { header, segments } = container;
-    if (!this.takeAlpha(bytes, container) || segments.some(({ state }) => state === 'damaged')) return undefined;
-    const { options, next } = this;
-    let session = this.session?.fork(evaluator) ?? sessionOf(bytes, container, evaluator, options.signal);
-    for (;;) {
-      const after = session.fork();
-      const at = { ...next };
-      let begun = false;
-      do {
-        while (segments[at.segment] !== undefined && at.before === segments[at.segment]!.units) Object.assign(at, { segment: at.segment + 1, before: 0, bit: 0 });
-        const segment = segments[at.segment];
-        if (segment === undefined) return begun ? after : session;
-        const unit = after.next;
-        if (unit === undefined) return undefined;
-        const reader = new BitReader(bytes, segment.payloadOffset, 8 * segment.payloadLength);
-        reader.skip(at.bit);
-        const channel = new Receiver(reader, header.nu);
-        await after.runUnit(channel);
-        begun = true;
-        options.onProgress?.({ fraction: Math.min(0.99, segment.payloadOffset / bytes.length), stage: `level ${unit.step.level}` });
-        if (channel.ended) return after;
-        Object.assign(at, { before: at.before + 1, bit: 8 * segment.payloadLength - reader.remaining });
-      } while (after.underWay);
-      this.session = session = after;
-      Object.assign(next, at);
+  /** The structure of what has come; undefined where that is damaged. Decodes the alpha channel when it is whole. */
+  private intact(bytes: Uint8Array): Container | undefined {
+    let damaged = false;
+    const options = { ...this.options, maxBytes: bytes.length };
+    try {
+      const container = readContainer(bytes, options.maxPixels ?? MAX_PIXELS);
+      this.alpha ??= readAlpha(bytes, container, options, () => (damaged = true));
+      return damaged || [...container.parts, ...container.segments].some(({ state }) => state === 'damaged') ? undefined : container;
+    } catch (error) {
+      if (error instanceof DcompError) return undefined;
+      throw error;
     }
   }
 
-  /** Decodes the alpha channel once, when it is whole. @returns false where it is damaged */
-  private takeAlpha(bytes: Uint8Array, { header, alpha }: Container): boolean {
-    if (alpha === undefined || alpha.state === 'cut' || this.alpha !== undefined) return true;
-    if (alpha.state === 'damaged') return false;
-    try {
-      this.alpha = decodePlane(bytes.subarray(alpha.payloadOffset, alpha.payloadOffset + alpha.payloadLength), header.width, header.height);
-      return true;
-    } catch (error) {
-      if (error instanceof DcompError) return false;
-      throw error;
+  /** Decodes what has come. @returns the state to be shown; undefined where there are more units than the picture has */
+  private async advance(bytes: Uint8Array, container: Container, evaluator: Evaluator): Promise<Session | undefined> {
+    const { header, segments } = container;
+    const { options } = this;
+    let session = this.session?.fork(evaluator) ?? sessionOf(bytes, container, evaluator, options.signal);
+    for (;;) {
+      const after = session.fork();
+      let { segment: index, before, bit } = this.place;
+      do {
+        for (; segments[index] !== undefined && before === segments[index]!.units; index++) before = bit = 0;
+        const segment = segments[index];
+        if (segment === undefined) return after.underWay ? after : session;
+        const unit = after.next;
+        if (unit === undefined) return undefined;
+        const reader = new BitReader(bytes, segment.payloadOffset, 8 * segment.payloadLength);
+        reader.skip(bit);
+        const channel = new Receiver(reader, header.nu);
+        await after.runUnit(channel);
+        options.onProgress?.({ fraction: Math.min(0.99, segment.payloadOffset / bytes.length), stage: `level ${unit.step.level}` });
+        if (channel.ended) return after;
+        before++;
+        bit = 8 * segment.payloadLength - reader.remaining;
+      } while (after.underWay);
+      this.session = session = after;
+      this.place = { segment: index, before, bit };
     }
   }
 }

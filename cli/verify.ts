@@ -2,13 +2,13 @@
 import type { Argv } from 'yargs';
 import { decode, pixelHash, repair, repairText, verify, type Verification } from '../src/node.js';
 import { DcompError } from '../src/errors.js';
-import { about, EXIT_DATA, oneLine, reportError } from './errors.js';
-import { readInput } from './files.js';
+import { about, EXIT_DATA, reportError } from './errors.js';
+import { inputName, readSource } from './files.js';
 import { commonOptions, engineOptions, fileArguments, flag, type RawArgs } from './options.js';
 
 export function builder(yargs: Argv): void {
   yargs
-    .positional('files', { type: 'string', array: true, describe: '.dcz files' })
+    .positional('files', { type: 'string', array: true, describe: '.dcz files, or - for stdin' })
     .option('pixels', { type: 'boolean', default: true, describe: 'Decode and compare, where a file holds a hash of its pixels; --no-pixels leaves that out' })
     .option('json', { type: 'boolean', describe: 'A line of JSON a file, for programs' });
   engineOptions(yargs);
@@ -26,7 +26,7 @@ export async function run(args: RawArgs): Promise<number> {
   let bad = false;
   for (const file of files) {
     try {
-      const bytes = readInput(file);
+      const bytes = await readSource(file);
       const found = verify(bytes);
       const pixels = await comparePixels(found, async () => decode(repair(bytes).bytes, { threads, ...(model === undefined ? {} : { model }) }), withPixels);
       bad ||= found.state !== 'intact' || pixels === 'mismatch';
@@ -36,7 +36,7 @@ export async function run(args: RawArgs): Promise<number> {
       if (!(error instanceof DcompError)) throw error;
       bad = true;
       if (json) process.stdout.write(`${JSON.stringify({ file, state: 'damaged', error: error.code, message: error.message })}\n`);
-      else reportError(error.code === 'E_IO' ? error : about(file, error), verbose); // the former names it already
+      else reportError(error.code === 'E_IO' ? error : about(inputName(file), error), verbose); // the former names it already
     }
   }
   return bad ? EXIT_DATA : 0;
@@ -61,5 +61,5 @@ function asText(file: string, found: Verification, pixels: Pixels, verbose: bool
   const damaged = parts.filter((part) => part.state !== 'intact');
   const lines = (verbose ? parts : damaged).map((part) => `  ${part.part} (byte offset ${part.offset}, ${part.byteLength} bytes): ${part.state}`);
   const advice = { intact: '', cut: ': it ends early', repairable: '; decode it with --allow-damaged, which repairs it', damaged: '; decode --allow-damaged shows what can be saved' }[state];
-  return [`${oneLine(file)}: ${state}${advice}${PIXELS[pixels]}`, ...lines, ...repairs.map((each) => `  ${repairText(each)}`), ''].join('\n');
+  return [`${inputName(file)}: ${state}${advice}${PIXELS[pixels]}`, ...lines, ...repairs.map((each) => `  ${repairText(each)}`), ''].join('\n');
 }

@@ -88,12 +88,13 @@ def read_header(data):
     if not (1 <= w <= 65535 and 1 <= h <= 65535 and w * h <= 2**28):
         raise Refused
     coarse, fine, last, nu = data[height[1] : end]
+    fine, tail = fine % 32, fine // 32
     if not (1 <= coarse <= 16 and 1 <= fine <= 16 and 64 <= last <= TOP and 8 <= nu <= 16):
         raise Refused
-    return w, h, channels, depth, bool(kind & 8), data[10:18].hex(), coarse, fine, last, nu, end + 4
+    return w, h, channels, depth, bool(kind & 8), data[10:18].hex(), coarse, fine, tail, last, nu, end + 4
 
 
-def steps_of(w, h, coarse, fine, last):
+def steps_of(w, h, coarse, fine, tail, last):
     """Sections 2 (number of levels) and 3 (steps)."""
     levels = 0
     while levels == 0 or max(w, h) > 8:
@@ -101,17 +102,17 @@ def steps_of(w, h, coarse, fine, last):
     steps = [(levels - 1, "root", TOP, TOP)]
     for level in range(levels - 1, -1, -1):
         steps.append((level, "enter", TOP, TOP))
-        width, end = (coarse, TOP - 16) if level > 0 else (fine, last)
+        width, before_end, end = (coarse, TOP - 16, TOP - 16) if level > 0 else (fine, min(TOP, last + tail), last)
         code = TOP
         while code != end:
-            to = max(end, code - width)
+            to = max(before_end, code - width) if code > before_end else end
             steps.append((level, "refine", code, to))
             code = to
     return steps
 
 
 def info(data):
-    w, h, channels, depth, has_parts, model, coarse, fine, last, nu, at = read_header(data)
+    w, h, channels, depth, has_parts, model, coarse, fine, tail, last, nu, at = read_header(data)
     result = {
         "width": w,
         "height": h,
@@ -153,7 +154,7 @@ def info(data):
         at = e["payload"] + e["there"]
         if e["cut"]:
             return result
-    steps = steps_of(w, h, coarse, fine, last)
+    steps = steps_of(w, h, coarse, fine, tail, last)
     done = 0
     while at < len(data):
         e = extent(data, at, 0, 2)

@@ -6,8 +6,7 @@
 import { BitReader } from '../entropy/bits.js';
 import { DcompError } from '../errors.js';
 import type { Evaluator } from '../model/evaluator.js';
-import { MAX_PIXELS } from '../picture.js';
-import { readContainer, type Container } from './container.js';
+import type { Container } from './container.js';
 import { checkModelId, containerOf, decodePicture, readAlpha, Receiver, sessionOf, show, type DecodeResult, type DecoderOptions } from './decoder.js';
 import type { Session } from './session.js';
 
@@ -89,7 +88,9 @@ export class Progression {
     let damaged = false;
     const options = { ...this.options, maxBytes: bytes.length };
     try {
-      const container = readContainer(bytes, options.maxPixels ?? MAX_PIXELS);
+      const { container, repairs } = containerOf(bytes, options);
+      // What the session has taken over was read before the repair.
+      if (repairs.length > 0) return undefined;
       this.alpha ??= readAlpha(bytes, container, options, () => (damaged = true));
       return damaged || [...container.parts, ...container.segments].some(({ state }) => state === 'damaged') ? undefined : container;
     } catch (error) {

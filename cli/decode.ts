@@ -4,13 +4,14 @@ import { decode, info } from '../src/node.js';
 import type { Coded, Hooks } from './batch/coder.js';
 import { batchOf, batchOptions } from './batch/options.js';
 import { runJobs } from './batch/run.js';
-import { engineOptions, flag, maxPixelsOption, numberOption, sizeOption, type RawArgs } from './options.js';
+import { engineOptions, flag, maxPixelsOption, numberOption, scaleOption, sizeOption, type RawArgs } from './options.js';
 import { writePng } from './png.js';
 
 export function builder(yargs: Argv): void {
   batchOptions(yargs, '.dcz files, folders of them');
   yargs
     .option('bytes', { type: 'string', requiresArg: true, describe: 'Use only this many bytes of the file: a coarser picture' })
+    .option('scale', { type: 'string', requiresArg: true, describe: 'Smaller: 1/2, 1/4, …, in less time' })
     .option('allow-damaged', { type: 'boolean', describe: 'Repair what can be, decode around the rest and say so, in place of failing' });
   sizeOption(yargs);
   engineOptions(yargs);
@@ -20,6 +21,7 @@ export interface DecodeSettings {
   maxBytes: number | undefined;
   allowDamaged: boolean;
   maxPixels: number;
+  scale: number | undefined;
   threads: number;
   model: Uint8Array | undefined;
 }
@@ -29,12 +31,12 @@ export async function run(args: RawArgs): Promise<number> {
   const allowDamaged = flag(args, 'allow-damaged');
   const { plan, common, options } = batchOf(args, { accepts: ['.dcz'], extension: '.png', fields: { bytes: maxBytes?.toString() } });
   const { threads, model } = common;
-  return runJobs({ name: 'decode', url: import.meta.url, code, settings: { maxBytes, allowDamaged, maxPixels: maxPixelsOption(args), threads, model } }, plan, options);
+  return runJobs({ name: 'decode', url: import.meta.url, code, settings: { maxBytes, allowDamaged, maxPixels: maxPixelsOption(args), scale: scaleOption(args), threads, model } }, plan, options);
 }
 
 /** A .dcz file to a PNG file. @throws DcompError as `decode` */
 export async function code(input: Uint8Array, settings: DecodeSettings, { signal, onProgress }: Hooks): Promise<Coded> {
-  const { maxBytes, allowDamaged, maxPixels, threads, model } = settings;
+  const { maxBytes, allowDamaged, maxPixels, scale, threads, model } = settings;
   const damage: string[] = [];
   const started = performance.now();
   const picture = await decode(input, {
@@ -42,6 +44,7 @@ export async function code(input: Uint8Array, settings: DecodeSettings, { signal
     maxPixels,
     threads,
     onDamage: (message) => damage.push(message),
+    ...(scale === undefined ? {} : { scale }),
     ...(maxBytes === undefined ? {} : { maxBytes }),
     ...(model === undefined ? {} : { model }),
     ...(signal === undefined ? {} : { signal }),

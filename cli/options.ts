@@ -94,6 +94,16 @@ export function numberOption(args: RawArgs, name: string, { min, max, whole }: N
   return value;
 }
 
+/** A scale as a fraction, `1/4` or 1; undefined if it was not given. @throws DcompError E_USAGE */
+export function scaleOption(args: RawArgs): number | undefined {
+  const text = textOption(args, 'scale');
+  if (text === undefined) return undefined;
+  const found = /^1(?:\/(\d{1,5}))?$/.exec(text);
+  const divisor = Number(found?.[1] ?? 1);
+  if (found === null || !Number.isInteger(Math.log2(divisor))) throw new DcompError('E_USAGE', `--scale is ${text}; it must be 1, 1/2, 1/4, 1/8, …`);
+  return 1 / divisor;
+}
+
 /** A file name argument. yargs gives it as a string even where it looks like a number. */
 export function fileArgument(args: RawArgs, name: string): string | undefined {
   const value = args[name];

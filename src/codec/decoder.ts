@@ -21,6 +21,11 @@ export interface DecoderOptions {
   maxBytes?: number;
   /** Repair what can be repaired (single wrong bytes), and decode what comes before the first damage that cannot. */
   allowDamaged?: boolean;
+  /**
+   * 1, or 1/2, 1/4, …: the picture in a smaller size, at the cost of the levels that it takes. Sides are rounded up. It is the
+   * posterior mean at that size of what the file tells up to there, so softer than a large picture made small.
+   */
+  scale?: number;
   /** Refuse larger pictures; default 2^28. */
   maxPixels?: number;
   /** Told of each repair and damage when `allowDamaged` is set. */
@@ -55,6 +60,7 @@ export async function decodePicture(file: Uint8Array, evaluator: Evaluator, opti
   }
   const alpha = readAlpha(bytes, container, options, damage);
   const session = sessionOf(bytes, container, evaluator, options.signal);
+  const level = levelOf(options.scale, session.sizes.length - 2);
   for (const [i, segment] of container.segments.entries()) {
     if (segment.state === 'damaged') {
       damage(`segment ${i + 1} of ${container.segments.length} (byte offset ${segment.offset}) is damaged beyond repair: its checksum does not hold`);
@@ -67,12 +73,13 @@ export async function decodePicture(file: Uint8Array, evaluator: Evaluator, opti
         damage(`segment ${i + 1} (byte offset ${segment.offset}) states more steps than the picture has`);
         break;
       }
+      if (unit.step.level < level) break;
       await session.runUnit(channel);
       options.onProgress?.({ fraction: Math.min(0.99, segment.payloadOffset / bytes.length), stage: `level ${unit.step.level}` });
     }
-    if (channel.ended) break;
+    if (channel.ended || (session.next?.step.level ?? 0) < level) break;
   }
-  return show(session, container, alpha, options);
+  return show(session, container, alpha, options, level);
 }
 
 /** The session of a file, before its first step. @throws DcompError E_DAMAGED_SEGMENT */
@@ -91,15 +98,38 @@ export function checkModelId(header: Header, evaluator: Evaluator): void {
   throw new DcompError('E_OTHER_MODEL', `the file was made with model ${header.modelId}, at hand is ${evaluator.model.id}; give the model that it was made with`);
 }
 
-/** The picture that a session has come to, with what else the file holds. */
-export async function show(session: Session, { header, truncated }: Container, alpha: Uint8Array | undefined, { onProgress }: DecoderOptions): Promise<DecodeResult> {
-  const rows = new PictureRows(header, header.channels, alpha);
-  await session.show(rows.take);
+/** The picture that a session has come to, of a level, with what else the file holds. @param alpha of the whole picture */
+export async function show(session: Session, { header, truncated }: Container, alpha: Uint8Array | undefined, { onProgress }: DecoderOptions, level = 0): Promise<DecodeResult> {
+  const rows = new PictureRows(session.sizes[level]!, header.channels, alpha === undefined ? undefined : smaller(alpha, header, level));
+  await session.show(rows.take, level);
   onProgress?.({ fraction: 1, stage: 'done' });
   return { ...rows.picture, ...session.statistics, truncated };
 }
 
-/** The part of a file that is to be decoded, and its structure. */
+/** The level whose picture has that scale. @param coarsest the last that there is */
+function levelOf(scale: number | undefined, coarsest: number): number {
+  for (let level = 0; level <= coarsest; level++) if ((scale ?? 1) === 0.5 ** level) return level;
+  const last = coarsest === 0 ? '1' : `1, 1/2, … down to 1/${2 ** coarsest}`;
+  throw new DcompError('E_USAGE', `scale is ${scale}; for this picture it can be ${last}`);
+}
+
+/** Alpha at half the size, so many times: means of 2×2, an odd last row or column repeated, as in the pyramid. */
+function smaller(alpha: Uint8Array, { width, height }: { width: number; height: number }, times: number): Uint8Array {
+  if (times === 0) return alpha;
+  const half = { width: (width + 1) >> 1, height: (height + 1) >> 1 };
+  const out = new Uint8Array(half.width * half.height);
+  for (let y = 0, o = 0; y < half.height; y++) {
+    const top = 2 * y * width;
+    const bottom = Math.min(2 * y + 1, height - 1) * width;
+    for (let x = 0; x < half.width; x++, o++) {
+      const right = Math.min(2 * x + 1, width - 1);
+      out[o] = (alpha[top + 2 * x]! + alpha[top + right]! + alpha[bottom + 2 * x]! + alpha[bottom + right]! + 2) >> 2;
+    }
+  }
+  return smaller(out, half, times - 1);
+}
+
+/** The part of a file that is to be decoded, its structure, and what was repaired. */
 export interface Source {
   bytes: Uint8Array;
   container: Container;

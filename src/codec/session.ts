@@ -203,18 +203,22 @@ export class Session {
     return picture;
   }
 
-  /** As `reconstruct`, from top to bottom in strips. @param take is given some rows of pixels and where they begin */
-  async show(take: (rows: Plane, y: number) => void): Promise<void> {
+  /**
+   * As `reconstruct`, from top to bottom in strips.
+   * @param take is given some rows of pixels and where they begin
+   * @param shown which u_k is shown; no step of a finer level may have been run
+   */
+  async show(take: (rows: Plane, y: number) => void, shown = 0): Promise<void> {
     this.evaluation = undefined;
-    if (!this.started) return this.showNothing(take);
+    if (!this.started) return this.showNothing(take, this.sizes[shown]!);
     let { observation, condition } = this;
     const unfinished = condition.level === 0 ? this.unfinished : undefined;
     // A complete observation is handed to the next level as it is; an incomplete one by its posterior mean.
-    if (condition.level > 0 && this.whole && this.groupIndex === 0 && condition.mode === 'refine') {
+    if (condition.level > shown && this.whole && this.groupIndex === 0 && condition.mode === 'refine') {
       observation = finerObservation(observation, this.sizes[condition.level - 1]!, this.grey);
       condition = { level: condition.level - 1, sigma: Math.min(TOP_CODE + 8, condition.sigma + CODES_LEVEL_SPAN), mode: 'enter' };
     }
-    for (; condition.level > 0; ) {
+    while (condition.level > shown) {
       const level: number = condition.level - 1;
       const fine = blankObservation(this.sizes[level]!, this.grey);
       const variance = await this.showLevel(observation, condition, undefined, (rows, y) => putLL(fine, rows, y));
@@ -248,8 +252,7 @@ export class Session {
     return posterior.variance;
   }
 
-  private showNothing(take: (rows: Plane, y: number) => void): void {
-    const { width, height } = this.sizes[0]!;
+  private showNothing(take: (rows: Plane, y: number) => void, { width, height }: Size): void {
     for (let y = 0; y < height; y += SHOWN_ROWS) {
       const rows = Math.min(SHOWN_ROWS, height - y);
       take({ width, height: rows, data: new Float32Array(width * rows * COLOURS) }, y);

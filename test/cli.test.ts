@@ -20,7 +20,7 @@ function sixteenBits(): Buffer {
 
 describe('command line', () => {
   const cli = createCli();
-  const { folder, model, file, works, fails } = cli;
+  const { folder, model, file, works, fails, dcomp } = cli;
   after(() => cli.remove());
   beforeEach(() => {
     cli.clear();

@@ -4,7 +4,7 @@
  * the left and top that counts), the product of the scales per channel, then the mean of R, G and B.
  */
 import type { Picture } from '../../src/picture.js';
-import { filter, plane, type FloatPlane } from './filter.js';
+import { filterValid, plane, type FloatPlane } from './plane.js';
 
 const WEIGHTS = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333];
 const C1 = (0.01 * 255) ** 2;
@@ -82,7 +82,7 @@ function statistics(x: FloatPlane): Scale {
 function blurProduct(x: FloatPlane, y?: FloatPlane): FloatPlane {
   const { width, height, data } = x;
   const other = y?.data;
-  return filter(width, height, HALF, 'valid', (line, row) => {
+  return filterValid(width, height, HALF, (line, row) => {
     const from = line * width;
     if (other === undefined) for (let i = 0; i < width; i++) row[i] = data[from + i]!;
     else for (let i = 0; i < width; i++) row[i] = data[from + i]! * other[from + i]!;

@@ -4,18 +4,13 @@
  * each by its mean and its 4-norm, in one weighted sum. 100 is identical, 90 visually lossless, 70 good, 50 fair, 30 poor.
  */
 import type { Picture } from '../../src/picture.js';
-import { filter, plane, type FloatPlane } from './filter.js';
+import { plane, type FloatPlane } from './plane.js';
+import { recursiveGaussian } from './recursive-gaussian.js';
 
 const SCALES = 6;
 /** A smaller picture has no scale at all. */
 export const SSIMULACRA2_MIN_SIDE = 8;
 const C2 = 0.0009;
-
-/**
- * The reference blurs by a recursive filter, the sum of three truncated cosines that is nearest to a Gaussian of sigma
- * 1.5 (Charalampidis 2016), zero beyond the edge. These are its taps.
- */
-const HALF = [0.26462110548819856, 0.2129285920104222, 0.10933537277746032, 0.036011114658364374, 0.0094143678096537];
 
 /** Absorbance of the long, middle and short cones, linear RGB to LMS, and their bias (libjxl's opsin parameters). */
 const L = [0.3, 0.622, 0.078] as const;
@@ -118,7 +113,7 @@ function positiveXyb([red, green, blue]: FloatPlane[]): FloatPlane[] {
 function blurProduct(x: FloatPlane, y?: FloatPlane): FloatPlane {
   const { width, height, data } = x;
   const other = y?.data;
-  return filter(width, height, HALF, 'zero', (line, row) => {
+  return recursiveGaussian(width, height, (line, row) => {
     const from = line * width;
     if (other === undefined) for (let i = 0; i < width; i++) row[i] = data[from + i]!;
     else for (let i = 0; i < width; i++) row[i] = data[from + i]! * other[from + i]!;

@@ -1,133 +1,164 @@
-/** What the curves of many pictures say together, and how it is printed. */
-import { bdRate, between, psnrAt, rateAt, type CurvePoint } from './bd-rate.js';
-import type { RivalName } from './rivals.js';
+/** What the curves of many pictures say together. */
+import { bdRate } from './bd-rate.js';
+import { between, qualityAt, rateAt, type CurvePoint } from './curve.js';
+import { curvePoints, type Evaluation, type PictureResult } from './evaluation.js';
+import type { Point } from './measurement.js';
+import type { MetricName } from './metrics/metrics.js';
 
-export interface PictureResult {
-  name: string;
-  width: number;
-  height: number;
-  /** One point for each of the protocol's rates. */
-  real?: CurvePoint[];
-  ideal?: CurvePoint[];
-  rivals: Partial<Record<RivalName, CurvePoint[]>>;
-}
+type Values = (number | undefined)[];
 
 /** Figures by rate; undefined where some picture has none: the mean of others would be that of another set. */
 export interface Summary {
   pictures: number;
-  rates: readonly number[];
-  /** Mean PSNR in dB by codec. */
-  psnr: Record<string, (number | undefined)[]>;
-  /** dcomp minus AVIF in dB, and the share of pictures on which dcomp is better. */
-  overAvif?: { mean: (number | undefined)[]; wins: (number | undefined)[] };
+  rates: number[];
+  /** Mean over the pictures at equal rate, by metric and codec. MS-SSIM in dB. */
+  quality: Partial<Record<MetricName, Record<string, Values>>>;
+  /** dcomp minus each other codec in PSNR, dB, and the share of pictures on which dcomp is better. */
+  lead: Record<string, { mean: Values; wins: Values }>;
   /** Real rate over the ideal rate at the PSNR of the real file, minus 1: mean, highest, and of how many pictures. */
-  overhead?: { mean: (number | undefined)[]; most: (number | undefined)[]; counted: number[] };
-  /** dcomp against each rival, percent: mean of the pictures' BD-rates, and BD-rate of the mean curves. */
-  bdRate: Partial<Record<RivalName | 'ideal', { pictures: number | undefined; counted: number; meanCurve: number | undefined }>>;
+  overhead?: { mean: Values; most: Values; counted: number[] };
+  bdRates: BdEntry[];
+  /** Range of rates of the BD-rates. */
+  bdRange: [number, number];
+  costs: Cost[];
+  /** By rate, means over the pictures. */
+  own?: { evaluations: Values; kiloFlopPerPixel: Values; statedOverhead: Values };
 }
 
-export function summarise(results: readonly PictureResult[], rates: readonly number[], rivals: readonly RivalName[]): Summary {
-  const summary: Summary = { pictures: results.length, rates, psnr: {}, bdRate: {} };
-  const real = results.every((r) => r.real !== undefined);
-  const ideal = results.every((r) => r.ideal !== undefined);
-  const at = (of: (r: PictureResult, rate: number, i: number) => number | undefined): (number | undefined)[] =>
-    rates.map((rate, i) => mean(results.map((r) => of(r, rate, i))));
-  if (real) summary.psnr.dcomp = at((r, _rate, i) => r.real![i]!.psnr);
-  if (ideal) summary.psnr.ideal = at((r, rate) => psnrAt(r.ideal!, rate));
-  for (const rival of rivals) summary.psnr[rival] = at((r, rate) => psnrAt(r.rivals[rival]!, rate));
+/** dcomp against a reference in one metric. */
+export interface BdEntry {
+  metric: MetricName;
+  reference: string;
+  /** Percent: mean of the pictures' BD-rates, and of how many pictures. */
+  pictures: number | undefined;
+  counted: number;
+  /** BD-rate of the mean curves, and the quality over which both have one. */
+  meanCurve: number | undefined;
+  from: number | undefined;
+  to: number | undefined;
+}
+
+export interface Cost {
+  codec: string;
+  /** Seconds per megapixel on one thread, mean over the pictures at COST_RATE. */
+  encode: number | undefined;
+  decode: number | undefined;
+  /** Bytes, highest of all files. */
+  encodeMemory: number | undefined;
+  decodeMemory: number | undefined;
+}
+
+/** BD-rates are over at most this range, so that they can be compared from report to report. */
+const BD_RANGE = [0.1, 1] as const;
+/** Where times are compared. */
+export const COST_RATE = 0.5;
+/** The rate of single figures. */
+export const MAIN_RATE = 0.25;
+
+export function summarise(evaluation: Evaluation): Summary {
+  const { pictures, rates, metrics, codecs } = evaluation;
+  const names = codecs.map(({ name }) => name);
+  const real = names.includes('dcomp');
+  const bdRange: [number, number] = [Math.max(BD_RANGE[0], rates[0]!), Math.min(BD_RANGE[1], rates[rates.length - 1]!)];
+  const summary: Summary = { pictures: pictures.length, rates, quality: {}, lead: {}, bdRates: [], bdRange, costs: names.filter((name) => name !== 'ideal').map((name) => costOf(name, pictures)) };
+  for (const metric of metrics) {
+    const table: Record<string, Values> = {};
+    for (const name of names) {
+      const values = rates.map((rate) => mean(pictures.map((picture) => qualityAt(curvePoints(picture, name, metric), rate))));
+      if (name !== 'ideal' || values.some((value) => value !== undefined)) table[name] = values;
+    }
+    summary.quality[metric] = table;
+  }
   if (!real) return summary;
-  if (rivals.includes('avif')) {
-    summary.overAvif = {
-      mean: at((r, _rate, i) => overAvif(r, rates, i)),
-      wins: at((r, _rate, i) => {
-        const difference = overAvif(r, rates, i);
-        return difference === undefined ? undefined : Number(difference > 0);
-      }),
-    };
+  for (const name of names) {
+    if (name === 'dcomp' || name === 'ideal') continue;
+    const leads = rates.map((rate) => pictures.map((picture) => lead(picture, name, rate)));
+    summary.lead[name] = { mean: leads.map(mean), wins: leads.map((values) => mean(values.map((value) => (value === undefined ? undefined : Number(value > 0))))) };
   }
-  if (ideal) {
-    const overheads = rates.map((_, i) => results.map((r) => overhead(r, i)).filter((o) => o !== undefined));
+  if (names.includes('ideal')) {
+    const overheads = rates.map((rate) => pictures.map((picture) => overhead(picture, rate)).filter((value) => value !== undefined));
     summary.overhead = {
-      mean: overheads.map((o) => mean(o)),
-      most: overheads.map((o) => (o.length === 0 ? undefined : Math.max(...o))),
-      counted: overheads.map((o) => o.length),
+      mean: overheads.map(mean),
+      most: overheads.map((values) => (values.length === 0 ? undefined : Math.max(...values))),
+      counted: overheads.map((values) => values.length),
     };
   }
-  for (const rival of [...rivals, ...(ideal ? (['ideal'] as const) : [])]) {
-    const curveOf = (r: PictureResult): CurvePoint[] => between(rival === 'ideal' ? r.ideal! : r.rivals[rival]!, rates[0]!, rates[rates.length - 1]!);
-    const each = results.map((r) => bdRate(curveOf(r), r.real!)?.percent).filter((p) => p !== undefined);
-    const meanCurve = bdRate(curve(rates, summary.psnr[rival]!), curve(rates, summary.psnr.dcomp!))?.percent;
-    summary.bdRate[rival] = { pictures: mean(each), counted: each.length, meanCurve };
-  }
+  for (const metric of metrics) for (const name of names) if (name !== 'dcomp' && summary.quality[metric]![name] !== undefined) summary.bdRates.push(bdEntry(summary, pictures, metric, name));
+  const at = (of: (point: Point) => number | undefined): Values => rates.map((rate) => mean(pictures.map((picture) => ownAt(picture, rate, of))));
+  summary.own = {
+    evaluations: at((point) => point.evaluations),
+    kiloFlopPerPixel: at((point) => point.kiloFlopPerPixel),
+    statedOverhead: at(({ bytes, idealBits }) => (idealBits === undefined || idealBits === 0 ? undefined : (8 * bytes) / idealBits - 1)),
+  };
   return summary;
 }
 
-/** dcomp minus AVIF in dB at the i-th rate. */
-export function overAvif(result: PictureResult, rates: readonly number[], i: number): number | undefined {
-  const avif = result.rivals.avif && psnrAt(result.rivals.avif, rates[i]!);
-  return avif === undefined || result.real === undefined ? undefined : result.real[i]!.psnr - avif;
+/** dcomp minus a codec in dB of PSNR at a rate. */
+export function lead(picture: PictureResult, codec: string, rate: number): number | undefined {
+  const [own, other] = [qualityAt(curvePoints(picture, 'dcomp', 'psnr'), rate), qualityAt(curvePoints(picture, codec, 'psnr'), rate)];
+  return own === undefined || other === undefined ? undefined : own - other;
 }
 
-/** Real over ideal rate at equal PSNR, minus 1, at the i-th rate. */
-export function overhead(result: PictureResult, i: number): number | undefined {
-  const point = result.real?.[i];
-  const rate = point && result.ideal && rateAt(result.ideal, point.psnr);
-  return rate === undefined ? undefined : point!.rate / rate - 1;
+/** Real over ideal rate at equal PSNR, minus 1, of the file that is meant for a rate. */
+export function overhead(picture: PictureResult, rate: number): number | undefined {
+  const point = curvePoints(picture, 'dcomp', 'psnr').find((p) => near(p.rate, rate));
+  const ideal = point && rateAt(curvePoints(picture, 'ideal', 'psnr'), point.quality);
+  return ideal === undefined ? undefined : point!.rate / ideal - 1;
 }
 
-export function formatSummary(summary: Summary): string {
-  const { rates } = summary;
-  const lines = [row('bits per pixel', rates.map((rate) => String(rate)))];
-  for (const [name, values] of Object.entries(summary.psnr)) lines.push(row(`${name}, dB`, cells(values, 2)));
-  if (summary.overAvif !== undefined) {
-    lines.push(row('dcomp − avif, dB', cells(summary.overAvif.mean, 2, true)));
-    lines.push(row('  better on, %', cells(summary.overAvif.wins.map(percent), 0)));
-  }
-  if (summary.overhead !== undefined) {
-    const { mean: means, most, counted } = summary.overhead;
-    lines.push(row('over ideal rate, %', cells(means.map(percent), 1, true)));
-    lines.push(row('  highest, %', cells(most.map(percent), 1, true)));
-    if (counted.some((n) => n < summary.pictures)) lines.push(row('  of pictures', counted.map((n) => String(n))));
-  }
-  const bd = Object.entries(summary.bdRate);
-  if (bd.length > 0) lines.push('', `BD-rate of dcomp, %, ${rates[0]} to ${rates[rates.length - 1]} bits per pixel (PCHIP; negative: dcomp needs less)`);
-  for (const [name, { pictures, counted, meanCurve }] of bd) {
-    const some = counted < summary.pictures ? ` (${counted} of ${summary.pictures} pictures; the others' curves do not overlap)` : '';
-    lines.push(`  against ${name.padEnd(6)} mean of pictures ${cells([pictures], 1, true)[0]}, of the mean curve ${cells([meanCurve], 1, true)[0]}${some}`);
-  }
-  return lines.join('\n');
+/** A value of dcomp's file that is meant for a rate, or of one between two. */
+function ownAt(picture: PictureResult, rate: number, of: (point: Point) => number | undefined): number | undefined {
+  const point = picture.curves.dcomp?.points.find(({ bitsPerPixel }) => near(bitsPerPixel, rate));
+  return point && of(point);
 }
 
-/** One line of a picture: PSNR at each rate, difference to AVIF, overhead. */
-export function formatPicture(result: PictureResult, rates: readonly number[], i: number): string {
-  const size = `${result.width}×${result.height}`;
-  const psnrs = cells(result.real?.map((p) => p.psnr) ?? rates.map((rate) => result.ideal && psnrAt(result.ideal, rate)), 2);
-  const difference = cells([overAvif(result, rates, i)], 2, true)[0]!;
-  const over = cells([percent(overhead(result, i))], 1, true)[0]!;
-  return `${result.name.padEnd(22)} ${size.padEnd(10)} ${psnrs.map((c) => c.padStart(6)).join('')}  to avif ${difference.padStart(6)} dB, to ideal ${over.padStart(5)} % at ${rates[i]}`;
+/** Files have whole bytes. */
+function near(real: number, wanted: number): boolean {
+  return real <= wanted * 1.0001 && real >= wanted * 0.99;
 }
 
-function row(label: string, values: readonly string[]): string {
-  return label.padEnd(20) + values.map((value) => value.padStart(8)).join('');
+function bdEntry(summary: Summary, pictures: readonly PictureResult[], metric: MetricName, reference: string): BdEntry {
+  const [low, high] = summary.bdRange;
+  const part = (picture: PictureResult, codec: string): CurvePoint[] => between(curvePoints(picture, codec, metric), low, high);
+  const each = pictures.map((picture) => bdRate(part(picture, reference), part(picture, 'dcomp'))?.percent).filter((percent) => percent !== undefined);
+  const meanOf = (codec: string): CurvePoint[] =>
+    summary.rates.flatMap((rate, i) => {
+      const quality = summary.quality[metric]![codec]![i];
+      return quality === undefined || rate < low || rate > high ? [] : [{ rate, quality }];
+    });
+  const whole = summary.quality[metric]!.dcomp === undefined ? undefined : bdRate(meanOf(reference), meanOf('dcomp'));
+  return { metric, reference, pictures: mean(each), counted: each.length, meanCurve: whole?.percent, from: whole?.from, to: whole?.to };
 }
 
-function cells(values: readonly (number | undefined)[], digits: number, sign = false): string[] {
-  return values.map((value) => (value === undefined ? '-' : `${sign && value > 0 ? '+' : ''}${value.toFixed(digits)}`));
+function costOf(codec: string, pictures: readonly PictureResult[]): Cost {
+  const all = pictures.flatMap((picture) => picture.curves[codec]?.points ?? []);
+  const perMegapixel = (of: (point: Point) => number): number | undefined =>
+    mean(
+      pictures.map((picture) => {
+        const points = picture.curves[codec]?.points ?? [];
+        if (points.length === 0) return undefined;
+        const nearest = points.reduce((best, point) => (Math.abs(Math.log(point.bitsPerPixel / COST_RATE)) < Math.abs(Math.log(best.bitsPerPixel / COST_RATE)) ? point : best));
+        return (1e6 * of(nearest)) / (picture.width * picture.height);
+      }),
+    );
+  const most = (of: (point: Point) => number | null | undefined): number | undefined => {
+    const values = all.map(of).filter((value) => typeof value === 'number');
+    return values.length === 0 ? undefined : Math.max(...values);
+  };
+  return {
+    codec,
+    encode: perMegapixel((point) => point.encodeSeconds),
+    decode: perMegapixel((point) => point.decodeSeconds),
+    encodeMemory: most((point) => point.encodeMemory),
+    decodeMemory: most((point) => point.decodeMemory),
+  };
 }
 
-function percent(share: number | undefined): number | undefined {
-  return share === undefined ? undefined : 100 * share;
-}
-
-function mean(values: readonly (number | undefined)[]): number | undefined {
+export function mean(values: readonly (number | undefined)[]): number | undefined {
   let sum = 0;
   for (const value of values) {
     if (value === undefined) return undefined;
     sum += value;
   }
   return values.length === 0 ? undefined : sum / values.length;
-}
-
-function curve(rates: readonly number[], psnrs: readonly (number | undefined)[]): CurvePoint[] {
-  return rates.flatMap((rate, i) => (psnrs[i] === undefined ? [] : [{ rate, psnr: psnrs[i] }]));
 }

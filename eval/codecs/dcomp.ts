@@ -1,28 +1,36 @@
-/** The codec's own curves of a picture: of real files, and of the ideal channel that the model allows. */
+/** dcomp's own curves of a picture: of real files, and of the ideal channel that the model allows. */
 import { createHash } from 'node:crypto';
-import { decodePicture } from '../src/codec/decoder.js';
-import { encodePicture, psnr } from '../src/codec/encoder.js';
-import type { Channel } from '../src/codec/group-step.js';
-import { join, separate } from '../src/codec/picture-planes.js';
-import { haar, pyramidOf, rowsOfCoefficients } from '../src/codec/pyramid.js';
-import { DEFAULT_SCHEDULE, type Schedule } from '../src/codec/schedule.js';
-import { Session } from '../src/codec/session.js';
-import { rowsOfWhole, type Evaluator } from '../src/model/evaluator.js';
-import type { Condition } from '../src/model/inputs.js';
-import type { IntegerModel } from '../src/model/integer-model.js';
-import type { Picture } from '../src/picture.js';
-import { Random } from '../src/train/random.js';
-import type { CurvePoint } from './bd-rate.js';
+import { decodePicture, type DecodeResult } from '../../src/codec/decoder.js';
+import { encodePicture, type EncodeResult, type Target } from '../../src/codec/encoder.js';
+import type { Channel } from '../../src/codec/group-step.js';
+import { fileInfo } from '../../src/codec/info.js';
+import { join, separate } from '../../src/codec/picture-planes.js';
+import { haar, pyramidOf, rowsOfCoefficients } from '../../src/codec/pyramid.js';
+import { DEFAULT_SCHEDULE, type Schedule } from '../../src/codec/schedule.js';
+import { Session } from '../../src/codec/session.js';
+import { flopsPerPixel } from '../../src/model/architecture.js';
+import { rowsOfWhole, type Evaluator } from '../../src/model/evaluator.js';
+import type { Condition } from '../../src/model/inputs.js';
+import type { IntegerModel } from '../../src/model/integer-model.js';
+import { sigmaOf } from '../../src/model/sigma.js';
+import type { Picture } from '../../src/picture.js';
+import { Random } from '../../src/train/random.js';
+import type { Point, StepBits } from '../measurement.js';
+import { peakMemory, resetPeak } from '../memory.js';
 
 const NORMAL_SEED = 0x6469666d;
 
 /**
- * An evaluator that keeps the outputs of the last evaluations. Encoding a file and decoding its prefixes evaluates the
- * network on the same observations again and again; this costs each of them once and changes no result.
+ * An evaluator that keeps the outputs of the last evaluations, and the time that each took. Encoding a file and decoding
+ * its prefixes evaluates the network on the same observations again and again; this costs each of them once and changes
+ * no result. `saved` is what a program without this memory would have had to spend besides.
  */
 export class RememberingEvaluator implements Evaluator {
-  private readonly outputs = new Map<string, Float32Array>();
-  private bytes = 0;
+  private readonly outputs = new Map<string, { output: Float32Array; seconds: number }>();
+  /** Bytes of the outputs that are kept. */
+  bytes = 0;
+  /** Seconds of evaluations that were not done again. */
+  saved = 0;
 
   constructor(
     private readonly evaluator: Evaluator,
@@ -39,55 +47,118 @@ export class RememberingEvaluator implements Evaluator {
 
   async evaluate(z: Float32Array, codes: Uint8Array, width: number, height: number, condition: Condition): Promise<Float32Array> {
     const key = createHash('sha1').update(z).update(codes).update(JSON.stringify([width, height, condition])).digest('base64');
-    let output = this.outputs.get(key);
+    let kept = this.outputs.get(key);
     // Taken out and put in again: a Map is in order of insertion, so that its first entry is the one unused for longest.
-    if (output !== undefined) this.outputs.delete(key);
-    else {
-      output = (await this.evaluator.evaluate(z, codes, width, height, condition)).slice();
-      this.bytes += output.byteLength;
+    if (kept !== undefined) {
+      this.outputs.delete(key);
+      this.saved += kept.seconds;
+    } else {
+      const start = performance.now();
+      const output = await this.evaluator.evaluate(z, codes, width, height, condition);
+      kept = { output: output.slice(), seconds: (performance.now() - start) / 1000 };
+      this.bytes += kept.output.byteLength;
     }
-    this.outputs.set(key, output);
-    for (const [oldest, { byteLength }] of this.outputs) {
+    this.outputs.set(key, kept);
+    for (const [oldest, { output }] of this.outputs) {
       if (this.bytes <= this.maxBytes || oldest === key) break;
       this.outputs.delete(oldest);
-      this.bytes -= byteLength;
+      this.bytes -= output.byteLength;
     }
-    return output;
+    return kept.output;
   }
 
   readonly evaluateRows = rowsOfWhole((...request) => this.evaluate(...request));
-
-  /** Drops what is kept: the next picture has other observations. */
-  forget(): void {
-    this.outputs.clear();
-    this.bytes = 0;
-  }
 
   close(): Promise<void> {
     return this.evaluator.close();
   }
 }
 
+/** A file's decoded picture, and all that is known about it but its scores. */
+export interface Coded {
+  point: Omit<Point, 'scores'>;
+  decoded: Picture;
+}
+
+/** Of a file that decodes to anything: the longest header. */
+const MIN_BYTES = 36;
+
+/** Beyond the highest rate, so that the last cut falls into the stream as the others do. */
+const BEYOND = 1.06;
+
 /**
  * Encodes once, a little beyond the highest rate, and decodes the prefix of the size that each rate allows. A prefix is
- * the file at that rate. The points have the rate of the bytes that there are.
+ * the file at that rate: its bytes are the rate, and the decoder gets nothing else. The encoder's time to a rate is when
+ * it had so many bytes.
+ * @param base resident memory of the idle process, in bytes
  */
-export async function realCurve(picture: Picture, evaluator: Evaluator, rates: readonly number[], effort: number): Promise<CurvePoint[]> {
+export async function* codedAtRates(picture: Picture, evaluator: RememberingEvaluator, rates: readonly number[], effort: number, base: number): AsyncGenerator<Coded> {
   const pixels = picture.width * picture.height;
-  const { bytes } = await encodePicture(picture, evaluator, { target: { bitsPerPixel: 1.06 * Math.max(...rates) }, effort });
-  const points: CurvePoint[] = [];
+  const limit = Math.floor((BEYOND * Math.max(...rates) * pixels) / 8);
+  const reached: { bytes: number; seconds: number; memory: number }[] = [];
+  resetPeak();
+  const start = performance.now();
+  const { bytes } = await encodePicture(picture, evaluator, {
+    target: { size: limit },
+    effort,
+    onProgress: ({ fraction }) => reached.push({ bytes: fraction * limit, seconds: (performance.now() - start) / 1000, memory: peakMemory() - evaluator.bytes }),
+  });
+  let before = 0;
   for (const rate of rates) {
-    const maxBytes = Math.min(bytes.length, Math.floor((rate * pixels) / 8));
-    points.push({ rate: (8 * maxBytes) / pixels, psnr: psnr(picture, await decodePicture(bytes, evaluator, { maxBytes })) });
+    const length = Math.min(bytes.length, Math.floor((rate * pixels) / 8));
+    // Too small for the header; or the whole stream has less.
+    if (length < MIN_BYTES || length === before) continue;
+    before = length;
+    const then = reached.find((progress) => progress.bytes >= length) ?? reached[reached.length - 1]!;
+    yield await decoded(bytes.subarray(0, length), evaluator, base, { setting: rate, encodeSeconds: then.seconds, encodeMemory: then.memory - base });
   }
-  return points;
+}
+
+/** A file for each quality. */
+export async function* codedAtQualities(picture: Picture, evaluator: RememberingEvaluator, qualities: readonly number[], effort: number, base: number): AsyncGenerator<Coded> {
+  for (const quality of qualities) {
+    evaluator.saved = 0;
+    resetPeak();
+    const start = performance.now();
+    const { bytes } = await encodePicture(picture, evaluator, { target: { quality }, effort });
+    const encodeSeconds = (performance.now() - start) / 1000 + evaluator.saved;
+    yield await decoded(bytes, evaluator, base, { setting: quality, encodeSeconds, encodeMemory: peakMemory() - evaluator.bytes - base });
+  }
+}
+
+async function decoded(file: Uint8Array, evaluator: RememberingEvaluator, base: number, known: Pick<Point, 'setting' | 'encodeSeconds' | 'encodeMemory'>): Promise<Coded> {
+  const keptBefore = evaluator.bytes;
+  evaluator.saved = 0;
+  resetPeak();
+  const start = performance.now();
+  const result: DecodeResult = await decodePicture(file, evaluator);
+  const decodeSeconds = (performance.now() - start) / 1000 + evaluator.saved;
+  const { width, height, channels, data, evaluations, work } = result;
+  const point = {
+    ...known,
+    bytes: file.length,
+    bitsPerPixel: (8 * file.length) / (width * height),
+    decodeSeconds,
+    decodeMemory: peakMemory() - Math.max(keptBefore, evaluator.bytes) - base,
+    idealBits: fileInfo(file).segments.reduce((sum, { idealBits }) => sum + idealBits, 0),
+    evaluations,
+    kiloFlopPerPixel: (work * flopsPerPixel(evaluator.model.architecture)) / 1000,
+  };
+  return { point, decoded: { width, height, channels, data } };
+}
+
+/** One file of at most so many bytes, and what it decodes to. */
+export async function codedToTarget(picture: Picture, evaluator: Evaluator, target: Target, effort: number): Promise<{ bytes: Uint8Array; decoded: Picture }> {
+  const { bytes }: EncodeResult = await encodePicture(picture, evaluator, { target, effort });
+  return { bytes, decoded: await decodePicture(bytes, evaluator) };
 }
 
 /**
  * Sends every step through an ideal Gaussian channel at the cost of the model's KL: no trellis, no headers, no gains.
- * One point after each step of levels 1 and 0, until the rate is beyond `maxRate`.
+ * One picture after each step of levels 1 and 0, until the rate is beyond `maxRate`.
+ * @param steps receives the bits of each step
  */
-export async function idealCurve(picture: Picture, evaluator: Evaluator, maxRate: number, schedule: Schedule = DEFAULT_SCHEDULE): Promise<CurvePoint[]> {
+export async function* idealPictures(picture: Picture, evaluator: Evaluator, maxRate: number, steps: StepBits[], schedule: Schedule = DEFAULT_SCHEDULE): AsyncGenerator<{ rate: number; decoded: Picture }> {
   const { width, height, channels } = picture;
   const { grey, colour } = separate(picture);
   const session = new Session(width, height, grey, schedule, evaluator);
@@ -102,16 +173,16 @@ export async function idealCurve(picture: Picture, evaluator: Evaluator, maxRate
     normal: normalNumbers(NORMAL_SEED),
   };
   const pyramid = pyramidOf(colour, session.sizes.length - 1);
-  const points: CurvePoint[] = [];
   let bits = 0;
   for (const step of session.steps) {
-    bits += await session.run(step, channel, rowsOfCoefficients(haar(pyramid[step.level]!)));
+    const cost = await session.run(step, channel, rowsOfCoefficients(haar(pyramid[step.level]!)));
+    steps.push({ level: step.level, kind: step.kind, sigma: sigmaOf(step.to), bits: cost });
+    bits += cost;
     if (step.level > 1) continue;
     const rate = bits / (width * height);
-    points.push({ rate, psnr: psnr(picture, join(await session.reconstruct(), channels, undefined)) });
-    if (rate > maxRate) break;
+    yield { rate, decoded: join(await session.reconstruct(), channels, undefined) };
+    if (rate > maxRate) return;
   }
-  return points;
 }
 
 /** Standard normal numbers (Box-Muller), the same in every run. */

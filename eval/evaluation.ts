@@ -34,6 +34,8 @@ export interface Evaluation {
   pictures: PictureResult[];
   /** Curves that came from the cache of earlier runs. */
   kept: number;
+  /** Pictures, and measurements of them, that failed. */
+  failed: number;
   /** What is missing, a line each. */
   notices: string[];
 }

@@ -8,7 +8,7 @@ import { codeHash, ResultCache, type Key } from './cache.js';
 import type { Codec } from './codecs/codec.js';
 import { codedAtQualities, codedAtRates, codedToTarget, idealPictures, RememberingEvaluator, type Coded } from './codecs/dcomp.js';
 import { RIVALS } from './codecs/table.js';
-import type { Curve, CurveJob, OwnSettings, Point, Sample, SampleJob, StepBits } from './measurement.js';
+import type { Curve, CurveJob, Loaded, OwnSettings, Point, Sample, SampleJob, StepBits } from './measurement.js';
 import { peakMemory, resetPeak, residentMemory } from './memory.js';
 import { metricOf, type MetricName, type Scores } from './metrics/metrics.js';
 import { psnrRgb } from './metrics/psnr.js';
@@ -159,6 +159,11 @@ function scorer(picture: Picture, names: readonly MetricName[]): (decoded: Pictu
 
 async function loadRival(name: string): Promise<Codec> {
   return RIVALS.find((entry) => entry.name === name)!.load();
+}
+
+export async function loadInfo(name: string): Promise<Loaded> {
+  const { about, parameter, settings } = await loadRival(name);
+  return { about, parameter, settings: [...settings] };
 }
 
 function sampleKey({ hash, codec, about, bytes, own, crop }: SampleJob): Key {

@@ -94,4 +94,16 @@ export interface Sample {
   type: string;
 }
 
-export type Job = CurveJob | SampleJob;
+/** Asks what a codec is: whether it can be loaded, its version and settings. */
+export interface LoadJob {
+  kind: 'load';
+  codec: string;
+}
+
+export interface Loaded {
+  about: string;
+  parameter: string;
+  settings: number[];
+}
+
+export type Job = CurveJob | SampleJob | LoadJob;

@@ -1,183 +1,235 @@
-/**
- * Rate and quality by a fixed protocol: for every picture of a folder, real files of dcomp at the protocol's rates, the
- * model's ideal rate curve, and other codecs in the same run. PSNR is over the RGB samples of the 8-bit picture, mean
- * over the pictures at equal rate.
- *
- * Usage: npm run rd -- --help
- */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { argv } from 'node:process';
-import { fileURLToPath } from 'node:url';
-import yargs from 'yargs';
-import { readPng } from '../cli/png.js';
-import { DEFAULT_SCHEDULE } from '../src/codec/schedule.js';
-import { readModelFile } from '../src/model/model-file.js';
-import { createThreadedEvaluator } from '../src/model/threads-node.js';
-import { DEFAULT_EFFORT, DEFAULT_MODEL, FORMAT_VERSION } from '../src/node.js';
-import type { Picture } from '../src/picture.js';
-import { idealCurve, realCurve, RememberingEvaluator } from './dcomp-curves.js';
-import { formatPicture, formatSummary, overAvif, summarise, type PictureResult } from './rate-distortion-report.js';
-import { codecHash, pictureHash, ResultCache, type Key } from './result-cache.js';
-import { loadRival, rivalCurve, RIVALS, type Rival, type RivalName } from './rivals.js';
+/** An evaluation from pictures to figures: what is in the cache is taken, the rest is measured. */
+import { cpus, platform } from 'node:os';
+import { DcompError } from '../src/errors.js';
+import { FORMAT_VERSION } from '../src/node.js';
+import { labelOf, OWN_CODECS, RIVALS } from './codecs/table.js';
+import type { CodecInfo, Evaluation, PictureResult } from './evaluation.js';
+import { keptCurve, keptSample } from './measure.js';
+import type { Crop, Curve, CurveJob, Loaded, OwnSettings, Sample, SampleJob } from './measurement.js';
+import type { MetricName } from './metrics/metrics.js';
+import { describePicture, findPictures, spread, type PictureFile } from './pictures.js';
+import { runJobs, type Outcome } from './pool.js';
+import { MAIN_RATE } from './summary.js';
 
-/** Bits per pixel. */
-const RATES = [0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 0.75, 1];
-const MAX_RATE = RATES[RATES.length - 1]!;
-/** Which of them the lines of single pictures are about. */
-const MAIN_RATE = RATES.indexOf(0.25);
-const CODECS = ['dcomp', 'ideal', ...RIVALS] as const;
-
-interface Options {
-  data: string;
-  model: string;
-  limit: number | undefined;
-  effort: number;
+export interface EvaluationOptions {
+  /** Folders and files. */
+  inputs: string[];
   codecs: string[];
-  threads: number | undefined;
-  json: string | undefined;
-  cache: boolean;
-  verbose: boolean;
+  metrics: MetricName[];
+  /** Bits per pixel, rising. */
+  rates: number[];
+  /** In place of each codec's own settings; dcomp then codes a file for each too. */
+  qualities: number[] | undefined;
+  limit: number;
+  processes: number;
+  own: OwnSettings;
+  cache: string;
+  /** Measure anew what the cache has. */
+  fresh: boolean;
+  /** Of how many pictures decoded ones are shown. */
+  samples: number;
+  dcompVersion: string;
+  /** @param seconds left, undefined as long as nothing is known */
+  onProgress: (fraction: number, stage: string, left: number | undefined) => void;
+  onNotice: (line: string) => void;
+  signal: AbortSignal;
 }
 
-class UsageError extends Error {}
-
-function parseOptions(args: string[]): Options {
-  const parsed = yargs(args)
-    .scriptName('rd')
-    .usage('npm run rd -- [options]')
-    .options({
-      data: { type: 'string', requiresArg: true, default: '../shared/data/dev', describe: 'Folder of PNGs' },
-      model: { type: 'string', requiresArg: true, default: fileURLToPath(DEFAULT_MODEL), defaultDescription: 'the package’s', describe: 'Model file' },
-      limit: { type: 'number', requiresArg: true, describe: 'Only so many pictures, spread over the list' },
-      effort: { type: 'number', requiresArg: true, default: DEFAULT_EFFORT, describe: 'Of dcomp’s encoder, 1 to 9' },
-      codecs: { type: 'string', requiresArg: true, default: CODECS.join(','), describe: 'Which to measure' },
-      threads: { type: 'number', requiresArg: true, defaultDescription: 'all cores', describe: 'Threads of the network' },
-      json: { type: 'string', requiresArg: true, describe: 'File to write all curves and figures to' },
-      cache: { type: 'boolean', default: false, describe: 'Keep and use results of dcomp too (those of others always are), by model, compiled code and effort' },
-      verbose: { type: 'boolean', alias: 'v', default: false, describe: 'A line for each picture' },
-    })
-    .strict()
-    .version(false)
-    .parseSync();
-  const codecs = parsed.codecs.split(',').filter((name) => name !== '');
-  const unknown = codecs.filter((name) => !(CODECS as readonly string[]).includes(name));
-  if (unknown.length > 0 || codecs.length === 0) throw new UsageError(`--codecs: ${unknown.join(', ') || 'none given'}; there are ${CODECS.join(', ')}`);
-  if (parsed.limit !== undefined && !(Number.isInteger(parsed.limit) && parsed.limit >= 1)) throw new UsageError('--limit must be a whole number, at least 1');
-  return { ...parsed, codecs, limit: parsed.limit, threads: parsed.threads, json: parsed.json };
+/** A picture as each codec shows it at about equal bytes. */
+export interface SampleSet {
+  picture: string;
+  width: number;
+  height: number;
+  /** Bytes that none should exceed. */
+  bytes: number;
+  bitsPerPixel: number;
+  shown: { codec: string; label: string; sample: Sample }[];
 }
 
-/** PNGs of the folder by name, `limit` of them spread evenly. */
-function listPictures(folder: string, limit = Infinity): string[] {
-  if (!existsSync(folder)) throw new UsageError(`no folder ${folder}: give a folder of PNGs with --data (the development pictures are not part of the repository)`);
-  const names = readdirSync(folder)
-    .filter((name) => name.toLowerCase().endsWith('.png'))
-    .sort();
-  if (names.length === 0) throw new UsageError(`no PNGs in ${folder}`);
-  const count = Math.min(limit, names.length);
-  return Array.from({ length: count }, (_, i) => names[Math.floor(((i + 0.5) * names.length) / count)]!);
+/** @throws DcompError E_IO, E_MISSING_DEPENDENCY, E_ABORTED */
+export async function evaluate(options: EvaluationOptions): Promise<{ evaluation: Evaluation; samples: SampleSet[] }> {
+  const notices: string[] = [];
+  const notice = (line: string): void => {
+    notices.push(line);
+    options.onNotice(line);
+  };
+  let failed = 0;
+  const failure = (line: string): void => {
+    failed++;
+    notice(line);
+  };
+  const pictures = describeAll(options, failure);
+  const { codecs, settings } = await loadCodecs(options, notice);
+  const { results, kept } = await measureAll(options, pictures, codecs, settings, { notice, failure });
+  const evaluation: Evaluation = {
+    date: new Date().toISOString().slice(0, 10),
+    dcompVersion: options.dcompVersion,
+    model: codecs.some(isOwn) ? { id: options.own.modelId, formatVersion: FORMAT_VERSION, effort: options.own.effort } : undefined,
+    machine: `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${cpus().length} threads, ${platform()}, Node ${process.versions.node}`,
+    processes: options.processes,
+    metrics: options.metrics,
+    rates: options.rates,
+    codecs,
+    pictures: results,
+    kept,
+    failed,
+    notices,
+  };
+  const samples = await makeSamples(options, evaluation, pictures, notice);
+  return { evaluation, samples };
 }
 
-/** Colours as RGB; alpha is no part of the comparison. */
-function toRgb({ width, height, channels, data }: Picture): Picture {
-  if (channels === 3) return { width, height, channels, data };
-  const out = new Uint8Array(width * height * 3);
-  for (let i = 0; i < width * height; i++) for (let c = 0; c < 3; c++) out[3 * i + c] = data[i * channels + (channels > 2 ? c : 0)]!;
-  return { width, height, channels: 3, data: out };
-}
-
-async function loadRivals(names: readonly string[]): Promise<Rival[]> {
-  const rivals: Rival[] = [];
-  for (const name of RIVALS) {
-    if (!names.includes(name)) continue;
+function describeAll({ inputs, limit }: EvaluationOptions, notice: (line: string) => void): PictureFile[] {
+  const pictures: PictureFile[] = [];
+  for (const path of spread(findPictures(inputs), limit)) {
     try {
-      rivals.push(await loadRival(name));
+      pictures.push(describePicture(path));
     } catch (error) {
-      console.error(`rd: ${name} is left out, it cannot be loaded: ${(error as Error).message.split('\n')[0]}`);
+      if (!(error instanceof DcompError)) throw error;
+      notice(`${path} is left out: ${error.message}`);
     }
   }
-  return rivals;
+  if (pictures.length === 0) throw new DcompError('E_IO', 'none of the pictures could be read');
+  return pictures;
 }
 
-interface Bench {
-  options: Options;
-  rivals: Rival[];
-  evaluator: RememberingEvaluator | undefined;
-  cache: ResultCache;
+interface CodecSettings {
+  about: string;
+  settings: number[];
 }
 
-async function measure(name: string, bench: Bench): Promise<PictureResult> {
-  const { options, rivals, evaluator, cache } = bench;
-  const picture = toRgb(readPng(readFileSync(join(options.data, name))).picture);
-  const hash = pictureHash(picture);
-  const result: PictureResult = { name, width: picture.width, height: picture.height, rivals: {} };
-  for (const rival of rivals) {
-    const key: Key = { picture: hash, codec: rival.settings, qualities: rival.qualities, maxRate: MAX_RATE };
-    result.rivals[rival.name] = await cache.get(key, () => rivalCurve(rival, picture, MAX_RATE));
-  }
-  if (evaluator === undefined) return result;
-  const { coarseWidth, fineWidth } = DEFAULT_SCHEDULE;
-  const own = { picture: hash, model: evaluator.model.id, format: FORMAT_VERSION, code: codecHash(), schedule: [coarseWidth, fineWidth] };
-  const kept = <T>(key: Key, make: () => Promise<T>): Promise<T> => (options.cache ? cache.get(key, make) : make());
-  if (options.codecs.includes('dcomp')) {
-    result.real = await kept({ ...own, codec: 'dcomp', effort: options.effort, rates: RATES }, () => realCurve(picture, evaluator, RATES, options.effort));
-    evaluator.forget();
-  }
-  if (options.codecs.includes('ideal')) {
-    result.ideal = await kept({ ...own, codec: 'ideal', maxRate: MAX_RATE }, () => idealCurve(picture, evaluator, MAX_RATE));
-    evaluator.forget();
-  }
-  return result;
+function isOwn({ name }: { name: string }): boolean {
+  return OWN_CODECS.some((entry) => entry.name === name);
 }
 
-async function main(options: Options): Promise<void> {
-  const names = listPictures(options.data, options.limit);
-  const rivals = await loadRivals(options.codecs);
-  let evaluator: RememberingEvaluator | undefined;
-  if (options.codecs.includes('dcomp') || options.codecs.includes('ideal')) {
-    if (!existsSync(options.model)) throw new UsageError(`no model ${options.model}: give one with --model`);
-    const model = readModelFile(readFileSync(options.model));
-    evaluator = new RememberingEvaluator(createThreadedEvaluator(model, options.threads === undefined ? {} : { threads: options.threads }));
-  }
-  const bench: Bench = { options, rivals, evaluator, cache: new ResultCache('out/rate-distortion') };
-  const results: PictureResult[] = [];
-  const started = performance.now();
-  for (const [i, name] of names.entries()) {
-    try {
-      const result = await measure(name, bench);
-      results.push(result);
-      const seconds = (performance.now() - started) / 1000;
-      const left = (seconds / (i + 1)) * (names.length - i - 1);
-      console.error(`${i + 1}/${names.length}  ${formatPicture(result, RATES, MAIN_RATE)}  ${seconds.toFixed(0)} s, ${left.toFixed(0)} s left`);
-    } catch (error) {
-      console.error(`rd: ${name} is left out: ${(error as Error).message}`);
-      process.exitCode = 1;
+async function loadCodecs(options: EvaluationOptions, notice: (line: string) => void): Promise<{ codecs: CodecInfo[]; settings: Record<string, CodecSettings> }> {
+  const { own, qualities, rates, processes, signal } = options;
+  const rivals = options.codecs.filter((name) => RIVALS.some((entry) => entry.name === name));
+  const loaded = await runJobs<Loaded>(rivals.map((codec) => ({ kind: 'load', codec })), processes, () => undefined, signal);
+  const codecs: CodecInfo[] = [];
+  const settings: Record<string, CodecSettings> = {};
+  for (const name of options.codecs) {
+    const label = labelOf(name);
+    if (!rivals.includes(name)) {
+      const about = name === 'ideal' ? `the model’s KL with an ideal Gaussian channel, without headers` : `model ${own.modelId}, format ${FORMAT_VERSION}, effort ${own.effort}`;
+      codecs.push({ name, label, about, parameter: qualities === undefined || name === 'ideal' ? 'bits per pixel' : 'quality' });
+      settings[name] = { about, settings: name === 'ideal' ? [] : (qualities ?? rates) };
+      continue;
     }
+    const { result, error } = loaded[rivals.indexOf(name)]!;
+    if (result === undefined) {
+      notice(`${name} is left out: ${error}`);
+      continue;
+    }
+    if (qualities !== undefined && result.parameter !== 'quality') notice(`${name} has no qualities: its own settings are used (${result.parameter})`);
+    codecs.push({ name, label, about: result.about, parameter: result.parameter });
+    settings[name] = { about: result.about, settings: qualities !== undefined && result.parameter === 'quality' ? qualities : result.settings };
   }
-  await evaluator?.close();
-  if (results.length === 0) throw new UsageError('no picture could be measured');
-  print(results, rivals, options, evaluator?.model.id);
+  if (codecs.length === 0) throw new DcompError('E_MISSING_DEPENDENCY', 'none of the codecs can be loaded');
+  return { codecs, settings };
 }
 
-function print(results: PictureResult[], rivals: readonly Rival[], options: Options, modelId: string | undefined): void {
-  const summary = summarise(results, RATES, rivals.map((r) => r.name as RivalName));
-  const about = [
-    `${results.length} pictures of ${options.data}`,
-    ...(modelId === undefined ? [] : [`dcomp: model ${modelId}, format ${FORMAT_VERSION}, effort ${options.effort}`]),
-    ...rivals.map((r) => r.settings),
-  ];
-  console.log(`${about.join('\n')}\n\n${formatSummary(summary)}`);
-  if (options.verbose) {
-    const worst = [...results].sort((a, b) => (overAvif(a, RATES, MAIN_RATE) ?? 0) - (overAvif(b, RATES, MAIN_RATE) ?? 0));
-    console.log(`\n${worst.map((result) => formatPicture(result, RATES, MAIN_RATE)).join('\n')}`);
+/** About how long codecs take, for the time left. */
+const WEIGHT: Record<string, number> = { dcomp: 8, ideal: 4, avif: 8, avifenc: 20, jxl: 2, webp: 1.5, cwebp: 1.5 };
+
+async function measureAll(
+  options: EvaluationOptions,
+  pictures: PictureFile[],
+  codecs: CodecInfo[],
+  settings: Record<string, CodecSettings>,
+  { notice, failure }: Record<'notice' | 'failure', (line: string) => void>,
+): Promise<{ results: PictureResult[]; kept: number }> {
+  const maxRate = options.rates[options.rates.length - 1]!;
+  // The costly first, so that none is left alone at the end.
+  const order = [...codecs].sort((a, b) => (WEIGHT[b.name] ?? 1) - (WEIGHT[a.name] ?? 1));
+  const jobs = pictures.flatMap(({ path, hash }) =>
+    order.map(({ name }): CurveJob => {
+      const byQuality = options.qualities !== undefined && name === 'dcomp';
+      return { kind: 'curve', path, hash, codec: name, ...settings[name]!, maxRate, metrics: options.metrics, own: isOwn({ name }) ? options.own : undefined, byQuality, cache: options.cache };
+    }),
+  );
+  const results = pictures.map(({ name, width, height }): PictureResult => ({ name, width, height, curves: {} }));
+  const put = (job: CurveJob, curve: Curve): void => void (results[pictures.findIndex(({ path }) => path === job.path)]!.curves[job.codec] = curve);
+  const missing: CurveJob[] = [];
+  for (const job of jobs) {
+    const curve = options.fresh ? undefined : keptCurve(job);
+    if (curve === undefined) missing.push(job);
+    else put(job, curve);
   }
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ about, summary, pictures: results }, null, 1)}\n`);
+  const weightOf = ({ path, codec }: CurveJob): number => {
+    const { width, height } = pictures.find((picture) => picture.path === path)!;
+    return width * height * (WEIGHT[codec] ?? 1);
+  };
+  const total = missing.reduce((sum, job) => sum + weightOf(job), 0);
+  const start = performance.now();
+  let done = 0;
+  options.onProgress(0, `${missing.length} of ${jobs.length} curves to measure`, undefined);
+  await runJobs<Curve>(
+    missing,
+    options.processes,
+    (index, { result, error }) => {
+      const job = missing[index]!;
+      const { name } = pictures.find(({ path }) => path === job.path)!;
+      if (result === undefined) failure(`${name} with ${job.codec} is left out: ${error}`);
+      else {
+        put(job, result);
+        const reached = result.points.length > 0 ? result.points[result.points.length - 1]!.bitsPerPixel : 0;
+        if (job.codec === 'dcomp' && !job.byQuality) tellUnreached(name, job.settings, reached, notice);
+      }
+      done += weightOf(job);
+      const seconds = (performance.now() - start) / 1000;
+      options.onProgress(done / total, `${name}, ${job.codec}`, (seconds / done) * (total - done));
+    },
+    options.signal,
+  );
+  // A picture that one codec fails on is left out for all: means are over the same pictures.
+  const whole = results.filter((result) => codecs.every(({ name }) => result.curves[name] !== undefined));
+  if (whole.length === 0) throw new DcompError('E_IO', 'no picture could be measured with all codecs');
+  for (const result of results) if (!whole.includes(result)) notice(`${result.name} is not in the figures: not all codecs could be measured on it`);
+  return { results: whole, kept: jobs.length - missing.length };
 }
 
-try {
-  await main(parseOptions(argv.slice(2)));
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  console.error(`rd: ${error.message}`);
-  process.exitCode = 1;
+function tellUnreached(name: string, rates: readonly number[], reached: number, notice: (line: string) => void): void {
+  const beyond = rates.filter((rate) => rate > reached * 1.02 + 1e-9);
+  if (beyond.length > 0) notice(`${name}: dcomp does not reach ${beyond.join(', ')} bits per pixel, its whole stream has ${reached.toFixed(3)}`);
+}
+
+/** Sides of the part that is shown. */
+const CROP = 384;
+
+async function makeSamples(options: EvaluationOptions, evaluation: Evaluation, files: PictureFile[], notice: (line: string) => void): Promise<SampleSet[]> {
+  const measured = files.filter(({ name }) => evaluation.pictures.some((picture) => picture.name === name));
+  const chosen = options.samples === 0 ? [] : spread(measured, options.samples);
+  const codecs = ['original', ...evaluation.codecs.map(({ name }) => name).filter((name) => name !== 'ideal')];
+  const jobs = chosen.flatMap(({ path, hash, name, width, height }) =>
+    codecs.map((codec): SampleJob => {
+      const bytes = Math.floor((MAIN_RATE * width * height) / 8);
+      const points = evaluation.pictures.find((picture) => picture.name === name)!.curves[codec]?.points ?? [];
+      const known = points.map((point) => ({ setting: point.setting, bytes: point.bytes }));
+      const about = evaluation.codecs.find((entry) => entry.name === codec)?.about ?? '';
+      return { kind: 'sample', path, hash, codec, about, bytes, known, own: codec === 'dcomp' ? options.own : undefined, crop: middle(width, height), cache: options.cache };
+    }),
+  );
+  const found = jobs.map((job) => (options.fresh ? undefined : keptSample(job)));
+  const missing = jobs.filter((_, i) => found[i] === undefined);
+  let done = 0;
+  const outcomes: Outcome<Sample>[] = await runJobs<Sample>(missing, options.processes, (index, { error }) => {
+    if (error !== undefined) notice(`no picture of ${missing[index]!.codec} to look at: ${error}`);
+    options.onProgress(++done / missing.length, 'pictures to look at', undefined);
+  }, options.signal);
+  return chosen.map(({ path, name, width, height }): SampleSet => {
+    const shown = codecs.flatMap((codec) => {
+      const i = jobs.findIndex((job) => job.path === path && job.codec === codec);
+      const sample = found[i] ?? outcomes[missing.indexOf(jobs[i]!)]?.result;
+      return sample === undefined ? [] : [{ codec, label: codec === 'original' ? 'original' : labelOf(codec), sample }];
+    });
+    const bytes = Math.floor((MAIN_RATE * width * height) / 8);
+    const { width: w, height: h } = middle(width, height);
+    return { picture: name, width: w, height: h, bytes, bitsPerPixel: MAIN_RATE, shown };
+  });
+}
+
+function middle(width: number, height: number): Crop {
+  const [w, h] = [Math.min(width, CROP), Math.min(height, CROP)];
+  return { x: (width - w) >> 1, y: (height - h) >> 1, width: w, height: h };
 }

@@ -16,8 +16,9 @@ export function number(value: number | null | undefined, digits: number, sign = 
   return value === undefined || value === null ? NONE : `${sign && value > 0 ? '+' : ''}${value.toFixed(digits)}`.replace(/^-/, '−');
 }
 
-export function percent(share: number | undefined, digits: number, sign = false): string {
-  return number(share === undefined ? undefined : 100 * share, digits, sign);
+/** Undefined becomes null in JSON. */
+export function percent(share: number | null | undefined, digits: number, sign = false): string {
+  return number(share === undefined || share === null ? undefined : 100 * share, digits, sign);
 }
 
 /** Quality at equal rate. */

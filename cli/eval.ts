@@ -16,7 +16,7 @@ import { readModelFile } from '../src/model/model-file.js';
 import { DEFAULT_EFFORT, DEFAULT_MODEL } from '../src/node.js';
 import { about } from './errors.js';
 import { readInput } from './files.js';
-import { flag, numberOption, outputFlags, textOption, type RawArgs } from './options.js';
+import { fileArguments, flag, numberOption, outputFlags, textOption, type RawArgs } from './options.js';
 import { progressDisplay } from './progress.js';
 import { note } from './report.js';
 
@@ -51,7 +51,7 @@ export async function run(args: RawArgs): Promise<number> {
   const qualities = numberList(args, 'qualities', { min: 1, max: 100 });
   const whole = (name: string, min: number, max: number): number | undefined => numberOption(args, name, { min, max, whole: true });
   const settings = {
-    inputs: inputsOf(args),
+    inputs: fileArguments(args, 'inputs'),
     codecs: wordList(args, 'codecs', codecNames()) ?? DEFAULT_CODECS,
     metrics: (wordList(args, 'metrics', METRICS.map(({ name }) => name)) ?? METRICS.map(({ name }) => name)) as MetricName[],
     rates,
@@ -92,12 +92,6 @@ export async function run(args: RawArgs): Promise<number> {
     show.stop();
     for (const signal of signals) process.off(signal, onSignal);
   }
-}
-
-function inputsOf(args: RawArgs): string[] {
-  const inputs = Array.isArray(args.inputs) ? args.inputs.map(String) : [];
-  if (inputs.length === 0) throw new DcompError('E_USAGE', 'a folder or files are missing');
-  return inputs;
 }
 
 /** @throws DcompError E_IO, E_NOT_MODEL, … */

@@ -76,7 +76,7 @@ describe('dcomp eval', () => {
         assert.equal(point.bitsPerPixel, (8 * point.bytes) / (width * height));
         assert.ok(point.bitsPerPixel <= point.setting && point.bitsPerPixel > 0.97 * point.setting);
         assert.ok(point.encodeSeconds > 0 && point.decodeSeconds > 0 && point.evaluations! > 0 && point.kiloFlopPerPixel! > 0);
-        assert.ok(point.idealBits! > 0 && point.idealBits! < 8 * point.bytes);
+        assert.ok(point.idealBits! > 0);
       }
       const psnrs = curves.jpeg!.points.map(({ scores }) => scores.psnr!);
       assert.ok(psnrs.every((value, i) => i === 0 || value > psnrs[i - 1]!), 'JPEG does not become better with its quality');

@@ -1,7 +1,7 @@
 /** dcomp's own curves of a picture: of real files, and of the ideal channel that the model allows. */
 import { createHash } from 'node:crypto';
 import { decodePicture, type DecodeResult } from '../../src/codec/decoder.js';
-import { encodePicture, type EncodeResult, type Target } from '../../src/codec/encoder.js';
+import { encodePicture, encodePictureToSizes, type EncodeResult, type Target } from '../../src/codec/encoder.js';
 import type { Channel } from '../../src/codec/group-step.js';
 import { fileInfo } from '../../src/codec/info.js';
 import { join, separate } from '../../src/codec/picture-planes.js';
@@ -81,36 +81,27 @@ export interface Coded {
 }
 
 /** Of a file that decodes to anything: the longest header. */
-const MIN_BYTES = 36;
-
-/** Beyond the highest rate, so that the last cut falls into the stream as the others do. */
-const BEYOND = 1.06;
+const MIN_BYTES = 40;
 
 /**
- * Encodes once, a little beyond the highest rate, and decodes the prefix of the size that each rate allows. A prefix is
- * the file at that rate: its bytes are the rate, and the decoder gets nothing else. The encoder's time to a rate is when
- * it had so many bytes.
+ * A file for each rate, all from one walk along the schedule: each is what an encoding to that size alone makes. The time
+ * to a file is the walk's, by the share of its network arithmetic: an upper bound, as the walk ends files beside each other.
  * @param base resident memory of the idle process, in bytes
  */
 export async function* codedAtRates(picture: Picture, evaluator: RememberingEvaluator, rates: readonly number[], effort: number, base: number): AsyncGenerator<Coded> {
   const pixels = picture.width * picture.height;
-  const limit = Math.floor((BEYOND * Math.max(...rates) * pixels) / 8);
-  const reached: { bytes: number; seconds: number; memory: number }[] = [];
+  const wanted = rates.map((rate) => ({ rate, size: Math.floor((rate * pixels) / 8) })).filter(({ size }) => size >= MIN_BYTES);
   resetPeak();
   const start = performance.now();
-  const { bytes } = await encodePicture(picture, evaluator, {
-    target: { size: limit },
-    effort,
-    onProgress: ({ fraction }) => reached.push({ bytes: fraction * limit, seconds: (performance.now() - start) / 1000, memory: peakMemory() - evaluator.bytes }),
-  });
-  let before = 0;
-  for (const rate of rates) {
-    const length = Math.min(bytes.length, Math.floor((rate * pixels) / 8));
-    // Too small for the header; or the whole stream has less.
-    if (length < MIN_BYTES || length === before) continue;
-    before = length;
-    const then = reached.find((progress) => progress.bytes >= length) ?? reached[reached.length - 1]!;
-    yield await decoded(bytes.subarray(0, length), evaluator, base, { setting: rate, encodeSeconds: then.seconds, encodeMemory: then.memory - base });
+  const files = await encodePictureToSizes(picture, evaluator, wanted.map(({ size }) => size), { effort });
+  const seconds = (performance.now() - start) / 1000 + evaluator.saved;
+  const encodeMemory = peakMemory() - evaluator.bytes - base;
+  const most = Math.max(...files.map(({ work }) => work));
+  for (const [i, { bytes, work, idealBits }] of files.entries()) {
+    // The whole stream may have less than was asked for; it is then one file.
+    if (i > 0 && bytes.length === files[i - 1]!.bytes.length) continue;
+    const { point, decoded: shown } = await decoded(bytes, evaluator, base, { setting: wanted[i]!.rate, encodeSeconds: (seconds * work) / most, encodeMemory });
+    yield { point: { ...point, idealBits }, decoded: shown };
   }
 }
 

@@ -16,8 +16,8 @@ async function load(): Promise<Codec> {
   return {
     about: `wasm-vips (libvips ${vips.version()}), libjxl ${versions.jxl ?? '?'}; effort ${EFFORT}, no metadata`,
     parameter: 'quality',
-    // libjxl's own mapping to a distance: 1 at 90, 6.4 at 30, then up to 25 at 0.
-    settings: [0, 4, 8, 13, 18, 24, 30, 40, 50, 60, 68, 76, 83, 89, 93],
+    // libjxl's own mapping to a distance: 1 at 90, 6.4 at 30, then up to 25 at 0. 19 is the last before half the resolution.
+    settings: [0, 6, 12, 19, 25, 33, 45, 57, 68, 78, 86, 92],
     async encode({ width, height, data }, quality) {
       const raw = vips.Image.newFromMemory(data, width, height, 3, vips.BandFormat.uchar);
       const image = raw.copy({ interpretation: vips.Interpretation.srgb });

@@ -24,7 +24,7 @@ export interface Plotter {
 /** Okabe and Ito's colours, which the colour-blind can tell apart. */
 const COLOURS: Record<string, string> = { dcomp: '#d55e00', ideal: '#d55e00', avif: '#0072b2', jxl: '#009e73', webp: '#b8860b', jpeg: '#767676', avifenc: '#56b4e9', cjxl: '#3cb371', cwebp: '#daa520', jpeg2000: '#8b5a8c', bpgenc: '#cc79a7' };
 /** From the coarsest to the finest. */
-const LEVEL_COLOURS = ['#c7d9e8', '#86b0cf', '#3f7fae', '#e8a33d', '#d55e00'];
+const LEVEL_COLOURS = ['#93a8b8', '#5f9cc5', '#1f6fa5', '#d9901a', '#d55e00'];
 const STYLE = { background: 'white', color: '#222', fontFamily: 'system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif', fontSize: '12px', overflow: 'visible' };
 /** Points of a line, evenly in the logarithm of the rate. */
 const GRID = 60;

@@ -67,12 +67,17 @@ export function bdTable({ bdRates, pictures }: Summary): Table {
 
 export function costTable({ costs }: Summary): Table {
   const base = costs.find(({ codec }) => codec === 'avif') ?? costs[0];
-  const ratio = (value: number | undefined, of: number | undefined): string => (value === undefined || !of ? NONE : (value / of).toPrecision(2));
+  const ratio = (value: number | undefined, of: number | undefined): string => (value === undefined || !of ? NONE : significant(value / of));
   const mebibytes = (value: number | undefined): string => number(value === undefined ? undefined : value / 2 ** 20, 0);
   return {
     head: ['codec', `encoding, times ${base === undefined ? '' : labelOf(base.codec)}’s`, `decoding, times ${base === undefined ? '' : labelOf(base.codec)}’s`, 'encoder’s memory, MiB', 'decoder’s memory, MiB'],
     rows: costs.map(({ codec, encode, decode, encodeMemory, decodeMemory }) => [labelOf(codec), ratio(encode, base?.encode), ratio(decode, base?.decode), mebibytes(encodeMemory), mebibytes(decodeMemory)]),
   };
+}
+
+/** Two significant digits, without an exponent. */
+function significant(value: number): string {
+  return value === 0 ? '0' : value.toFixed(Math.max(0, Math.min(6, 1 - Math.floor(Math.log10(Math.abs(value))))));
 }
 
 /** A line for each picture: PSNR at each rate, and dcomp against AVIF (or the first other codec) and the ideal channel. */

@@ -48,7 +48,7 @@ function runJob<T>(job: Job, signal: AbortSignal): Promise<Outcome<T>> {
     child.on('close', (code, killedBy) => {
       signal.removeEventListener('abort', stop);
       if (signal.aborted) reject(new DcompError('E_ABORTED', 'stopped'));
-      else if (answer === undefined) resolve({ error: `its process ended without a result (${killedBy ?? `exit code ${code}`})${lastLine(complaints)}` });
+      else if (answer === undefined) resolve({ error: `its process ended without a result (${killedBy ?? `exit code ${String(code)}`})${lastLine(complaints)}` });
       else resolve('error' in answer ? { error: answer.error } : { result: answer.result as T });
     });
     child.send(job);

@@ -90,7 +90,9 @@ function describeAll({ inputs, limit }: EvaluationOptions, notice: (line: string
     }
   }
   if (pictures.length === 0) throw new DcompError('E_IO', 'none of the pictures could be read');
-  return pictures;
+  // Of different folders: two with the same name go by their paths.
+  const unique = (name: string): boolean => pictures.filter((other) => other.name === name).length === 1;
+  return pictures.map((picture) => (unique(picture.name) ? picture : { ...picture, name: picture.path }));
 }
 
 interface CodecSettings {
@@ -118,7 +120,7 @@ async function loadCodecs(options: EvaluationOptions, notice: (line: string) => 
     }
     const { result, error } = loaded[rivals.indexOf(name)]!;
     if (result === undefined) {
-      notice(`${name} is left out: ${error}`);
+      notice(`${name} is left out: ${error ?? ''}`);
       continue;
     }
     if (qualities !== undefined && result.parameter !== 'quality') notice(`${name} has no qualities: its own settings are used (${result.parameter})`);
@@ -170,7 +172,7 @@ async function measureAll(
     (index, { result, error }) => {
       const job = missing[index]!;
       const { name } = pictures.find(({ path }) => path === job.path)!;
-      if (result === undefined) failure(`${name} with ${job.codec} is left out: ${error}`);
+      if (result === undefined) failure(`${name} with ${job.codec} is left out: ${error ?? ''}`);
       else {
         put(job, result);
         const reached = result.points.length > 0 ? result.points[result.points.length - 1]!.bitsPerPixel : 0;

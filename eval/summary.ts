@@ -59,7 +59,7 @@ export function summarise(evaluation: Evaluation): Summary {
   const { pictures, rates, metrics, codecs } = evaluation;
   const names = codecs.map(({ name }) => name);
   const real = names.includes('dcomp');
-  const bdRange: [number, number] = [Math.max(BD_RANGE[0], rates[0]!), Math.min(BD_RANGE[1], rates[rates.length - 1]!)];
+  const bdRange = bdRangeOf(rates);
   const summary: Summary = { pictures: pictures.length, rates, quality: {}, lead: {}, bdRates: [], bdRange, costs: names.filter((name) => name !== 'ideal').map((name) => costOf(name, pictures)) };
   for (const metric of metrics) {
     const table: Record<string, Values> = {};
@@ -91,6 +91,13 @@ export function summarise(evaluation: Evaluation): Summary {
     statedOverhead: at(({ bytes, idealBits }) => (idealBits === undefined || idealBits === 0 ? undefined : (8 * bytes) / idealBits - 1)),
   };
   return summary;
+}
+
+/** Where the rates have no part in the usual range, all of theirs. */
+function bdRangeOf(rates: readonly number[]): [number, number] {
+  const [first, last] = [rates[0]!, rates[rates.length - 1]!];
+  const [low, high] = [Math.max(BD_RANGE[0], first), Math.min(BD_RANGE[1], last)];
+  return low < high ? [low, high] : [first, last];
 }
 
 /** dcomp minus a codec in dB of PSNR at a rate. */

@@ -8,7 +8,7 @@ export type Answer = { result: Curve | Sample | Loaded } | { error: string };
 process.once('message', (job: Job) => {
   run(job).then(
     (result) => answer({ result }),
-    (error: unknown) => answer({ error: error instanceof DcompError ? error.message : `${String(error)}` }),
+    (error: unknown) => answer({ error: error instanceof DcompError ? error.message : String(error) }),
   );
 });
 // The parent is gone: nobody waits for the result.

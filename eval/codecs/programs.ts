@@ -108,7 +108,7 @@ async function load(program: Program): Promise<Codec> {
   const run = async (path: string, args: string[]): Promise<void> => {
     const outcome = await execute(path, args);
     peak = outcome.peak;
-    if (outcome.code !== 0) throw new DcompError('E_IO', `${path} failed: ${outcome.output.trim().split('\n').pop() ?? ''} (exit code ${outcome.code})`);
+    if (outcome.code !== 0) throw new DcompError('E_IO', `${path} failed: ${outcome.output.trim().split('\n').pop() ?? ''} (exit code ${String(outcome.code)})`);
   };
   return {
     about: `${versionOf((await execute(encoder, [...program.version])).output, program.encoder)}; ${program.about}`,

@@ -40,7 +40,9 @@ export async function loadPlotter(evaluation: Evaluation, summary: Summary): Pro
     return svg.toString();
   };
   const codecs = evaluation.codecs.map(({ name }) => name);
-  const [low, high] = [evaluation.rates[0]!, evaluation.rates[evaluation.rates.length - 1]!];
+  const ends = [evaluation.rates[0]!, evaluation.rates[evaluation.rates.length - 1]!] as const;
+  // A single rate has no range to draw.
+  const [low, high] = ends[0] < ends[1] ? ends : [0.8 * ends[0], 1.25 * ends[0]];
   const grid = Array.from({ length: GRID + 1 }, (_, i) => low * (high / low) ** (i / GRID));
   const rateAxis = { type: 'log', domain: [low, high], label: 'bits per pixel', ticks: ticksOf(evaluation.rates), tickFormat: (rate: number) => String(rate), labelAnchor: 'center' } as const;
 
@@ -58,7 +60,7 @@ export async function loadPlotter(evaluation: Evaluation, summary: Summary): Pro
       );
       const dots = codecs.flatMap((codec) => (codec === 'ideal' ? [] : evaluation.rates.flatMap((rate, i) => (table[codec]?.[i] === undefined ? [] : [{ codec, rate, quality: table[codec][i] }]))));
       const [width, height, top, bottom] = [560, 400, 28, 42];
-      const values = lines.map(({ quality }) => quality);
+      const values = [...lines, ...dots].map(({ quality }) => quality!);
       const domain = niceDomain(values);
       return render({
         ...{ width, height, marginTop: top, marginBottom: bottom, marginLeft: 48, marginRight: 130 },
@@ -156,6 +158,7 @@ function ticksOf(rates: readonly number[]): number[] {
 }
 
 function niceDomain(values: readonly number[]): [number, number] {
+  if (values.length === 0) return [0, 1];
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const margin = 0.03 * (high - low || 1);
   return [low - margin, high + margin];

@@ -17,8 +17,8 @@ export function rising(points: readonly CurvePoint[]): CurvePoint[] {
   return curve;
 }
 
-/** A file that should have so many bits has up to a few bytes less: how far beyond its ends a curve is still known. */
-const SLACK = 0.005;
+/** A file that should have so many bits has up to one percent less: how far beyond its ends a curve is still known. */
+const SLACK = 0.012;
 
 /** Quality at a rate, by PCHIP over the logarithm of the rate. undefined outside of the curve. */
 export function qualityAt(points: readonly CurvePoint[], rate: number): number | undefined {

@@ -20,6 +20,7 @@ const COMMANDS: { usage: string; about: string; load: () => Promise<CommandFile>
   { usage: 'decode <files..>', about: 'Make PNG pictures of .dcz files', load: () => import('./decode.js') },
   { usage: 'info <file>', about: 'Show what a .dcz file holds', load: () => import('./info.js') },
   { usage: 'verify <files..>', about: 'Check .dcz files for damage', load: () => import('./verify.js') },
+  { usage: 'eval <inputs..>', about: 'Compare dcomp with other codecs on a folder of PNG pictures', load: () => import('./eval.js') },
   { usage: 'train', about: 'Train the network on a folder of PNG pictures', load: loadTrain },
 ];
 

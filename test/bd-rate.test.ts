@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { bdRate, between, psnrAt, rateAt, rising, type CurvePoint } from '../bench/bd-rate.js';
+import { bdRate } from '../eval/bd-rate.js';
+import { between, qualityAt, rateAt, rising, type CurvePoint } from '../eval/curve.js';
 
 const curve: CurvePoint[] = [
-  { rate: 0.1, psnr: 26.9 },
-  { rate: 0.15, psnr: 28.3 },
-  { rate: 0.25, psnr: 30.1 },
-  { rate: 0.5, psnr: 33.4 },
-  { rate: 0.75, psnr: 35.7 },
-  { rate: 1, psnr: 37.5 },
+  { rate: 0.1, quality: 26.9 },
+  { rate: 0.15, quality: 28.3 },
+  { rate: 0.25, quality: 30.1 },
+  { rate: 0.5, quality: 33.4 },
+  { rate: 0.75, quality: 35.7 },
+  { rate: 1, quality: 37.5 },
 ];
-const faster = (factor: number): CurvePoint[] => curve.map(({ rate, psnr }) => ({ rate: rate * factor, psnr }));
+const faster = (factor: number): CurvePoint[] => curve.map(({ rate, quality }) => ({ rate: rate * factor, quality }));
 
-const points = (rates: number[], psnrs: number[]): CurvePoint[] => rates.map((rate, i) => ({ rate, psnr: psnrs[i]! }));
+const points = (rates: number[], qualities: number[]): CurvePoint[] => rates.map((rate, i) => ({ rate, quality: qualities[i]! }));
 
 /** Reference, test, and what bjontegaard 1.3.0 (PyPI), method pchip, says. */
 const PUBLISHED: [CurvePoint[], CurvePoint[], number][] = [
@@ -39,7 +40,7 @@ describe('BD-rate', () => {
   });
 
   it('the other way round is the reciprocal', () => {
-    const other = curve.map(({ rate, psnr }, i) => ({ rate: rate * (1 + 0.02 * i), psnr: psnr + 0.1 * i }));
+    const other = curve.map(({ rate, quality }, i) => ({ rate: rate * (1 + 0.02 * i), quality: quality + 0.1 * i }));
     const there = 1 + bdRate(curve, other)!.percent / 100;
     const back = 1 + bdRate(other, curve)!.percent / 100;
     assert.ok(Math.abs(there * back - 1) < 1e-12);
@@ -47,7 +48,7 @@ describe('BD-rate', () => {
 
   it('of straight lines (in the logarithm of the rate) is exact, over the overlap alone', () => {
     const line = (from: number, to: number, offset: number): CurvePoint[] =>
-      [0, 1, 2, 3, 4].map((i) => from + ((to - from) * i) / 4).map((psnr) => ({ psnr, rate: Math.exp((psnr - 30) / 5 + offset) }));
+      [0, 1, 2, 3, 4].map((i) => from + ((to - from) * i) / 4).map((quality) => ({ quality, rate: Math.exp((quality - 30) / 5 + offset) }));
     const { percent, from, to } = bdRate(line(25, 35, 0), line(28, 40, 0.2))!;
     assert.ok(Math.abs(percent - 100 * (Math.exp(0.2) - 1)) < 1e-9);
     assert.deepEqual([from, to], [28, 35]);
@@ -58,20 +59,20 @@ describe('BD-rate', () => {
   });
 
   it('is refused where curves do not overlap or are points', () => {
-    assert.equal(bdRate(curve, curve.map(({ rate, psnr }) => ({ rate, psnr: psnr + 20 }))), undefined);
+    assert.equal(bdRate(curve, curve.map(({ rate, quality }) => ({ rate, quality: quality + 20 }))), undefined);
     assert.equal(bdRate(curve, curve.slice(0, 1)), undefined);
   });
 });
 
 describe('curves', () => {
   it('a point that costs more and brings less is left out', () => {
-    const dip = { rate: 0.3, psnr: 29 };
+    const dip = { rate: 0.3, quality: 29 };
     assert.deepEqual(rising([...curve, dip]), curve);
   });
 
-  it('rate and PSNR of a point between are each other’s inverse', () => {
-    for (const rate of [0.1, 0.12, 0.4, 0.8, 1]) assert.ok(Math.abs(rateAt(curve, psnrAt(curve, rate)!)! - rate) < 1e-9);
-    assert.equal(psnrAt(curve, 0.09), undefined);
+  it('rate and quality of a point between are each other’s inverse', () => {
+    for (const rate of [0.1, 0.12, 0.4, 0.8, 1]) assert.ok(Math.abs(rateAt(curve, qualityAt(curve, rate)!)! - rate) < 1e-9);
+    assert.equal(qualityAt(curve, 0.09), undefined);
     assert.equal(rateAt(curve, 38), undefined);
   });
 

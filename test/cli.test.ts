@@ -31,7 +31,7 @@ describe('command line', () => {
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
     assert.equal(works('--version').stdout.trim(), version);
     const help = works('--help').stdout;
-    for (const command of ['encode', 'decode', 'info', 'train']) assert.match(help, new RegExp(`dcomp ${command}`));
+    for (const command of ['encode', 'decode', 'info', 'eval', 'train']) assert.match(help, new RegExp(`dcomp ${command}`));
     for (const option of ['--quality', '--bpp', '--size', '--psnr', '--effort', '--threads', '--model', '--quiet', '--output', '--jobs', '--skip-existing', '--json']) {
       assert.match(works('encode', '--help').stdout, new RegExp(option));
     }

@@ -1,0 +1,194 @@
+/** dcomp's own curves of a picture: of real files, and of the ideal channel that the model allows. */
+import { createHash } from 'node:crypto';
+import { decodePicture, type DecodeResult } from '../../src/codec/decoder.js';
+import { encodePicture, encodePictureToSizes, type EncodeResult, type Target } from '../../src/codec/encoder.js';
+import type { Channel } from '../../src/codec/group-step.js';
+import { fileInfo } from '../../src/codec/info.js';
+import { join, separate } from '../../src/codec/picture-planes.js';
+import { haar, pyramidOf, rowsOfCoefficients } from '../../src/codec/pyramid.js';
+import { DEFAULT_SCHEDULE, type Schedule } from '../../src/codec/schedule.js';
+import { Session } from '../../src/codec/session.js';
+import { flopsPerPixel } from '../../src/model/architecture.js';
+import { rowsOfWhole, type Evaluator } from '../../src/model/evaluator.js';
+import type { Condition } from '../../src/model/inputs.js';
+import type { IntegerModel } from '../../src/model/integer-model.js';
+import { sigmaOf } from '../../src/model/sigma.js';
+import type { Picture } from '../../src/picture.js';
+import { Random } from '../../src/train/random.js';
+import type { Point, StepBits } from '../measurement.js';
+import { peakMemory, resetPeak } from '../memory.js';
+
+const NORMAL_SEED = 0x6469666d;
+
+/**
+ * An evaluator that keeps the outputs of the last evaluations, and the time that each took. Encoding a file and decoding
+ * its prefixes evaluates the network on the same observations again and again; this costs each of them once and changes
+ * no result. `saved` is what a program without this memory would have had to spend besides.
+ */
+export class RememberingEvaluator implements Evaluator {
+  private readonly outputs = new Map<string, { output: Float32Array; seconds: number }>();
+  /** Bytes of the outputs that are kept. */
+  bytes = 0;
+  /** Seconds of evaluations that were not done again. */
+  saved = 0;
+
+  constructor(
+    private readonly evaluator: Evaluator,
+    private readonly maxBytes = 768 * 2 ** 20,
+  ) {}
+
+  get model(): IntegerModel {
+    return this.evaluator.model;
+  }
+
+  get threads(): number {
+    return this.evaluator.threads;
+  }
+
+  async evaluate(z: Float32Array, codes: Uint8Array, width: number, height: number, condition: Condition): Promise<Float32Array> {
+    const key = createHash('sha1').update(z).update(codes).update(JSON.stringify([width, height, condition])).digest('base64');
+    let kept = this.outputs.get(key);
+    // Taken out and put in again: a Map is in order of insertion, so that its first entry is the one unused for longest.
+    if (kept !== undefined) {
+      this.outputs.delete(key);
+      this.saved += kept.seconds;
+    } else {
+      const start = performance.now();
+      const output = await this.evaluator.evaluate(z, codes, width, height, condition);
+      kept = { output: output.slice(), seconds: (performance.now() - start) / 1000 };
+      this.bytes += kept.output.byteLength;
+    }
+    this.outputs.set(key, kept);
+    for (const [oldest, { output }] of this.outputs) {
+      if (this.bytes <= this.maxBytes || oldest === key) break;
+      this.outputs.delete(oldest);
+      this.bytes -= output.byteLength;
+    }
+    return kept.output;
+  }
+
+  readonly evaluateRows = rowsOfWhole((...request) => this.evaluate(...request));
+
+  close(): Promise<void> {
+    return this.evaluator.close();
+  }
+}
+
+/** A file's decoded picture, and all that is known about it but its scores. */
+export interface Coded {
+  point: Omit<Point, 'scores'>;
+  decoded: Picture;
+}
+
+/** Of a file that decodes to anything: the longest header. */
+const MIN_BYTES = 40;
+
+/**
+ * A file for each rate, all from one walk along the schedule: each is what an encoding to that size alone makes. The time
+ * to a file is the walk's, by the share of its network arithmetic: an upper bound, as the walk ends files beside each other.
+ * @param base resident memory of the idle process, in bytes
+ */
+export async function* codedAtRates(picture: Picture, evaluator: RememberingEvaluator, rates: readonly number[], effort: number, base: number): AsyncGenerator<Coded> {
+  const pixels = picture.width * picture.height;
+  const wanted = rates.map((rate) => ({ rate, size: Math.floor((rate * pixels) / 8) })).filter(({ size }) => size >= MIN_BYTES);
+  resetPeak();
+  const start = performance.now();
+  const files = await encodePictureToSizes(picture, evaluator, wanted.map(({ size }) => size), { effort });
+  const seconds = (performance.now() - start) / 1000 + evaluator.saved;
+  const encodeMemory = peakMemory() - evaluator.bytes - base;
+  const most = Math.max(...files.map(({ work }) => work));
+  for (const [i, { bytes, work, idealBits }] of files.entries()) {
+    // The whole stream may have less than was asked for; it is then one file.
+    if (i > 0 && bytes.length === files[i - 1]!.bytes.length) continue;
+    const { point, decoded: shown } = await decoded(bytes, evaluator, base, { setting: wanted[i]!.rate, encodeSeconds: (seconds * work) / most, encodeMemory });
+    yield { point: { ...point, idealBits }, decoded: shown };
+  }
+}
+
+/** A file for each quality. */
+export async function* codedAtQualities(picture: Picture, evaluator: RememberingEvaluator, qualities: readonly number[], effort: number, base: number): AsyncGenerator<Coded> {
+  for (const quality of qualities) {
+    evaluator.saved = 0;
+    resetPeak();
+    const start = performance.now();
+    const { bytes } = await encodePicture(picture, evaluator, { target: { quality }, effort });
+    const encodeSeconds = (performance.now() - start) / 1000 + evaluator.saved;
+    yield await decoded(bytes, evaluator, base, { setting: quality, encodeSeconds, encodeMemory: peakMemory() - evaluator.bytes - base });
+  }
+}
+
+async function decoded(file: Uint8Array, evaluator: RememberingEvaluator, base: number, known: Pick<Point, 'setting' | 'encodeSeconds' | 'encodeMemory'>): Promise<Coded> {
+  const keptBefore = evaluator.bytes;
+  evaluator.saved = 0;
+  resetPeak();
+  const start = performance.now();
+  const result: DecodeResult = await decodePicture(file, evaluator);
+  const decodeSeconds = (performance.now() - start) / 1000 + evaluator.saved;
+  const { width, height, channels, data, evaluations, work } = result;
+  const point = {
+    ...known,
+    bytes: file.length,
+    bitsPerPixel: (8 * file.length) / (width * height),
+    decodeSeconds,
+    decodeMemory: peakMemory() - Math.max(keptBefore, evaluator.bytes) - base,
+    idealBits: fileInfo(file).segments.reduce((sum, { idealBits }) => sum + idealBits, 0),
+    evaluations,
+    kiloFlopPerPixel: (work * flopsPerPixel(evaluator.model.architecture)) / 1000,
+  };
+  return { point, decoded: { width, height, channels, data } };
+}
+
+/** One file of at most so many bytes, and what it decodes to. */
+export async function codedToTarget(picture: Picture, evaluator: Evaluator, target: Target, effort: number): Promise<{ bytes: Uint8Array; decoded: Picture }> {
+  const { bytes }: EncodeResult = await encodePicture(picture, evaluator, { target, effort });
+  return { bytes, decoded: await decodePicture(bytes, evaluator) };
+}
+
+/**
+ * Sends every step through an ideal Gaussian channel at the cost of the model's KL: no trellis, no headers, no gains.
+ * One picture after each step of levels 1 and 0, until the rate is beyond `maxRate`.
+ * @param steps receives the bits of each step
+ */
+export async function* idealPictures(picture: Picture, evaluator: Evaluator, maxRate: number, steps: StepBits[], schedule: Schedule = DEFAULT_SCHEDULE): AsyncGenerator<{ rate: number; decoded: Picture }> {
+  const { width, height, channels } = picture;
+  const { grey, colour } = separate(picture);
+  const session = new Session(width, height, grey, schedule, evaluator);
+  const channel: Channel = {
+    ended: false,
+    cost: 1,
+    run: () => {
+      throw new Error('an ideal channel has no runs');
+    },
+    gains: (contexts) => new Int8Array(contexts.length),
+    corrections: () => undefined,
+    normal: normalNumbers(NORMAL_SEED),
+  };
+  const pyramid = pyramidOf(colour, session.sizes.length - 1);
+  let bits = 0;
+  for (const step of session.steps) {
+    const cost = await session.run(step, channel, rowsOfCoefficients(haar(pyramid[step.level]!)));
+    steps.push({ level: step.level, kind: step.kind, sigma: sigmaOf(step.to), bits: cost });
+    bits += cost;
+    if (step.level > 1) continue;
+    const rate = bits / (width * height);
+    yield { rate, decoded: join(await session.reconstruct(), channels, undefined) };
+    if (rate > maxRate) return;
+  }
+}
+
+/** Standard normal numbers (Box-Muller), the same in every run. */
+function normalNumbers(seed: number): () => number {
+  const random = new Random(seed, 0);
+  let spare: number | undefined;
+  return () => {
+    if (spare !== undefined) {
+      const value = spare;
+      spare = undefined;
+      return value;
+    }
+    const r = Math.sqrt(-2 * Math.log(1 - random.uniform()));
+    const a = 2 * Math.PI * random.uniform();
+    spare = r * Math.sin(a);
+    return r * Math.cos(a);
+  };
+}

@@ -1,0 +1,64 @@
+/** Rate-distortion curves: points of rate and quality, and what lies between them. */
+import { pchip, type Interpolant } from './pchip.js';
+
+/** One point of a curve: bits per pixel, and a quality (dB, points) of which more is better. */
+export interface CurvePoint {
+  rate: number;
+  quality: number;
+}
+
+/** The points by rising rate, without those that cost more and are no better than one before. */
+export function rising(points: readonly CurvePoint[]): CurvePoint[] {
+  const curve: CurvePoint[] = [];
+  for (const point of [...points].sort((a, b) => a.rate - b.rate || b.quality - a.quality)) {
+    const last = curve[curve.length - 1];
+    if (Number.isFinite(point.quality) && (last === undefined || (point.quality > last.quality && point.rate > last.rate))) curve.push(point);
+  }
+  return curve;
+}
+
+/** A file that should have so many bits has up to one percent less: how far beyond its ends a curve is still known. */
+const SLACK = 0.012;
+
+/** Quality at a rate, by PCHIP over the logarithm of the rate. undefined outside of the curve. */
+export function qualityAt(points: readonly CurvePoint[], rate: number): number | undefined {
+  const curve = rising(points);
+  if (curve.length === 0) return undefined;
+  const [first, last] = [curve[0]!, curve[curve.length - 1]!];
+  if (rate <= first.rate) return rate >= first.rate * (1 - SLACK) ? first.quality : undefined;
+  if (rate >= last.rate) return rate <= last.rate * (1 + SLACK) ? last.quality : undefined;
+  return interpolant(curve).at(Math.log(rate));
+}
+
+/** Rate at a quality: the inverse of `qualityAt`. undefined outside of the curve. */
+export function rateAt(points: readonly CurvePoint[], quality: number): number | undefined {
+  const curve = rising(points);
+  if (curve.length === 0 || quality < curve[0]!.quality || quality > curve[curve.length - 1]!.quality) return undefined;
+  const exact = curve.find((point) => point.quality === quality);
+  if (exact !== undefined) return exact.rate;
+  const { at } = interpolant(curve);
+  // The interpolant rises between its points, so halving finds the only place.
+  const upper = curve.findIndex((point) => point.quality > quality);
+  let [low, high] = [Math.log(curve[upper - 1]!.rate), Math.log(curve[upper]!.rate)];
+  for (let i = 0; i < 50; i++) {
+    const middle = (low + high) / 2;
+    if (at(middle)! < quality) low = middle;
+    else high = middle;
+  }
+  return Math.exp((low + high) / 2);
+}
+
+/** Over the logarithm of the rate. @param curve at least two points, rising */
+function interpolant(curve: readonly CurvePoint[]): Interpolant {
+  return pchip(curve.map((p) => Math.log(p.rate)), curve.map((p) => p.quality));
+}
+
+/** The part of a curve between two rates, with its ends interpolated where the curve goes beyond them. */
+export function between(points: readonly CurvePoint[], low: number, high: number): CurvePoint[] {
+  const inside = points.filter((p) => p.rate > low && p.rate < high);
+  for (const rate of [low, high]) {
+    const quality = qualityAt(points, rate);
+    if (quality !== undefined) inside.push({ rate, quality });
+  }
+  return rising(inside);
+}

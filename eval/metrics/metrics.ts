@@ -1,0 +1,39 @@
+/** The table of metrics: what each is called, in which unit, and how it is computed. */
+import type { Picture } from '../../src/picture.js';
+import { msSsim, msSsimDecibels } from './ms-ssim.js';
+import { psnrLuma, psnrRgb } from './psnr.js';
+import { ssimulacra2 } from './ssimulacra2.js';
+
+export type MetricName = 'psnr' | 'psnr-y' | 'ms-ssim' | 'ssimulacra2';
+
+export interface Metric {
+  name: MetricName;
+  /** In tables and on axes. */
+  label: string;
+  unit: string;
+  /** Digits behind the point in tables. */
+  digits: number;
+  /** Name in CompressAI's JSON, where it has one. */
+  compressAi: string | undefined;
+  /**
+   * Does what depends on the reference alone. All pictures are RGB and of the same size.
+   * @returns the metric of a decoded picture; undefined where the picture is too small for it. Higher is better.
+   */
+  prepare(reference: Picture): (decoded: Picture) => number | undefined;
+  /** The scale on which curves are drawn, averaged and integrated; the identity if there is none. */
+  scale?: (value: number) => number;
+}
+
+export const METRICS: readonly Metric[] = [
+  { name: 'psnr', label: 'PSNR (RGB)', unit: 'dB', digits: 2, compressAi: 'psnr-rgb', prepare: (a) => (b) => psnrRgb(a, b) },
+  { name: 'psnr-y', label: 'PSNR (luma)', unit: 'dB', digits: 2, compressAi: undefined, prepare: (a) => (b) => psnrLuma(a, b) },
+  { name: 'ms-ssim', label: 'MS-SSIM (RGB)', unit: 'dB', digits: 2, compressAi: 'ms-ssim-rgb', prepare: msSsim, scale: msSsimDecibels },
+  { name: 'ssimulacra2', label: 'SSIMULACRA 2', unit: '', digits: 1, compressAi: 'ssimulacra2', prepare: ssimulacra2 },
+];
+
+export function metricOf(name: MetricName): Metric {
+  return METRICS.find((metric) => metric.name === name)!;
+}
+
+/** Values by metric. */
+export type Scores = Partial<Record<MetricName, number>>;

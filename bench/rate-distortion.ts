@@ -10,12 +10,12 @@ import { join } from 'node:path';
 import { argv } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import yargs from 'yargs';
-import { readPng } from '../cli/png.js';
+import { readPng } from '../cli/pictures/png-reader.js';
 import { DEFAULT_SCHEDULE } from '../src/codec/schedule.js';
 import { readModelFile } from '../src/model/model-file.js';
 import { createThreadedEvaluator } from '../src/model/threads-node.js';
 import { DEFAULT_EFFORT, DEFAULT_MODEL, FORMAT_VERSION } from '../src/node.js';
-import type { Picture } from '../src/picture.js';
+import { withDepth, type Picture } from '../src/picture.js';
 import { idealCurve, realCurve, RememberingEvaluator } from './dcomp-curves.js';
 import { formatPicture, formatSummary, overAvif, summarise, type PictureResult } from './rate-distortion-report.js';
 import { codecHash, pictureHash, ResultCache, type Key } from './result-cache.js';
@@ -108,7 +108,7 @@ interface Bench {
 
 async function measure(name: string, bench: Bench): Promise<PictureResult> {
   const { options, rivals, evaluator, cache } = bench;
-  const picture = toRgb(readPng(readFileSync(join(options.data, name))).picture);
+  const picture = toRgb(withDepth(readPng(readFileSync(join(options.data, name))).picture, 8));
   const hash = pictureHash(picture);
   const result: PictureResult = { name, width: picture.width, height: picture.height, rivals: {} };
   for (const rival of rivals) {

@@ -1,12 +1,14 @@
-/** `dcomp encode IN.png [OUT.dcz]`, `dcomp encode IN... -o FOLDER` */
+/** `dcomp encode IN [OUT.dcz]`, `dcomp encode IN... -o FOLDER` */
 import type { Argv } from 'yargs';
 import { DcompError } from '../src/errors.js';
 import { DEFAULT_EFFORT, DEFAULT_QUALITY, encode, type Target } from '../src/node.js';
 import type { Coded, Hooks } from './batch/coder.js';
 import { batchOf, batchOptions } from './batch/options.js';
 import { runJobs } from './batch/run.js';
-import { engineOptions, flag, numberOption, type NumberRule, type RawArgs } from './options.js';
-import { readPng } from './png.js';
+import { engineOptions, flag, metadataOf, metadataOption, numberOption, type NumberRule, type RawArgs } from './options.js';
+import { PICTURE_EXTENSIONS } from './pictures/formats.js';
+import type { MetadataChoice } from './pictures/metadata.js';
+import { readPicture } from './pictures/read.js';
 
 /** The four ways to say how much the picture may cost; exactly one of them counts. */
 const TARGETS: { name: string; rule: NumberRule; make: (value: number) => Target }[] = [
@@ -17,14 +19,16 @@ const TARGETS: { name: string; rule: NumberRule; make: (value: number) => Target
 ];
 
 export function builder(yargs: Argv): void {
-  batchOptions(yargs, 'PNG pictures, folders of them');
+  batchOptions(yargs, 'Pictures (PNG, or with sharp JPEG, WebP, AVIF, TIFF), folders of them');
   yargs
     .option('quality', { alias: 'q', type: 'string', requiresArg: true, describe: `Quality 1 to 100  [default: ${DEFAULT_QUALITY}]` })
     .option('bpp', { type: 'string', requiresArg: true, describe: 'Or: bits per pixel, not to be exceeded' })
     .option('size', { type: 'string', requiresArg: true, describe: 'Or: bytes, not to be exceeded' })
     .option('psnr', { type: 'string', requiresArg: true, describe: 'Or: PSNR in dB, to be reached' })
+    .option('alpha-quality', { type: 'string', requiresArg: true, describe: 'Alpha: 0 (two values) to 100 (lossless)  [default: 100]' })
     .option('effort', { type: 'string', requiresArg: true, describe: `Encoder's search, 1 (quick) to 9 (small file)  [default: ${DEFAULT_EFFORT}]` });
   yargs.option('pixel-hash', { type: 'boolean', describe: 'Store a hash of the decoded pixels, for verify' });
+  metadataOption(yargs, 'default');
   engineOptions(yargs);
 }
 
@@ -50,6 +54,8 @@ function targetFields(target: Target): Record<string, string | undefined> {
 export interface EncodeSettings {
   target: Target;
   effort: number | undefined;
+  alphaQuality: number | undefined;
+  metadata: MetadataChoice;
   pixelHash: boolean;
   threads: number;
   model: Uint8Array | undefined;
@@ -57,24 +63,27 @@ export interface EncodeSettings {
 
 export async function run(args: RawArgs): Promise<number> {
   const target = chooseTarget(args);
+  const alphaQuality = numberOption(args, 'alpha-quality', { min: 0, max: 100, whole: false });
+  const metadata = metadataOf(args, 'default');
   const effort = numberOption(args, 'effort', { min: 1, max: 9, whole: true });
   const fields = { ...targetFields(target), effort: String(effort ?? DEFAULT_EFFORT) };
-  const { plan, common, options } = batchOf(args, { accepts: ['.png'], extension: '.dcz', fields });
+  const { plan, common, options } = batchOf(args, { accepts: PICTURE_EXTENSIONS, extension: '.dcz', fields });
   const { threads, model } = common;
-  return runJobs({ name: 'encode', url: import.meta.url, code, settings: { target, effort, pixelHash: flag(args, 'pixel-hash'), threads, model } }, plan, options);
+  return runJobs({ name: 'encode', url: import.meta.url, code, settings: { target, effort, alphaQuality, metadata, pixelHash: flag(args, 'pixel-hash'), threads, model } }, plan, options);
 }
 
-/** A PNG file to a .dcz file. @throws DcompError as `readPng` and `encode` */
+/** A picture file to a .dcz file. @throws DcompError as `readPicture` and `encode` */
 export async function code(input: Uint8Array, settings: EncodeSettings, { signal, onProgress }: Hooks): Promise<Coded> {
-  const { target, effort, pixelHash, threads, model } = settings;
+  const { target, effort, alphaQuality, metadata, pixelHash, threads, model } = settings;
   const started = performance.now();
-  const { picture, notices } = readPng(input);
+  const { picture, notices } = await readPicture(input, metadata);
   const read = performance.now();
   const { bytes, ...figures } = await encode(picture, {
     target,
     pixelHash,
     threads,
     ...(effort === undefined ? {} : { effort }),
+    ...(alphaQuality === undefined ? {} : { alphaQuality }),
     ...(model === undefined ? {} : { model }),
     ...(signal === undefined ? {} : { signal }),
     ...(onProgress === undefined ? {} : { onProgress }),

@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import type { Argv } from 'yargs';
 import { DcompError } from '../src/errors.js';
 import { readInput } from './files.js';
+import { metadataChoice, type MetadataChoice } from './pictures/metadata.js';
 
 /** What yargs hands over: nothing is known until it has been looked at. */
 export type RawArgs = Record<string, unknown>;
@@ -37,6 +38,15 @@ export function engineOptions(yargs: Argv): void {
 /** yargs loses a `-` alone, which is the name of stdin and stdout; it is given this instead, which no file name can hold. */
 export const DASH = '\u0000-';
 
+/** Adds --metadata. */
+export function metadataOption(yargs: Argv, byDefault: MetadataChoice): void {
+  yargs.option('metadata', {
+    type: 'string',
+    requiresArg: true,
+    describe: `What to keep: all, default (profile, orientation, density) or none  [default: ${byDefault}]`,
+  });
+}
+
 /** yargs gives strings where strings were declared, and numbers nowhere; anything else is as good as nothing. */
 function asText(value: unknown): string {
   return value === DASH ? '-' : typeof value === 'string' ? value : typeof value === 'number' ? value.toString() : '';
@@ -50,6 +60,12 @@ export function textOption(args: RawArgs, name: string): string | undefined {
   const text = asText(value);
   if (text === '') throw new DcompError('E_USAGE', `--${name} needs a value`);
   return text;
+}
+
+/** @throws DcompError E_USAGE */
+export function metadataOf(args: RawArgs, byDefault: MetadataChoice): MetadataChoice {
+  const text = textOption(args, 'metadata');
+  return text === undefined ? byDefault : metadataChoice(text);
 }
 
 export function flag(args: RawArgs, name: string): boolean {

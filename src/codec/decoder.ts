@@ -2,15 +2,15 @@
 import { BitReader } from '../entropy/bits.js';
 import { decodeCorrections, type Corrections } from '../entropy/corrections.js';
 import { decodeGains } from '../entropy/gains.js';
-import { decodePlane } from '../entropy/plane.js';
 import { decodeRun, runBits, trellisCost, type Run } from '../entropy/trellis.js';
 import { DcompError } from '../errors.js';
 import type { Evaluator } from '../model/evaluator.js';
-import { MAX_PIXELS, type Picture } from '../picture.js';
+import { MAX_PIXELS, type Depth, type Metadata, type Picture, type Samples } from '../picture.js';
+import { decodeAlpha } from './alpha.js';
 import { readContainer, type Container, type Header } from './container.js';
 import type { Progress } from './encoder.js';
 import type { Channel } from './group-step.js';
-import { partName } from './parts.js';
+import { metadataOf } from './metadata.js';
 import { isGrey, hasAlpha, join } from './picture-planes.js';
 import type { Plane } from './pyramid.js';
 import { repairFile, repairText, type Repair } from './repair.js';
@@ -30,6 +30,7 @@ export interface DecoderOptions {
 }
 
 export interface DecodeResult extends Picture {
+  depth: Depth;
   /** Network evaluations, also in multiples of one at full resolution. */
   evaluations: number;
   work: number;
@@ -47,9 +48,7 @@ export async function decodePicture(file: Uint8Array, evaluator: Evaluator, opti
     options.onDamage?.(message);
   };
   for (const repair of repairs) options.onDamage?.(`repaired ${repairText(repair)}`);
-  for (const { type, offset, state } of container.parts) {
-    if (state === 'damaged') damage(`the part "${partName(type)}" (type ${type}, byte offset ${offset}) is damaged beyond repair: its checksum does not hold`);
-  }
+  const metadata = metadataOf(bytes, container.parts, damage);
   const alpha = readAlpha(bytes, container, options, damage);
   const session = new Session(header.width, header.height, isGrey(header.channels), header.schedule, evaluator, options.signal);
   let next = 0;
@@ -72,7 +71,7 @@ export async function decodePicture(file: Uint8Array, evaluator: Evaluator, opti
   }
   const colour = await session.reconstruct();
   options.onProgress?.({ fraction: 1, stage: 'done' });
-  return resultOf(container, colour, alpha, session);
+  return resultOf(container, colour, alpha, session, metadata);
 }
 
 /** @throws DcompError E_OTHER_MODEL */
@@ -81,8 +80,8 @@ export function checkModelId(header: Header, evaluator: Evaluator): void {
   throw new DcompError('E_OTHER_MODEL', `the file was made with model ${header.modelId}, at hand is ${evaluator.model.id}; give the model that it was made with`);
 }
 
-export function resultOf({ header, truncated }: Container, colour: Plane, alpha: Uint8Array | undefined, session: Session): DecodeResult {
-  return { ...join(colour, header.channels, alpha), ...session.statistics, truncated };
+export function resultOf({ header, truncated }: Container, colour: Plane, alpha: Samples | undefined, session: Session, metadata: Metadata | undefined): DecodeResult {
+  return { ...join(colour, header.channels, alpha, header.depth), ...(metadata === undefined ? {} : { metadata }), ...session.statistics, truncated };
 }
 
 /**
@@ -119,7 +118,7 @@ function refuseRepairable(bytes: Uint8Array, error?: DcompError): void {
   throw new DcompError(error?.code ?? 'E_DAMAGED_SEGMENT', `${what}; a single wrong byte (byte offset ${repair.offset}) can be repaired: allow damage to do so`, { cause: error });
 }
 
-function readAlpha(bytes: Uint8Array, container: Container, options: DecoderOptions, damage: (message: string) => void): Uint8Array | undefined {
+function readAlpha(bytes: Uint8Array, container: Container, options: DecoderOptions, damage: (message: string) => void): Samples | undefined {
   const { header, alpha } = container;
   if (!hasAlpha(header.channels)) return undefined;
   const tolerant = options.allowDamaged === true || options.maxBytes !== undefined;
@@ -132,7 +131,7 @@ function readAlpha(bytes: Uint8Array, container: Container, options: DecoderOpti
     return undefined;
   }
   try {
-    return decodePlane(bytes.subarray(alpha.payloadOffset, alpha.payloadOffset + alpha.payloadLength), header.width, header.height);
+    return decodeAlpha(bytes.subarray(alpha.payloadOffset, alpha.payloadOffset + alpha.payloadLength), header.width, header.height, header.depth);
   } catch (error) {
     if (!(error instanceof DcompError)) throw error;
     damage(error.message);

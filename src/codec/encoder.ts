@@ -3,17 +3,18 @@ import { encodeCorrections, type Corrections } from '../entropy/corrections.js';
 import { encodeGains } from '../entropy/gains.js';
 import { BitWriter } from '../entropy/bits.js';
 import { TrellisEncoder } from '../entropy/encoder.js';
-import { encodePlane } from '../entropy/plane.js';
 import { trellisCost, type Run } from '../entropy/trellis.js';
 import { DcompError } from '../errors.js';
 import { exp2, log2 } from '../math/exact.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { TOP_CODE } from '../model/sigma.js';
-import { checkPicture, type Picture } from '../picture.js';
+import { checkPicture, depthOf, rangeOf, type Picture, type Samples } from '../picture.js';
+import { alphaLevels, encodeAlpha, quantiseAlpha } from './alpha.js';
 import { concat, MAX_SEGMENT_STEPS, segmentOverhead, writeAlpha, writeHeader, writeSegment, type Header } from './container.js';
 import { decodePicture } from './decoder.js';
 import { SEGMENT_BYTES, SEGMENT_GROWTH, LAST_CODE, CODES_LEVEL_SPAN } from './format.js';
 import type { Channel } from './group-step.js';
+import { partsOf } from './metadata.js';
 import { join, separate } from './picture-planes.js';
 import { EMPTY_HASH, pixelHash, withPixelHash } from './pixel-hash.js';
 import { haar, pyramidOf, rowsOfCoefficients, type CoefficientRows } from './pyramid.js';
@@ -28,7 +29,7 @@ export type Target =
   | { bitsPerPixel: number }
   /** Bytes of the file, at most. */
   | { size: number }
-  /** PSNR in dB over all colour samples of the decoded 8-bit picture, at least. */
+  /** PSNR in dB over all colour samples of the decoded picture, at least. */
   | { psnr: number };
 
 export interface Progress {
@@ -44,6 +45,8 @@ export interface EncoderOptions {
   schedule?: Schedule;
   /** Whether the file is to carry a hash of its decoded samples, by which it can be verified: 39 bytes, and one decoding. */
   pixelHash?: boolean;
+  /** 0 to 100: how many different values alpha keeps, from 2 up; 100, the default, is lossless. */
+  alphaQuality?: number;
   onProgress?: (progress: Progress) => void;
   signal?: AbortSignal;
 }
@@ -72,10 +75,10 @@ export async function encodePicture(picture: Picture, evaluator: Evaluator, opti
   const stop = 'quality' in target ? stopOfQuality(target.quality) : { level: 0, code: LAST_CODE };
   const goal = 'psnr' in target ? squaredErrorOf(target.psnr) : 0;
   const schedule = { ...(options.schedule ?? DEFAULT_SCHEDULE), lastCode: stop.level === 0 ? stop.code : LAST_CODE };
-  const header: Header = { width: picture.width, height: picture.height, channels: picture.channels, depth: 8, modelId: evaluator.model.id, schedule, nu: 7 + effort };
+  const header: Header = { width: picture.width, height: picture.height, channels: picture.channels, depth: depthOf(picture), modelId: evaluator.model.id, schedule, nu: 7 + effort };
   const { grey, colour, alpha } = separate(picture);
-  const start = writeHeader(header, options.pixelHash === true ? [EMPTY_HASH] : []);
-  const prefix = alpha === undefined ? start : concat([start, writeAlpha(encodePlane(alpha, picture.width, picture.height))]);
+  const start = writeHeader(header, [...partsOf(picture.metadata), ...(options.pixelHash === true ? [EMPTY_HASH] : [])]);
+  const prefix = alpha === undefined ? start : concat([start, writeAlpha(codedAlpha(alpha))]);
   const limit = byteLimit(target, picture, prefix.length);
   const stream = new Stream(header.nu);
   const session = new Session(picture.width, picture.height, grey, schedule, evaluator, options.signal);
@@ -107,6 +110,12 @@ export async function encodePicture(picture: Picture, evaluator: Evaluator, opti
   }
   return finish(stream.cut(limit - prefix.length));
 
+  function codedAlpha(samples: Samples): Uint8Array {
+    const quality = options.alphaQuality ?? 100;
+    const kept = quality === 100 ? samples : quantiseAlpha(samples, header.depth, alphaLevels(quality));
+    return encodeAlpha(kept, picture.width, picture.height);
+  }
+
   /** A small picture has fewer levels than a low quality names; it is then left after its root level. */
   function atStop(step: Step): boolean {
     if (step.kind === 'root') return false;
@@ -115,7 +124,7 @@ export async function encodePicture(picture: Picture, evaluator: Evaluator, opti
 
   async function finish(body: Body): Promise<EncodeResult> {
     let bytes = concat([prefix, body.bytes]);
-    if (options.pixelHash === true) bytes = withPixelHash(bytes, pixelHash(await decodePicture(bytes, evaluator)));
+    if (options.pixelHash === true) bytes = withPixelHash(bytes, pixelHash(await decodePicture(bytes, evaluator), header.depth));
     const { width, height } = picture;
     options.onProgress?.({ fraction: 1, stage: 'done' });
     const { idealBits, realBits } = body;
@@ -124,11 +133,14 @@ export async function encodePicture(picture: Picture, evaluator: Evaluator, opti
 }
 
 /** What can be said against an encoding before a model is at hand. @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE */
-export function checkEncoding(picture: Picture, { target, effort }: EncoderOptions): void {
+export function checkEncoding(picture: Picture, { target, effort, alphaQuality }: EncoderOptions): void {
   checkPicture(picture);
   if (target !== undefined) checkTarget(target);
   if (effort !== undefined && !(Number.isInteger(effort) && effort >= 1 && effort <= 9)) {
     throw new DcompError('E_USAGE', `effort is ${effort}; it must be a whole number from 1 to 9`);
+  }
+  if (alphaQuality !== undefined && !(alphaQuality >= 0 && alphaQuality <= 100)) {
+    throw new DcompError('E_USAGE', `alphaQuality is ${alphaQuality}; it must be a number from 0 to 100`);
   }
 }
 
@@ -156,8 +168,8 @@ function byteLimit(target: Target, picture: Picture, least: number): number {
   if (!('size' in target) && !('bitsPerPixel' in target)) return Infinity;
   const limit = 'size' in target ? target.size : Math.floor((picture.width * picture.height * target.bitsPerPixel) / 8);
   if (limit < least) {
-    const what = picture.channels === 2 || picture.channels === 4 ? 'header and lossless alpha' : 'header';
-    throw new DcompError('E_UNREACHABLE', `a file of ${limit} bytes is not possible: the ${what} of this picture alone take${picture.channels % 2 === 0 ? '' : 's'} ${least}`);
+    const what = ['header', ...(partsOf(picture.metadata).length > 0 ? ['metadata'] : []), ...(picture.channels % 2 === 0 ? ['alpha'] : [])];
+    throw new DcompError('E_UNREACHABLE', `a file of ${limit} bytes is not possible: ${what.join(' and ')} of this picture alone take ${least}`);
   }
   return limit;
 }
@@ -172,10 +184,10 @@ function worthMeasuring(step: Step): boolean {
 }
 
 async function reconstruction(session: Session, picture: Picture): Promise<Picture> {
-  return join(await session.reconstruct(), picture.channels, undefined);
+  return join(await session.reconstruct(), picture.channels, undefined, depthOf(picture));
 }
 
-/** Over the colour samples; alpha is lossless. */
+/** Over the colour samples, in units of 8 bits. */
 function meanSquaredError(a: Picture, b: Picture): number {
   const colours = a.channels <= 2 ? 1 : 3;
   let sum = 0;
@@ -186,15 +198,17 @@ function meanSquaredError(a: Picture, b: Picture): number {
       sum += d * d;
     }
   }
-  return sum / (n * colours);
+  const unit = 255 / rangeOf(depthOf(a));
+  return (sum / (n * colours)) * (unit * unit);
 }
 
 /** 10 · log10(2) */
 const DECIBELS_PER_OCTAVE = 3.010299956639812;
 
-/** PSNR in dB over the colour samples (alpha is lossless). Infinity for equal pictures. */
+/** PSNR in dB over the colour samples of two pictures of the same size, kind and depth. Infinity for equal ones. */
 export function psnr(a: Picture, b: Picture): number {
-  return DECIBELS_PER_OCTAVE * log2((255 * 255) / meanSquaredError(a, b));
+  const error = meanSquaredError(a, b);
+  return error === 0 ? Infinity : DECIBELS_PER_OCTAVE * log2((255 * 255) / error);
 }
 
 /** Mean squared error of a PSNR, the same on every machine: it decides where a file ends. */

@@ -4,7 +4,9 @@
  * anew when more of it has come.
  */
 import { BitReader } from '../entropy/bits.js';
-import { decodePlane } from '../entropy/plane.js';
+import type { Samples } from '../picture.js';
+import { decodeAlpha } from './alpha.js';
+import { metadataOf } from './metadata.js';
 import { DcompError } from '../errors.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { MAX_PIXELS } from '../picture.js';
@@ -22,7 +24,7 @@ export class Progression {
   private session: Session | undefined;
   /** Where the next step lies: its index, its segment, how many steps of that were before it, and the bit of its payload. */
   private next = { step: 0, segment: 0, before: 0, bit: 0 };
-  private alpha: Uint8Array | undefined;
+  private alpha: Samples | undefined;
 
   constructor(private readonly options: ProgressiveOptions = {}) {}
 
@@ -70,12 +72,14 @@ export class Progression {
     const container = this.container();
     if (container === undefined) return undefined;
     checkModelId(container.header, evaluator);
-    const shown = await this.advance(bytes, container, evaluator);
+    let intact = true;
+    const metadata = metadataOf(bytes, container.parts, () => (intact = false));
+    const shown = intact ? await this.advance(bytes, container, evaluator) : undefined;
     // What is wrong with a file, and what can be shown of it all the same, is the decoder's to say.
     if (shown === undefined) return decodePicture(bytes, evaluator, { ...this.options, maxBytes: bytes.length });
     const colour = await shown.reconstruct();
     this.options.onProgress?.({ fraction: 1, stage: 'done' });
-    return resultOf(container, colour, this.alpha, shown);
+    return resultOf(container, colour, this.alpha, shown, metadata);
   }
 
   /** Decodes what has come. @returns the state to be shown; undefined where the file is not as an encoder writes it. */
@@ -109,7 +113,7 @@ export class Progression {
     if (alpha === undefined || alpha.state === 'cut' || this.alpha !== undefined) return true;
     if (alpha.state === 'damaged') return false;
     try {
-      this.alpha = decodePlane(bytes.subarray(alpha.payloadOffset, alpha.payloadOffset + alpha.payloadLength), header.width, header.height);
+      this.alpha = decodeAlpha(bytes.subarray(alpha.payloadOffset, alpha.payloadOffset + alpha.payloadLength), header.width, header.height, header.depth);
       return true;
     } catch (error) {
       if (error instanceof DcompError) return false;

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { argv } from 'node:process';
 import sharp, { type Sharp } from 'sharp';
 import yargs from 'yargs';
-import { readPng } from '../cli/png.js';
+import { readPng } from '../cli/pictures/png-reader.js';
 import { readContainer } from '../src/codec/container.js';
 import { repairFile } from '../src/codec/repair.js';
 import { hash32 } from '../src/math/hash.js';

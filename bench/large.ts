@@ -12,7 +12,8 @@ import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { readPng, writePng } from '../cli/png.js';
+import { readPng } from '../cli/pictures/png-reader.js';
+import { writePng } from '../cli/pictures/png-writer.js';
 import { corpusPicture } from '../corpus/pictures.js';
 import type { Picture } from '../src/picture.js';
 

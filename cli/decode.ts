@@ -1,19 +1,23 @@
-/** `dcomp decode IN.dcz [OUT.png]`, `dcomp decode IN... -o FOLDER` */
+/** `dcomp decode IN.dcz [OUT]`, `dcomp decode IN... -o FOLDER` */
 import type { Argv } from 'yargs';
 import { decode, info } from '../src/node.js';
 import type { Coded, Hooks } from './batch/coder.js';
 import { batchOf, batchOptions } from './batch/options.js';
 import { runJobs } from './batch/run.js';
-import { engineOptions, flag, maxPixelsOption, numberOption, scaleOption, sizeOption, type RawArgs } from './options.js';
-import { writePng } from './png.js';
+import { engineOptions, fileArguments, flag, maxPixelsOption, metadataOf, metadataOption, numberOption, scaleOption, sizeOption, textOption, type RawArgs } from './options.js';
+import { extensionOf, formatOfName, formatOfOption, PICTURE_FORMATS, type PictureFormat } from './pictures/formats.js';
+import type { MetadataChoice } from './pictures/metadata.js';
+import { writePicture } from './pictures/write.js';
 
 export function builder(yargs: Argv): void {
   batchOptions(yargs, '.dcz files, folders of them');
   yargs
     .option('bytes', { type: 'string', requiresArg: true, describe: 'Use only this many bytes of the file: a coarser picture' })
     .option('scale', { type: 'string', requiresArg: true, describe: 'Smaller: 1/2, 1/4, …, in less time' })
+    .option('format', { type: 'string', requiresArg: true, describe: `${PICTURE_FORMATS.join(', ')}  [default: by the output's name, else png]` })
     .option('allow-damaged', { type: 'boolean', describe: 'Repair what can be, decode around the rest and say so, in place of failing' });
   sizeOption(yargs);
+  metadataOption(yargs, 'all');
   engineOptions(yargs);
 }
 
@@ -22,6 +26,8 @@ export interface DecodeSettings {
   allowDamaged: boolean;
   maxPixels: number;
   scale: number | undefined;
+  format: PictureFormat;
+  metadata: MetadataChoice;
   threads: number;
   model: Uint8Array | undefined;
 }
@@ -29,14 +35,25 @@ export interface DecodeSettings {
 export async function run(args: RawArgs): Promise<number> {
   const maxBytes = numberOption(args, 'bytes', { min: 1, max: Number.MAX_SAFE_INTEGER, whole: true });
   const allowDamaged = flag(args, 'allow-damaged');
-  const { plan, common, options } = batchOf(args, { accepts: ['.dcz'], extension: '.png', fields: { bytes: maxBytes?.toString() } });
+  const format = chosenFormat(args);
+  const metadata = metadataOf(args, 'all');
+  const { plan, common, options } = batchOf(args, { accepts: ['.dcz'], extension: extensionOf(format), fields: { bytes: maxBytes?.toString() } });
   const { threads, model } = common;
-  return runJobs({ name: 'decode', url: import.meta.url, code, settings: { maxBytes, allowDamaged, maxPixels: maxPixelsOption(args), scale: scaleOption(args), threads, model } }, plan, options);
+  return runJobs({ name: 'decode', url: import.meta.url, code, settings: { maxBytes, allowDamaged, maxPixels: maxPixelsOption(args), scale: scaleOption(args), format, metadata, threads, model } }, plan, options);
 }
 
-/** A .dcz file to a PNG file. @throws DcompError as `decode` */
+/** By --format, or else by the output's name: that after -o, or a second one. @throws DcompError E_USAGE */
+function chosenFormat(args: RawArgs): PictureFormat {
+  const asked = textOption(args, 'format');
+  if (asked !== undefined) return formatOfOption(asked);
+  const names = fileArguments(args, 'files');
+  const output = textOption(args, 'output') ?? (names.length === 2 ? names[1] : undefined);
+  return (output === undefined ? undefined : formatOfName(output)) ?? 'png';
+}
+
+/** A .dcz file to a picture file. @throws DcompError as `decode` */
 export async function code(input: Uint8Array, settings: DecodeSettings, { signal, onProgress }: Hooks): Promise<Coded> {
-  const { maxBytes, allowDamaged, maxPixels, scale, threads, model } = settings;
+  const { maxBytes, allowDamaged, maxPixels, scale, format, metadata, threads, model } = settings;
   const damage: string[] = [];
   const started = performance.now();
   const picture = await decode(input, {
@@ -51,19 +68,19 @@ export async function code(input: Uint8Array, settings: DecodeSettings, { signal
     ...(onProgress === undefined ? {} : { onProgress }),
   });
   const decoded = performance.now();
-  const { data: _data, ...figures } = picture;
+  const { data: _data, metadata: _metadata, ...figures } = picture;
   const { width, height } = figures;
   const used = maxBytes === undefined ? input : input.subarray(0, maxBytes);
   const { segments, bitsPerPixel } = info(used);
   const idealBits = segments.reduce((sum, segment) => sum + segment.idealBits, 0);
   const realBits = segments.reduce((sum, segment) => sum + segment.bits, 0);
-  const bytes = writePng(picture);
+  const { bytes, notices } = await writePicture(picture, format, metadata);
   return {
     bytes,
     figures: { ...figures, bitsPerPixel, idealBits, realBits },
     seconds: { read: 0, code: (decoded - started) / 1000, write: (performance.now() - decoded) / 1000 },
     summary: `${width}×${height} pixels`,
-    notices: [],
+    notices,
     damage,
   };
 }

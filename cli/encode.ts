@@ -1,13 +1,16 @@
-/** `dcomp encode IN.png [OUT.dcz]`, `dcomp encode IN... -o FOLDER` */
+/** `dcomp encode IN [OUT.dcz]`, `dcomp encode IN... -o FOLDER` */
 import type { Argv } from 'yargs';
 import { DcompError } from '../src/errors.js';
+import { withDepth } from '../src/picture.js';
 import { DEFAULT_EFFORT, DEFAULT_QUALITY, DEFAULT_WEIGHT, encode, type Importance, type Picture, type Region, type Target } from '../src/node.js';
 import type { Coded, Hooks } from './batch/coder.js';
 import { batchOf, batchOptions } from './batch/options.js';
 import { runJobs } from './batch/run.js';
-import { engineOptions, flag, maxPixelsOption, numberOption, sizeOption, textOption, textOptions, type NumberRule, type RawArgs } from './options.js';
+import { engineOptions, flag, maxPixelsOption, metadataOf, metadataOption, numberOption, sizeOption, textOption, textOptions, type NumberRule, type RawArgs } from './options.js';
+import { PICTURE_EXTENSIONS } from './pictures/formats.js';
+import type { MetadataChoice } from './pictures/metadata.js';
+import { readPicture } from './pictures/read.js';
 import { readInput } from './files.js';
-import { readPng } from './png.js';
 
 /** The four ways to say how much the picture may cost; exactly one of them counts. */
 const TARGETS: { name: string; rule: NumberRule; make: (value: number) => Target }[] = [
@@ -18,18 +21,20 @@ const TARGETS: { name: string; rule: NumberRule; make: (value: number) => Target
 ];
 
 export function builder(yargs: Argv): void {
-  batchOptions(yargs, 'PNG pictures, folders of them');
+  batchOptions(yargs, 'Pictures (PNG, or with sharp JPEG, WebP, AVIF, TIFF), folders of them');
   yargs
     .option('quality', { alias: 'q', type: 'string', requiresArg: true, describe: `Quality 1 to 100  [default: ${DEFAULT_QUALITY}]` })
     .option('bpp', { type: 'string', requiresArg: true, describe: 'Or: bits per pixel, not to be exceeded' })
     .option('size', { type: 'string', requiresArg: true, describe: 'Or: bytes, not to be exceeded' })
     .option('psnr', { type: 'string', requiresArg: true, describe: 'Or: PSNR in dB, to be reached' })
+    .option('alpha-quality', { type: 'string', requiresArg: true, describe: 'Alpha: 0 (two values) to 100 (lossless)  [default: 100]' })
     .option('effort', { type: 'string', requiresArg: true, describe: `Encoder's search, 1 (quick) to 9 (small file)  [default: ${DEFAULT_EFFORT}]` });
   yargs
     .option('roi', { type: 'string', requiresArg: true, describe: `Where errors count more: x,y,width,height[:weight], weight 1/256 to 256  [default weight: ${DEFAULT_WEIGHT}]` })
-    .option('roi-mask', { type: 'string', requiresArg: true, describe: 'Or: PNG of the same size, white where errors count most, black where 1/16 of that' })
+    .option('roi-mask', { type: 'string', requiresArg: true, describe: 'Or: picture of the same size, white where errors count most, black where 1/16 of that' })
     .option('pixel-hash', { type: 'boolean', describe: 'Store a hash of the decoded pixels, for verify' });
   sizeOption(yargs);
+  metadataOption(yargs, 'default');
   engineOptions(yargs);
 }
 
@@ -55,6 +60,8 @@ function targetFields(target: Target): Record<string, string | undefined> {
 export interface EncodeSettings {
   target: Target;
   effort: number | undefined;
+  alphaQuality: number | undefined;
+  metadata: MetadataChoice;
   pixelHash: boolean;
   regions: Region[];
   mask: Uint8Array | undefined;
@@ -83,9 +90,9 @@ function parseRegion(text: string): Region {
 }
 
 /** The most of a mask's colours decides. @throws DcompError E_USAGE if it has another size */
-function importanceOf({ regions, mask }: EncodeSettings, { width, height }: Picture): Importance | undefined {
+async function importanceOf({ regions, mask }: EncodeSettings, { width, height }: Picture): Promise<Importance | undefined> {
   if (mask === undefined) return regions.length === 0 ? undefined : { regions };
-  const { picture } = readPng(mask);
+  const picture = withDepth((await readPicture(mask, 'none')).picture, 8);
   if (picture.width !== width || picture.height !== height) {
     throw new DcompError('E_USAGE', `the mask has ${picture.width}×${picture.height} pixels, the picture ${width}×${height}; they must be of one size`);
   }
@@ -95,19 +102,21 @@ function importanceOf({ regions, mask }: EncodeSettings, { width, height }: Pict
 
 export async function run(args: RawArgs): Promise<number> {
   const target = chooseTarget(args);
+  const alphaQuality = numberOption(args, 'alpha-quality', { min: 0, max: 100, whole: false });
+  const metadata = metadataOf(args, 'default');
   const effort = numberOption(args, 'effort', { min: 1, max: 9, whole: true });
   const fields = { ...targetFields(target), effort: String(effort ?? DEFAULT_EFFORT) };
-  const { plan, common, options } = batchOf(args, { accepts: ['.png'], extension: '.dcz', fields });
+  const { plan, common, options } = batchOf(args, { accepts: PICTURE_EXTENSIONS, extension: '.dcz', fields });
   const { threads, model } = common;
-  return runJobs({ name: 'encode', url: import.meta.url, code, settings: { target, effort, ...regionsOf(args), pixelHash: flag(args, 'pixel-hash'), maxPixels: maxPixelsOption(args), threads, model } }, plan, options);
+  return runJobs({ name: 'encode', url: import.meta.url, code, settings: { target, effort, alphaQuality, metadata, ...regionsOf(args), pixelHash: flag(args, 'pixel-hash'), maxPixels: maxPixelsOption(args), threads, model } }, plan, options);
 }
 
-/** A PNG file to a .dcz file. @throws DcompError as `readPng` and `encode` */
+/** A picture file to a .dcz file. @throws DcompError as `readPicture` and `encode` */
 export async function code(input: Uint8Array, settings: EncodeSettings, { signal, onProgress }: Hooks): Promise<Coded> {
-  const { target, effort, pixelHash, maxPixels, threads, model } = settings;
+  const { target, effort, alphaQuality, metadata, pixelHash, maxPixels, threads, model } = settings;
   const started = performance.now();
-  const { picture, notices } = readPng(input, maxPixels);
-  const importance = importanceOf(settings, picture);
+  const { picture, notices } = await readPicture(input, metadata, maxPixels);
+  const importance = await importanceOf(settings, picture);
   const read = performance.now();
   const { bytes, ...figures } = await encode(picture, {
     target,
@@ -115,6 +124,7 @@ export async function code(input: Uint8Array, settings: EncodeSettings, { signal
     pixelHash,
     threads,
     ...(effort === undefined ? {} : { effort }),
+    ...(alphaQuality === undefined ? {} : { alphaQuality }),
     ...(model === undefined ? {} : { model }),
     ...(signal === undefined ? {} : { signal }),
     ...(onProgress === undefined ? {} : { onProgress }),

@@ -16,8 +16,8 @@ interface CommandFile {
 }
 
 const COMMANDS: { usage: string; about: string; load: () => Promise<CommandFile> }[] = [
-  { usage: 'encode <files..>', about: 'Code PNG pictures', load: () => import('./encode.js') },
-  { usage: 'decode <files..>', about: 'Make PNG pictures of .dcz files', load: () => import('./decode.js') },
+  { usage: 'encode <files..>', about: 'Code pictures', load: () => import('./encode.js') },
+  { usage: 'decode <files..>', about: 'Make pictures of .dcz files', load: () => import('./decode.js') },
   { usage: 'info <file>', about: 'Show what a .dcz file holds', load: () => import('./info.js') },
   { usage: 'verify <files..>', about: 'Check .dcz files for damage', load: () => import('./verify.js') },
   { usage: 'eval <inputs..>', about: 'Compare dcomp with other codecs on a folder of PNG pictures', load: () => import('./eval.js') },

@@ -7,6 +7,7 @@ import type { Argv } from 'yargs';
 import { DcompError } from '../src/errors.js';
 import { MAX_PIXELS } from '../src/picture.js';
 import { readInput } from './files.js';
+import { metadataChoice, type MetadataChoice } from './pictures/metadata.js';
 
 /** What yargs hands over: nothing is known until it has been looked at. */
 export type RawArgs = Record<string, unknown>;
@@ -48,6 +49,15 @@ export function maxPixelsOption(args: RawArgs): number {
   return numberOption(args, 'max-pixels', { min: 1, max: MAX_PIXELS, whole: true }) ?? MAX_PIXELS;
 }
 
+/** Adds --metadata. */
+export function metadataOption(yargs: Argv, byDefault: MetadataChoice): void {
+  yargs.option('metadata', {
+    type: 'string',
+    requiresArg: true,
+    describe: `What to keep: all, default (profile, orientation, density) or none  [default: ${byDefault}]`,
+  });
+}
+
 /** yargs gives strings where strings were declared, and numbers nowhere; anything else is as good as nothing. */
 function asText(value: unknown): string {
   return value === DASH ? '-' : typeof value === 'string' ? value : typeof value === 'number' ? value.toString() : '';
@@ -69,6 +79,12 @@ export function textOptions(args: RawArgs, name: string): string[] {
   const texts = (Array.isArray(value) ? value : value === undefined ? [] : [value]).map(asText);
   if (texts.includes('')) throw new DcompError('E_USAGE', `--${name} needs a value`);
   return texts;
+}
+
+/** @throws DcompError E_USAGE */
+export function metadataOf(args: RawArgs, byDefault: MetadataChoice): MetadataChoice {
+  const text = textOption(args, 'metadata');
+  return text === undefined ? byDefault : metadataChoice(text);
 }
 
 export function flag(args: RawArgs, name: string): boolean {

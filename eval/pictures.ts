@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { readInput } from '../cli/files.js';
-import { readPng } from '../cli/png.js';
+import { readPng } from '../cli/pictures/png-reader.js';
+import { withDepth } from '../src/picture.js';
 import { DcompError } from '../src/errors.js';
 import type { Picture } from '../src/picture.js';
 
@@ -48,7 +49,8 @@ export function describePicture(path: string): PictureFile {
 }
 
 /** Colours as RGB; alpha is no part of the comparison. */
-export function toRgb({ width, height, channels, data }: Picture): Picture {
+export function toRgb(picture: Picture): Picture {
+  const { width, height, channels, data } = withDepth(picture, 8);
   if (channels === 3) return { width, height, channels, data };
   const out = new Uint8Array(width * height * 3);
   for (let i = 0; i < width * height; i++) for (let c = 0; c < 3; c++) out[3 * i + c] = data[i * channels + (channels > 2 ? c : 0)]!;

@@ -3,8 +3,8 @@
  * what it says or with a `DcompError`; anything else is a finding. Valid inputs to begin with are its seeds.
  */
 import assert from 'node:assert/strict';
-import { writePng } from '../cli/png.js';
-import { readPng } from '../cli/png-reader.js';
+import { writePng } from '../cli/pictures/png-writer.js';
+import { readPng } from '../cli/pictures/png-reader.js';
 import { corpusPicture } from '../corpus/pictures.js';
 import { concat, readContainer, writeAlpha, writeHeader, writeSegment, type Header } from '../src/codec/container.js';
 import { decodePicture } from '../src/codec/decoder.js';
@@ -205,7 +205,7 @@ function checkPng(bytes: Uint8Array): void {
   checkPicture(picture);
   assert.ok(notices.every((notice) => notice.length > 5));
   if (picture.width > MAX_PNG_SIDE || picture.height > MAX_PNG_SIDE || picture.data.length > 2 ** 16) return;
-  assert.ok(equal(readPng(writePng(picture)).picture.data, picture.data), 'what was read is not read again');
+  assert.deepEqual(readPng(writePng(picture)).picture.data, picture.data, 'what was read is not read again');
 }
 
 const png: Target = {

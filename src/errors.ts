@@ -18,6 +18,10 @@ export type DataCode =
   | 'E_EMPTY'
   | 'E_NOT_PNG'
   | 'E_DAMAGED_PNG'
+  /** The input is of no picture format that is read. */
+  | 'E_NOT_PICTURE'
+  /** A JPEG, WebP, AVIF or TIFF that cannot be read. */
+  | 'E_DAMAGED_PICTURE'
   /** More pixels than the format or the stated limit allows. */
   | 'E_TOO_LARGE'
   | 'E_NOT_DCZ'

@@ -1,6 +1,6 @@
 /** What both entries (Node and browser) export. */
 export { DcompError, isMisuse, type DcompErrorCode, type MisuseCode, type DataCode } from './errors.js';
-export { MAX_PIXELS, MAX_SIDE, type Channels, type Depth, type Picture } from './picture.js';
+export { MAX_PIXELS, MAX_SIDE, withDepth, type Channels, type Density, type Depth, type Metadata, type Picture, type Samples, type Text } from './picture.js';
 export { fileInfo as info, type FileInfo, type PartInfo, type SegmentInfo, type StepInfo } from './codec/info.js';
 export { verifyFile as verify, type PartCheck, type Verification } from './codec/verify.js';
 export { repairFile as repair, repairText, type Repair, type Repaired } from './codec/repair.js';

@@ -11,15 +11,84 @@ export type Channels = 1 | 2 | 3 | 4;
 /** Bits of a sample; less than 8 for grey alone. */
 export type Depth = 1 | 2 | 4 | 8 | 16;
 
-/** An 8-bit picture: rows from top to bottom, samples interleaved, sRGB. */
+/** Samples of 16 bits, or of 8 and less. */
+export type Samples = Uint8Array | Uint16Array;
+
+/** A picture: rows from top to bottom, samples interleaved, sRGB unless there is an ICC profile. */
 export interface Picture {
   /** 1..65535 */
   width: number;
   /** 1..65535 */
   height: number;
   channels: Channels;
-  /** width · height · channels samples, 0..255. */
-  data: Uint8Array;
+  /** Bits of a sample. Default: 16 for a Uint16Array, else 8. */
+  depth?: Depth;
+  /** width · height · channels samples, 0..2^depth − 1: a Uint16Array for 16 bits, else a Uint8Array. */
+  data: Samples;
+  metadata?: Metadata;
+}
+
+/** What belongs to a picture beside its samples. */
+export interface Metadata {
+  /** ICC profile. */
+  icc?: Uint8Array;
+  /** How the picture is to be turned or mirrored to be seen, as EXIF has it: 1 (not at all, the default) to 8. The samples are not turned. */
+  orientation?: number;
+  density?: Density;
+  /** EXIF: a TIFF structure, beginning with `II` or `MM`. */
+  exif?: Uint8Array;
+  /** XMP packet: XML in UTF-8. */
+  xmp?: Uint8Array;
+  text?: Text[];
+}
+
+/** Pixels per unit, as in PNG: whole numbers, 0..2^31 − 1; without a unit they are the shape of a pixel. */
+export interface Density {
+  x: number;
+  y: number;
+  unit: 'metre' | 'none';
+}
+
+/** A text of a PNG, as its text chunks have it. */
+export interface Text {
+  /** 1 to 79 characters of Latin-1: `Title`, `Author`, `Copyright`, … */
+  keyword: string;
+  text: string;
+  /** Language of the text, such as `de-AT`, and the keyword in it. */
+  language?: string;
+  translatedKeyword?: string;
+}
+
+/** Longest profile, EXIF, XMP and all texts together, in bytes. */
+export const MAX_METADATA_BYTES = 2 ** 23;
+
+export function depthOf({ depth, data }: Picture): Depth {
+  return depth ?? (data instanceof Uint16Array ? 16 : 8);
+}
+
+/** Largest sample of a depth. */
+export function rangeOf(depth: Depth): number {
+  return 2 ** depth - 1;
+}
+
+/** Zeros. */
+export function newSamples(length: number, depth: Depth): Samples {
+  return depth === 16 ? new Uint16Array(length) : new Uint8Array(length);
+}
+
+/** The samples in another depth, rounded to the nearest: v · (2^to − 1) / (2^from − 1). A picture that has it already is returned as it is. */
+export function withDepth(picture: Picture, depth: Depth): Picture {
+  const from = depthOf(picture);
+  if (from === depth) return picture;
+  const most = rangeOf(from);
+  const range = rangeOf(depth);
+  const data = newSamples(picture.data.length, depth);
+  for (let i = 0; i < data.length; i++) data[i] = Math.floor((picture.data[i]! * range) / most + 0.5);
+  return { ...picture, depth, data };
+}
+
+function bad(message: string): DcompError {
+  return new DcompError('E_PICTURE', message);
 }
 
 /**
@@ -27,14 +96,12 @@ export interface Picture {
  * @throws DcompError E_PICTURE (inconsistent) or E_TOO_LARGE.
  */
 export function checkPicture(picture: Picture): void {
-  const { width, height, channels, data } = picture;
+  const { width, height, channels, data, metadata } = picture;
   for (const [name, side] of [
     ['width', width],
     ['height', height],
   ] as const) {
-    if (!Number.isInteger(side) || side < 1) {
-      throw new DcompError('E_PICTURE', `picture.${name} is ${side}; it must be a whole number of at least 1`);
-    }
+    if (!Number.isInteger(side) || side < 1) throw bad(`picture.${name} is ${side}; it must be a whole number of at least 1`);
     if (side > MAX_SIDE) {
       throw new DcompError('E_TOO_LARGE', `picture.${name} is ${side}; the format codes at most ${MAX_SIDE}`);
     }
@@ -43,9 +110,50 @@ export function checkPicture(picture: Picture): void {
     throw new DcompError('E_TOO_LARGE', `the picture has ${width * height} pixels; the format codes at most ${MAX_PIXELS}`);
   }
   if (channels !== 1 && channels !== 2 && channels !== 3 && channels !== 4) {
-    throw new DcompError('E_PICTURE', `picture.channels is ${String(channels)}; it must be 1 (grey), 2 (grey + alpha), 3 (RGB) or 4 (RGB + alpha)`);
+    throw bad(`picture.channels is ${String(channels)}; it must be 1 (grey), 2 (grey + alpha), 3 (RGB) or 4 (RGB + alpha)`);
   }
-  if (!(data instanceof Uint8Array) || data.length !== width * height * channels) {
-    throw new DcompError('E_PICTURE', `picture.data must be a Uint8Array of width · height · channels = ${width * height * channels} bytes`);
+  const depth = depthOf(picture);
+  if (![1, 2, 4, 8, 16].includes(depth)) throw bad(`picture.depth is ${String(depth)}; it must be 1, 2, 4, 8 or 16 bits`);
+  if (depth < 8 && channels !== 1) throw bad(`picture.depth is ${depth} bits, which only a grey picture can have`);
+  const fits = depth === 16 ? data instanceof Uint16Array : data instanceof Uint8Array;
+  const length = width * height * channels;
+  if (!fits || data.length !== length) {
+    throw bad(`picture.data must be a ${depth === 16 ? 'Uint16Array' : 'Uint8Array'} of width · height · channels = ${length} samples`);
   }
+  if (depth < 8 && data.some((sample) => sample > rangeOf(depth))) throw bad(`picture.data has samples above ${rangeOf(depth)}, the largest of ${depth} bits`);
+  if (metadata !== undefined) checkMetadata(metadata);
+}
+
+/** @throws DcompError E_PICTURE */
+function checkMetadata({ icc, orientation, density, exif, xmp, text }: Metadata): void {
+  for (const [name, bytes] of Object.entries({ icc, exif, xmp })) {
+    if (bytes === undefined) continue;
+    if (!(bytes instanceof Uint8Array) || bytes.length > MAX_METADATA_BYTES) throw bad(`metadata.${name} must be a Uint8Array of at most ${MAX_METADATA_BYTES} bytes`);
+  }
+  if (orientation !== undefined && !(Number.isInteger(orientation) && orientation >= 1 && orientation <= 8)) {
+    throw bad(`metadata.orientation is ${String(orientation)}; it must be a whole number from 1 to 8`);
+  }
+  if (density !== undefined) {
+    const whole = (n: number): boolean => Number.isInteger(n) && n >= 0 && n < 2 ** 31;
+    if (!whole(density.x) || !whole(density.y) || (density.unit !== 'metre' && density.unit !== 'none')) {
+      throw bad('metadata.density must have whole numbers x and y of pixels per unit, and a unit, metre or none');
+    }
+  }
+  if (text === undefined) return;
+  if (!Array.isArray(text)) throw bad('metadata.text must be a list');
+  let total = 0;
+  for (const entry of text) {
+    const fields = [entry.keyword, entry.text, entry.language ?? '', entry.translatedKeyword ?? ''];
+    if (fields.some((field) => typeof field !== 'string')) throw bad('metadata.text must be a list of texts with a keyword each');
+    if (!isKeyword(entry.keyword)) throw bad('a keyword in metadata.text must have 1 to 79 characters of Latin-1, no space at its ends and none beside another');
+    if (!/^[a-z0-9-]*$/i.test(fields[2]!)) throw bad('a language in metadata.text must be of letters, digits and hyphens');
+    if (fields.some((field) => field.includes('\0'))) throw bad('a text in metadata.text has a zero character, which none can have');
+    for (const field of fields) total += 4 * (field.length + 1);
+  }
+  if (total > MAX_METADATA_BYTES) throw bad(`the texts in metadata.text are too long; together they may have ${MAX_METADATA_BYTES / 4} characters`);
+}
+
+/** PNG section 11.3.3.2: printable Latin-1, 1 to 79 characters, single spaces inside only. */
+export function isKeyword(keyword: string): boolean {
+  return keyword.length >= 1 && keyword.length <= 79 && /^[!-~¡-ÿ]+( [!-~¡-ÿ]+)*$/.test(keyword);
 }

@@ -54,6 +54,11 @@ describe('bad input', () => {
       [{ data: new Uint8Array(11) }, 'E_PICTURE'],
       [{ data: new Float32Array(12) }, 'E_PICTURE'],
       [{ data: undefined }, 'E_PICTURE'],
+      [{ data: new Uint16Array(12), depth: 8 }, 'E_PICTURE'],
+      [{ depth: 16 }, 'E_PICTURE'],
+      [{ depth: 4 }, 'E_PICTURE'],
+      [{ depth: 3 }, 'E_PICTURE'],
+      [{ channels: 1, depth: 2, data: Uint8Array.of(0, 1, 4, 3) }, 'E_PICTURE'],
       [{ width: 65536 }, 'E_TOO_LARGE'],
       [{ width: 65535, height: 65535 }, 'E_TOO_LARGE'],
     ];

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { corpusPicture } from '../corpus/pictures.js';
 import { decode, encode } from '../src/node.js';
+import { withDepth } from '../src/picture.js';
 import { smallModelFile } from './small-model.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -35,7 +36,7 @@ const MIME: Record<string, string> = { '.js': 'text/javascript', '.mjs': 'text/j
 
 /** The modules are loaded as they are, without a bundler: only bare names have to be told where they are. */
 const PAGE = `<!doctype html><meta charset="utf-8"><title>dcomp</title>
-<script type="importmap">{"imports": {"@noble/hashes/": "/node_modules/@noble/hashes/"}}</script>`;
+<script type="importmap">{"imports": {"@noble/hashes/": "/node_modules/@noble/hashes/", "fflate": "/node_modules/fflate/esm/browser.js"}}</script>`;
 
 function serve(): Promise<Server> {
   const server = createServer((request, response) => {
@@ -112,7 +113,9 @@ describe('browser', { skip: missing }, () => {
           const { decode } = (await import(entry)) as BrowserEntry;
           const load = async (path: string) => new Uint8Array(await (await fetch(path)).arrayBuffer());
           const picture = await decode(await load(`/test/golden/${name}.dcz`), { model: await load(modelPath) });
-          const digest = await crypto.subtle.digest('SHA-256', picture.data as Uint8Array<ArrayBuffer>);
+          const { data } = picture;
+          const bytes = data instanceof Uint8Array ? data : Uint8Array.from({ length: 2 * data.length }, (_, i) => (i & 1 ? data[i >> 1] : data[i >> 1] >> 8));
+          const digest = await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
           return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
         },
         { name, modelPath: `/${MODEL}` },
@@ -122,35 +125,41 @@ describe('browser', { skip: missing }, () => {
     assert.deepEqual(complaints, []);
   });
 
-  it('a picture codes to the same bytes as in Node, and decodes to the same pixels', async () => {
-    const picture = corpusPicture('rgba-balls', { width: 75, height: 41 });
-    const model = smallModelFile();
-    const expected = await encode(picture, { target: { quality: 40 }, model });
-    const pixels = await decode(expected.bytes, { model });
-    const found = await page.evaluate(
-      async ({ width, height, channels, data, model }) => {
-        const entry = '/dist/src/browser.js';
-        const { encode, decode, info, ProgressiveDecoder } = (await import(entry)) as BrowserEntry;
-        const options = { model: Uint8Array.from(model) };
-        const { bytes } = await encode({ width, height, channels, data: Uint8Array.from(data) }, { target: { quality: 40 }, ...options });
-        const picture = await decode(bytes, options);
-        // The same from a stream.
-        const decoder = new ProgressiveDecoder(options);
-        let last: Uint8Array | undefined;
-        for await (const portion of new Blob([bytes as Uint8Array<ArrayBuffer>]).stream() as unknown as AsyncIterable<Uint8Array>) {
-          for (let at = 0; at < portion.length; at += 900) {
-            decoder.push(portion.subarray(at, at + 900));
-            last = (await decoder.picture())?.data;
+  it('a picture codes to the same bytes as in Node, and decodes to the same pixels and metadata', async () => {
+    const xmp = Array.from(Buffer.from('<x:xmpmeta>'.repeat(20)));
+    for (const depth of [8, 16] as const) {
+      const picture = withDepth(corpusPicture('rgba-balls', { width: 75, height: 41 }), depth);
+      const model = smallModelFile();
+      const expected = await encode({ ...picture, metadata: { xmp: Uint8Array.from(xmp), orientation: 6 } }, { target: { quality: 40 }, model });
+      const pixels = await decode(expected.bytes, { model });
+      const found = await page.evaluate(
+        async ({ width, height, channels, depth, data, model, xmp }) => {
+          const entry = '/dist/src/browser.js';
+          const { encode, decode, info, ProgressiveDecoder } = (await import(entry)) as BrowserEntry;
+          const options = { model: Uint8Array.from(model) };
+          const metadata = { xmp: Uint8Array.from(xmp), orientation: 6 };
+          const source = { width, height, channels, data: depth === 16 ? Uint16Array.from(data) : Uint8Array.from(data), metadata };
+          const { bytes } = await encode(source, { target: { quality: 40 }, ...options });
+          const back = await decode(bytes, options);
+          // The same from a stream.
+          const decoder = new ProgressiveDecoder(options);
+          let last: ArrayLike<number> | undefined;
+          for await (const portion of new Blob([bytes as Uint8Array<ArrayBuffer>]).stream() as unknown as AsyncIterable<Uint8Array>) {
+            for (let at = 0; at < portion.length; at += 900) {
+              decoder.push(portion.subarray(at, at + 900));
+              last = (await decoder.picture())?.data;
+            }
           }
-        }
-        return { bytes: Array.from(bytes), data: Array.from(picture.data), streamed: Array.from(last ?? []), width: info(bytes).width };
-      },
-      { ...picture, data: Array.from(picture.data), model: Array.from(model) },
-    );
-    assert.equal(found.width, picture.width);
-    assert.ok(Buffer.compare(Buffer.from(found.bytes), expected.bytes) === 0, 'other bytes in the browser');
-    assert.ok(Buffer.compare(Buffer.from(found.data), pixels.data) === 0, 'other pixels in the browser');
-    assert.ok(Buffer.compare(Buffer.from(found.streamed), pixels.data) === 0, 'other pixels from a stream');
+          return { bytes: Array.from(bytes), streamed: Array.from(last ?? []), data: Array.from(back.data), width: info(bytes).width, depth: back.depth, xmp: Array.from(back.metadata?.xmp ?? []) };
+        },
+        { ...picture, depth, data: Array.from(picture.data), model: Array.from(model), xmp },
+      );
+      assert.deepEqual([found.width, found.depth], [picture.width, depth]);
+      assert.ok(Buffer.compare(Buffer.from(found.bytes), expected.bytes) === 0, 'other bytes in the browser');
+      assert.deepEqual(found.data, Array.from(pixels.data), 'other pixels in the browser');
+      assert.deepEqual(found.streamed, found.data, 'other pixels from a stream');
+      assert.deepEqual(found.xmp, xmp);
+    }
     assert.deepEqual(complaints, []);
   });
 });

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { readPng, writePng } from '../cli/png.js';
+import { readPng } from '../cli/pictures/png-reader.js';
+import { writePng } from '../cli/pictures/png-writer.js';
 import { CORPUS, corpusPicture } from '../corpus/pictures.js';
 import { decode, DEFAULT_MODEL, encode, info, psnr, type Target } from '../src/node.js';
 import type { Channels, Picture } from '../src/picture.js';
@@ -65,7 +66,7 @@ describe('round trip', () => {
       const back = await decode(bytes, { model, threads: 1 });
       assert.deepEqual(shapeOf(back), shapeOf(picture));
       assert.deepEqual(alphaOf(back), alphaOf(picture));
-      assert.deepEqual(readPng(writePng(back)).picture, { width: back.width, height: back.height, channels: back.channels, data: back.data });
+      assert.deepEqual(readPng(writePng(back)).picture, { width: back.width, height: back.height, channels: back.channels, depth: 8, data: back.data });
       const { segments, alpha } = info(bytes);
       const start = segments[0]?.offset ?? bytes.length;
       const maxBytes = start + Math.round(cut * (bytes.length - start));

@@ -4,19 +4,13 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, beforeEach, describe, it } from 'node:test';
-import { PNG } from 'pngjs';
 import { reportError } from '../cli/errors.js';
-import { readPng, writePng } from '../cli/png.js';
+import { readPng } from '../cli/pictures/png-reader.js';
+import { writePng } from '../cli/pictures/png-writer.js';
 import { corpusPicture } from '../corpus/pictures.js';
 import type { FileInfo } from '../src/index.js';
 import type { Channels } from '../src/picture.js';
 import { createCli, program, root } from './helpers/cli.js';
-
-/** A grey picture of 2×2 with 16 bits per sample. */
-function sixteenBits(): Buffer {
-  const source = { width: 2, height: 2, data: Buffer.alloc(8, 77), gamma: 0 };
-  return PNG.sync.write(source as PNG, { colorType: 0, inputColorType: 0, bitDepth: 16 });
-}
 
 describe('command line', () => {
   const cli = createCli();
@@ -84,7 +78,7 @@ describe('command line', () => {
     const png = readFileSync(file('small.png'));
     writeFileSync(file('cut.png'), png.subarray(0, png.length - 20));
     fails(1, /^dcomp: empty: .*empty/, 'encode', 'empty');
-    fails(1, /^dcomp: text\.txt: not a PNG/, 'encode', 'text.txt');
+    fails(1, /^dcomp: text\.txt: not a picture/, 'encode', 'text.txt');
     fails(1, /^dcomp: cut\.png: damaged PNG/, 'encode', 'cut.png');
     fails(1, /^dcomp: empty: .*empty/, 'decode', 'empty');
     fails(1, /^dcomp: text\.txt: /, 'decode', 'text.txt');
@@ -157,9 +151,10 @@ describe('command line', () => {
     assert.equal(works('encode', 'small.png', '--quiet').stderr, '');
     assert.match(works('encode', 'small.png').stderr, /^small\.dcz: \d+ bytes, \d+\.\d{3} bits per pixel\n$/);
     assert.match(works('encode', 'small.png', '-v').stderr, /seconds: /);
-    writeFileSync(file('deep.png'), sixteenBits());
-    assert.match(works('encode', 'deep.png').stderr, /^deep\.png: 16 bits per sample were rounded to 8\ndeep\.dcz: /);
-    assert.equal(works('encode', 'deep.png', '--quiet').stderr, '');
+    writeFileSync(file('turned.png'), writePng({ ...corpusPicture('scene', { width: 3, height: 2 }), metadata: { orientation: 6 } }));
+    const none = ['--metadata', 'none'];
+    assert.match(works('encode', 'turned.png', ...none).stderr, /^turned\.png: the orientation is not kept; [^\n]*\nturned\.dcz: /);
+    assert.equal(works('encode', 'turned.png', '--quiet', ...none).stderr, '');
     assert.match(works('decode', 'small.dcz', 'x.png').stderr, /^x\.png: 24×17 pixels\n$/);
   });
 

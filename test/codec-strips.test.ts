@@ -45,7 +45,7 @@ async function assertSame(picture: Picture, strip: number, quality: number): Pro
   assert.deepEqual((await encodePicture(picture, strips, options)).bytes, bytes, 'the file');
   for (const maxBytes of [bytes.length, Math.min(bytes.length, Math.max(40, Math.floor(bytes.length / 2)))]) {
     const expected = await decodePicture(bytes, whole, { maxBytes });
-    assert.ok(Buffer.compare((await decodePicture(bytes, strips, { maxBytes })).data, expected.data) === 0, `the pixels of ${maxBytes} bytes`);
+    assert.deepEqual((await decodePicture(bytes, strips, { maxBytes })).data, expected.data, `the pixels of ${maxBytes} bytes`);
   }
 }
 

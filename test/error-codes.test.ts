@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { readInput } from '../cli/files.js';
-import { readPng, writePng } from '../cli/png.js';
+import { readPng } from '../cli/pictures/png-reader.js';
+import { writePng } from '../cli/pictures/png-writer.js';
+import { readPicture } from '../cli/pictures/read.js';
 import { corpusPicture } from '../corpus/pictures.js';
 import { readContainer, writeHeader } from '../src/codec/container.js';
 import { DcompError, isMisuse, type DcompErrorCode } from '../src/errors.js';
@@ -65,6 +67,8 @@ describe('error codes', () => {
     E_EMPTY: () => decode(new Uint8Array(0), options),
     E_NOT_PNG: () => readPng(file),
     E_DAMAGED_PNG: () => readPng(changed(writePng(picture), 60)),
+    E_NOT_PICTURE: () => readPicture(Buffer.from('some text that is no picture at all')),
+    E_DAMAGED_PICTURE: () => readPicture(Uint8Array.of(0xff, 0xd8, 0xff, 0xe0, 0, 16)),
     E_TOO_LARGE: () => decode(file, { ...options, maxPixels: 100 }),
     E_NOT_DCZ: () => info(writePng(picture)),
     E_VERSION: () => decode(changed(file, 8), options),

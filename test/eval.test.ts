@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { writePng } from '../cli/png.js';
+import { writePng } from '../cli/pictures/png-writer.js';
 import { corpusPicture } from '../corpus/pictures.js';
 import { ResultCache } from '../eval/cache.js';
 import { versionOf } from '../eval/codecs/programs.js';

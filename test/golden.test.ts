@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { corpusPicture } from '../corpus/pictures.js';
-import { decode, DEFAULT_MODEL, encode, release, type EncodeOptions } from '../src/node.js';
+import { decode, DEFAULT_MODEL, encode, release, withDepth, type Depth, type EncodeOptions, type Metadata, type Samples } from '../src/node.js';
 
 interface Golden {
-  picture: { name: string; width: number; height: number };
+  picture: { name: string; width: number; height: number; depth?: Depth; metadata?: Metadata };
   options: EncodeOptions;
   /** SHA-256 of the .dcz file, and of the decoded samples. */
   dcz: string;
@@ -18,6 +18,8 @@ interface Golden {
 
 const folder = fileURLToPath(new URL('../../test/golden', import.meta.url));
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+/** 16 bits count most significant byte first. */
+const asBytes = (samples: Samples): Uint8Array => (samples instanceof Uint8Array ? samples : Uint8Array.from({ length: 2 * samples.length }, (_, i) => (i & 1 ? samples[i >> 1]! : samples[i >> 1]! >> 8)));
 const noModel = existsSync(DEFAULT_MODEL) ? false : 'the model of the package (models/dcomp-1.dcm) is not there yet';
 const missing = noModel || (existsSync(join(folder, 'hashes.json')) ? false : 'there are no golden files: npm run golden');
 
@@ -34,16 +36,19 @@ describe('golden files', { skip: missing }, () => {
 
   for (const threads of [1, 2, 8]) {
     it(`decode to their pixels with ${threads} thread${threads > 1 ? 's' : ''}`, async () => {
-      for (const [name, { dcz, pixels }] of Object.entries(hashes)) {
+      for (const [name, { picture, dcz, pixels }] of Object.entries(hashes)) {
         const file = readFileSync(join(folder, `${name}.dcz`));
         assert.equal(sha256(file), dcz, `${name}.dcz itself`);
-        assert.equal(sha256((await decode(file, { threads })).data), pixels, name);
+        const decoded = await decode(file, { threads });
+        assert.equal(sha256(asBytes(decoded.data)), pixels, name);
+        assert.deepEqual(decoded.metadata, picture.metadata, name);
       }
     });
 
     it(`come out of the encoder again with ${threads} thread${threads > 1 ? 's' : ''}`, async () => {
       for (const [name, { picture, options, dcz }] of Object.entries(hashes)) {
-        const { bytes } = await encode(corpusPicture(picture.name, picture), { ...options, threads });
+        const source = withDepth(corpusPicture(picture.name, picture), picture.depth ?? 8);
+        const { bytes } = await encode(picture.metadata === undefined ? source : { ...source, metadata: picture.metadata }, { ...options, threads });
         assert.equal(sha256(bytes), dcz, name);
       }
     });

@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { crc32, deflateSync } from 'node:zlib';
+import { deflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { PNG } from 'pngjs';
 import type Sharp from 'sharp';
-import { readPng, writePng } from '../cli/png.js';
+import { readPng } from '../cli/pictures/png-reader.js';
+import { writePng } from '../cli/pictures/png-writer.js';
 import { CORPUS, corpusPicture } from '../corpus/pictures.js';
 import { DcompError, type DcompErrorCode } from '../src/errors.js';
-import { MAX_PIXELS, MAX_SIDE, type Channels, type Picture } from '../src/picture.js';
+import { depthOf, MAX_PIXELS, MAX_SIDE, withDepth, type Channels, type Picture } from '../src/picture.js';
+import { picturesOfAnyDepth } from './helpers/arbitrary.js';
+import { chunk, ihdr, png, rows, SAMPLES } from './helpers/make-png.js';
 
 /** sharp is another implementation to compare with; it has native code that some machines cannot load. */
 const loaded: typeof Sharp | undefined = await import('sharp').then(
@@ -22,45 +25,6 @@ function itWithSharp(promise: string, test: (sharp: typeof Sharp) => Promise<voi
 }
 
 const COLOUR_TYPE = { 1: 0, 2: 4, 3: 2, 4: 6 } as const;
-const KIND_SAMPLES: Record<number, number> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
-
-function chunk(name: string, body: Uint8Array = new Uint8Array(0)): Buffer {
-  const named = Buffer.concat([Buffer.from(name, 'latin1'), body]);
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(body.length);
-  const sum = Buffer.alloc(4);
-  sum.writeUInt32BE(crc32(named));
-  return Buffer.concat([length, named, sum]);
-}
-
-function ihdr(width: number, height: number, depth: number, colourType: number, interlace = 0): Buffer {
-  const body = Buffer.alloc(13);
-  body.writeUInt32BE(width, 0);
-  body.writeUInt32BE(height, 4);
-  body.set([depth, colourType, 0, 0, interlace], 8);
-  return chunk('IHDR', body);
-}
-
-const SIGNATURE = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]);
-
-function png(...chunks: Buffer[]): Buffer {
-  return Buffer.concat([SIGNATURE, ...chunks, chunk('IEND')]);
-}
-
-/** Samples of any depth, packed into rows of filter 0. */
-function rows(width: number, height: number, perPixel: number, depth: number, samples: ArrayLike<number>): Buffer {
-  const rowBytes = Math.ceil((width * perPixel * depth) / 8);
-  const out = Buffer.alloc(height * (rowBytes + 1));
-  for (let y = 0; y < height; y++) {
-    for (let k = 0; k < width * perPixel; k++) {
-      const value = samples[y * width * perPixel + k];
-      const at = y * (rowBytes + 1) + 1;
-      if (depth === 16) out.writeUInt16BE(value, at + 2 * k);
-      else out[at + ((k * depth) >> 3)] |= value << (8 - depth - ((k * depth) & 7));
-    }
-  }
-  return out;
-}
 
 function toRgba({ channels, data }: Picture): Uint8Array {
   const out = new Uint8Array((data.length / channels) * 4);
@@ -98,11 +62,12 @@ const pictures = fc
 
 describe('PNG', () => {
   it('what is written is read back the same', () => {
-    fc.assert(fc.property(pictures, (picture) => assert.deepEqual(readPng(writePng(picture)), { picture, notices: [] })));
+    fc.assert(fc.property(pictures, (picture) => assert.deepEqual(readPng(writePng(picture)), { picture: { ...picture, depth: 8 }, notices: [] })));
+    fc.assert(fc.property(picturesOfAnyDepth(40), (picture) => assert.deepEqual(readPng(writePng(picture)), { picture: { ...picture, depth: depthOf(picture) }, notices: [] })));
   });
 
   it('the test pictures come through a file unchanged', () => {
-    for (const { name } of CORPUS) assert.deepEqual(readPng(writePng(corpusPicture(name))).picture, corpusPicture(name), name);
+    for (const { name } of CORPUS) assert.deepEqual(readPng(writePng(corpusPicture(name))).picture, { ...corpusPicture(name), depth: 8 }, name);
   });
 
   itWithSharp('sharp reads what we write, with the same pixels', async (sharp) => {
@@ -127,7 +92,8 @@ describe('PNG', () => {
           const data = Uint8Array.from(samplesOf(width * height * channels, 8));
           const raw = sharp(data, { raw: { width, height, channels } });
           const bytes = await (channels < 3 ? raw.toColourspace('b-w') : raw).png({ progressive, adaptiveFiltering: true }).toBuffer();
-          assert.deepEqual(readPng(bytes).picture, { width, height, channels, data }, `${width}×${height}×${channels} ${progressive}`);
+          const { metadata: _density, ...picture } = readPng(bytes).picture;
+          assert.deepEqual(picture, { width, height, channels, depth: 8, data }, `${width}×${height}×${channels} ${progressive}`);
         }
       }
     }
@@ -142,7 +108,7 @@ describe('PNG', () => {
         const { picture } = readPng(bytes);
         const expected = await sharp(bytes).toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
         assert.equal(picture.channels, expected.info.channels);
-        assert.ok(Buffer.compare(expected.data, picture.data) === 0, `${channels} channels, ${colours} colours`);
+        assert.ok(Buffer.compare(expected.data, Uint8Array.from(picture.data)) === 0, `${channels} channels, ${colours} colours`);
       }
     }
   });
@@ -157,11 +123,13 @@ describe('PNG', () => {
         [7, 3],
         [13, 11],
       ]) {
-        const samples = samplesOf(width * height * KIND_SAMPLES[type], depth);
+        const samples = samplesOf(width * height * SAMPLES[type], depth);
         const palette = Buffer.from(samplesOf(3 * 2 ** Math.min(depth, 8), 8));
         const chunks = [ihdr(width, height, depth, type), ...(type === 3 ? [chunk('PLTE', palette)] : [])];
-        const bytes = png(...chunks, chunk('IDAT', deflateSync(rows(width, height, KIND_SAMPLES[type], depth, samples))));
+        const bytes = png(...chunks, chunk('IDAT', deflateSync(rows(width, height, SAMPLES[type], depth, samples))));
         const { picture } = readPng(bytes);
+        assert.equal(picture.depth, type === 3 ? 8 : depth);
+        picture.data = withDepth(picture, 8).data; // pngjs has 8 bits alone
         const rgba = PNG.sync.read(bytes).data;
         for (let i = 0; i < width * height; i++) {
           const own = [...picture.data.subarray(i * picture.channels, (i + 1) * picture.channels)];
@@ -173,27 +141,26 @@ describe('PNG', () => {
     }
   });
 
-  it('rounds 16 bits to the nearest of 8, and says so', () => {
+  it('keeps 16 bits as they are; elsewhere they can be rounded to the nearest of 8', () => {
     const values = [0, 128, 129, 257, 385, 386, 32767, 32768, 65406, 65407, 65535];
     const bytes = png(ihdr(values.length, 1, 16, 0), chunk('IDAT', deflateSync(rows(values.length, 1, 1, 16, values))));
     const { picture, notices } = readPng(bytes);
-    assert.deepEqual(
-      [...picture.data],
-      values.map((v) => Math.round((v * 255) / 65535)),
-    );
-    assert.match(notices.join(), /16 bits per sample/);
+    assert.deepEqual(picture, { width: values.length, height: 1, channels: 1, depth: 16, data: Uint16Array.from(values) });
+    assert.deepEqual(notices, []);
+    assert.deepEqual([...withDepth(picture, 8).data], values.map((v) => Math.round((v * 255) / 65535)));
+    assert.deepEqual(withDepth(withDepth(picture, 8), 16).data, Uint16Array.from(values, (v) => Math.round((v * 255) / 65535) * 257));
   });
 
   it('makes a transparent colour (tRNS) an alpha channel and keeps the colour under it', () => {
     const grey = png(ihdr(3, 1, 4, 0), chunk('tRNS', Buffer.from([0, 5])), chunk('IDAT', deflateSync(rows(3, 1, 1, 4, [4, 5, 6]))));
-    assert.deepEqual(readPng(grey).picture, { width: 3, height: 1, channels: 2, data: Uint8Array.of(68, 255, 85, 0, 102, 255) });
-    // At 16 bits, colours that only rounding makes equal to the transparent one stay opaque.
+    assert.deepEqual(readPng(grey).picture, { width: 3, height: 1, channels: 2, depth: 8, data: Uint8Array.of(68, 255, 85, 0, 102, 255) });
+    // At 16 bits, a colour that is nearly the transparent one stays opaque.
     const rgb = png(
       ihdr(2, 1, 16, 2),
       chunk('tRNS', Buffer.from([1, 1, 2, 2, 3, 3])),
       chunk('IDAT', deflateSync(rows(2, 1, 3, 16, [257, 514, 771, 258, 514, 771]))),
     );
-    assert.deepEqual(readPng(rgb).picture, { width: 2, height: 1, channels: 4, data: Uint8Array.of(1, 2, 3, 0, 1, 2, 3, 255) });
+    assert.deepEqual(readPng(rgb).picture, { width: 2, height: 1, channels: 4, depth: 16, data: Uint16Array.of(257, 514, 771, 0, 258, 514, 771, 65535) });
   });
 
   it('reads pixel data in many pieces, and ignores what follows the end', () => {
@@ -204,8 +171,14 @@ describe('PNG', () => {
   });
 
   it('tells of what it leaves out', () => {
-    const bytes = png(ihdr(1, 1, 8, 0), chunk('iCCP', Buffer.from('x')), chunk('acTL', Buffer.alloc(8)), chunk('IDAT', deflateSync(Buffer.alloc(2))));
-    assert.equal(readPng(bytes).notices.length, 2);
+    const noticesOf = (...chunks: Buffer[]): string => readPng(png(ihdr(1, 1, 8, 0), ...chunks, chunk('IDAT', deflateSync(Buffer.alloc(2))))).notices.join('; ');
+    assert.match(noticesOf(chunk('iCCP', Buffer.from('x')), chunk('acTL', Buffer.alloc(8))), /profile is damaged.*; .*animation/);
+    const gamma = (value: number): Buffer => chunk('gAMA', Buffer.from([0, value >> 16, (value >> 8) & 255, value & 255]));
+    assert.match(noticesOf(gamma(100000)), /gamma \(1\.000\) is not kept/);
+    assert.equal(noticesOf(gamma(45455)), '');
+    assert.equal(noticesOf(gamma(100000), chunk('sRGB', Buffer.of(0))), '');
+    assert.match(noticesOf(chunk('cICP', Buffer.of(9, 16, 0, 1))), /cICP/);
+    assert.equal(noticesOf(chunk('cICP', Buffer.of(1, 13, 0, 1))), '');
   });
 });
 
@@ -259,7 +232,7 @@ describe('bad PNG', () => {
       const changed = Uint8Array.from(bytes);
       changed[n] ^= 1 << (n & 7);
       try {
-        assert.deepEqual(readPng(changed).picture, picture);
+        assert.deepEqual(readPng(changed).picture, { ...picture, depth: 8 });
       } catch (error) {
         assert.ok(error instanceof DcompError, `byte ${n}: ${String(error)}`);
       }

@@ -234,7 +234,7 @@ describe('decoding of a damaged file', () => {
       if (at % 16 !== 0) continue; // each decoding evaluates the network, on the same bytes
       const told: string[] = [];
       const back = await decodePicture(damaged, evaluator, { allowDamaged: true, onDamage: (message) => told.push(message) });
-      assert.ok(equal(back.data, data), `byte ${at}`);
+      assert.deepEqual(back.data, data, `byte ${at}`);
       assert.equal(told.length, 1);
       assert.match(told[0]!, new RegExp(`^repaired .*byte ${at} is`));
     }
@@ -249,6 +249,6 @@ describe('decoding of a damaged file', () => {
     const told: string[] = [];
     const back = await decodePicture(damaged, evaluator, { allowDamaged: true, onDamage: (message) => told.push(message) });
     assert.match(told.join(), /^segment 2 of \d+ \(byte offset \d+\) is damaged beyond repair/);
-    assert.ok(equal(back.data, (await decodePicture(file, evaluator, { maxBytes: second.offset })).data));
+    assert.deepEqual(back.data, (await decodePicture(file, evaluator, { maxBytes: second.offset })).data);
   });
 });

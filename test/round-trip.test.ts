@@ -8,7 +8,7 @@ import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture, psnr } from '../src/codec/encoder.js';
 import { stepsOf, pyramidSizes } from '../src/codec/schedule.js';
 import { createThreadedEvaluator } from '../src/model/threads-node.js';
-import type { Picture } from '../src/picture.js';
+import { withDepth, type Picture } from '../src/picture.js';
 import { constantPicture, extremeNoise, inKind, options, pictures, qualities, schedules } from './helpers/arbitrary.js';
 import { CountingChannel } from './helpers/channels.js';
 import { outcome } from './helpers/outcome.js';
@@ -29,6 +29,14 @@ function assertSameKind(back: Picture, picture: Picture): void {
 }
 
 describe('round trip', () => {
+  it('the PSNR counts in the range of the samples, and is infinite for equal pictures', () => {
+    const picture = constantPicture(3, 3, 3, 100);
+    const other = constantPicture(3, 3, 3, 101);
+    assert.equal(psnr(picture, picture), Infinity);
+    assert.ok(Math.abs(psnr(picture, other) - 20 * Math.log10(255)) < 1e-9);
+    assert.ok(Math.abs(psnr(withDepth(picture, 16), withDepth(other, 16)) - psnr(picture, other)) < 1e-9);
+  });
+
   it('what comes back has the shape of what went in, and its alpha', async () => {
     await fc.assert(
       fc.asyncProperty(pictures(), options, async (picture, chosen) => {

@@ -37,7 +37,7 @@ export async function loadPlotter(evaluation: Evaluation, summary: Summary): Pro
   const render = (options: PlotOptions): string => {
     const svg = Plot.plot({ style: STYLE, ...options, document: document as unknown as Document });
     svg.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
-    return svg.toString();
+    return svg.outerHTML;
   };
   const codecs = evaluation.codecs.map(({ name }) => name);
   const ends = [evaluation.rates[0]!, evaluation.rates[evaluation.rates.length - 1]!] as const;

@@ -1,5 +1,5 @@
 /** Pictures for the report: a crop as a small file that a browser shows. */
-import { writePng } from '../../cli/png.js';
+import { writePng } from '../../cli/pictures/png-writer.js';
 import type { Picture } from '../../src/picture.js';
 import type { Crop } from '../measurement.js';
 

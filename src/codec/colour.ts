@@ -1,7 +1,10 @@
 /**
  * Colour: an orthonormal rotation of RGB around mid-grey, so that squared error is kept and white noise stays white.
- * Rows: luma (1,1,1)/√3, then (1,−1,0)/√2 and (1,1,−2)/√6.
+ * Rows: luma (1,1,1)/√3, then (1,−1,0)/√2 and (1,1,−2)/√6. Samples of all depths are coded in units of 8 bits, with
+ * fractions.
  */
+import { newSamples, rangeOf, type Depth, type Samples } from '../picture.js';
+
 export const COLOURS = 3;
 
 const L = 1 / Math.sqrt(3);
@@ -9,13 +12,14 @@ const P = 1 / Math.sqrt(2);
 const Q = 1 / Math.sqrt(6);
 const MID = 127.5;
 
-/** @param rgb three 8-bit samples a pixel. @returns three rotated floats a pixel, luma −221..221. */
-export function rotateColours(rgb: Uint8Array): Float32Array {
+/** @param rgb three samples a pixel. @returns three rotated floats a pixel, luma −221..221. */
+export function rotateColours(rgb: Samples, depth: Depth = 8): Float32Array {
+  const range = rangeOf(depth);
   const out = new Float32Array(rgb.length);
   for (let i = 0; i < rgb.length; i += 3) {
-    const r = rgb[i]! - MID;
-    const g = rgb[i + 1]! - MID;
-    const b = rgb[i + 2]! - MID;
+    const r = (rgb[i]! * 255) / range - MID;
+    const g = (rgb[i + 1]! * 255) / range - MID;
+    const b = (rgb[i + 2]! * 255) / range - MID;
     out[i] = (r + g + b) * L;
     out[i + 1] = (r - g) * P;
     out[i + 2] = (r + g - 2 * b) * Q;
@@ -24,33 +28,37 @@ export function rotateColours(rgb: Uint8Array): Float32Array {
 }
 
 /** A grey picture as rotated colours: both chroma channels are exactly 0. */
-export function rotateGrey(grey: Uint8Array): Float32Array {
+export function rotateGrey(grey: Samples, depth: Depth = 8): Float32Array {
+  const range = rangeOf(depth);
   const out = new Float32Array(grey.length * 3);
-  for (let i = 0; i < grey.length; i++) out[3 * i] = (grey[i]! - MID) * 3 * L;
+  for (let i = 0; i < grey.length; i++) out[3 * i] = ((grey[i]! * 255) / range - MID) * 3 * L;
   return out;
 }
 
-/** Inverse of `rotateColours`, rounded to 8 bits. */
-export function restoreColours(rotated: Float32Array): Uint8Array {
-  const out = new Uint8Array(rotated.length);
+/** Inverse of `rotateColours`, rounded to whole samples. */
+export function restoreColours(rotated: Float32Array, depth: Depth = 8): Samples {
+  const range = rangeOf(depth);
+  const out = newSamples(rotated.length, depth);
   for (let i = 0; i < rotated.length; i += 3) {
     const l = rotated[i]! * L + MID;
     const p = rotated[i + 1]! * P;
     const q = rotated[i + 2]! * Q;
-    out[i] = toByte(l + p + q);
-    out[i + 1] = toByte(l - p + q);
-    out[i + 2] = toByte(l - 2 * q);
+    out[i] = toSample(l + p + q, range);
+    out[i + 1] = toSample(l - p + q, range);
+    out[i + 2] = toSample(l - 2 * q, range);
   }
   return out;
 }
 
-/** Inverse of `rotateGrey`, rounded to 8 bits; chroma is ignored. */
-export function restoreGrey(rotated: Float32Array): Uint8Array {
-  const out = new Uint8Array(rotated.length / 3);
-  for (let i = 0; i < out.length; i++) out[i] = toByte(rotated[3 * i]! * L + MID);
+/** Inverse of `rotateGrey`, rounded to whole samples; chroma is ignored. */
+export function restoreGrey(rotated: Float32Array, depth: Depth = 8): Samples {
+  const range = rangeOf(depth);
+  const out = newSamples(rotated.length / 3, depth);
+  for (let i = 0; i < out.length; i++) out[i] = toSample(rotated[3 * i]! * L + MID, range);
   return out;
 }
 
-function toByte(v: number): number {
-  return v <= 0 ? 0 : v >= 255 ? 255 : Math.floor(v + 0.5);
+function toSample(v: number, range: number): number {
+  const scaled = v * (range / 255);
+  return scaled <= 0 ? 0 : scaled >= range ? range : Math.floor(scaled + 0.5);
 }

@@ -2,15 +2,16 @@
 import { BitReader } from '../entropy/bits.js';
 import { decodeCorrections, type Corrections } from '../entropy/corrections.js';
 import { decodeGains } from '../entropy/gains.js';
-import { decodePlane } from '../entropy/plane.js';
 import { decodeRun, runBits, trellisCost, type Run } from '../entropy/trellis.js';
 import { DcompError } from '../errors.js';
 import type { Evaluator } from '../model/evaluator.js';
-import { MAX_PIXELS, type Picture } from '../picture.js';
+import { MAX_PIXELS, type Depth, type Metadata, type Picture, type Samples } from '../picture.js';
+import { decodeAlpha } from './alpha.js';
 import { readContainer, type Container, type Header } from './container.js';
 import type { Progress } from './encoder.js';
 import type { Channel } from './group-step.js';
-import { partName, PARTS } from './parts.js';
+import { metadataOf } from './metadata.js';
+import { PARTS } from './parts.js';
 import { isGrey, hasAlpha, PictureRows } from './picture-planes.js';
 import { readLags } from './region.js';
 import { repairFile, repairText, type Repair } from './repair.js';
@@ -35,6 +36,7 @@ export interface DecoderOptions {
 }
 
 export interface DecodeResult extends Picture {
+  depth: Depth;
   /** Network evaluations, also in multiples of one at full resolution. */
   evaluations: number;
   work: number;
@@ -55,9 +57,7 @@ export async function decodePicture(file: Uint8Array, evaluator: Evaluator, opti
     options.onDamage?.(message);
   };
   for (const repair of repairs) options.onDamage?.(`repaired ${repairText(repair)}`);
-  for (const { type, offset, state } of container.parts) {
-    if (state === 'damaged') damage(`the part "${partName(type)}" (type ${type}, byte offset ${offset}) is damaged beyond repair: its checksum does not hold`);
-  }
+  const metadata = metadataOf(bytes, container.parts, damage);
   const alpha = readAlpha(bytes, container, options, damage);
   const session = sessionOf(bytes, container, evaluator, options.signal);
   const level = levelOf(options.scale, session.sizes.length - 2);
@@ -79,7 +79,7 @@ export async function decodePicture(file: Uint8Array, evaluator: Evaluator, opti
     }
     if (channel.ended || (session.next?.step.level ?? 0) < level) break;
   }
-  return show(session, container, alpha, options, level);
+  return show(session, container, alpha, metadata, options, level);
 }
 
 /** The session of a file, before its first step. @throws DcompError E_DAMAGED_SEGMENT */
@@ -99,11 +99,11 @@ export function checkModelId(header: Header, evaluator: Evaluator): void {
 }
 
 /** The picture that a session has come to, of a level, with what else the file holds. @param alpha of the whole picture */
-export async function show(session: Session, { header, truncated }: Container, alpha: Uint8Array | undefined, { onProgress }: DecoderOptions, level = 0): Promise<DecodeResult> {
-  const rows = new PictureRows(session.sizes[level]!, header.channels, alpha === undefined ? undefined : smaller(alpha, header, level));
+export async function show(session: Session, { header, truncated }: Container, alpha: Samples | undefined, metadata: Metadata | undefined, { onProgress }: DecoderOptions, level = 0): Promise<DecodeResult> {
+  const rows = new PictureRows(session.sizes[level]!, header.channels, alpha === undefined ? undefined : smaller(alpha, header, level), header.depth);
   await session.show(rows.take, level);
   onProgress?.({ fraction: 1, stage: 'done' });
-  return { ...rows.picture, ...session.statistics, truncated };
+  return { ...rows.picture, ...(metadata === undefined ? {} : { metadata }), ...session.statistics, truncated };
 }
 
 /** The level whose picture has that scale. @param coarsest the last that there is */
@@ -114,10 +114,10 @@ function levelOf(scale: number | undefined, coarsest: number): number {
 }
 
 /** Alpha at half the size, so many times: means of 2×2, an odd last row or column repeated, as in the pyramid. */
-function smaller(alpha: Uint8Array, { width, height }: { width: number; height: number }, times: number): Uint8Array {
+function smaller(alpha: Samples, { width, height }: { width: number; height: number }, times: number): Samples {
   if (times === 0) return alpha;
   const half = { width: (width + 1) >> 1, height: (height + 1) >> 1 };
-  const out = new Uint8Array(half.width * half.height);
+  const out = alpha instanceof Uint16Array ? new Uint16Array(half.width * half.height) : new Uint8Array(half.width * half.height);
   for (let y = 0, o = 0; y < half.height; y++) {
     const top = 2 * y * width;
     const bottom = Math.min(2 * y + 1, height - 1) * width;
@@ -171,12 +171,7 @@ function refuseRepairable(bytes: Uint8Array, error?: DcompError): void {
   throw new DcompError(error?.code ?? 'E_DAMAGED_SEGMENT', `${what}; a single wrong byte (byte offset ${repair.offset}) can be repaired: allow damage to do so`, { cause: error });
 }
 
-export function readAlpha(
-  bytes: Uint8Array,
-  container: Container,
-  options: DecoderOptions,
-  damage: (message: string) => void,
-): Uint8Array | undefined {
+export function readAlpha(bytes: Uint8Array, container: Container, options: DecoderOptions, damage: (message: string) => void): Samples | undefined {
   const { header, alpha } = container;
   if (!hasAlpha(header.channels)) return undefined;
   const tolerant = options.allowDamaged === true || options.maxBytes !== undefined;
@@ -189,7 +184,7 @@ export function readAlpha(
     return undefined;
   }
   try {
-    return decodePlane(bytes.subarray(alpha.payloadOffset, alpha.payloadOffset + alpha.payloadLength), header.width, header.height);
+    return decodeAlpha(bytes.subarray(alpha.payloadOffset, alpha.payloadOffset + alpha.payloadLength), header.width, header.height, header.depth);
   } catch (error) {
     if (!(error instanceof DcompError)) throw error;
     damage(error.message);

@@ -1,13 +1,14 @@
 /** The encoder: walks the schedule, sends every step through the trellis, cuts the stream where the target is reached. */
-import { encodePlane } from '../entropy/plane.js';
 import { DcompError } from '../errors.js';
 import { exp2, log2 } from '../math/exact.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { TOP_CODE } from '../model/sigma.js';
-import { checkPicture, type Channels, type Picture } from '../picture.js';
+import { checkPicture, depthOf, rangeOf, type Channels, type Picture, type Samples } from '../picture.js';
+import { alphaLevels, encodeAlpha, quantiseAlpha } from './alpha.js';
 import { concat, writeAlpha, writeHeader, type Header } from './container.js';
 import { decodePicture } from './decoder.js';
 import { LAST_CODE, CODES_LEVEL_SPAN } from './format.js';
+import { partsOf } from './metadata.js';
 import { PARTS, type Part } from './parts.js';
 import { PictureCoefficients } from './picture-coefficients.js';
 import { alphaOf, isGrey, join } from './picture-planes.js';
@@ -25,7 +26,7 @@ export type Target =
   | { bitsPerPixel: number }
   /** Bytes of the file, at most. */
   | { size: number }
-  /** PSNR in dB over all colour samples of the decoded 8-bit picture, at least. */
+  /** PSNR in dB over all colour samples of the decoded picture, at least. */
   | { psnr: number };
 
 export interface Progress {
@@ -43,6 +44,8 @@ export interface EncoderOptions {
   importance?: Importance;
   /** Stores the hash of the decoded samples, which `verify` compares; costs a decoding. */
   pixelHash?: boolean;
+  /** 0 to 100: how many different values alpha keeps, from 2 up; 100, the default, is lossless. */
+  alphaQuality?: number;
   onProgress?: (progress: Progress) => void;
   signal?: AbortSignal;
 }
@@ -83,8 +86,13 @@ export async function encodePictureToSizes(picture: Picture, evaluator: Evaluato
   return results;
 }
 
+async function decodedHash(bytes: Uint8Array, evaluator: Evaluator): Promise<Uint8Array> {
+  const picture = await decodePicture(bytes, evaluator);
+  return pixelHash(picture, depthOf(picture));
+}
+
 async function withHash(result: EncodeResult, evaluator: Evaluator, { pixelHash: wanted }: EncoderOptions): Promise<EncodeResult> {
-  return wanted === true ? { ...result, bytes: withPixelHash(result.bytes, pixelHash(await decodePicture(result.bytes, evaluator))) } : result;
+  return wanted === true ? { ...result, bytes: withPixelHash(result.bytes, await decodedHash(result.bytes, evaluator)) } : result;
 }
 
 /** A step of a level and sigma code: where a stream ends by itself. */
@@ -120,12 +128,13 @@ class Encoding {
   ) {
     const { width, height, channels } = picture;
     const nu = 7 + (options.effort ?? DEFAULT_EFFORT);
-    this.header = { width, height, channels, depth: 8, modelId: evaluator.model.id, nu };
+    this.header = { width, height, channels, depth: depthOf(picture), modelId: evaluator.model.id, nu };
     const lags = options.importance === undefined ? undefined : lagsOf(options.importance, picture);
+    this.parts.push(...partsOf(picture.metadata));
     if (options.pixelHash === true) this.parts.push(EMPTY_HASH);
     if (lags !== undefined) this.parts.push({ type: PARTS.regions, payload: writeLags(lags) });
     const alpha = alphaOf(picture);
-    this.alpha = alpha === undefined ? new Uint8Array(0) : writeAlpha(encodePlane(alpha, width, height));
+    this.alpha = alpha === undefined ? new Uint8Array(0) : writeAlpha(codedAlpha(alpha, picture, options.alphaQuality ?? 100));
     const schedule = { ...(options.schedule ?? DEFAULT_SCHEDULE), lastCode: stop.level === 0 ? stop.code : LAST_CODE };
     const session = new Session(width, height, isGrey(channels), schedule, evaluator, options.signal, lags);
     this.coefficients = new PictureCoefficients(picture, session.sizes.length - 1);
@@ -288,7 +297,7 @@ class Encoding {
   private checkSize(size: number): void {
     const least = this.bytesAt(this.point);
     if (size >= least) return;
-    const what = [this.parts.length > 0 ? 'header with its parts' : 'header', ...(this.alpha.length > 0 ? ['lossless alpha'] : [])];
+    const what = ['header', ...(this.parts.length > 0 ? ['metadata'] : []), ...(this.alpha.length > 0 ? ['alpha'] : [])];
     throw new DcompError('E_UNREACHABLE', `a file of ${size} bytes is not possible: the ${what.join(' and ')} of this picture alone take${what.length > 1 ? '' : 's'} ${least}`);
   }
 
@@ -303,18 +312,26 @@ class Encoding {
   }
 }
 
+function codedAlpha(alpha: Samples, picture: Picture, quality: number): Uint8Array {
+  const kept = quality === 100 ? alpha : quantiseAlpha(alpha, depthOf(picture), alphaLevels(quality));
+  return encodeAlpha(kept, picture.width, picture.height);
+}
+
 /** @param schedule that differs in steps to come */
 function fork({ session, stream, schedule }: Point, other: Schedule = schedule): Point {
   return { session: session.fork(undefined, other), stream: stream.fork(), schedule: other };
 }
 
 /** What can be said against an encoding before a model is at hand. @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE */
-export function checkEncoding(picture: Picture, { target, effort, importance }: EncoderOptions): void {
+export function checkEncoding(picture: Picture, { target, effort, alphaQuality, importance }: EncoderOptions): void {
   checkPicture(picture);
   if (importance !== undefined) checkImportance(importance, picture);
   if (target !== undefined) checkTarget(target);
   if (effort !== undefined && !(Number.isInteger(effort) && effort >= 1 && effort <= 9)) {
     throw new DcompError('E_USAGE', `effort is ${effort}; it must be a whole number from 1 to 9`);
+  }
+  if (alphaQuality !== undefined && !(alphaQuality >= 0 && alphaQuality <= 100)) {
+    throw new DcompError('E_USAGE', `alphaQuality is ${alphaQuality}; it must be a number from 0 to 100`);
   }
 }
 
@@ -371,26 +388,28 @@ function isMeasured(step: Step): boolean {
 
 /** Mean squared error of what the decoder would show now. */
 async function errorOf(session: Session, picture: Picture): Promise<number> {
-  const { width, height, channels, data } = picture;
+  const { width, channels, data } = picture;
   let sum = 0;
   await session.show((rows, y) => {
     const from = data.subarray(y * width * channels, (y + rows.height) * width * channels);
-    sum += squaredError(from, join(rows, channels, undefined).data, channels);
+    sum += squaredError(from, join(rows, channels, undefined, depthOf(picture)).data, channels);
   });
-  return sum / samplesOf(width * height, channels);
+  return meanOf(sum, picture);
 }
 
-/** Over the colour samples; alpha is lossless. */
+/** Over the colour samples, in units of 8 bits. */
 function meanSquaredError(a: Picture, b: Picture): number {
-  return squaredError(a.data, b.data, a.channels) / samplesOf(a.width * a.height, a.channels);
+  return meanOf(squaredError(a.data, b.data, a.channels), a);
 }
 
-function samplesOf(pixels: number, channels: Channels): number {
-  return pixels * (isGrey(channels) ? 1 : 3);
+/** A sum of squared errors of a picture's colour samples as their mean, in units of 8 bits. */
+function meanOf(sum: number, picture: Picture): number {
+  const unit = 255 / rangeOf(depthOf(picture));
+  return (sum / (picture.width * picture.height * (isGrey(picture.channels) ? 1 : 3))) * (unit * unit);
 }
 
 /** A sum of whole numbers, exact in any order. */
-function squaredError(a: Uint8Array, b: Uint8Array, channels: Channels): number {
+function squaredError(a: Samples, b: Samples, channels: Channels): number {
   const colours = isGrey(channels) ? 1 : 3;
   let sum = 0;
   for (let i = 0; i < a.length; i += channels) {
@@ -405,13 +424,13 @@ function squaredError(a: Uint8Array, b: Uint8Array, channels: Channels): number 
 /** 10 · log10(2) */
 const DECIBELS_PER_OCTAVE = 3.010299956639812;
 
-/** PSNR in dB over the colour samples (alpha is lossless). Infinity for equal pictures. */
+/** PSNR in dB over the colour samples of two pictures of the same size, kind and depth. Infinity for equal ones. */
 export function psnr(a: Picture, b: Picture): number {
   return decibelsOf(meanSquaredError(a, b));
 }
 
 function decibelsOf(squaredError: number): number {
-  return DECIBELS_PER_OCTAVE * log2((255 * 255) / squaredError);
+  return squaredError === 0 ? Infinity : DECIBELS_PER_OCTAVE * log2((255 * 255) / squaredError);
 }
 
 /** Mean squared error of a PSNR, the same on every machine: it decides where a file ends. */

@@ -1,5 +1,5 @@
 /** Between the caller's picture and what is coded: rotated colours, and alpha apart. */
-import type { Channels, Picture } from '../picture.js';
+import { depthOf, newSamples, rangeOf, type Channels, type Depth, type Picture, type Samples } from '../picture.js';
 import { restoreColours, restoreGrey, rotateColours, rotateGrey } from './colour.js';
 import type { Plane } from './pyramid.js';
 
@@ -11,65 +11,69 @@ export function hasAlpha(channels: Channels): boolean {
   return channels === 2 || channels === 4;
 }
 
-export function separate(picture: Picture): { grey: boolean; colour: Plane; alpha: Uint8Array | undefined } {
+export function separate(picture: Picture): { grey: boolean; colour: Plane; alpha: Samples | undefined } {
   return { grey: isGrey(picture.channels), colour: colourRows(picture, 0, picture.height), alpha: alphaOf(picture) };
 }
 
 /** The rotated colours of the rows from `first` to before `end`. */
-export function colourRows({ width, channels, data }: Picture, first: number, end: number): Plane {
+export function colourRows(picture: Picture, first: number, end: number): Plane {
+  const { width, channels, data } = picture;
+  const depth = depthOf(picture);
   const grey = isGrey(channels);
   let samples = data.subarray(first * width * channels, end * width * channels);
-  if (hasAlpha(channels)) samples = withoutAlpha(samples, channels);
-  return { width, height: end - first, data: grey ? rotateGrey(samples) : rotateColours(samples) };
+  if (hasAlpha(channels)) samples = withoutAlpha(samples, channels, depth);
+  return { width, height: end - first, data: grey ? rotateGrey(samples, depth) : rotateColours(samples, depth) };
 }
 
-function withoutAlpha(samples: Uint8Array, channels: Channels): Uint8Array {
+function withoutAlpha(samples: Samples, channels: Channels, depth: Depth): Samples {
   const colours = channels - 1;
-  const out = new Uint8Array((samples.length / channels) * colours);
+  const out = newSamples((samples.length / channels) * colours, depth);
   for (let i = 0, o = 0; i < samples.length; i += channels) for (let c = 0; c < colours; c++) out[o++] = samples[i + c]!;
   return out;
 }
 
 /** The alpha channel; undefined where there is none. */
-export function alphaOf({ width, height, channels, data }: Picture): Uint8Array | undefined {
+export function alphaOf(picture: Picture): Samples | undefined {
+  const { width, height, channels, data } = picture;
   if (!hasAlpha(channels)) return undefined;
-  const alpha = new Uint8Array(width * height);
+  const alpha = newSamples(width * height, depthOf(picture));
   for (let i = 0; i < alpha.length; i++) alpha[i] = data[(i + 1) * channels - 1]!;
   return alpha;
 }
 
 /** @param alpha one sample a pixel; where it is undefined but the kind has alpha, opaque. */
-export function join(colour: Plane, channels: Channels, alpha: Uint8Array | undefined): Picture {
+export function join(colour: Plane, channels: Channels, alpha: Samples | undefined, depth: Depth = 8): Picture & { depth: Depth } {
   const { width, height } = colour;
   const grey = isGrey(channels);
-  const samples = grey ? restoreGrey(colour.data) : restoreColours(colour.data);
-  if (!hasAlpha(channels)) return { width, height, channels, data: samples };
+  const samples = grey ? restoreGrey(colour.data, depth) : restoreColours(colour.data, depth);
+  if (!hasAlpha(channels)) return { width, height, channels, depth, data: samples };
   const colours = grey ? 1 : 3;
   const n = width * height;
-  const data = new Uint8Array(n * channels).fill(255);
+  const data = newSamples(n * channels, depth).fill(rangeOf(depth));
   for (let i = 0; i < n; i++) {
     for (let c = 0; c < colours; c++) data[i * channels + c] = samples[i * colours + c]!;
     if (alpha !== undefined) data[i * channels + colours] = alpha[i]!;
   }
-  return { width, height, channels, data };
+  return { width, height, channels, depth, data };
 }
 
 /** A picture that is put together from rows. */
 export class PictureRows {
-  readonly picture: Picture;
+  readonly picture: Picture & { depth: Depth };
 
   /** @param alpha of the whole picture, as for `join` */
   constructor(
     { width, height }: { width: number; height: number },
     channels: Channels,
-    private readonly alpha: Uint8Array | undefined,
+    private readonly alpha: Samples | undefined,
+    private readonly depth: Depth = 8,
   ) {
-    this.picture = { width, height, channels, data: new Uint8Array(width * height * channels) };
+    this.picture = { width, height, channels, depth, data: newSamples(width * height * channels, depth) };
   }
 
   /** Takes rows from row y on, as `Session.show` gives them. */
   readonly take = (rows: Plane, y: number): void => {
     const { width, channels, data } = this.picture;
-    data.set(join(rows, channels, this.alpha?.subarray(y * width, (y + rows.height) * width)).data, y * width * channels);
+    data.set(join(rows, channels, this.alpha?.subarray(y * width, (y + rows.height) * width), this.depth).data, y * width * channels);
   };
 }

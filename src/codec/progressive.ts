@@ -4,6 +4,8 @@
  * anew when more of it has come.
  */
 import { BitReader } from '../entropy/bits.js';
+import type { Samples } from '../picture.js';
+import { metadataOf } from './metadata.js';
 import { DcompError } from '../errors.js';
 import type { Evaluator } from '../model/evaluator.js';
 import type { Container } from './container.js';
@@ -26,7 +28,7 @@ export class Progression {
   /** State behind the last step that is whole, and where the next one lies. */
   private session: Session | undefined;
   private place: Place = { segment: 0, before: 0, bit: 0 };
-  private alpha: Uint8Array | undefined;
+  private alpha: Samples | undefined;
 
   constructor(private readonly options: ProgressiveOptions = {}) {}
 
@@ -77,7 +79,7 @@ export class Progression {
     if (container !== undefined) {
       checkModelId(container.header, evaluator);
       const session = await this.advance(bytes, container, evaluator);
-      if (session !== undefined) return show(session, container, this.alpha, this.options);
+      if (session !== undefined) return show(session, container, this.alpha, metadataOf(bytes, container.parts, () => undefined), this.options);
     }
     // What is wrong with a file, and what can be shown of it all the same, is the decoder's to say.
     return decodePicture(bytes, evaluator, { ...this.options, maxBytes: bytes.length });
@@ -91,6 +93,7 @@ export class Progression {
       const { container, repairs } = containerOf(bytes, options);
       // What the session has taken over was read before the repair.
       if (repairs.length > 0) return undefined;
+      metadataOf(bytes, container.parts, () => (damaged = true));
       this.alpha ??= readAlpha(bytes, container, options, () => (damaged = true));
       return damaged || [...container.parts, ...container.segments].some(({ state }) => state === 'damaged') ? undefined : container;
     } catch (error) {

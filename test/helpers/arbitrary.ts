@@ -5,17 +5,18 @@ import type { EncoderOptions, Target } from '../../src/codec/encoder.js';
 import { LAST_CODE } from '../../src/codec/format.js';
 import { MAX_TAIL, type Schedule } from '../../src/codec/schedule.js';
 import { hash32 } from '../../src/math/hash.js';
-import type { Channels, Depth, Picture } from '../../src/picture.js';
+import { depthOf, newSamples, rangeOf, withDepth, type Channels, type Depth, type Picture } from '../../src/picture.js';
 
 /** A picture of a corpus name in any of the four kinds: missing colour is grey, missing alpha opaque. */
 export function inKind(picture: Picture, channels: Channels): Picture {
   const n = picture.width * picture.height;
-  const data = new Uint8Array(n * channels);
+  const depth = depthOf(picture);
+  const data = newSamples(n * channels, depth);
   const grey = picture.channels <= 2;
   for (let i = 0; i < n; i++) {
     const at = i * picture.channels;
     const colour = [0, 1, 2].map((c) => picture.data[grey ? at : at + c]!);
-    const alpha = picture.channels % 2 === 0 ? picture.data[at + picture.channels - 1]! : 255;
+    const alpha = picture.channels % 2 === 0 ? picture.data[at + picture.channels - 1]! : rangeOf(depth);
     const samples = channels <= 2 ? [colour[1]!, alpha] : [...colour, alpha];
     for (let c = 0; c < channels; c++) data[i * channels + c] = samples[c]!;
   }
@@ -56,6 +57,15 @@ export function pictures(maxSide = 70): fc.Arbitrary<Picture> {
     if (content === 'extreme') return extremeNoise(width, height, channels, seed);
     if (content === 'constant') return constantPicture(width, height, channels, seed);
     return inKind(corpusPicture(content, { width, height }, seed), channels);
+  });
+}
+
+/** The same in all depths; 16 bits are not just scaled from 8. */
+export function picturesOfAnyDepth(maxSide = 70): fc.Arbitrary<Picture> {
+  return fc.record({ picture: pictures(maxSide), kind: sampleKinds, seed: fc.nat() }).map(({ picture, kind: { channels, depth }, seed }) => {
+    const result = withDepth(inKind(picture, channels), depth);
+    if (depth !== 16) return result;
+    return { ...result, data: result.data.map((sample, i) => Math.min(65535, sample + (hash32(seed, i) & 255))) };
   });
 }
 

@@ -270,7 +270,7 @@ function priorOf({ architecture, statistics }: IntegerModel, level: number): Flo
 }
 
 /** Decodes a file that is not damaged, or a prefix of one. @returns the samples */
-export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Promise<Uint8Array> {
+export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Promise<number[]> {
   const { model } = evaluator;
   let at = 10;
   const varint = (): number | undefined => {
@@ -282,6 +282,7 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
     return undefined;
   };
   const kind = file[9]! & 7;
+  const range = 2 ** [8, 16, 4, 2, 1][file[9]! >> 4]! - 1;
   at = 18;
   const [width, height] = [varint()!, varint()!];
   const [coarseWidth, widths, lastCode, nu] = file.subarray(at, at + 4) as unknown as [number, number, number, number];
@@ -296,11 +297,20 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
     at += length + 4;
   }
   const grey = kind <= 2;
-  let alpha: Uint8Array | undefined;
+  let alpha: number[] | undefined;
   if (kind % 2 === 0) {
     const length = varint();
-    if (length !== undefined && at + 4 + length <= file.length) alpha = decodePlane(file.subarray(at + 4, at + 4 + length), width, height);
-    at = length === undefined ? file.length : at + 4 + length;
+    const end = length === undefined ? file.length : at + 4 + length;
+    if (length !== undefined && end <= file.length) {
+      at += 4;
+      const first = range === 65535 ? varint()! : end - at;
+      alpha = Array.from(decodePlane(file.subarray(at, at + first), width, height));
+      if (range === 65535) {
+        const low = decodePlane(file.subarray(at + first, end), width, height);
+        alpha = alpha.map((high, i) => 256 * high + ((low[i]! + high) % 256));
+      }
+    }
+    at = end;
   }
 
   const sizes = [{ w: width, h: height }];
@@ -421,14 +431,14 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
     condition = { level, code, mode: 'enter' };
   }
 
-  const byte = (value: number): number => min(255, max(0, floor(value + 0.5)));
+  const sample = (value: number): number => min(range, max(0, floor(value * (range / 255) + 0.5)));
   const data: number[] = [];
   for (let i = 0; i < width * height; i++) {
     const l = shown.data[3 * i]! * (1 / sqrt(3)) + 127.5;
     const p = shown.data[3 * i + 1]! * (1 / sqrt(2));
     const q = shown.data[3 * i + 2]! * (1 / sqrt(6));
-    data.push(...(grey ? [byte(l)] : [byte(l + p + q), byte(l - p + q), byte(l - 2 * q)]));
-    if (kind % 2 === 0) data.push(alpha?.[i] ?? 255);
+    data.push(...(grey ? [sample(l)] : [sample(l + p + q), sample(l - p + q), sample(l - 2 * q)]));
+    if (kind % 2 === 0) data.push(alpha?.[i] ?? range);
   }
-  return Uint8Array.from(data);
+  return data;
 }

@@ -1,13 +1,16 @@
 /**
- * Reads PNG (ISO/IEC 15948, third edition) into an 8-bit `Picture`: all colour types, bit depths and interlacing.
+ * Reads PNG (ISO/IEC 15948, third edition) into a `Picture` of its own kind and depth: all colour types, bit depths and
+ * interlacing. Palettes are RGB of 8 bits, and what has a transparent colour is 8 or 16 bits with alpha.
  *
  * Everything is checked before memory is spent on it: signature, IHDR, limits, chunk lengths, checksums, and that the
  * compressed data is long enough to hold the pixels that the header claims. No input can make it loop or allocate more
  * than the picture needs.
  */
 import { crc32, inflateSync } from 'node:zlib';
-import { DcompError } from '../src/errors.js';
-import { MAX_PIXELS, MAX_SIDE, type Channels, type Picture } from '../src/picture.js';
+import { DcompError } from '../../src/errors.js';
+import { MAX_PIXELS, MAX_SIDE, newSamples, rangeOf, withDepth, type Channels, type Depth, type Picture, type Samples } from '../../src/picture.js';
+import { FORMAT_NAMES, formatOfBytes } from './formats.js';
+import { METADATA_CHUNKS, readMetadata, type Chunk } from './png-chunks.js';
 
 export interface PngRead {
   picture: Picture;
@@ -18,17 +21,19 @@ export interface PngRead {
 interface Header {
   width: number;
   height: number;
-  depth: number;
+  depth: Depth;
   colourType: number;
   interlaced: boolean;
 }
 
-/** A file's chunks, as far as the pixels depend on them. */
+/** A file's chunks, as far as anything depends on them. */
 interface Chunks {
   palette: Uint8Array | undefined;
   transparency: Uint8Array | undefined;
   pixels: Uint8Array[];
-  ancillary: Set<string>;
+  metadata: Chunk[];
+  /** Bodies of the first of each other ancillary chunk. */
+  ancillary: Map<string, Uint8Array>;
 }
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -60,6 +65,9 @@ const WHOLE = [[0, 0, 1, 1]] as const;
 /** Deflate cannot shrink data by more than this factor: a file that is shorter cannot hold the pixels. */
 const MOST_DEFLATE_GAINS = 1032;
 
+/** gAMA of sRGB, 1/2.2 in 1/100000. */
+const SRGB_GAMMA = 45455;
+
 function damaged(what: string, options?: ErrorOptions): DcompError {
   return new DcompError('E_DAMAGED_PNG', `damaged PNG: ${what}; get the file again from its source`, options);
 }
@@ -75,13 +83,24 @@ export function readPng(bytes: Uint8Array, maxPixels = MAX_PIXELS): PngRead {
   const chunks = readChunks(bytes, header);
   const raw = inflate(header, chunks.pixels);
   const samples = unpackSamples(header, raw);
-  const picture = toPicture(header, chunks, samples);
+  const pixels = toPicture(header, chunks, samples);
+  const { metadata, notices } = readMetadata(chunks.metadata, pixels.channels <= 2);
+  const picture = metadata === undefined ? pixels : { ...pixels, metadata };
+  return { picture, notices: [...notices, ...colourNotices(chunks, metadata?.icc !== undefined)] };
+}
 
+/** PNG section 4.3: cICP is the first to say what the samples mean, then iCCP, sRGB, and last gAMA with cHRM. */
+function colourNotices({ ancillary }: Chunks, profile: boolean): string[] {
   const notices: string[] = [];
-  if (header.depth === 16) notices.push('16 bits per sample were rounded to 8');
-  if (chunks.ancillary.has('iCCP')) notices.push('the colour profile is not kept; the samples are taken as sRGB');
-  if (chunks.ancillary.has('acTL')) notices.push('the file is an animation; only its first picture is read');
-  return { picture, notices };
+  const cicp = ancillary.get('cICP');
+  const isSrgb = cicp !== undefined && cicp[0] === 1 && cicp[1] === 13; // primaries of BT.709, transfer of sRGB
+  const gamma = ancillary.get('gAMA');
+  if (cicp !== undefined && !isSrgb) notices.push('its colour space (cICP) is not kept; the samples are taken as sRGB');
+  else if (cicp === undefined && !profile && !ancillary.has('sRGB') && gamma?.length === 4 && Math.abs(uint32(gamma, 0) - SRGB_GAMMA) > 1000) {
+    notices.push(`its gamma (${(uint32(gamma, 0) / 100000).toFixed(3)}) is not kept; the samples are taken as sRGB`);
+  }
+  if (ancillary.has('acTL')) notices.push('the file is an animation; only its first picture is read');
+  return notices;
 }
 
 function checkPixels({ width, height }: Header, maxPixels: number): void {
@@ -120,22 +139,17 @@ function readHeader(bytes: Uint8Array): Header {
   if (compression !== 0 || filter !== 0 || interlace > 1) {
     throw damaged(`its header has compression ${compression}, filter ${filter}, interlace ${interlace}, which PNG does not know`);
   }
-  return { width, height, depth, colourType, interlaced: interlace === 1 };
+  return { width, height, depth: depth as Depth, colourType, interlaced: interlace === 1 };
 }
 
 /** Names the format where it is a common one, as a wrong name's ending is the commonest reason. */
 function notPng(bytes: Uint8Array): DcompError {
-  const start = String.fromCharCode(...bytes.subarray(0, 16));
-  let kind = '';
-  if (start.startsWith('\xff\xd8\xff')) kind = ' but a JPEG';
-  else if (start.startsWith('GIF8')) kind = ' but a GIF';
-  else if (start.startsWith('RIFF') && start.slice(8, 12) === 'WEBP') kind = ' but a WebP';
-  else if (start.slice(4, 8) === 'ftyp') kind = ' but an AVIF, HEIC or MP4';
-  else if (start.startsWith('BM')) kind = ' but a BMP';
-  else if (start.startsWith('II*\0') || start.startsWith('MM\0*')) kind = ' but a TIFF';
-  else if (/^P[1-6]\s/.test(start)) kind = ' but a PNM';
-  else if (start.startsWith('PNG\r\n', 1)) kind = ': its first bytes were changed, as by a transfer in text mode';
-  return new DcompError('E_NOT_PNG', `not a PNG file${kind}; dcomp reads PNG: convert the picture first`);
+  if (String.fromCharCode(...bytes.subarray(1, 6)) === 'PNG\r\n' || String.fromCharCode(...bytes.subarray(1, 5)) === 'PNG\n') {
+    return new DcompError('E_NOT_PNG', 'not a PNG file: its first bytes were changed, as by a transfer in text mode; get the file again');
+  }
+  const found = formatOfBytes(bytes);
+  const name = 'format' in found ? `a ${FORMAT_NAMES[found.format]}` : found.name;
+  return new DcompError('E_NOT_PNG', `not a PNG file${name === undefined ? '' : ` but ${name}`}; give a PNG`);
 }
 
 function chunkName(bytes: Uint8Array, at: number): string {
@@ -144,7 +158,7 @@ function chunkName(bytes: Uint8Array, at: number): string {
 
 /** Chunk layout, PNG section 5.3; order of chunks, section 5.6. What follows IEND is ignored, as by other readers. */
 function readChunks(bytes: Uint8Array, header: Header): Chunks {
-  const chunks: Chunks = { palette: undefined, transparency: undefined, pixels: [], ancillary: new Set() };
+  const chunks: Chunks = { palette: undefined, transparency: undefined, pixels: [], metadata: [], ancillary: new Map() };
   let pixelsEnded = false;
   for (let at = 33; ; ) {
     if (at + 12 > bytes.length) throw damaged(`it ends after ${bytes.length} bytes, before its end chunk (IEND)`);
@@ -175,8 +189,10 @@ function readChunks(bytes: Uint8Array, header: Header): Chunks {
     } else if ((bytes[at - 8 - length] & 0x20) === 0) {
       // Upper case: a critical chunk, without which the pixels cannot be understood.
       throw damaged(`a critical chunk (${where}) that PNG does not know`);
-    } else {
-      chunks.ancillary.add(name);
+    } else if (METADATA_CHUNKS.has(name)) {
+      chunks.metadata.push({ name, body });
+    } else if (!chunks.ancillary.has(name)) {
+      chunks.ancillary.set(name, body);
     }
   }
   checkColours(header, chunks);
@@ -235,10 +251,10 @@ function inflate(header: Header, pixels: Uint8Array[]): Uint8Array {
 }
 
 /** Undoes the filters and the interlacing: one unscaled sample of up to 16 bits per entry, pixels in reading order. */
-function unpackSamples(header: Header, raw: Uint8Array): Uint8Array | Uint16Array {
+function unpackSamples(header: Header, raw: Uint8Array): Samples {
   const { width, height, depth, colourType } = header;
   const perPixel = COLOUR_TYPES.get(colourType)?.samples ?? 0;
-  const out = depth === 16 ? new Uint16Array(width * height * perPixel) : new Uint8Array(width * height * perPixel);
+  const out = newSamples(width * height * perPixel, depth);
   let at = 0;
   for (const pass of passes(header)) {
     const { rowBytes } = pass;
@@ -291,7 +307,7 @@ function spread(
   depth: number,
   perPixel: number,
   pixels: number,
-  out: Uint8Array | Uint16Array,
+  out: Samples,
   start: number,
   stride: number,
 ): void {
@@ -311,41 +327,32 @@ function spread(
   }
 }
 
-/** Samples to 8 bits, palette entries looked up, transparency (tRNS, PNG section 11.3.1) made an alpha channel. */
-function toPicture(header: Header, chunks: Chunks, samples: Uint8Array | Uint16Array): Picture {
-  const { width, height, colourType } = header;
+/** Palette entries looked up, transparency (tRNS, PNG section 11.3.1) made an alpha channel. */
+function toPicture(header: Header, chunks: Chunks, samples: Samples): Picture {
+  const { width, height, colourType, depth } = header;
   if (colourType === PALETTE) return lookUp(header, chunks, samples);
   const perPixel = COLOUR_TYPES.get(colourType)?.samples ?? 0;
-  const data = scale(header.depth, samples);
-  if (chunks.transparency === undefined) return { width, height, channels: perPixel as Channels, data };
+  const picture: Picture = { width, height, channels: perPixel as Channels, depth, data: samples };
+  if (chunks.transparency === undefined) return picture;
 
-  // The transparent colour is compared at the file's own depth, before rounding; its colour is kept under the alpha.
+  // The transparent colour is compared at the file's own depth; its colour is kept under the alpha.
   const key: number[] = [];
-  for (let s = 0; s < perPixel; s++) key.push(((chunks.transparency[2 * s] << 8) | chunks.transparency[2 * s + 1]) & (2 ** header.depth - 1));
-  const withAlpha = new Uint8Array(width * height * (perPixel + 1));
+  for (let s = 0; s < perPixel; s++) key.push(((chunks.transparency[2 * s] << 8) | chunks.transparency[2 * s + 1]) & rangeOf(depth));
+  const wide = depth === 16 ? 16 : 8;
+  const { data } = withDepth(picture, wide);
+  const withAlpha = newSamples(width * height * (perPixel + 1), wide);
   for (let i = 0, to = 0; i < samples.length; i += perPixel) {
     let same = true;
     for (let s = 0; s < perPixel; s++) {
       same &&= samples[i + s] === key[s];
       withAlpha[to++] = data[i + s];
     }
-    withAlpha[to++] = same ? 0 : 255;
+    withAlpha[to++] = same ? 0 : rangeOf(wide);
   }
-  return { width, height, channels: (perPixel + 1) as Channels, data: withAlpha };
+  return { width, height, channels: (perPixel + 1) as Channels, depth: wide, data: withAlpha };
 }
 
-/** v · 255 / (2^depth − 1), rounded to the nearest. */
-function scale(depth: number, samples: Uint8Array | Uint16Array): Uint8Array {
-  if (samples instanceof Uint8Array) {
-    const factor = 255 / (2 ** depth - 1); // a whole number for depths 1, 2, 4 and 8
-    return depth === 8 ? samples : samples.map((v) => v * factor);
-  }
-  const data = new Uint8Array(samples.length);
-  for (let i = 0; i < data.length; i++) data[i] = (samples[i] * 255 + 32767) / 65535;
-  return data;
-}
-
-function lookUp({ width, height }: Header, { palette, transparency }: Chunks, indices: Uint8Array | Uint16Array): Picture {
+function lookUp({ width, height }: Header, { palette, transparency }: Chunks, indices: Samples): Picture {
   const colours = palette ?? new Uint8Array(0);
   const entries = colours.length / 3;
   const channels = transparency === undefined ? 3 : 4;
@@ -358,5 +365,5 @@ function lookUp({ width, height }: Header, { palette, transparency }: Chunks, in
     data[to++] = colours[3 * index + 2];
     if (transparency !== undefined) data[to++] = index < transparency.length ? transparency[index] : 255;
   }
-  return { width, height, channels, data };
+  return { width, height, channels, depth: 8, data };
 }

@@ -42,7 +42,7 @@ const headers: fc.Arbitrary<Header> = fc.record({
 const payloads = fc
   .record({ length: fc.oneof(fc.nat({ max: 40 }), fc.nat({ max: 4000 })), fill: fc.constantFrom(0, 255, 0x55, -1, -2), seed: fc.nat() })
   .map(({ length, fill, seed }) => Uint8Array.from({ length }, (_, i) => (fill >= 0 ? fill : fill === -1 ? hash32(seed, i) & 255 : hash32(seed, i >> 5) & 255)));
-const segments = fc.array(fc.record({ payload: payloads, steps: fc.oneof(fc.nat({ max: 12 }), fc.nat({ max: 255 })), ratio: fc.nat({ max: 255 }) }), { maxLength: 4 });
+const segments = fc.array(fc.record({ payload: payloads, units: fc.oneof(fc.nat({ max: 12 }), fc.nat({ max: 255 })), ratio: fc.nat({ max: 255 }) }), { maxLength: 4 });
 
 /** What a decoder may say of a file whose header is good. */
 const DATA_CODES: readonly DcompErrorCode[] = ['E_DAMAGED_SEGMENT', 'E_TRUNCATED'];
@@ -63,7 +63,7 @@ describe('hostile files', () => {
       fc.asyncProperty(headers, segments, payloads, fc.boolean(), async (header, parts, alpha, goodAlpha) => {
         const plane = goodAlpha ? encodePlane(new Uint8Array(header.width * header.height).fill(9), header.width, header.height) : alpha;
         const alphaPart = header.channels % 2 === 0 ? [writeAlpha(plane)] : [];
-        const bytes = concat([writeHeader(header), ...alphaPart, ...parts.map(({ payload, steps, ratio }) => writeSegment(payload, steps, ratio))]);
+        const bytes = concat([writeHeader(header), ...alphaPart, ...parts.map(({ payload, units, ratio }) => writeSegment(payload, units, ratio))]);
         assert.equal(fileInfo(bytes).segments.length, parts.length);
         await decodes(bytes, header);
         await decodes(bytes, header, { maxBytes: Math.floor(bytes.length * 0.8) + 40 });

@@ -13,7 +13,7 @@ MAGIC = bytes.fromhex("8d44435a0d0a1a0a")
 TOP = 168
 KINDS = {1: "grey", 2: "grey+alpha", 3: "RGB", 4: "RGBA"}
 DEPTHS = {0: 8, 1: 16, 2: 4, 3: 2, 4: 1}
-PARTS = {1: "icc", 2: "orientation", 3: "density", 4: "exif", 5: "xmp", 6: "text", 7: "pixelHash"}
+PARTS = {1: "icc", 2: "orientation", 3: "density", 4: "exif", 5: "xmp", 6: "text", 7: "pixelHash", 128: "regions"}
 MAX_PART = 2**24
 
 
@@ -94,6 +94,15 @@ def read_header(data):
     return w, h, channels, depth, bool(kind & 8), data[10:18].hex(), coarse, fine, tail, last, nu, end + 4
 
 
+def units_of(w, h, coarse, fine, tail, last):
+    """Steps, each as often as it has groups: section 4."""
+    for step in steps_of(w, h, coarse, fine, tail, last):
+        scale = 2 ** (step[0] + 1)
+        columns, rows = ((-(-side // scale) + 383) // 384 for side in (w, h))
+        for _ in range(columns * rows):
+            yield step
+
+
 def steps_of(w, h, coarse, fine, tail, last):
     """Sections 2 (number of levels) and 3 (steps)."""
     levels = 0
@@ -154,21 +163,23 @@ def info(data):
         at = e["payload"] + e["there"]
         if e["cut"]:
             return result
-    steps = steps_of(w, h, coarse, fine, tail, last)
+    units = list(units_of(w, h, coarse, fine, tail, last))
     done = 0
     while at < len(data):
         e = extent(data, at, 0, 2)
         if e is None:
             return result
         count, rate = data[e["fieldsEnd"] - 2 : e["fieldsEnd"]]
-        mine = steps[done : done + count]
+        mine = units[done : done + count]
         done += count
+        distinct = [step for i, step in enumerate(mine) if i == 0 or step != mine[i - 1]]
         end = e["payload"] + e["there"]
         result["segments"].append(
             {
                 "offset": at,
                 "byteLength": end - at,
-                "steps": [{"level": level, "kind": kind, "sigmaBefore": sigma(before), "sigma": sigma(to)} for level, kind, before, to in mine],
+                "steps": [{"level": level, "kind": kind, "sigmaBefore": sigma(before), "sigma": sigma(to)} for level, kind, before, to in distinct],
+                "units": len(mine),
                 "level": mine[-1][0] if mine else 0,
                 "sigma": sigma(mine[-1][3] if mine else TOP),
                 "bits": 8 * e["there"],

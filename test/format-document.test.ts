@@ -81,6 +81,7 @@ describe('the format document', { skip: python === undefined ? 'there is no pyth
       ...[1, 2, 7].map((tail) => concat([writeHeader({ ...plain, channels: 3, width: 20, schedule: { coarseWidth: 5, fineWidth: 16, lastCode: 150, tail } }), segment])),
       writeHeader({ ...plain, channels: 3, depth: 4 }),
       writeHeader({ ...plain, channels: 1 }, [part(128, 3)]),
+      writeHeader({ ...plain, channels: 1 }, [part(129, 3)]),
       writeHeader({ ...plain, width: 65536 }),
     ];
     await agree(files);

@@ -30,13 +30,18 @@ async function loadSharp(format: OtherFormat): Promise<typeof sharpModule> {
   }
 }
 
+/** Most characters that are told of another library's reason. */
+const MAX_REASON = 120;
+
 /**
  * @throws DcompError E_MISSING_DEPENDENCY, E_DAMAGED_PICTURE, E_TOO_LARGE
  */
 export async function readOther(bytes: Uint8Array, format: OtherFormat, maxPixels = MAX_PIXELS): Promise<{ picture: Picture; notices: string[] }> {
   const sharp = await loadSharp(format);
   const damaged = (cause: unknown): DcompError => {
-    const message = oneLine(cause instanceof Error ? cause.message : String(cause));
+    // libvips says the same several times.
+    const sentences = (cause instanceof Error ? cause.message : String(cause)).split('\n').map(oneLine);
+    const message = [...new Set(sentences)].join('; ').slice(0, MAX_REASON);
     if (message.includes('pixel limit')) return new DcompError('E_TOO_LARGE', `the picture has more than ${maxPixels} pixels, the limit: cut or shrink it, or raise the limit`, { cause });
     return new DcompError('E_DAMAGED_PICTURE', `this ${FORMAT_NAMES[format]} cannot be read (${message}); get the file again from its source, or convert it to PNG`, { cause });
   };

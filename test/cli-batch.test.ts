@@ -222,7 +222,7 @@ describe('many files', () => {
     writeFileSync(file('a.png'), png('scene'));
     works('encode', 'a.png');
     const bytes = readFileSync(file('a.dcz'));
-    bytes[bytes.length - 3]! ^= 0xff;
+    for (const back of [3, 9]) bytes[bytes.length - back]! ^= 0xff; // one byte would be repaired
     writeFileSync(file('b.dcz'), bytes);
     const { stderr } = works('decode', 'a.dcz', 'b.dcz', '-o', 'out', '--allow-damaged', '--quiet', '--jobs', '2', '--threads', '2');
     assert.match(stderr, /^b\.dcz: .*damaged[^\n]*\n$/);

@@ -106,7 +106,7 @@ export function pngSuite(): SuiteFile[] {
   const grey = draw(32, 32, 0, 8);
   const tiny = draw(32, 32, 0, 4);
   const whole = good('basn0g04').bytes;
-  const exif = Buffer.from('4d4d002a00000008000101120003000000010006000000000000', 'hex'); // orientation 6
+  const exif = Uint8Array.from(Buffer.from('4d4d002a00000008000101120003000000010006000000000000', 'hex')); // orientation 6
   const changed = (bytes: Uint8Array, at: number, value: number): Buffer => {
     const copy = Buffer.from(bytes);
     copy[at] = value;

@@ -39,9 +39,7 @@ const MAX_REASON = 120;
 export async function readOther(bytes: Uint8Array, format: OtherFormat, maxPixels = MAX_PIXELS): Promise<{ picture: Picture; notices: string[] }> {
   const sharp = await loadSharp(format);
   const damaged = (cause: unknown): DcompError => {
-    // libvips says the same several times.
-    const sentences = (cause instanceof Error ? cause.message : String(cause)).split('\n').map(oneLine);
-    const message = [...new Set(sentences)].join('; ').slice(0, MAX_REASON);
+    const message = reasonOf(cause);
     if (message.includes('pixel limit')) return new DcompError('E_TOO_LARGE', `the picture has more than ${maxPixels} pixels, the limit: cut or shrink it, or raise the limit`, { cause });
     return new DcompError('E_DAMAGED_PICTURE', `this ${FORMAT_NAMES[format]} cannot be read (${message}); get the file again from its source, or convert it to PNG`, { cause });
   };
@@ -82,6 +80,13 @@ export async function readOther(bytes: Uint8Array, format: OtherFormat, maxPixel
   const metadata = metadataOf(found, asItIs, channels <= 2, notices);
   const picture: Picture = { width: info.width, height: info.height, channels, depth, data: samples };
   return { picture: Object.keys(metadata).length === 0 ? picture : { ...picture, metadata }, notices };
+}
+
+/** What libvips says, in one line; it says some things many times. */
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const [first = ''] = message.split('\n').map(oneLine).filter((line) => line !== '');
+  return first.length > MAX_REASON ? `${first.slice(0, MAX_REASON)}…` : first;
 }
 
 /** RGB + alpha of a grey picture as grey + alpha. */
@@ -162,6 +167,6 @@ export async function writeOther(source: Picture, format: OtherFormat): Promise<
   try {
     return { bytes: await image.toBuffer(), notices };
   } catch (cause) {
-    throw new DcompError('E_IO', `sharp cannot write this picture as ${name}: ${oneLine(cause instanceof Error ? cause.message : String(cause))}; write PNG`, { cause });
+    throw new DcompError('E_IO', `sharp cannot write this picture as ${name}: ${reasonOf(cause)}; write PNG`, { cause });
   }
 }

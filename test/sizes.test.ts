@@ -1,0 +1,55 @@
+/** Files of given sizes: from one walk or from one each they are the same, and they end with a narrow step. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { corpusPicture } from '../corpus/pictures.js';
+import { readContainer } from '../src/codec/container.js';
+import { decodePicture } from '../src/codec/decoder.js';
+import { encodePicture, encodePictureToSizes, psnr } from '../src/codec/encoder.js';
+import { secondDecode } from './helpers/second-decoder.js';
+import { tinyEvaluator } from './helpers/tiny-model.js';
+
+describe('files of given sizes', () => {
+  const evaluator = tinyEvaluator();
+  const picture = corpusPicture('scene', { width: 96, height: 80 });
+  const sizes = [3000, 60, 900, 1500, 2000, 2200, 2400, 2600, 2800, 2200];
+
+  it('from one walk are those that one encoding each gives, in the order asked for', async () => {
+    const together = await encodePictureToSizes(picture, evaluator, sizes, { effort: 1 });
+    for (const [i, size] of sizes.entries()) {
+      const { bytes } = await encodePicture(picture, evaluator, { effort: 1, target: { size } });
+      assert.deepEqual(together[i]!.bytes, bytes, `${size} bytes`);
+    }
+  });
+
+  it('fill their size, end with a step of one code where they end within a step, and decode by the document', async () => {
+    const files = await encodePictureToSizes(picture, evaluator, sizes, { effort: 1 });
+    let tails = 0;
+    for (const [i, { bytes }] of files.entries()) {
+      assert.ok(bytes.length <= sizes[i]! && bytes.length >= Math.min(0.99 * sizes[i]!, sizes[i]! - 16), `${bytes.length} for ${sizes[i]} bytes`);
+      const { schedule } = readContainer(bytes).header;
+      if (schedule.tail > 0) tails++;
+      assert.deepEqual(Array.from((await decodePicture(bytes, evaluator)).data), await secondDecode(bytes, evaluator), `${sizes[i]} bytes`);
+    }
+    assert.ok(tails >= 3, `${tails} files have a last step of their own`);
+  });
+
+  it('a higher quality is never a smaller file, and never noisier', async () => {
+    let [size, error] = [0, 0];
+    for (let quality = 1; quality <= 100; quality += quality < 30 ? 1 : 7) {
+      const { bytes } = await encodePicture(picture, evaluator, { effort: 1, target: { quality } });
+      assert.ok(bytes.length >= size, `quality ${quality}: ${bytes.length} after ${size} bytes`);
+      size = bytes.length;
+      const { schedule } = readContainer(bytes).header;
+      assert.ok(error === 0 || schedule.lastCode <= error || quality < 10, `quality ${quality}`);
+      error = quality < 10 ? 0 : schedule.lastCode;
+    }
+  });
+
+  it('--psnr is reached with little to spare', async () => {
+    for (const decibels of [22, 26, 30, 34]) {
+      const { bytes } = await encodePicture(picture, evaluator, { effort: 1, target: { psnr: decibels } });
+      const reached = psnr(picture, await decodePicture(bytes, evaluator));
+      assert.ok(reached >= decibels && reached < decibels + 0.7, `${reached} dB for ${decibels}`);
+    }
+  });
+});

@@ -17,7 +17,7 @@ async function load(): Promise<Codec> {
     about: `wasm-vips (libvips ${vips.version()}), libjxl ${versions.jxl ?? '?'}; effort ${EFFORT}, no metadata`,
     parameter: 'quality',
     // libjxl's own mapping to a distance: 1 at 90, 6.4 at 30, then up to 25 at 0. 19 is the last before half the resolution.
-    settings: [0, 6, 12, 19, 25, 33, 45, 57, 68, 78, 86, 92],
+    settings: [0, 6, 12, 19, 25, 33, 45, 57, 68, 78, 86, 92, 95, 98],
     async encode({ width, height, data }, quality) {
       const raw = vips.Image.newFromMemory(data, width, height, 3, vips.BandFormat.uchar);
       const image = raw.copy({ interpretation: vips.Interpretation.srgb });

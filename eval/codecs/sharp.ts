@@ -22,7 +22,7 @@ const FORMATS: readonly Format[] = [
     label: 'JPEG (mozjpeg)',
     libraries: ['mozjpeg'],
     about: 'trellis quantisation, optimised progressive scans, 4:4:4',
-    settings: [4, 9, 15, 23, 34, 48, 62, 74, 83, 90, 94],
+    settings: [4, 9, 15, 23, 34, 48, 62, 74, 83, 90, 94, 97],
     encode: (image, quality) => image.jpeg({ quality, mozjpeg: true, chromaSubsampling: '4:4:4' }),
   },
   {
@@ -31,7 +31,7 @@ const FORMATS: readonly Format[] = [
     libraries: ['webp'],
     // The format has no 4:4:4; smart subsampling is its best.
     about: 'method 6, smart subsampling',
-    settings: [1, 8, 20, 34, 50, 64, 75, 83, 89, 94],
+    settings: [1, 8, 20, 34, 50, 64, 75, 83, 89, 94, 97, 100],
     encode: (image, quality) => image.webp({ quality, effort: 6, smartSubsample: true }),
   },
   {
@@ -39,7 +39,7 @@ const FORMATS: readonly Format[] = [
     label: 'AVIF',
     libraries: ['heif', 'aom'],
     about: 'effort 6, 4:4:4',
-    settings: [1, 16, 30, 43, 55, 66, 76, 85, 92],
+    settings: [1, 16, 30, 43, 55, 66, 76, 85, 92, 97, 100],
     encode: (image, quality) => image.avif({ quality, effort: 6, chromaSubsampling: '4:4:4' }),
   },
 ];

@@ -217,6 +217,18 @@ describe('command line', () => {
     assert.deepEqual(readdirSync(folder).sort(), ['large.png', 'small.png']);
   });
 
+  it('--roi and --roi-mask say what matters; what they cannot mean is refused', () => {
+    works('encode', 'small.png', 'roi.dcz', '--roi', '0,0,8,8', '--roi', '16,0,8,8:1/4');
+    assert.match(works('info', 'roi.dcz').stdout, /regions/);
+    works('encode', 'small.png', 'mask.dcz', '--roi-mask', 'small.png');
+    assert.match(works('info', 'mask.dcz').stdout, /regions/);
+    fails(2, /x,y,width,height/, 'encode', 'small.png', '--roi', '1,2,3');
+    fails(2, /not within the picture/, 'encode', 'small.png', '--roi', '20,0,8,8');
+    fails(2, /contradict/, 'encode', 'small.png', '--roi', '0,0,8,8', '--roi-mask', 'small.png');
+    writeFileSync(file('other.png'), writePng(corpusPicture('scene', { width: 9, height: 9 })));
+    fails(2, /of one size/, 'encode', 'small.png', '--roi-mask', 'other.png');
+  });
+
   it('refuses pictures above --max-pixels, before anything is made of them', () => {
     works('encode', 'small.png');
     for (const args of [['encode', 'small.png', 'other.dcz'], ['decode', 'small.dcz', 'other.png']]) {

@@ -4,8 +4,8 @@ import { decodePicture, type DecodeResult } from '../../src/codec/decoder.js';
 import { encodePicture, encodePictureToSizes, type EncodeResult, type Target } from '../../src/codec/encoder.js';
 import type { Channel } from '../../src/codec/group-step.js';
 import { fileInfo } from '../../src/codec/info.js';
-import { join, separate } from '../../src/codec/picture-planes.js';
-import { haar, pyramidOf, rowsOfCoefficients } from '../../src/codec/pyramid.js';
+import { PictureCoefficients } from '../../src/codec/picture-coefficients.js';
+import { isGrey, join } from '../../src/codec/picture-planes.js';
 import { DEFAULT_SCHEDULE, type Schedule } from '../../src/codec/schedule.js';
 import { Session } from '../../src/codec/session.js';
 import { flopsPerPixel } from '../../src/model/architecture.js';
@@ -151,8 +151,7 @@ export async function codedToTarget(picture: Picture, evaluator: Evaluator, targ
  */
 export async function* idealPictures(picture: Picture, evaluator: Evaluator, maxRate: number, steps: StepBits[], schedule: Schedule = DEFAULT_SCHEDULE): AsyncGenerator<{ rate: number; decoded: Picture }> {
   const { width, height, channels } = picture;
-  const { grey, colour } = separate(picture);
-  const session = new Session(width, height, grey, schedule, evaluator);
+  const session = new Session(width, height, isGrey(channels), schedule, evaluator);
   const channel: Channel = {
     ended: false,
     cost: 1,
@@ -163,10 +162,10 @@ export async function* idealPictures(picture: Picture, evaluator: Evaluator, max
     corrections: () => undefined,
     normal: normalNumbers(NORMAL_SEED),
   };
-  const pyramid = pyramidOf(colour, session.sizes.length - 1);
+  const coefficients = new PictureCoefficients(picture, session.sizes.length - 1);
   let bits = 0;
   for (const step of session.steps) {
-    const cost = await session.run(step, channel, rowsOfCoefficients(haar(pyramid[step.level]!)));
+    const cost = await session.run(step, channel, coefficients.rowsOf(step.level));
     steps.push({ level: step.level, kind: step.kind, sigma: sigmaOf(step.to), bits: cost });
     bits += cost;
     if (step.level > 1) continue;

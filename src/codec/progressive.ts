@@ -4,7 +4,7 @@
  * anew when more of it has come.
  */
 import { BitReader } from '../entropy/bits.js';
-import type { Samples } from '../picture.js';
+import type { Metadata, Samples } from '../picture.js';
 import { metadataOf } from './metadata.js';
 import { DcompError } from '../errors.js';
 import type { Evaluator } from '../model/evaluator.js';
@@ -75,27 +75,28 @@ export class Progression {
   async picture(evaluator: Evaluator): Promise<DecodeResult | undefined> {
     const { bytes } = this;
     if (!this.begun) return undefined;
-    const container = this.intact(bytes);
-    if (container !== undefined) {
+    const intact = this.intact(bytes);
+    if (intact !== undefined) {
+      const { container, metadata } = intact;
       checkModelId(container.header, evaluator);
       const session = await this.advance(bytes, container, evaluator);
-      if (session !== undefined) return show(session, container, this.alpha, metadataOf(bytes, container.parts, () => undefined), this.options);
+      if (session !== undefined) return show(session, container, this.alpha, metadata, this.options);
     }
     // What is wrong with a file, and what can be shown of it all the same, is the decoder's to say.
     return decodePicture(bytes, evaluator, { ...this.options, maxBytes: bytes.length });
   }
 
-  /** The structure of what has come; undefined where that is damaged. Decodes the alpha channel when it is whole. */
-  private intact(bytes: Uint8Array): Container | undefined {
+  /** The structure and metadata of what has come; undefined where they are damaged. Decodes the alpha channel when it is whole. */
+  private intact(bytes: Uint8Array): { container: Container; metadata: Metadata | undefined } | undefined {
     let damaged = false;
     const options = { ...this.options, maxBytes: bytes.length };
     try {
       const { container, repairs } = containerOf(bytes, options);
       // What the session has taken over was read before the repair.
       if (repairs.length > 0) return undefined;
-      metadataOf(bytes, container.parts, () => (damaged = true));
+      const metadata = metadataOf(bytes, container.parts, () => (damaged = true));
       this.alpha ??= readAlpha(bytes, container, options, () => (damaged = true));
-      return damaged || [...container.parts, ...container.segments].some(({ state }) => state === 'damaged') ? undefined : container;
+      return damaged || [...container.parts, ...container.segments].some(({ state }) => state === 'damaged') ? undefined : { container, metadata };
     } catch (error) {
       if (error instanceof DcompError) return undefined;
       throw error;

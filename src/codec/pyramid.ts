@@ -95,10 +95,3 @@ export function halve(u: Plane): Plane {
   }
   return { width, height, data };
 }
-
-/** u₀ .. u_{levels − 1} of a picture u₀. @param levels at least 1 */
-export function pyramidOf(u: Plane, levels: number): Plane[] {
-  const pyramid = [u];
-  while (pyramid.length < levels) pyramid.push(halve(pyramid[pyramid.length - 1]!));
-  return pyramid;
-}

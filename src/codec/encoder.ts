@@ -227,7 +227,9 @@ class Encoding {
         continue;
       }
       await this.runStep(point);
-      if (this.bytesAt(point) >= size || width >= widest) return this.finish(point, size);
+      if (this.bytesAt(point) >= size) return this.finish(point, size);
+      // In two steps the same range may take fewer bytes than in one: the whole step fills the size.
+      if (width >= widest) return this.finish(this.point, size);
       width++;
     }
   }

@@ -13,6 +13,7 @@ import { loadDataset, measurePrior } from './dataset.js';
 import { DEFAULT_PLAN, makeBatch, type Batch, type ExamplePlan } from './examples.js';
 import { forwardBackward } from './graph.js';
 import { exampleLosses, lossGradient, lossInputs } from './loss.js';
+import { matrixParts, muonDirections } from './muon.js';
 import { fillNormal, Random } from './random.js';
 import type { ValidationResult } from './validation-schedule.js';
 import { Validation } from './validation.js';
@@ -53,7 +54,7 @@ export interface TrainProgress {
   validation?: ValidationResult;
 }
 
-const BETA1 = 0.9;
+const BETA1 = 0.95;
 const BETA2 = 0.99;
 const EPSILON = 1e-8;
 const WARM_UP = 300;
@@ -265,7 +266,8 @@ class TrainedNetwork {
     const first = tf.add(tf.mul(this.first, BETA1), tf.mul(gradient, 1 - BETA1)) as tf.Tensor1D;
     const second = tf.add(tf.mul(this.second, BETA2), tf.mul(tf.square(gradient), 1 - BETA2)) as tf.Tensor1D;
     const scale = rate * (Math.sqrt(1 - BETA2 ** t) / (1 - BETA1 ** t));
-    const parameters = tf.sub(this.parameters, tf.mul(tf.div(first, tf.add(tf.sqrt(second), EPSILON)), scale)) as tf.Tensor1D;
+    const adam = tf.mul(tf.div(first, tf.add(tf.sqrt(second), EPSILON)), scale) as tf.Tensor1D;
+    const parameters = tf.sub(this.parameters, this.withMatrices(adam, tf.add(tf.mul(first, BETA1), tf.mul(gradient, 1 - BETA1)) as tf.Tensor1D, rate)) as tf.Tensor1D;
     const decay = Math.min(AVERAGE_DECAY, (1 + t) / (10 + t));
     const average = tf.add(tf.mul(this.average, decay), tf.mul(parameters, 1 - decay)) as tf.Tensor1D;
     tf.dispose([this.first, this.second, this.parameters, this.average]);
@@ -273,6 +275,21 @@ class TrainedNetwork {
     this.second = tf.keep(second);
     this.parameters = tf.keep(parameters);
     this.average = tf.keep(average);
+  }
+
+  /** Adam's update with those of the matrices replaced by Muon's. */
+  private withMatrices(adam: tf.Tensor1D, momentum: tf.Tensor1D, rate: number): tf.Tensor1D {
+    const parts = matrixParts(this.state.architecture);
+    const directions = muonDirections(momentum, parts);
+    const pieces: tf.Tensor1D[] = [];
+    let offset = 0;
+    for (const [i, part] of parts.entries()) {
+      if (part.offset > offset) pieces.push(tf.slice1d(adam, offset, part.offset - offset));
+      pieces.push(tf.mul(directions[i]!, rate) as tf.Tensor1D);
+      offset = part.offset + part.length;
+    }
+    pieces.push(tf.slice1d(adam, offset, adam.size - offset));
+    return tf.concat1d(pieces);
   }
 
   /** Copies everything back into the state. */

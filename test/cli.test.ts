@@ -229,6 +229,25 @@ describe('command line', () => {
     fails(2, /of one size/, 'encode', 'small.png', '--roi-mask', 'other.png');
   });
 
+  it('--crop decodes a rectangle of the picture, or of the smaller one of --scale; what is none is refused', () => {
+    works('encode', 'small.png', '-q', '60');
+    works('decode', 'small.dcz', 'whole.png');
+    const { picture: whole } = readPng(readFileSync(file('whole.png')));
+    const { stdout } = works('decode', 'small.dcz', 'part.png', '--crop', '5,4,3,11', '--json');
+    const { picture: part } = readPng(readFileSync(file('part.png')));
+    assert.deepEqual([part.width, part.height], [3, 11]);
+    const row = (y: number): Uint8Array => Uint8Array.from(whole.data.subarray(3 * (24 * (4 + y) + 5), 3 * (24 * (4 + y) + 8)));
+    assert.deepEqual(Buffer.from(part.data), Buffer.concat(Array.from({ length: 11 }, (_, y) => row(y))));
+    const { width, height, work } = JSON.parse(stdout) as { width: number; height: number; work: number };
+    assert.ok(width === 3 && height === 11 && work > 0);
+    works('decode', 'small.dcz', 'part.png', '--crop', '11,8,1,1', '--scale', '1/2');
+    for (const crop of ['1,2,3', '1,2,0,3', '1,2,3,0', '1.5,2,3,4', '1,2,3,4,5', 'a,b,c,d']) fails(2, /--crop is .*x,y,width,height/, 'decode', 'small.dcz', 'no.png', '--crop', crop);
+    fails(2, /the crop 20,0,5,5 is not within the picture of 24×17 pixels/, 'decode', 'small.dcz', 'no.png', '--crop', '20,0,5,5');
+    fails(2, /not within the picture of 12×9/, 'decode', 'small.dcz', 'no.png', '--crop', '12,0,1,1', '--scale', '1/2');
+    fails(2, /2 times/, 'decode', 'small.dcz', 'no.png', '--crop', '1,1,1,1', '--crop', '2,2,1,1');
+    assert.ok(!existsSync(file('no.png')));
+  });
+
   it('refuses pictures above --max-pixels, before anything is made of them', () => {
     works('encode', 'small.png');
     for (const args of [['encode', 'small.png', 'other.dcz'], ['decode', 'small.dcz', 'other.png']]) {

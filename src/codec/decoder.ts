@@ -4,6 +4,7 @@ import { decodeCorrections, type Corrections } from '../entropy/corrections.js';
 import { decodeGains } from '../entropy/gains.js';
 import { decodeRun, runBits, trellisCost, type Run } from '../entropy/trellis.js';
 import { DcompError } from '../errors.js';
+import type { Architecture } from '../model/architecture.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { MAX_PIXELS, type Depth, type Metadata, type Picture, type Samples } from '../picture.js';
 import { decodeAlpha } from './alpha.js';
@@ -69,10 +70,10 @@ export async function decodePicture(file: Uint8Array, evaluator: Evaluator, opti
   for (const repair of repairs) options.onDamage?.(`repaired ${repairText(repair)}`);
   const metadata = metadataOf(bytes, container.parts, damage);
   const alpha = readAlpha(bytes, container, options, damage);
-  const { needs, end } = readable(source, evaluator, options, damage);
+  const { needs, needed } = readable(source, evaluator.model.architecture, options, damage);
   const session = sessionOf(bytes, container, evaluator, options.signal, needs);
-  for (const [i, segment] of container.segments.slice(0, end).entries()) {
-    if (segment.units === 1 && session.next?.needed === false) {
+  for (const [i, segment] of container.segments.slice(0, needed.length).entries()) {
+    if (needed[i] === false) {
       session.skipUnit();
       continue;
     }
@@ -166,10 +167,15 @@ function smaller(alpha: Samples, { width, height }: { width: number; height: num
 
 /**
  * How much of a file can be read, and what of that is needed.
- * @returns needs for `Session`, undefined where all is needed; `end`, the first segment that is not read
+ * @returns needs for `Session`, undefined where all is needed; and of the segments that can be read whether they are
  * @throws DcompError E_DAMAGED_SEGMENT, where `damage` throws
  */
-function readable({ bytes, container, view }: Source, { model }: Evaluator, { allowDamaged, crop }: DecoderOptions, damage: (message: string) => void): { needs: StepNeeds[] | undefined; end: number } {
+export function readable(
+  { bytes, container, view }: Source,
+  architecture: Architecture,
+  { allowDamaged, crop }: DecoderOptions,
+  damage: (message: string) => void,
+): { needs: StepNeeds[] | undefined; needed: boolean[] } {
   const { header, segments } = container;
   const sizes = pyramidSizes(header.width, header.height);
   const steps = stepsOf(header.schedule, sizes.length - 1);
@@ -180,13 +186,14 @@ function readable({ bytes, container, view }: Source, { model }: Evaluator, { al
   const apart = segments.every((segment, i) => segment.units === 1 || units.slice(firsts[i], firsts[i]! + segment.units).every(({ alone }) => alone));
   for (let end = segments.length; ; ) {
     const held = Math.min(units.length, end === segments.length ? count : firsts[end]!);
-    const needs = crop === undefined || !apart || held === 0 ? undefined : needsOf(model.architecture, sizes, steps, held, view.pixels, view.level);
-    const leftOut = (i: number): boolean => {
+    const needs = crop === undefined || !apart || held === 0 ? undefined : needsOf(architecture, sizes, steps, held, view.pixels, view.level);
+    const needed = segments.slice(0, end).map((segment, i) => {
       const unit = units[firsts[i]!];
-      return needs !== undefined && unit !== undefined && segments[i]!.units === 1 && !intersect(unit.group, needs[unit.step]!.wanted) && isPassable(container, i);
-    };
-    const lost = segments.findIndex(({ state }, i) => state === 'damaged' && i < end && (view.level === 0 || firsts[i]! < units.length) && !leftOut(i));
-    if (lost < 0) return { needs, end };
+      return needs === undefined || unit === undefined || segment.units !== 1 || intersect(unit.group, needs[unit.step]!.wanted);
+    });
+    const reached = (i: number): boolean => view.level === 0 || firsts[i]! < units.length;
+    const lost = needed.findIndex((use, i) => segments[i]!.state === 'damaged' && reached(i) && (use || !isPassable(container, i)));
+    if (lost < 0) return { needs, needed };
     if (crop !== undefined && allowDamaged !== true) refuseRepairable(bytes);
     damage(`segment ${lost + 1} of ${segments.length} (byte offset ${segments[lost]!.offset}) is damaged beyond repair: its checksum does not hold`);
     end = lost;

@@ -1,111 +1,126 @@
 /**
- * `npm run bench:crop`: what a crop costs beside the whole picture, by place and size: the share of the network's work and of the
- * file's bytes. Both follow from the file's structure; with --decode every crop is decoded as well, and held against the whole.
+ * `npm run bench:crop`: what a crop costs beside the whole picture, by place and size.
  *
- * Usage: node dist/bench/crop.js [FILE.dcz] [--width 4000] [--height 3000] [--bpp 0.25] [--effort 1] [--threads N] [--model FILE]
- *        [--bytes N,N…] [--decode]      (without a file: the project's own test picture, coded first)
+ * Usage: node dist/bench/crop.js [--width 4000] [--height 3000] [--steps 1,3,6,10] [--model FILE]
+ *          the network's work in a picture of that size whose file ends with so many refining steps of level 0
+ *        node dist/bench/crop.js FILE.dcz [--bytes N,N…] [--decode] [--threads N] [--model FILE]
+ *          the same of a file or beginnings of it, and the share of its bytes; with --decode each crop is decoded too, and
+ *          held against the whole picture
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { corpusPicture } from '../corpus/pictures.js';
 import { containerOf, readable } from '../src/codec/decoder.js';
+import { groupsOf } from '../src/codec/format.js';
+import { needsOf, type StepNeeds } from '../src/codec/needs.js';
 import { gridOf, type Rectangle } from '../src/codec/rectangle.js';
-import { pyramidSizes, stepsOf } from '../src/codec/schedule.js';
+import { DEFAULT_SCHEDULE, pyramidSizes, stepsOf, type Schedule, type Size, type Step } from '../src/codec/schedule.js';
 import { readModelFile } from '../src/model/model-file.js';
-import { decode, DEFAULT_MODEL, encode, release } from '../src/node.js';
+import { decode, DEFAULT_MODEL, release, type DecodeResult } from '../src/node.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     width: { type: 'string', default: '4000' },
     height: { type: 'string', default: '3000' },
-    bpp: { type: 'string', default: '0.25' },
-    effort: { type: 'string', default: '1' },
-    threads: { type: 'string' },
-    model: { type: 'string' },
+    steps: { type: 'string', default: '1,3,6,10' },
     bytes: { type: 'string' },
     decode: { type: 'boolean', default: false },
+    threads: { type: 'string' },
+    model: { type: 'string' },
   },
 });
 
 const model = readFileSync(values.model ?? DEFAULT_MODEL);
 const { architecture } = readModelFile(model);
-const engine = { model, ...(values.threads === undefined ? {} : { threads: Number(values.threads) }) };
 
-async function encoded(): Promise<Uint8Array> {
-  const scene = corpusPicture('scene', { width: Number(values.width), height: Number(values.height) });
-  return (await encode(scene, { ...engine, effort: Number(values.effort), target: { bitsPerPixel: Number(values.bpp) } })).bytes;
+function placesIn({ width, height }: Size): [string, Rectangle][] {
+  const square = (x: number, y: number, side: number): Rectangle => {
+    const [w, h] = [Math.min(side, width), Math.min(side, height)];
+    return { x: Math.round(x * (width - w)), y: Math.round(y * (height - h)), width: w, height: h };
+  };
+  return [
+    ['256×256, corner', square(0, 0, 256)],
+    ['256×256, middle of the upper side', square(0.5, 0, 256)],
+    ['256×256, middle', square(0.5, 0.5, 256)],
+    ['1024×1024, middle', square(0.5, 0.5, 1024)],
+    ['left half', { x: 0, y: 0, width: Math.ceil(width / 2), height }],
+  ];
 }
 
-/** Network work in evaluations of the full size up to the file's end, without what is shown; and bytes. */
-function costOf(file: Uint8Array, maxBytes: number, crop: Rectangle | undefined): { work: number; bytes: number } {
-  const options = { maxBytes, ...(crop === undefined ? {} : { crop }) };
-  const source = containerOf(file, options);
-  const { header, segments } = source.container;
-  const { needs, needed } = readable(source, architecture, options, (message) => {
-    throw new Error(message);
-  });
-  const sizes = pyramidSizes(header.width, header.height);
-  const units = segments.reduce((sum, segment) => sum + segment.units, 0);
+/** The network's work in a picture's steps, in evaluations of the full size; what is shown afterwards is not in it. */
+function workOf(size: Size, schedule: Schedule, units: number, needs?: readonly StepNeeds[]): number {
+  const sizes = pyramidSizes(size.width, size.height);
+  let left = units;
   let work = 0;
-  let begun = 0;
-  for (const { index, level, kind } of stepsOf(header.schedule, sizes.length - 1)) {
-    if (begun >= units) break;
+  for (const { index, level, kind } of stepsOf(schedule, sizes.length - 1)) {
+    if (left <= 0) break;
     const grid = gridOf(sizes[level]!);
-    begun += Math.ceil(grid.width / 384) * Math.ceil(grid.height / 384);
-    const { width, height } = needs?.[index]?.window ?? grid;
-    if (kind !== 'root') work += (0.25 ** level * width * height) / (grid.width * grid.height);
+    left -= groupsOf(grid.width, grid.height).length;
+    const window = needs?.[index]?.window ?? grid;
+    if (kind !== 'root') work += (0.25 ** level * window.width * window.height) / (grid.width * grid.height);
   }
-  const left = segments.filter((_, i) => needed[i] === false).reduce((sum, segment) => sum + segment.payloadOffset + segment.payloadLength - segment.offset, 0);
-  return { work, bytes: source.bytes.length - left };
+  return work;
 }
 
-const file = positionals[0] === undefined ? await encoded() : readFileSync(positionals[0]);
-const { width, height } = containerOf(file, {}).container.header;
-const square = (x: number, y: number, side: number): Rectangle => {
-  const [w, h] = [Math.min(side, width), Math.min(side, height)];
-  return { x: Math.round(x * (width - w)), y: Math.round(y * (height - h)), width: w, height: h };
-};
-const places: [string, Rectangle][] = [
-  ['256×256, corner', square(0, 0, 256)],
-  ['256×256, middle of the upper side', square(0.5, 0, 256)],
-  ['256×256, middle', square(0.5, 0.5, 256)],
-  ['1024×1024, corner', square(1, 1, 1024)],
-  ['1024×1024, middle', square(0.5, 0.5, 1024)],
-  ['left half', { x: 0, y: 0, width: Math.ceil(width / 2), height }],
-];
-const lengths = values.bytes === undefined ? [file.length] : values.bytes.split(',').map(Number);
-for (const maxBytes of lengths) {
-  const whole = costOf(file, maxBytes, undefined);
-  console.log(`${width}×${height}, ${whole.bytes} bytes, ${whole.work.toFixed(2)} evaluations`);
-  const picture = values.decode ? await timed(undefined, maxBytes) : undefined;
-  for (const [name, crop] of places) {
-    const { work, bytes } = costOf(file, maxBytes, crop);
+function ofSize(size: Size, refining: number): void {
+  const sizes = pyramidSizes(size.width, size.height);
+  const steps = stepsOf(DEFAULT_SCHEDULE, sizes.length - 1);
+  const count = ({ level }: Step): number => {
+    const { width, height } = gridOf(sizes[level]!);
+    return groupsOf(width, height).length;
+  };
+  const last = steps.findIndex(({ level, kind }) => level === 0 && kind === 'enter') + refining;
+  const units = steps.slice(0, last + 1).reduce((sum, step) => sum + count(step), 0);
+  const whole = workOf(size, DEFAULT_SCHEDULE, units);
+  console.log(`${size.width}×${size.height}, ${refining} refining steps: ${whole.toFixed(2)} evaluations of the whole`);
+  for (const [name, crop] of placesIn(size)) {
+    const needs = needsOf(architecture, sizes, steps, units, crop, 0);
+    console.log(`${name.padEnd(36)} work ${percent(workOf(size, DEFAULT_SCHEDULE, units, needs), whole)}`);
+  }
+}
+
+async function ofFile(file: Uint8Array, maxBytes: number): Promise<void> {
+  const { header, segments } = containerOf(file, { maxBytes }).container;
+  const units = segments.reduce((sum, segment) => sum + segment.units, 0);
+  const length = Math.min(maxBytes, file.length);
+  const whole = workOf(header, header.schedule, units);
+  console.log(`${header.width}×${header.height}, ${length} bytes: ${whole.toFixed(2)} evaluations of the whole`);
+  const picture = values.decode ? await timed(file, maxBytes) : undefined;
+  for (const [name, crop] of placesIn(header)) {
+    const { needs, needed } = readable(containerOf(file, { maxBytes, crop }), architecture, { crop }, (message) => {
+      throw new Error(message);
+    });
+    const left = segments.filter((_, i) => needed[i] === false).reduce((sum, segment) => sum + segment.payloadOffset + segment.payloadLength - segment.offset, 0);
     let said = '';
     if (picture !== undefined) {
-      const part = await timed(crop, maxBytes);
+      const part = await timed(file, maxBytes, crop);
       said = `  decoded: ${percent(part.work, picture.work)} of the work, ${percent(part.seconds, picture.seconds)} of the time, ${agree(picture, part, crop) ? 'the same' : 'OTHER'} pixels`;
     }
-    console.log(`${name.padEnd(36)} work ${percent(work, whole.work)}  bytes ${percent(bytes, whole.bytes)}${said}`);
+    console.log(`${name.padEnd(36)} work ${percent(workOf(header, header.schedule, units, needs), whole)}  bytes ${percent(length - left, length)}${said}`);
   }
 }
-await release();
 
-async function timed(crop: Rectangle | undefined, maxBytes: number): Promise<{ data: ArrayLike<number>; channels: number; work: number; seconds: number }> {
+async function timed(file: Uint8Array, maxBytes: number, crop?: Rectangle): Promise<DecodeResult & { seconds: number }> {
   const started = performance.now();
-  const { data, channels, work } = await decode(file, { ...engine, maxBytes, ...(crop === undefined ? {} : { crop }) });
-  return { data, channels, work, seconds: (performance.now() - started) / 1000 };
+  const threads = values.threads === undefined ? {} : { threads: Number(values.threads) };
+  const picture = await decode(file, { model, maxBytes, ...threads, ...(crop === undefined ? {} : { crop }) });
+  return { ...picture, seconds: (performance.now() - started) / 1000 };
 }
 
-function agree(whole: { data: ArrayLike<number>; channels: number }, part: { data: ArrayLike<number> }, crop: Rectangle): boolean {
+function agree(whole: DecodeResult, part: DecodeResult, crop: Rectangle): boolean {
   const row = crop.width * whole.channels;
-  for (let i = 0; i < part.data.length; i++) {
-    const at = ((crop.y + Math.floor(i / row)) * width + crop.x) * whole.channels + (i % row);
-    if (part.data[i] !== whole.data[at]) return false;
-  }
-  return true;
+  return part.data.every((sample, i) => sample === whole.data[((crop.y + Math.floor(i / row)) * whole.width + crop.x) * whole.channels + (i % row)]);
 }
 
 function percent(part: number, whole: number): string {
   return `${((100 * part) / whole).toFixed(1).padStart(5)} %`;
+}
+
+const [path] = positionals;
+if (path === undefined) {
+  for (const refining of values.steps.split(',').map(Number)) ofSize({ width: Number(values.width), height: Number(values.height) }, refining);
+} else {
+  const file = readFileSync(path);
+  for (const maxBytes of values.bytes === undefined ? [file.length] : values.bytes.split(',').map(Number)) await ofFile(file, maxBytes);
+  await release();
 }

@@ -165,6 +165,21 @@ describe('command line', () => {
     assert.match(stdout, /model/);
   });
 
+  it('info lists the first and last of many segments, all of them on request', () => {
+    const picture = corpusPicture('scene', { width: 2400, height: 5 });
+    writeFileSync(file('long.png'), writePng(picture));
+    works('encode', 'long.png', '--effort', '1', '-q', '20');
+    const { segments } = JSON.parse(works('info', 'long.dcz', '--json').stdout) as FileInfo;
+    assert.ok(segments.length > 20);
+    const lines = (...args: string[]): string[] => works('info', 'long.dcz', ...args).stdout.split('\n').filter((line) => /^ *\d+ |^…/.test(line));
+    const all = lines('--all-segments');
+    assert.equal(all.length, segments.length);
+    const some = lines();
+    assert.deepEqual([...some.slice(0, 6), ...some.slice(7)], [...all.slice(0, 6), ...all.slice(-6)]);
+    const bytes = segments.slice(6, -6).reduce((sum, { byteLength }) => sum + byteLength, 0);
+    assert.equal(some[6], `… ${segments.length - 12} more segments, ${bytes} bytes (--all-segments lists them)`);
+  });
+
   it('a pipe that closes early is no error', () => {
     works('encode', 'small.png');
     const { status, stderr } = spawnSync('/bin/sh', ['-c', `"${process.execPath}" "${program}" info small.dcz --json | head -c 1`], {

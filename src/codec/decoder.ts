@@ -180,6 +180,7 @@ export function readable(
   const sizes = pyramidSizes(header.width, header.height);
   const steps = stepsOf(header.schedule, sizes.length - 1);
   const units = unitsOf(sizes, steps.filter(({ level }) => level >= view.level));
+  const trusted = passable(container);
   let count = 0;
   const firsts = segments.map((segment) => (count += segment.units) - segment.units);
   // Of a segment with several units none can be left out.
@@ -192,7 +193,7 @@ export function readable(
       return needs === undefined || unit === undefined || segment.units !== 1 || intersect(unit.group, needs[unit.step]!.wanted);
     });
     const reached = (i: number): boolean => view.level === 0 || firsts[i]! < units.length;
-    const lost = needed.findIndex((use, i) => segments[i]!.state === 'damaged' && reached(i) && (use || !isPassable(container, i)));
+    const lost = needed.findIndex((use, i) => segments[i]!.state === 'damaged' && reached(i) && (use || !trusted[i]));
     if (lost < 0) return { needs, needed };
     if (crop !== undefined && allowDamaged !== true) refuseRepairable(bytes);
     damage(`segment ${lost + 1} of ${segments.length} (byte offset ${segments[lost]!.offset}) is damaged beyond repair: its checksum does not hold`);
@@ -209,10 +210,15 @@ function unitsOf(sizes: readonly Size[], steps: readonly Step[]): { step: number
   });
 }
 
-/** Whether the length of a damaged segment can be trusted: what follows is intact, or the file ends there. */
-function isPassable({ segments, truncated }: Container, i: number): boolean {
-  const next = segments.find(({ state }, k) => k > i && state !== 'damaged');
-  return next === undefined ? !truncated : next.state === 'complete';
+/** Of each segment, whether its length can be trusted even if it is damaged: the next that is not is intact, or the file ends there. */
+function passable({ segments, truncated }: Container): boolean[] {
+  let behind = !truncated;
+  const result: boolean[] = [];
+  for (let i = segments.length - 1; i >= 0; i--) {
+    result[i] = behind;
+    if (segments[i]!.state !== 'damaged') behind = segments[i]!.state === 'complete';
+  }
+  return result;
 }
 
 /** The part of a file that is to be decoded, its structure, and what was repaired. */

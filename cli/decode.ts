@@ -1,10 +1,10 @@
 /** `dcomp decode IN.dcz [OUT]`, `dcomp decode IN... -o FOLDER` */
 import type { Argv } from 'yargs';
-import { decode, info } from '../src/node.js';
+import { decode, info, type Rectangle } from '../src/node.js';
 import type { Coded, Hooks } from './batch/coder.js';
 import { batchOf, batchOptions } from './batch/options.js';
 import { runJobs } from './batch/run.js';
-import { engineOptions, fileArguments, flag, maxPixelsOption, metadataOf, metadataOption, numberOption, scaleOption, sizeOption, textOption, type RawArgs } from './options.js';
+import { cropOption, engineOptions, fileArguments, flag, maxPixelsOption, metadataOf, metadataOption, numberOption, scaleOption, sizeOption, textOption, type RawArgs } from './options.js';
 import { extensionOf, formatOfName, formatOfOption, PICTURE_FORMATS, type PictureFormat } from './pictures/formats.js';
 import type { MetadataChoice } from './pictures/metadata.js';
 import { writePicture } from './pictures/write.js';
@@ -14,6 +14,7 @@ export function builder(yargs: Argv): void {
   yargs
     .option('bytes', { type: 'string', requiresArg: true, describe: 'Use only this many bytes of the file: a coarser picture' })
     .option('scale', { type: 'string', requiresArg: true, describe: 'Smaller: 1/2, 1/4, …, in less time' })
+    .option('crop', { type: 'string', requiresArg: true, describe: 'Only the rectangle x,y,width,height of the output, in less time' })
     .option('format', { type: 'string', requiresArg: true, describe: `${PICTURE_FORMATS.join(', ')}  [default: by the output's name, else png]` })
     .option('allow-damaged', { type: 'boolean', describe: 'Repair what can be, decode around the rest and say so, in place of failing' });
   sizeOption(yargs);
@@ -26,6 +27,7 @@ export interface DecodeSettings {
   allowDamaged: boolean;
   maxPixels: number;
   scale: number | undefined;
+  crop: Rectangle | undefined;
   format: PictureFormat;
   metadata: MetadataChoice;
   threads: number;
@@ -39,7 +41,7 @@ export async function run(args: RawArgs): Promise<number> {
   const metadata = metadataOf(args, 'all');
   const { plan, common, options } = batchOf(args, { accepts: ['.dcz'], extension: extensionOf(format), fields: { bytes: maxBytes?.toString() } });
   const { threads, model } = common;
-  return runJobs({ name: 'decode', url: import.meta.url, code, settings: { maxBytes, allowDamaged, maxPixels: maxPixelsOption(args), scale: scaleOption(args), format, metadata, threads, model } }, plan, options);
+  return runJobs({ name: 'decode', url: import.meta.url, code, settings: { maxBytes, allowDamaged, maxPixels: maxPixelsOption(args), scale: scaleOption(args), crop: cropOption(args), format, metadata, threads, model } }, plan, options);
 }
 
 /** By --format, or else by the output's name: that after -o, or a second one. @throws DcompError E_USAGE */
@@ -53,7 +55,7 @@ function chosenFormat(args: RawArgs): PictureFormat {
 
 /** A .dcz file to a picture file. @throws DcompError as `decode` */
 export async function code(input: Uint8Array, settings: DecodeSettings, { signal, onProgress }: Hooks): Promise<Coded> {
-  const { maxBytes, allowDamaged, maxPixels, scale, format, metadata, threads, model } = settings;
+  const { maxBytes, allowDamaged, maxPixels, scale, crop, format, metadata, threads, model } = settings;
   const damage: string[] = [];
   const started = performance.now();
   const picture = await decode(input, {
@@ -62,6 +64,7 @@ export async function code(input: Uint8Array, settings: DecodeSettings, { signal
     threads,
     onDamage: (message) => damage.push(message),
     ...(scale === undefined ? {} : { scale }),
+    ...(crop === undefined ? {} : { crop }),
     ...(maxBytes === undefined ? {} : { maxBytes }),
     ...(model === undefined ? {} : { model }),
     ...(signal === undefined ? {} : { signal }),

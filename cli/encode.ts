@@ -6,7 +6,7 @@ import { DEFAULT_EFFORT, DEFAULT_QUALITY, DEFAULT_WEIGHT, encode, type Importanc
 import type { Coded, Hooks } from './batch/coder.js';
 import { batchOf, batchOptions } from './batch/options.js';
 import { runJobs } from './batch/run.js';
-import { engineOptions, flag, maxPixelsOption, metadataOf, metadataOption, numberOption, sizeOption, textOption, textOptions, type NumberRule, type RawArgs } from './options.js';
+import { engineOptions, flag, maxPixelsOption, metadataOf, metadataOption, numberOption, parseRectangle, sizeOption, textOption, textOptions, type NumberRule, type RawArgs } from './options.js';
 import { PICTURE_EXTENSIONS } from './pictures/formats.js';
 import type { MetadataChoice } from './pictures/metadata.js';
 import { readPicture } from './pictures/read.js';
@@ -81,12 +81,12 @@ function regionsOf(args: RawArgs): Pick<EncodeSettings, 'regions' | 'mask'> {
 
 /** `x,y,width,height[:weight]` @throws DcompError E_USAGE */
 function parseRegion(text: string): Region {
-  const match = /^(\d+),(\d+),(\d+),(\d+)(?::(\d+(?:\.\d+)?|1\/\d+))?$/.exec(text);
-  if (match === null) throw new DcompError('E_USAGE', `--roi is "${text}"; it must be x,y,width,height in pixels, and perhaps :weight`);
-  const [x, y, width, height] = match.slice(1, 5).map(Number) as [number, number, number, number];
-  const weight = match[5];
-  if (weight === undefined) return { x, y, width, height };
-  return { x, y, width, height, weight: weight.startsWith('1/') ? 1 / Number(weight.slice(2)) : Number(weight) };
+  const match = /^([^:]*)(?::(\d+(?:\.\d+)?|1\/\d+))?$/.exec(text);
+  const rectangle = parseRectangle(match?.[1] ?? '');
+  if (match === null || rectangle === undefined) throw new DcompError('E_USAGE', `--roi is "${text}"; it must be x,y,width,height in pixels, and perhaps :weight`);
+  const weight = match[2];
+  if (weight === undefined) return rectangle;
+  return { ...rectangle, weight: weight.startsWith('1/') ? 1 / Number(weight.slice(2)) : Number(weight) };
 }
 
 /** The most of a mask's colours decides. @throws DcompError E_USAGE if it has another size */

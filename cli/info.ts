@@ -5,8 +5,14 @@ import { about } from './errors.js';
 import { inputName, readSource } from './files.js';
 import { flag, outputFlags, requiredFile, type RawArgs } from './options.js';
 
+/** Files of large pictures have hundreds of segments, one for each group of a step. */
+const MOST_SEGMENTS = 12;
+
 export function builder(yargs: Argv): void {
-  yargs.positional('file', { type: 'string', describe: '.dcz file, or - for stdin' }).option('json', { type: 'boolean', describe: 'As JSON, for programs' });
+  yargs
+    .positional('file', { type: 'string', describe: '.dcz file, or - for stdin' })
+    .option('json', { type: 'boolean', describe: 'As JSON, for programs' })
+    .option('all-segments', { type: 'boolean', describe: `A line for every segment, also of more than ${MOST_SEGMENTS}` });
 }
 
 export async function run(args: RawArgs): Promise<void> {
@@ -19,11 +25,11 @@ export async function run(args: RawArgs): Promise<void> {
   } catch (error) {
     throw about(inputName(path), error);
   }
-  process.stdout.write(flag(args, 'json') ? `${JSON.stringify(found, null, 2)}\n` : asText(inputName(path), found));
+  process.stdout.write(flag(args, 'json') ? `${JSON.stringify(found, null, 2)}\n` : asText(inputName(path), found, flag(args, 'all-segments') ? Infinity : MOST_SEGMENTS));
 }
 
-/** The figures of the whole file, then a table with a line for each segment. */
-function asText(name: string, found: FileInfo): string {
+/** The figures of the whole file, then a table with a line for each segment, or for the first and last ones. */
+function asText(name: string, found: FileInfo, most: number): string {
   const { width, height, kind, depth, byteLength, formatVersion, modelId, bitsPerPixel, trellisBits, parts, alpha, segments, truncated } = found;
   const bits = sum(segments.map((segment) => segment.bits));
   const ideal = sum(segments.map((segment) => segment.idealBits));
@@ -44,11 +50,21 @@ function asText(name: string, found: FileInfo): string {
     `format version ${formatVersion}, model ${modelId}, trellis of 2^${trellisBits} states`,
     ...parts.map(({ type, name: what, byteLength: length, state }) => `${what === 'unknown' ? `unknown part of type ${type}` : what}: ${length} bytes, ${state}`),
     ...(alpha === null ? [] : [`alpha: ${alpha.byteLength} bytes, ${alpha.state}`]),
-    ...(segments.length > 0 ? columns([head, ...rows]) : ['no segments']),
+    ...(segments.length > 0 ? shortened(columns([head, ...rows]), found, most) : ['no segments']),
     `segments together: ${bits} bits, ${ideal} ideal bits (${overhead(bits, ideal)} over ideal)`,
     ...(truncated ? ['the file ends in the middle of a part'] : []),
     '',
   ].join('\n');
+}
+
+/** Leaves out lines in the middle. @param lines the head, and one for each segment */
+function shortened(lines: string[], { segments }: FileInfo, most: number): string[] {
+  if (segments.length <= most) return lines;
+  const [first, last] = [Math.ceil(most / 2), segments.length - Math.floor(most / 2)];
+  const between = segments.slice(first, last);
+  const damaged = between.filter(({ state }) => state === 'damaged').length;
+  const said = `${between.length} more segments, ${sum(between.map(({ byteLength }) => byteLength))} bytes${damaged === 0 ? '' : `, ${damaged} of them damaged`}`;
+  return [...lines.slice(0, 1 + first), `… ${said} (--all-segments lists them)`, ...lines.slice(1 + last)];
 }
 
 function sum(values: number[]): number {

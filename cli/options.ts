@@ -5,6 +5,7 @@
 import { availableParallelism } from 'node:os';
 import type { Argv } from 'yargs';
 import { DcompError } from '../src/errors.js';
+import type { Rectangle } from '../src/index.js';
 import { MAX_PIXELS } from '../src/picture.js';
 import { readInput } from './files.js';
 import { metadataChoice, type MetadataChoice } from './pictures/metadata.js';
@@ -118,6 +119,22 @@ export function scaleOption(args: RawArgs): number | undefined {
   const divisor = Number(found?.[1] ?? 1);
   if (found === null || !Number.isInteger(Math.log2(divisor))) throw new DcompError('E_USAGE', `--scale is ${text}; it must be 1, 1/2, 1/4, 1/8, …`);
   return 1 / divisor;
+}
+
+/** `x,y,width,height`; undefined if it is something else. */
+export function parseRectangle(text: string): Rectangle | undefined {
+  if (!/^\d+(,\d+){3}$/.test(text)) return undefined;
+  const [x, y, width, height] = text.split(',').map(Number) as [number, number, number, number];
+  return { x, y, width, height };
+}
+
+/** Undefined if it was not given. Whether the picture has it is not known yet. @throws DcompError E_USAGE */
+export function cropOption(args: RawArgs): Rectangle | undefined {
+  const text = textOption(args, 'crop');
+  if (text === undefined) return undefined;
+  const crop = parseRectangle(text);
+  if (crop === undefined || crop.width === 0 || crop.height === 0) throw new DcompError('E_USAGE', `--crop is "${text}"; it must be x,y,width,height in whole pixels, of at least 1×1`);
+  return crop;
 }
 
 /** A file name argument. yargs gives it as a string even where it looks like a number. */

@@ -114,6 +114,9 @@ const decoder: Target = {
         const picture = await decodePicture(sealed, evaluator, { maxPixels: FUZZ_PIXELS, allowDamaged });
         checkPicture(picture);
         assert.ok(picture.width * picture.height <= FUZZ_PIXELS);
+        const crop = { x: picture.width - 1, y: picture.height - 1, width: 1, height: 1 };
+        const { data } = await decodePicture(sealed, evaluator, { maxPixels: FUZZ_PIXELS, allowDamaged, crop });
+        assert.deepEqual(data, picture.data.slice(-picture.channels), 'a crop has other pixels');
         break;
       } catch (error) {
         refused(error);

@@ -105,13 +105,14 @@ export function createCodec(platform: Platform): Codec {
     }
 
     info(): FileInfo | undefined {
-      return this.progression.begun ? fileInfo(this.progression.bytes) : undefined;
+      return this.progression.source() === undefined ? undefined : fileInfo(this.progression.bytes);
     }
 
     picture(): Promise<DecodeResult | undefined> {
       return inTurn(async () => {
-        if (!this.progression.begun) return undefined; // no model is needed to say that
-        return this.progression.picture(await evaluatorFor(this.options));
+        const source = this.progression.source();
+        if (source === undefined) return undefined; // no model is needed to say that
+        return this.progression.picture(await evaluatorFor(this.options), source);
       });
     }
   }

@@ -7,5 +7,6 @@ export { repairFile as repair, repairText, type Repair, type Repaired } from './
 export { pixelHash } from './codec/pixel-hash.js';
 export { DEFAULT_EFFORT, DEFAULT_QUALITY, psnr, type EncodeResult, type EncoderOptions, type Progress, type Target } from './codec/encoder.js';
 export { DEFAULT_WEIGHT, type Importance, type Region } from './codec/region.js';
+export type { Rectangle } from './codec/rectangle.js';
 export type { DecodeResult, DecoderOptions } from './codec/decoder.js';
 export { FORMAT_VERSION } from './codec/format.js';

@@ -165,6 +165,21 @@ describe('command line', () => {
     assert.match(stdout, /model/);
   });
 
+  it('info lists the first and last of many segments, all of them on request', () => {
+    const picture = corpusPicture('scene', { width: 2400, height: 5 });
+    writeFileSync(file('long.png'), writePng(picture));
+    works('encode', 'long.png', '--effort', '1', '-q', '20');
+    const { segments } = JSON.parse(works('info', 'long.dcz', '--json').stdout) as FileInfo;
+    assert.ok(segments.length > 20);
+    const lines = (...args: string[]): string[] => works('info', 'long.dcz', ...args).stdout.split('\n').filter((line) => /^ *\d+ |^…/.test(line));
+    const all = lines('--all-segments');
+    assert.equal(all.length, segments.length);
+    const some = lines();
+    assert.deepEqual([...some.slice(0, 6), ...some.slice(7)], [...all.slice(0, 6), ...all.slice(-6)]);
+    const bytes = segments.slice(6, -6).reduce((sum, { byteLength }) => sum + byteLength, 0);
+    assert.equal(some[6], `… ${segments.length - 12} more segments, ${bytes} bytes (--all-segments lists them)`);
+  });
+
   it('a pipe that closes early is no error', () => {
     works('encode', 'small.png');
     const { status, stderr } = spawnSync('/bin/sh', ['-c', `"${process.execPath}" "${program}" info small.dcz --json | head -c 1`], {
@@ -227,6 +242,25 @@ describe('command line', () => {
     fails(2, /contradict/, 'encode', 'small.png', '--roi', '0,0,8,8', '--roi-mask', 'small.png');
     writeFileSync(file('other.png'), writePng(corpusPicture('scene', { width: 9, height: 9 })));
     fails(2, /of one size/, 'encode', 'small.png', '--roi-mask', 'other.png');
+  });
+
+  it('--crop decodes a rectangle of the picture, or of the smaller one of --scale; what is none is refused', () => {
+    works('encode', 'small.png', '-q', '60');
+    works('decode', 'small.dcz', 'whole.png');
+    const { picture: whole } = readPng(readFileSync(file('whole.png')));
+    const { stdout } = works('decode', 'small.dcz', 'part.png', '--crop', '5,4,3,11', '--json');
+    const { picture: part } = readPng(readFileSync(file('part.png')));
+    assert.deepEqual([part.width, part.height], [3, 11]);
+    const row = (y: number): Uint8Array => Uint8Array.from(whole.data.subarray(3 * (24 * (4 + y) + 5), 3 * (24 * (4 + y) + 8)));
+    assert.deepEqual(Buffer.from(part.data), Buffer.concat(Array.from({ length: 11 }, (_, y) => row(y))));
+    const { width, height, work } = JSON.parse(stdout) as { width: number; height: number; work: number };
+    assert.ok(width === 3 && height === 11 && work > 0);
+    works('decode', 'small.dcz', 'part.png', '--crop', '11,8,1,1', '--scale', '1/2');
+    for (const crop of ['1,2,3', '1,2,0,3', '1,2,3,0', '1.5,2,3,4', '1,2,3,4,5', 'a,b,c,d']) fails(2, /--crop is .*x,y,width,height/, 'decode', 'small.dcz', 'no.png', '--crop', crop);
+    fails(2, /the crop 20,0,5,5 is not within the picture of 24×17 pixels/, 'decode', 'small.dcz', 'no.png', '--crop', '20,0,5,5');
+    fails(2, /not within the picture of 12×9/, 'decode', 'small.dcz', 'no.png', '--crop', '12,0,1,1', '--scale', '1/2');
+    fails(2, /2 times/, 'decode', 'small.dcz', 'no.png', '--crop', '1,1,1,1', '--crop', '2,2,1,1');
+    assert.ok(!existsSync(file('no.png')));
   });
 
   it('refuses pictures above --max-pixels, before anything is made of them', () => {

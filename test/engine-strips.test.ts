@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { windowOf } from '../src/codec/needs.js';
+import { cutOut } from '../src/codec/rectangle.js';
 import { DcompError } from '../src/errors.js';
-import { DEFAULT_ARCHITECTURE, OUTPUT_CHANNELS, gridMultiple, uNet, type Architecture } from '../src/model/architecture.js';
+import { DEFAULT_ARCHITECTURE, OUTPUT_CHANNELS, uNet, type Architecture } from '../src/model/architecture.js';
 import { Engine, createEvaluator } from '../src/model/engine.js';
 import type { Condition } from '../src/model/inputs.js';
 import { planGrid } from '../src/model/plan.js';
@@ -70,25 +72,24 @@ test('rows one after the other equal the whole: the U-Net, higher than its recep
 });
 
 test('a part of a grid with its context equals that part of the whole', async () => {
-  const model = randomModel(uNet([8, 8, 8, 8], 8, 2), 3, 0.3);
-  const context = contextRows(model.architecture);
-  const multiple = gridMultiple(model.architecture);
-  const engine = new Engine(model);
-  const [width, height] = [230, 45];
-  const { z, codes } = randomArguments(9, width, height, 100);
-  const whole = Float32Array.from(await engine.evaluate(z, codes, width, height, CONDITION));
-  for (const [from, to] of [[100, 130], [0, 5], [65, 66], [200, 230], [127, 128]] as const) {
-    const left = Math.max(0, Math.floor((from - context) / multiple) * multiple);
-    const right = Math.min(width, Math.ceil((to + context) / multiple) * multiple);
-    const part = <T extends Float32Array | Uint8Array>(values: T): T => {
-      const out = values.slice(0, (right - left) * height * 12) as T;
-      for (let y = 0; y < height; y++) out.set(values.subarray((y * width + left) * 12, (y * width + right) * 12), y * (right - left) * 12);
-      return out;
+  const { architecture, ...model } = randomModel(uNet([8, 8, 8, 8], 8, 2), 3, 0.3);
+  const engine = new Engine({ architecture, ...model });
+  for (const [width, height] of [[230, 45], [41, 219], [170, 175]] as const) {
+    const grid = { x: 0, y: 0, width, height };
+    const { z, codes } = randomArguments(9, width, height, 100);
+    const whole = Float32Array.from(await engine.evaluate(z, codes, width, height, CONDITION));
+    const random = uniform(width);
+    const side = (length: number): [number, number] => {
+      const from = Math.floor(random() * length);
+      return [from, 1 + Math.floor(random() ** 3 * (length - from - 1))];
     };
-    const result = await engine.evaluate(part(z), part(codes), right - left, height, CONDITION);
-    for (let y = 0; y < height; y++) {
-      const row = result.slice((y * (right - left) + from - left) * 24, (y * (right - left) + to - left) * 24);
-      assert.deepEqual(row, whole.slice((y * width + from) * 24, (y * width + to) * 24), `row ${y} of ${from} to ${to}`);
+    for (let i = 0; i < 25; i++) {
+      const [[x, w], [y, h]] = [side(width), side(height)];
+      const wanted = { x, y, width: w, height: h };
+      const window = windowOf(architecture, wanted, grid);
+      assert.ok(window.x % 8 === 0 && window.y % 8 === 0);
+      const result = await engine.evaluate(cutOut(z, grid, window, 12), cutOut(codes, grid, window, 12), window.width, window.height, CONDITION);
+      assert.deepEqual(cutOut(result.slice(), window, wanted, 24), cutOut(whole, grid, wanted, 24), JSON.stringify(wanted));
     }
   }
 });

@@ -4,17 +4,22 @@ import { decodeCorrections, type Corrections } from '../entropy/corrections.js';
 import { decodeGains } from '../entropy/gains.js';
 import { decodeRun, runBits, trellisCost, type Run } from '../entropy/trellis.js';
 import { DcompError } from '../errors.js';
+import type { Architecture } from '../model/architecture.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { MAX_PIXELS, type Depth, type Metadata, type Picture, type Samples } from '../picture.js';
 import { decodeAlpha } from './alpha.js';
-import { readContainer, type Container, type Header } from './container.js';
+import { readContainer, type Container, type Extent, type Header } from './container.js';
 import type { Progress } from './encoder.js';
 import type { Channel } from './group-step.js';
 import { metadataOf } from './metadata.js';
+import { groupsOf, type Group } from './format.js';
+import { needsOf, type StepNeeds } from './needs.js';
 import { PARTS } from './parts.js';
 import { isGrey, hasAlpha, PictureRows } from './picture-planes.js';
+import { checkRectangle, cutOut, gridOf, intersect, wholeOf, type Rectangle } from './rectangle.js';
 import { readLags } from './region.js';
 import { repairFile, repairText, type Repair } from './repair.js';
+import { pyramidSizes, stepsOf, type Size, type Step } from './schedule.js';
 import { Session } from './session.js';
 
 export interface DecoderOptions {
@@ -27,6 +32,12 @@ export interface DecoderOptions {
    * posterior mean at that size of what the file tells up to there, so softer than a large picture made small.
    */
   scale?: number;
+  /**
+   * Decode only this rectangle of the picture, in pixels of the size that `scale` makes it, before any turning that the metadata
+   * asks for. They are those of the whole picture, bit for bit, at the cost of the groups of coefficients that they depend on; what
+   * else the file holds may be damaged.
+   */
+  crop?: Rectangle;
   /** Refuse larger pictures; default 2^28. */
   maxPixels?: number;
   /** Told of each repair and damage when `allowDamaged` is set. */
@@ -49,7 +60,7 @@ export interface DecodeResult extends Picture {
  * @throws DcompError as `containerOf`; E_OTHER_MODEL, E_DAMAGED_SEGMENT, E_TRUNCATED (alpha missing), E_USAGE, E_ABORTED
  */
 export async function decodePicture(file: Uint8Array, evaluator: Evaluator, options: DecoderOptions = {}, source = containerOf(file, options)): Promise<DecodeResult> {
-  const { bytes, container, repairs } = source;
+  const { bytes, container, repairs, view } = source;
   const { header } = container;
   checkModelId(header, evaluator);
   const damage = (message: string): void => {
@@ -59,12 +70,12 @@ export async function decodePicture(file: Uint8Array, evaluator: Evaluator, opti
   for (const repair of repairs) options.onDamage?.(`repaired ${repairText(repair)}`);
   const metadata = metadataOf(bytes, container.parts, damage);
   const alpha = readAlpha(bytes, container, options, damage);
-  const session = sessionOf(bytes, container, evaluator, options.signal);
-  const level = levelOf(options.scale, session.sizes.length - 2);
-  for (const [i, segment] of container.segments.entries()) {
-    if (segment.state === 'damaged') {
-      damage(`segment ${i + 1} of ${container.segments.length} (byte offset ${segment.offset}) is damaged beyond repair: its checksum does not hold`);
-      break;
+  const { needs, needed } = readable(source, evaluator.model.architecture, options, damage);
+  const session = sessionOf(bytes, container, evaluator, options.signal, needs);
+  for (const [i, segment] of container.segments.slice(0, needed.length).entries()) {
+    if (needed[i] === false) {
+      session.skipUnit();
+      continue;
     }
     const channel = new Receiver(new BitReader(bytes, segment.payloadOffset, 8 * segment.payloadLength), header.nu);
     for (let u = 0; u < segment.units && !channel.ended; u++) {
@@ -73,23 +84,23 @@ export async function decodePicture(file: Uint8Array, evaluator: Evaluator, opti
         damage(`segment ${i + 1} (byte offset ${segment.offset}) states more steps than the picture has`);
         break;
       }
-      if (unit.step.level < level) break;
+      if (unit.step.level < view.level) break;
       await session.runUnit(channel);
       options.onProgress?.({ fraction: Math.min(0.99, segment.payloadOffset / bytes.length), stage: `level ${unit.step.level}` });
     }
-    if (channel.ended || (session.next?.step.level ?? 0) < level) break;
+    if (channel.ended || (session.next?.step.level ?? 0) < view.level) break;
   }
-  return show(session, container, alpha, metadata, options, level);
+  return show(session, container, alpha, metadata, options, view);
 }
 
 /** The session of a file, before its first step. @throws DcompError E_DAMAGED_SEGMENT */
-export function sessionOf(bytes: Uint8Array, { header, parts }: Container, evaluator: Evaluator, signal?: AbortSignal): Session {
+export function sessionOf(bytes: Uint8Array, { header, parts }: Container, evaluator: Evaluator, signal?: AbortSignal, needs?: readonly StepNeeds[]): Session {
   const part = parts.find(({ type }) => type === PARTS.regions);
   if (part?.state === 'damaged') {
     throw new DcompError('E_DAMAGED_SEGMENT', `the part "regions" (byte offset ${part.offset}) is damaged beyond repair, and without it nothing can be decoded; get the file again`);
   }
   const lags = part?.state === 'complete' ? readLags(bytes.subarray(part.payloadOffset, part.payloadOffset + part.payloadLength), header) : undefined;
-  return new Session(header.width, header.height, isGrey(header.channels), header.schedule, evaluator, signal, lags);
+  return new Session(header.width, header.height, isGrey(header.channels), header.schedule, evaluator, signal, lags, needs);
 }
 
 /** @throws DcompError E_OTHER_MODEL */
@@ -98,12 +109,37 @@ export function checkModelId(header: Header, evaluator: Evaluator): void {
   throw new DcompError('E_OTHER_MODEL', `the file was made with model ${header.modelId}, at hand is ${evaluator.model.id}; give the model that it was made with`);
 }
 
-/** The picture that a session has come to, of a level, with what else the file holds. @param alpha of the whole picture */
-export async function show(session: Session, { header, truncated }: Container, alpha: Samples | undefined, metadata: Metadata | undefined, { onProgress }: DecoderOptions, level = 0): Promise<DecodeResult> {
-  const rows = new PictureRows(session.sizes[level]!, header.channels, alpha === undefined ? undefined : smaller(alpha, header, level), header.depth);
-  await session.show(rows.take, level);
+/** The pixels that a session has come to, with what else the file holds. @param alpha of the whole picture */
+export async function show(
+  session: Session,
+  { header, truncated }: Container,
+  alpha: Samples | undefined,
+  metadata: Metadata | undefined,
+  { onProgress }: DecoderOptions,
+  { level, pixels }: View = viewOf(header, {}),
+): Promise<DecodeResult> {
+  const part = alpha === undefined ? undefined : cutOut(smaller(alpha, header, level), wholeOf(session.sizes[level]!), pixels, 1);
+  const rows = new PictureRows(pixels, header.channels, part, header.depth);
+  await session.show(rows.take, level, pixels);
   onProgress?.({ fraction: 1, stage: 'done' });
   return { ...rows.picture, ...(metadata === undefined ? {} : { metadata }), ...session.statistics, truncated };
+}
+
+/** What is shown: pixels of a level's picture. */
+export interface View {
+  level: number;
+  pixels: Rectangle;
+}
+
+/** @throws DcompError E_USAGE */
+function viewOf(header: Header, { scale, crop }: DecoderOptions): View {
+  const sizes = pyramidSizes(header.width, header.height);
+  const level = levelOf(scale, sizes.length - 2);
+  const size = sizes[level]!;
+  if (crop === undefined) return { level, pixels: wholeOf(size) };
+  checkRectangle('the crop', crop, size);
+  const { x, y, width, height } = crop;
+  return { level, pixels: { x, y, width, height } };
 }
 
 /** The level whose picture has that scale. @param coarsest the last that there is */
@@ -129,10 +165,68 @@ function smaller(alpha: Samples, { width, height }: { width: number; height: num
   return smaller(out, half, times - 1);
 }
 
+/**
+ * How much of a file can be read, and what of that is needed.
+ * @returns needs for `Session`, undefined where all is needed; and of the segments that can be read whether they are
+ * @throws DcompError E_DAMAGED_SEGMENT, where `damage` throws
+ */
+export function readable(
+  { bytes, container, view }: Source,
+  architecture: Architecture,
+  { allowDamaged, crop }: DecoderOptions,
+  damage: (message: string) => void,
+): { needs: StepNeeds[] | undefined; needed: boolean[] } {
+  const { header, segments } = container;
+  const sizes = pyramidSizes(header.width, header.height);
+  const steps = stepsOf(header.schedule, sizes.length - 1);
+  const units = unitsOf(sizes, steps.filter(({ level }) => level >= view.level));
+  const trusted = passable(container);
+  let count = 0;
+  const firsts = segments.map((segment) => (count += segment.units) - segment.units);
+  // Of a segment with several units none can be left out.
+  const apart = segments.every((segment, i) => segment.units === 1 || units.slice(firsts[i], firsts[i]! + segment.units).every(({ alone }) => alone));
+  for (let end = segments.length; ; ) {
+    const held = Math.min(units.length, end === segments.length ? count : firsts[end]!);
+    const needs = crop === undefined || !apart || held === 0 ? undefined : needsOf(architecture, sizes, steps, held, view.pixels, view.level);
+    const needed = segments.slice(0, end).map((segment, i) => {
+      const unit = units[firsts[i]!];
+      return needs === undefined || unit === undefined || segment.units !== 1 || intersect(unit.group, needs[unit.step]!.wanted);
+    });
+    const reached = (i: number): boolean => view.level === 0 || firsts[i]! < units.length;
+    const lost = needed.findIndex((use, i) => segments[i]!.state === 'damaged' && reached(i) && (use || !trusted[i]));
+    if (lost < 0) return { needs, needed };
+    if (crop !== undefined && allowDamaged !== true) refuseRepairable(bytes);
+    damage(`segment ${lost + 1} of ${segments.length} (byte offset ${segments[lost]!.offset}) is damaged beyond repair: its checksum does not hold`);
+    end = lost;
+  }
+}
+
+/** The units of some steps, by step and group. */
+function unitsOf(sizes: readonly Size[], steps: readonly Step[]): { step: number; group: Group; alone: boolean }[] {
+  return steps.flatMap(({ index, level }) => {
+    const { width, height } = gridOf(sizes[level]!);
+    const groups = groupsOf(width, height);
+    return groups.map((group) => ({ step: index, group, alone: groups.length === 1 }));
+  });
+}
+
+/** Of each segment, whether its length can be trusted even if it is damaged: the next that is not is intact, or the file ends there. */
+function passable({ segments, truncated }: Container): boolean[] {
+  let behind = !truncated;
+  const result: boolean[] = [];
+  for (let i = segments.length - 1; i >= 0; i--) {
+    result[i] = behind;
+    if (segments[i]!.state !== 'damaged') behind = segments[i]!.state === 'complete';
+  }
+  return result;
+}
+
 /** The part of a file that is to be decoded, its structure, and what was repaired. */
 export interface Source {
   bytes: Uint8Array;
   container: Container;
+  /** What is asked for. */
+  view: View;
   /** What was repaired, where damage is allowed. */
   repairs: Repair[];
 }
@@ -141,31 +235,44 @@ export interface Source {
  * Repairs what can be, where damage is allowed.
  * @throws DcompError as `readContainer`; E_DAMAGED_SEGMENT where damage is not allowed and could be repaired; E_USAGE
  */
-export function containerOf(file: Uint8Array, { maxBytes, maxPixels, allowDamaged }: DecoderOptions): Source {
+export function containerOf(file: Uint8Array, options: DecoderOptions): Source {
+  const { maxBytes, maxPixels, allowDamaged, crop } = options;
   if (maxBytes !== undefined && !(Number.isInteger(maxBytes) && maxBytes >= 0)) {
     throw new DcompError('E_USAGE', `maxBytes is ${maxBytes}; it must be a whole number of bytes`);
   }
   const mended = allowDamaged === true ? repairFile(file) : { bytes: file, repairs: [] };
   const bytes = maxBytes === undefined ? mended.bytes : mended.bytes.subarray(0, maxBytes);
   const repairs = mended.repairs.filter(({ offset }) => offset < bytes.length);
+  let container: Container;
   try {
-    const container = readContainer(bytes, maxPixels ?? MAX_PIXELS);
-    if (allowDamaged !== true && !isWhole(container)) refuseRepairable(bytes);
-    return { bytes, container, repairs };
+    container = readContainer(bytes, maxPixels ?? MAX_PIXELS);
+    if (allowDamaged !== true) refuseRepairableParts(bytes, container, crop !== undefined);
   } catch (error) {
     // Of a header, all other errors may come from a wrong byte.
     if (error instanceof DcompError && error.code !== 'E_TOO_LARGE' && allowDamaged !== true) refuseRepairable(bytes, error);
     throw error;
   }
+  return { bytes, container, view: viewOf(container.header, options), repairs };
 }
 
-function isWhole({ parts, alpha, segments, truncated }: Container): boolean {
-  return !truncated && [...parts, ...(alpha === undefined ? [] : [alpha]), ...segments].every(({ state }) => state === 'complete');
+/**
+ * As `refuseRepairable`, if anything is damaged.
+ * @param crop which segments matter is not known yet; but where the file seems to end in one, its length may be wrong
+ * @throws DcompError E_DAMAGED_SEGMENT
+ */
+function refuseRepairableParts(bytes: Uint8Array, { parts, alpha, segments, truncated }: Container, crop: boolean): void {
+  const isDamaged = ({ state }: Extent): boolean => state !== 'complete';
+  const last = segments[segments.length - 1];
+  if ([...parts, ...(alpha === undefined ? [] : [alpha]), ...(crop ? [] : segments)].some(isDamaged)) refuseRepairable(bytes);
+  if (truncated) refuseRepairable(bytes, undefined, crop ? last?.offset : 0);
 }
 
-/** @throws DcompError E_DAMAGED_SEGMENT, or of the code found before, if the first damage of a file is a single wrong byte */
-function refuseRepairable(bytes: Uint8Array, error?: DcompError): void {
-  const [repair] = repairFile(bytes).repairs;
+/**
+ * @param from byte offset before which damage does not matter
+ * @throws DcompError E_DAMAGED_SEGMENT, or of the code found before, if the first damage of a file is a single wrong byte
+ */
+function refuseRepairable(bytes: Uint8Array, error?: DcompError, from = 0): void {
+  const repair = repairFile(bytes).repairs.find(({ offset }) => offset >= from);
   if (repair === undefined || (error !== undefined && repair.part !== 'header')) return;
   const what = error?.message ?? `${repair.part} (byte offset ${repair.partOffset}) is damaged: its checksum does not hold`;
   throw new DcompError(error?.code ?? 'E_DAMAGED_SEGMENT', `${what}; a single wrong byte (byte offset ${repair.offset}) can be repaired: allow damage to do so`, { cause: error });

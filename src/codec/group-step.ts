@@ -149,16 +149,17 @@ interface PassTable {
 export interface GroupStepOptions {
   step: Step;
   observation: Observation;
+  /** Within the observation. */
   group: Group;
   groupIndex: number;
-  /** The network's output for the whole grid, 24 a position; absent for the root step, whose prior is the model's. */
+  /** The network's output for the observation, 24 a position; absent for the root step, whose prior is the model's. */
   output: Float32Array | undefined;
   /** Standard deviation by channel of an unknown coefficient of this level. */
   prior: Float32Array;
   channel: Channel;
   truth?: Truth;
-  /** Blocks that lag behind the step, and the row of the grid at which the observation begins. */
-  lags?: { lags: Lags; firstRow: number };
+  /** Blocks that lag behind the step. */
+  lags?: Lags;
 }
 
 /**
@@ -248,7 +249,7 @@ class GroupStep {
       let i = ((group.y + y) * observation.width + group.x) * COEFFICIENTS;
       let q = i * 2;
       for (let x = 0; x < group.width; x++, q += OUTPUT_CHANNELS - COEFFICIENTS) {
-        const lag = lags === undefined ? 0 : lagAt(lags.lags, group.x + x, lags.firstRow + group.y + y);
+        const lag = lags === undefined ? 0 : lagAt(lags, observation.x + group.x + x, observation.y + group.y + y);
         const to = lag === 0 ? step.to : laggingCode(step.to, lag);
         for (let c = 0; c < COEFFICIENTS; c++, i++, p++, q++) {
           const code = codes[i]!;

@@ -6,14 +6,13 @@ import { COEFFICIENTS } from '../model/architecture.js';
 import { CODES_PER_OCTAVE, EXACT, UNKNOWN } from '../model/sigma.js';
 import { COLOURS } from './colour.js';
 import { inverseHaar } from './pyramid.js';
+import { cutOut, gridOf, wholeOf, type Rectangle } from './rectangle.js';
 import type { Size } from './schedule.js';
 
-export interface Observation {
+/** Of a rectangle of the grid of the coefficients; of all of it, unless only a part of the picture is decoded. */
+export interface Observation extends Rectangle {
   /** Size of the level's picture u_k. */
   size: Size;
-  /** Grid of the coefficients: the size's half, rounded up. */
-  width: number;
-  height: number;
   /** width · height · 12, positions row by row, channels interleaved. */
   z: Float32Array;
   codes: Uint8Array;
@@ -23,14 +22,13 @@ export interface Observation {
  * An observation of which only what needs no telling is known: chroma of a grey picture, and the differences across
  * the edge of an odd side, where the last row or column is repeated.
  */
-export function blankObservation(size: Size, grey: boolean): Observation {
-  const width = (size.width + 1) >> 1;
-  const height = (size.height + 1) >> 1;
+export function blankObservation(size: Size, grey: boolean, window: Rectangle = wholeOf(gridOf(size))): Observation {
+  const { width, height } = window;
   const codes = new Uint8Array(width * height * COEFFICIENTS).fill(UNKNOWN);
   for (let y = 0; y < height; y++) {
-    const oddRow = 2 * y + 1 === size.height;
+    const oddRow = 2 * (window.y + y) + 1 === size.height;
     for (let x = 0; x < width; x++) {
-      const oddColumn = 2 * x + 1 === size.width;
+      const oddColumn = 2 * (window.x + x) + 1 === size.width;
       if (!grey && !oddRow && !oddColumn) continue;
       const i = (y * width + x) * COEFFICIENTS;
       for (let c = 0; c < COEFFICIENTS; c++) {
@@ -39,13 +37,19 @@ export function blankObservation(size: Size, grey: boolean): Observation {
       }
     }
   }
-  return { size, width, height, z: new Float32Array(codes.length), codes };
+  return { ...window, size, z: new Float32Array(codes.length), codes };
 }
 
-/** Rows of an observation, as views. */
-export function rowsOfObservation({ size, width, z, codes }: Observation, first: number, rows: number): Observation {
+/** The part of an observation that a window has. */
+export function observationWithin(observation: Observation, window: Rectangle): Observation {
+  const { size, z, codes } = observation;
+  return { ...window, size, z: cutOut(z, observation, window, COEFFICIENTS), codes: cutOut(codes, observation, window, COEFFICIENTS) };
+}
+
+/** Rows of an observation, as views. @param first counted within it */
+export function rowsOfObservation({ size, x, y, width, z, codes }: Observation, first: number, rows: number): Observation {
   const [from, to] = [first * width * COEFFICIENTS, (first + rows) * width * COEFFICIENTS];
-  return { size, width, height: rows, z: z.subarray(from, to), codes: codes.subarray(from, to) };
+  return { size, x, y: y + first, width, height: rows, z: z.subarray(from, to), codes: codes.subarray(from, to) };
 }
 
 /** Rows of the coarser level whose picture is made at a time. */
@@ -56,20 +60,21 @@ const PASSED_ROWS = 64;
  * @param coarse an observation whose LL is known. Where details are still unknown, so little was to be told that it was
  *   not sent; z then holds their posterior mean, which is closer than a measurement would be.
  */
-export function finerObservation(coarse: Observation, size: Size, grey: boolean): Observation {
-  const fine = blankObservation(size, grey);
+export function finerObservation(coarse: Observation, size: Size, grey: boolean, window?: Rectangle): Observation {
+  const fine = blankObservation(size, grey, window);
+  const left = 2 * coarse.x;
   for (let row = 0; row < coarse.height; row += PASSED_ROWS) {
-    const { z, height } = rowsOfObservation(coarse, row, Math.min(PASSED_ROWS, coarse.height - row));
-    const u = inverseHaar({ width: coarse.width, height, data: z }, coarse.size.width, Math.min(2 * height, coarse.size.height - 2 * row));
-    for (let y = 0; y < u.height; y++) {
-      for (let x = 0; x < fine.width; x++) {
-        const i = ((2 * row + y) * fine.width + x) * COEFFICIENTS;
-        const o = (y * fine.width + x) * COLOURS;
-        const from = ((row + (y >> 1)) * coarse.width + (x >> 1)) * COEFFICIENTS;
+    const { z, codes, y: top, width, height } = rowsOfObservation(coarse, row, Math.min(PASSED_ROWS, coarse.height - row));
+    const u = inverseHaar({ width, height, data: z }, Math.min(2 * width, coarse.size.width - left), Math.min(2 * height, coarse.size.height - 2 * top));
+    for (let y = Math.max(fine.y, 2 * top); y < Math.min(fine.y + fine.height, 2 * top + u.height); y++) {
+      for (let x = fine.x; x < fine.x + fine.width; x++) {
+        const i = ((y - fine.y) * fine.width + x - fine.x) * COEFFICIENTS;
+        const o = ((y - 2 * top) * u.width + x - left) * COLOURS;
+        const from = (((y >> 1) - top) * width + (x >> 1) - coarse.x) * COEFFICIENTS;
         for (let c = 0; c < COLOURS; c++) {
           if (fine.codes[i + c] === EXACT) continue;
           fine.z[i + c] = 2 * u.data[o + c]!;
-          fine.codes[i + c] = pixelCode(coarse.codes, from + c);
+          fine.codes[i + c] = pixelCode(codes, from + c);
         }
       }
     }

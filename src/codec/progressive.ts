@@ -9,7 +9,7 @@ import { metadataOf } from './metadata.js';
 import { DcompError } from '../errors.js';
 import type { Evaluator } from '../model/evaluator.js';
 import type { Container } from './container.js';
-import { checkModelId, containerOf, decodePicture, readAlpha, Receiver, sessionOf, show, type DecodeResult, type DecoderOptions } from './decoder.js';
+import { checkModelId, containerOf, decodePicture, readAlpha, Receiver, sessionOf, show, type DecodeResult, type DecoderOptions, type Source } from './decoder.js';
 import type { Session } from './session.js';
 
 export type ProgressiveOptions = Pick<DecoderOptions, 'allowDamaged' | 'maxPixels' | 'onDamage' | 'onProgress' | 'signal'>;
@@ -55,13 +55,12 @@ export class Progression {
     this.length = length;
   }
 
-  /** Whether the header is there. @throws DcompError as `containerOf`, if it is not one */
-  get begun(): boolean {
+  /** The structure of the bytes so far; undefined as long as the header is not there. @throws DcompError as `containerOf` */
+  source(): Source | undefined {
     try {
-      containerOf(this.bytes, { ...this.options, maxBytes: this.length });
-      return true;
+      return containerOf(this.bytes, { ...this.options, maxBytes: this.length });
     } catch (error) {
-      if (error instanceof DcompError && (error.code === 'E_EMPTY' || error.code === 'E_TRUNCATED')) return false;
+      if (error instanceof DcompError && (error.code === 'E_EMPTY' || error.code === 'E_TRUNCATED')) return undefined;
       throw error;
     }
   }
@@ -69,34 +68,33 @@ export class Progression {
   /**
    * The picture of all bytes so far, the same as `decodePicture` with that many as `maxBytes`. One call at a time.
    * @param evaluator of the same model at every call
+   * @param source where `source` has been asked already; the picture is of those bytes
    * @returns undefined as long as the header is not there
    * @throws DcompError as `decodePicture`
    */
-  async picture(evaluator: Evaluator): Promise<DecodeResult | undefined> {
-    const { bytes } = this;
-    if (!this.begun) return undefined;
-    const intact = this.intact(bytes);
+  async picture(evaluator: Evaluator, source = this.source()): Promise<DecodeResult | undefined> {
+    if (source === undefined) return undefined;
+    const { bytes, container } = source;
+    const intact = this.intact(source);
     if (intact !== undefined) {
-      const { container, metadata } = intact;
+      const { metadata } = intact;
       checkModelId(container.header, evaluator);
       const session = await this.advance(bytes, container, evaluator);
       if (session !== undefined) return show(session, container, this.alpha, metadata, this.options);
     }
     // What is wrong with a file, and what can be shown of it all the same, is the decoder's to say.
-    return decodePicture(bytes, evaluator, { ...this.options, maxBytes: bytes.length });
+    return decodePicture(bytes, evaluator, { ...this.options, maxBytes: bytes.length }, source);
   }
 
-  /** The structure and metadata of what has come; undefined where they are damaged. Decodes the alpha channel when it is whole. */
-  private intact(bytes: Uint8Array): { container: Container; metadata: Metadata | undefined } | undefined {
+  /** What has come beside the segments; undefined where anything is damaged. Decodes the alpha channel when it is whole. */
+  private intact({ bytes, container, repairs }: Source): { metadata: Metadata | undefined } | undefined {
+    // What the session has taken over was read before the repair.
+    if (repairs.length > 0) return undefined;
     let damaged = false;
-    const options = { ...this.options, maxBytes: bytes.length };
     try {
-      const { container, repairs } = containerOf(bytes, options);
-      // What the session has taken over was read before the repair.
-      if (repairs.length > 0) return undefined;
       const metadata = metadataOf(bytes, container.parts, () => (damaged = true));
-      this.alpha ??= readAlpha(bytes, container, options, () => (damaged = true));
-      return damaged || [...container.parts, ...container.segments].some(({ state }) => state === 'damaged') ? undefined : { container, metadata };
+      this.alpha ??= readAlpha(bytes, container, { ...this.options, maxBytes: bytes.length }, () => (damaged = true));
+      return damaged || [...container.parts, ...container.segments].some(({ state }) => state === 'damaged') ? undefined : { metadata };
     } catch (error) {
       if (error instanceof DcompError) return undefined;
       throw error;

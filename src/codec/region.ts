@@ -6,6 +6,7 @@ import { decodePlane, encodePlane } from '../entropy/plane.js';
 import { DcompError } from '../errors.js';
 import { log2 } from '../math/exact.js';
 import { CODES_PER_OCTAVE, TOP_CODE } from '../model/sigma.js';
+import { checkRectangle, type Rectangle } from './rectangle.js';
 import type { Size } from './schedule.js';
 
 /** Side of a block in pixels; 8 coefficient positions of level 0. */
@@ -18,11 +19,7 @@ export const DEFAULT_WEIGHT = 4;
 export const MAX_WEIGHT = 256;
 
 /** A rectangle in pixels in which squared errors count `weight` times as much as elsewhere; the last one counts where several overlap. */
-export interface Region {
-  x: number;
-  y: number;
-  width: number;
-  height: number;
+export interface Region extends Rectangle {
   /** 1/256..256, default 4. Below 1 the rest of the picture is what matters. */
   weight?: number;
 }
@@ -42,6 +39,16 @@ export function lagAt({ columns, codes }: Lags, x: number, y: number): number {
   return codes[Math.floor((2 * y) / LAG_BLOCK) * columns + Math.floor((2 * x) / LAG_BLOCK)]!;
 }
 
+/** The lags that occur at positions of level 0. */
+export function lagsWithin({ columns, codes }: Lags, { x, y, width, height }: Rectangle): Set<number> {
+  const found = new Set<number>();
+  for (let row = Math.floor((2 * y) / LAG_BLOCK); row * LAG_BLOCK < 2 * (y + height); row++) {
+    const first = row * columns;
+    for (const lag of codes.subarray(first + Math.floor((2 * x) / LAG_BLOCK), first + Math.min(columns, Math.ceil((2 * (x + width)) / LAG_BLOCK)))) found.add(lag);
+  }
+  return found;
+}
+
 /** Where a block is when the schedule is at a code. */
 export function laggingCode(code: number, lag: number): number {
   return Math.max(code, Math.min(TOP_CODE, code + lag));
@@ -59,10 +66,9 @@ export function checkImportance(importance: Importance, { width, height }: Size)
     if (importance.mask.length === width * height) return;
     throw new DcompError('E_USAGE', `the mask has ${importance.mask.length} samples; the picture has ${width}×${height} pixels, and a mask one sample for each`);
   }
-  for (const { x, y, width: w, height: h, weight = DEFAULT_WEIGHT } of importance.regions) {
-    const name = `the region ${x},${y},${w},${h}`;
-    if (![x, y, w, h].every((value) => Number.isInteger(value)) || w < 1 || h < 1) throw new DcompError('E_USAGE', `${name} is none; it is left, top, width and height in whole pixels`);
-    if (x < 0 || y < 0 || x + w > width || y + h > height) throw new DcompError('E_USAGE', `${name} is not within the picture of ${width}×${height} pixels`);
+  for (const region of importance.regions) {
+    const { weight = DEFAULT_WEIGHT } = region;
+    const name = checkRectangle('the region', region, { width, height });
     if (!(weight >= 1 / MAX_WEIGHT && weight <= MAX_WEIGHT)) throw new DcompError('E_USAGE', `the weight of ${name} is ${weight}; it can be 1/${MAX_WEIGHT} to ${MAX_WEIGHT}`);
   }
 }

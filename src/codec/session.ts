@@ -8,10 +8,12 @@ import { DcompError } from '../errors.js';
 import { COLOURS } from './colour.js';
 import { CODES_LEVEL_SPAN, groupsOf, type Group } from './format.js';
 import { codeGroupStep, putCurrentMeans, Workspace, type Channel, type Truth } from './group-step.js';
-import { blankObservation, finerObservation, rowsOfObservation, type Observation } from './observation.js';
+import { windowOf, type StepNeeds } from './needs.js';
+import { blankObservation, finerObservation, observationWithin, rowsOfObservation, type Observation } from './observation.js';
 import { PosteriorMean } from './posterior.js';
 import { inverseHaar, type CoefficientRows, type Plane } from './pyramid.js';
-import { lagAt, laggingCode, type Lags } from './region.js';
+import { between, cutOut, gridOf, intersect, positionsOf, wholeOf, type Rectangle } from './rectangle.js';
+import { lagAt, laggingCode, lagsWithin, type Lags } from './region.js';
 import { pyramidSizes, stepsOf, type Schedule, type Size, type Step } from './schedule.js';
 
 export interface SessionStatistics {
@@ -27,6 +29,8 @@ export interface Unit {
   groupIndex: number;
   /** Groups that the step has. */
   groups: number;
+  /** False where nothing that is wanted depends on it. */
+  needed: boolean;
 }
 
 /** Rows of positions in which a picture is shown. */
@@ -34,6 +38,7 @@ const SHOWN_ROWS = 64;
 
 /** A row of groups of the step that is being run. All its groups see the observation as it was before the step. */
 interface GroupRow {
+  y: number;
   observation: Observation;
   output: Float32Array | undefined;
   truth: Truth | undefined;
@@ -49,17 +54,19 @@ export class Session {
   /** Whether every step so far was received to its end. */
   private whole = true;
   private started = false;
-  /** Posterior mean after a step that ended early, by the Kalman rule alone. */
+  /** Posterior mean after a step that ended early, by the Kalman rule alone; of the whole grid. */
   private unfinished: Float32Array | undefined;
   private readonly workspace = new Workspace();
   /** The unit that comes next, by step and by group. */
   private stepIndex = 0;
   private groupIndex = 0;
   private groups: Group[];
-  /** The evaluation that the running step began with, and where it is. */
+  /** The evaluation that the running step began with, how many of its rows have been asked for, and the groups that they are for. */
   private evaluation: RowEvaluation | undefined;
+  private evaluated = 0;
   private row: GroupRow | undefined;
 
+  /** @param needs by the index of the step, where only a part of the picture is wanted; see `needsOf` */
   constructor(
     width: number,
     height: number,
@@ -68,6 +75,7 @@ export class Session {
     private readonly evaluator: Evaluator,
     private readonly signal?: AbortSignal,
     private readonly lags?: Lags,
+    private readonly needs: readonly (StepNeeds | undefined)[] = [],
   ) {
     this.sizes = pyramidSizes(width, height);
     const levels = this.sizes.length - 1;
@@ -82,12 +90,18 @@ export class Session {
     const step = this.steps[this.stepIndex];
     if (step === undefined) return undefined;
     const groups = this.groupIndex === 0 ? this.groupsOf(step) : this.groups;
-    return { step, group: groups[this.groupIndex]!, groupIndex: this.groupIndex, groups: groups.length };
+    const group = groups[this.groupIndex]!;
+    return { step, group, groupIndex: this.groupIndex, groups: groups.length, needed: this.isNeeded(step, group) };
   }
 
   private groupsOf(step: Step): Group[] {
-    const { width, height } = this.sizes[step.level]!;
-    return groupsOf((width + 1) >> 1, (height + 1) >> 1);
+    const { width, height } = gridOf(this.sizes[step.level]!);
+    return groupsOf(width, height);
+  }
+
+  private isNeeded({ index }: Step, group: Group): boolean {
+    const needs = this.needs[index];
+    return needs === undefined || intersect(group, needs.wanted);
   }
 
   /**
@@ -99,7 +113,7 @@ export class Session {
   fork(evaluator: Evaluator = this.evaluator, schedule: Schedule = this.schedule): Session {
     if (this.underWay) throw new DcompError('E_USAGE', 'a session cannot be forked within a step');
     const { width, height } = this.sizes[0]!;
-    const copy = new Session(width, height, this.grey, schedule, evaluator, this.signal, this.lags);
+    const copy = new Session(width, height, this.grey, schedule, evaluator, this.signal, this.lags, this.needs);
     const { z, codes } = this.observation;
     copy.observation = { ...this.observation, z: z.slice(), codes: codes.slice() };
     copy.condition = this.condition;
@@ -132,18 +146,14 @@ export class Session {
    * @returns the ideal cost in bits (0 without truth)
    */
   async runUnit(channel: Channel, truth?: CoefficientRows): Promise<number> {
-    const unit = this.next;
-    if (unit === undefined) throw new DcompError('E_USAGE', 'there is no further step');
-    const { step, group, groupIndex, groups } = unit;
-    if (groupIndex === 0) this.begin(step);
-    if (group.x === 0) this.row = await this.beginRow(group, truth);
+    const { step, group, groupIndex, groups } = this.beginUnit();
+    if (this.row?.y !== group.y) this.row = await this.beginRow(group, truth);
     const { architecture, statistics } = this.evaluator.model;
     const prior = priorOf(architecture, statistics, step.level);
     const { observation, output, truth: x } = this.row!;
-    const options = { step, observation, group: { ...group, y: 0 }, groupIndex, output, prior, channel };
-    const lags = this.lags !== undefined && step.level === 0 && step.kind === 'refine' ? { lags: { lags: this.lags, firstRow: group.y } } : {};
+    const options = { step, observation, group: { ...group, x: group.x - observation.x, y: 0 }, groupIndex, output, prior, channel };
+    const lags = this.lags !== undefined && step.level === 0 && step.kind === 'refine' ? { lags: this.lags } : {};
     const ideal = codeGroupStep({ ...options, ...lags, ...(x === undefined ? {} : { truth: x }) }, this.workspace);
-    this.started = true;
     // That the last of several groups is cut makes no difference to what the others know; and a decoder that leaves out
     // groups cannot see it.
     const cut = channel.ended && !(groups > 1 && groupIndex + 1 === groups);
@@ -154,28 +164,52 @@ export class Session {
         putCurrentMeans(this.workspace, observation, group, this.unfinished);
       }
     }
-    this.groupIndex++;
-    if (this.groupIndex === groups) this.end(step, cut);
+    this.endUnit(step, groups, cut);
     return ideal;
   }
 
+  /** Passes over the next unit, which must not be needed. */
+  skipUnit(): void {
+    const { step, groups, needed } = this.beginUnit();
+    if (needed) throw new DcompError('E_USAGE', 'a unit that is needed cannot be passed over');
+    this.endUnit(step, groups, false);
+  }
+
+  private beginUnit(): Unit {
+    const unit = this.next;
+    if (unit === undefined) throw new DcompError('E_USAGE', 'there is no further step');
+    if (unit.groupIndex === 0) this.begin(unit.step);
+    this.started = true;
+    return unit;
+  }
+
+  private endUnit(step: Step, groups: number, cut: boolean): void {
+    this.groupIndex++;
+    if (this.groupIndex === groups) this.end(step, cut);
+  }
+
   private begin(step: Step): void {
-    if (step.kind === 'enter' && step.level < this.sizes.length - 2) {
-      this.observation = finerObservation(this.observation, this.sizes[step.level]!, this.grey);
-    }
+    const size = this.sizes[step.level]!;
+    const window = this.needs[step.index]?.window ?? wholeOf(gridOf(size));
+    const finer = step.kind === 'enter' && step.level < this.sizes.length - 2;
+    this.observation = finer ? finerObservation(this.observation, size, this.grey, window) : observationWithin(this.observation, window);
     this.groups = this.groupsOf(step);
     this.condition = { level: step.level, sigma: step.from, mode: step.kind === 'refine' ? 'refine' : 'enter' };
     const rows = this.groups.reduce((most, { height }) => Math.max(most, height), 0);
+    this.evaluated = 0;
     this.evaluation = step.kind === 'root' ? undefined : this.evaluateRows(this.observation, this.condition, rows);
   }
 
   private async beginRow({ y, height }: Group, truth: CoefficientRows | undefined): Promise<GroupRow> {
     await this.giveTurn();
-    return {
-      observation: rowsOfObservation(this.observation, y, height),
-      output: await this.evaluation?.next(height),
-      truth: truth === undefined ? undefined : { x: truth(y, y + height) },
-    };
+    const first = y - this.observation.y;
+    let output: Float32Array | undefined;
+    if (this.evaluation !== undefined) {
+      await passOver(this.evaluation, first - this.evaluated, height);
+      output = await this.evaluation.next(height);
+      this.evaluated = first + height;
+    }
+    return { y, observation: rowsOfObservation(this.observation, first, height), output, truth: truth === undefined ? undefined : { x: truth(y, y + height) } };
   }
 
   private end(step: Step, cut: boolean): void {
@@ -205,40 +239,54 @@ export class Session {
 
   /**
    * As `reconstruct`, from top to bottom in strips.
-   * @param take is given some rows of pixels and where they begin
+   * @param take is given some rows of pixels and where they begin, counted from the first one wanted
    * @param shown which u_k is shown; no step of a finer level may have been run
+   * @param pixels of u_shown that are wanted; default: all. What they need must have been run
    */
-  async show(take: (rows: Plane, y: number) => void, shown = 0): Promise<void> {
+  async show(take: (rows: Plane, y: number) => void, shown = 0, pixels: Rectangle = wholeOf(this.sizes[shown]!)): Promise<void> {
     this.evaluation = undefined;
-    if (!this.started) return this.showNothing(take, this.sizes[shown]!);
+    if (!this.started) return this.showNothing(take, pixels);
     let { observation, condition } = this;
-    const unfinished = condition.level === 0 ? this.unfinished : undefined;
-    // A complete observation is handed to the next level as it is; an incomplete one by its posterior mean.
-    if (condition.level > shown && this.whole && this.groupIndex === 0 && condition.mode === 'refine') {
-      observation = finerObservation(observation, this.sizes[condition.level - 1]!, this.grey);
+    const windowAt = (level: number): Rectangle => {
+      const grid = gridOf(this.sizes[level]!);
+      return level === shown ? windowOf(this.evaluator.model.architecture, positionsOf(pixels), grid) : wholeOf(grid);
+    };
+    let unfinished: Float32Array | undefined;
+    if (condition.level === shown) {
+      const window = windowAt(shown);
+      if (this.unfinished !== undefined && shown === 0) unfinished = cutOut(this.unfinished, observation, window, COEFFICIENTS);
+      observation = observationWithin(observation, window);
+    } else if (this.whole && this.groupIndex === 0 && condition.mode === 'refine') {
+      // A complete observation is handed to the next level as it is; an incomplete one by its posterior mean.
+      observation = finerObservation(observation, this.sizes[condition.level - 1]!, this.grey, windowAt(condition.level - 1));
       condition = { level: condition.level - 1, sigma: Math.min(TOP_CODE + 8, condition.sigma + CODES_LEVEL_SPAN), mode: 'enter' };
     }
     while (condition.level > shown) {
       const level: number = condition.level - 1;
-      const fine = blankObservation(this.sizes[level]!, this.grey);
-      const variance = await this.showLevel(observation, condition, undefined, (rows, y) => putLL(fine, rows, y));
+      const fine = blankObservation(this.sizes[level]!, this.grey, windowAt(level));
+      const variance = await this.showLevel(observation, condition, undefined, wholeOf(observation.size), (rows, y) => putLL(fine, rows, y));
       const sigma = Math.min(TOP_CODE + 8, Math.max(TOP_CODE - CODES_LEVEL_SPAN, codeOf(2 * Math.sqrt(variance))));
       observeLL(fine, sigma);
       observation = fine;
       condition = { level, sigma, mode: 'enter' };
     }
-    await this.showLevel(observation, condition, unfinished, take);
+    await this.showLevel(observation, condition, unfinished, pixels, take);
   }
 
-  /** The picture of a level: its posterior mean. @returns the average variance of its coefficients */
-  private async showLevel(observation: Observation, condition: Condition, unfinished: Float32Array | undefined, take: (rows: Plane, y: number) => void): Promise<number> {
-    const { width, height, size } = observation;
+  /** Pixels of a level's picture: its posterior mean. @returns the average variance of the coefficients in their rows */
+  private async showLevel(observation: Observation, condition: Condition, unfinished: Float32Array | undefined, pixels: Rectangle, take: (rows: Plane, y: number) => void): Promise<number> {
+    const { x: left, y: top, width, height, size } = observation;
     const { architecture, statistics } = this.evaluator.model;
     const posterior = new PosteriorMean(priorOf(architecture, statistics, condition.level));
-    const evaluation = this.evaluateRows(observation, condition, Math.min(height, SHOWN_ROWS));
-    for (let y = 0; y < height; y += SHOWN_ROWS) {
+    const wanted = positionsOf(pixels);
+    const from = wanted.y - top;
+    const end = from + wanted.height;
+    const most = Math.min(height, SHOWN_ROWS);
+    const evaluation = this.evaluateRows(observation, condition, most);
+    await passOver(evaluation, from, most);
+    for (let y = from; y < end; y += SHOWN_ROWS) {
       await this.giveTurn();
-      const rows = Math.min(SHOWN_ROWS, height - y);
+      const rows = Math.min(SHOWN_ROWS, end - y);
       const { z, codes } = rowsOfObservation(observation, y, rows);
       const first = y * width * COEFFICIENTS;
       const mean = posterior.of(z, codes, await evaluation.next(rows), first);
@@ -247,7 +295,10 @@ export class Session {
         // network's view before the step. Their mean is better than either by up to 0.2 dB.
         for (let i = 0; i < mean.length; i++) mean[i] = (mean[i]! + unfinished[first + i]!) / 2;
       }
-      take(inverseHaar({ width, height: rows, data: mean }, size.width, Math.min(2 * rows, size.height - 2 * y)), 2 * y);
+      const strip = inverseHaar({ width, height: rows, data: mean }, Math.min(2 * width, size.width - 2 * left), Math.min(2 * rows, size.height - 2 * (top + y)));
+      const place = { ...wholeOf(strip), x: 2 * left, y: 2 * (top + y) };
+      const inside = between(pixels.x, Math.max(pixels.y, place.y), pixels.x + pixels.width, Math.min(pixels.y + pixels.height, place.y + place.height));
+      take({ width: inside.width, height: inside.height, data: cutOut(strip.data, place, inside, COLOURS) }, inside.y - pixels.y);
     }
     return posterior.variance;
   }
@@ -259,22 +310,28 @@ export class Session {
     }
   }
 
+  /** Begins with the first rows that are asked for, and is counted then. */
   private evaluateRows(observation: Observation, condition: Condition, rows: number): RowEvaluation {
-    const { z, codes, width, height } = observation;
-    const byLag = this.lags !== undefined && condition.level === 0 && condition.mode === 'refine' ? conditionsByLag(this.lags, condition) : undefined;
+    let begun: RowEvaluation | undefined;
+    return { next: (count) => (begun ??= this.beginEvaluation(observation, condition, rows)).next(count) };
+  }
+
+  private beginEvaluation(observation: Observation, condition: Condition, rows: number): RowEvaluation {
+    const { x: left, y: top, z, codes, width, height } = observation;
+    const byLag = this.lags !== undefined && condition.level === 0 && condition.mode === 'refine' ? conditionsByLag(this.lags, condition, observation) : undefined;
     if (byLag === undefined || byLag.size <= 1) {
-      this.countEvaluation(condition);
+      this.countEvaluation(condition, observation);
       return this.evaluator.evaluateRows(z, codes, width, height, byLag?.values().next().value ?? condition, rows);
     }
     // The network takes one noise level for all: each lag has an evaluation of its own.
     return rowsOfWhole(async () => {
       const merged = new Float32Array(width * height * OUTPUT_CHANNELS);
       for (const [sigma, each] of byLag) {
-        this.countEvaluation(each);
+        this.countEvaluation(each, observation);
         const output = await this.evaluator.evaluate(z, codes, width, height, each);
         for (let y = 0, p = 0; y < height; y++) {
           for (let x = 0; x < width; x++, p += OUTPUT_CHANNELS) {
-            if (laggingCode(condition.sigma, lagAt(this.lags!, x, y)) === sigma) merged.set(output.subarray(p, p + OUTPUT_CHANNELS), p);
+            if (laggingCode(condition.sigma, lagAt(this.lags!, left + x, top + y)) === sigma) merged.set(output.subarray(p, p + OUTPUT_CHANNELS), p);
           }
         }
       }
@@ -282,9 +339,10 @@ export class Session {
     })(z, codes, width, height, condition, rows);
   }
 
-  private countEvaluation({ level }: Condition): void {
+  private countEvaluation({ level }: Condition, { width, height, size }: Observation): void {
+    const grid = gridOf(size);
     this.statistics.evaluations++;
-    this.statistics.work += 0.25 ** level;
+    this.statistics.work += (0.25 ** level * (width * height)) / (grid.width * grid.height);
   }
 
   /** An evaluation blocks this thread; without a turn of the event loop no signal could be heard. */
@@ -294,21 +352,29 @@ export class Session {
   }
 }
 
-/** By sigma code, the conditions at which the blocks of a picture are. */
-function conditionsByLag({ codes }: Lags, condition: Condition): Map<number, Condition> {
+/** Asks for rows that nobody wants. @param most that may be asked for at a time */
+async function passOver(evaluation: RowEvaluation, rows: number, most: number): Promise<void> {
+  for (let left = rows; left > 0; left -= most) await evaluation.next(Math.min(left, most));
+}
+
+/** By sigma code, the conditions at which the blocks of a part of the picture are. */
+function conditionsByLag(lags: Lags, condition: Condition, positions: Rectangle): Map<number, Condition> {
   const byCode = new Map<number, Condition>();
-  for (const lag of new Set(codes)) {
+  for (const lag of lagsWithin(lags, positions)) {
     const sigma = laggingCode(condition.sigma, lag);
     byCode.set(sigma, { ...condition, sigma });
   }
   return byCode;
 }
 
-/** Puts rows of a coarser level's picture into LL. */
-function putLL(fine: Observation, rows: Plane, y: number): void {
-  const first = y * fine.width * COEFFICIENTS;
-  for (let i = first, o = 0; o < rows.data.length; i += COEFFICIENTS, o += COLOURS) {
-    for (let c = 0; c < COLOURS; c++) if (fine.codes[i + c] !== EXACT) fine.z[i + c] = 2 * rows.data[o + c]!;
+/** Puts rows of a coarser level's whole picture into LL, as far as there is a place for them. */
+function putLL(fine: Observation, rows: Plane, first: number): void {
+  for (let y = Math.max(fine.y, first); y < Math.min(fine.y + fine.height, first + rows.height); y++) {
+    let i = (y - fine.y) * fine.width * COEFFICIENTS;
+    let o = ((y - first) * rows.width + fine.x) * COLOURS;
+    for (let x = 0; x < fine.width; x++, i += COEFFICIENTS, o += COLOURS) {
+      for (let c = 0; c < COLOURS; c++) if (fine.codes[i + c] !== EXACT) fine.z[i + c] = 2 * rows.data[o + c]!;
+    }
   }
 }
 

@@ -6,7 +6,7 @@
  *
  * Rows are counted on each tensor's own grid. Ends are exclusive. A tensor that nothing reads has no entry.
  */
-import { tensorOf, type Architecture } from './architecture.js';
+import { gridMultiple, tensorOf, type Architecture } from './architecture.js';
 import { OUTPUT_TENSOR } from './arithmetic.js';
 
 export type RowsByTensor = Map<string, number>;
@@ -75,4 +75,15 @@ export function contextRows(architecture: Architecture): number {
     for (const [tensor, end] of rowsNeeded(architecture, row)) most = Math.max(most, end * 2 ** tensorOf(architecture, tensor).scale - row);
   }
   return most;
+}
+
+/**
+ * A part of the input's rows (columns alike) whose evaluation by itself gives output rows `first` to before `end` as that of the whole does:
+ * no border of the part is seen by what they depend on, and it begins where the grids of all tensors do.
+ * @param length rows of the whole
+ */
+export function dependence(architecture: Architecture, first: number, end: number, length: number): { first: number; end: number } {
+  const context = contextRows(architecture);
+  const multiple = gridMultiple(architecture);
+  return { first: multiple * Math.floor(Math.max(0, first - context) / multiple), end: Math.min(length, end + context) };
 }

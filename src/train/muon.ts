@@ -16,7 +16,7 @@ interface MatrixPart {
   offset: number;
   length: number;
   shape: number[];
-  /** Order of the axes in which the first `rows` values of the last axes make a row, and back. */
+  /** Of a transposed convolution, whose rows are its inputs. */
   transposed: boolean;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The training loop: Adam (Kingma & Ba 2015) with clipped gradients and a cosine learning rate, a running average of
- * the weights, checkpoints, a CSV log in bits per pixel.
+ * The training loop: Muon (src/train/muon.ts) for the weight matrices and Adam (Kingma & Ba 2015) for the rest, with clipped
+ * gradients and a cosine learning rate, a running average of the weights, checkpoints, a CSV log in bits per pixel.
  */
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
@@ -223,7 +223,7 @@ class TrainedNetwork {
     return result;
   }
 
-  /** One step of Adam. @returns the mean balanced loss. */
+  /** One step of training. @returns the mean balanced loss. */
   step(batch: Batch, rate: number, mixed: boolean): number {
     const { state } = this;
     const kinds = batch.conditions.map((c) => `${c.level}/${c.mode}/${Math.round(c.sigma / 8)}`);

@@ -28,6 +28,7 @@ const headers: fc.Arbitrary<Header> = fc.record({
     fineWidth: fc.integer({ min: 1, max: 16 }),
     lastCode: fc.integer({ min: LAST_CODE, max: TOP_CODE }),
     tail: fc.integer({ min: 0, max: MAX_TAIL }),
+    views: fc.constantFrom(1, 2, 4),
   }, plainObjects),
   nu: fc.integer({ min: MIN_NU, max: MAX_NU }),
 }, plainObjects).map(({ kind, ...header }) => ({ ...header, ...kind }));
@@ -35,7 +36,7 @@ const payloads = fc.uint8Array({ maxLength: 300 });
 const parts: fc.Arbitrary<Part[]> = fc.array(fc.record({ type: fc.integer({ min: 1, max: MUST_BE_KNOWN - 1 }), payload: payloads }, plainObjects), { maxLength: 4 });
 const segments = fc.array(fc.record({ payload: payloads, units: fc.integer({ min: 0, max: MAX_SEGMENT_UNITS }), ratio: fc.nat({ max: 255 }) }), { maxLength: 5 });
 
-const plain: Header = { width: 40, height: 30, channels: 3, depth: 8, modelId: '0123456789abcdef', schedule: { coarseWidth: 2, fineWidth: 4, lastCode: 64, tail: 0 }, nu: 14 };
+const plain: Header = { width: 40, height: 30, channels: 3, depth: 8, modelId: '0123456789abcdef', schedule: { coarseWidth: 2, fineWidth: 4, lastCode: 64, tail: 0, views: 1 }, nu: 14 };
 const hasAlpha = (channels: number): boolean => channels % 2 === 0;
 
 /** A file of any header, alpha, segments and parts. */

@@ -88,8 +88,9 @@ def read_header(data):
     if not (1 <= w <= 65535 and 1 <= h <= 65535 and w * h <= 2**28):
         raise Refused
     coarse, fine, last, nu = data[height[1] : end]
+    views, coarse = coarse // 32, coarse % 32
     fine, tail = fine % 32, fine // 32
-    if not (1 <= coarse <= 16 and 1 <= fine <= 16 and 64 <= last <= TOP and 8 <= nu <= 16):
+    if not (views <= 2 and 1 <= coarse <= 16 and 1 <= fine <= 16 and 64 <= last <= TOP and 8 <= nu <= 16):
         raise Refused
     return w, h, channels, depth, bool(kind & 8), data[10:18].hex(), coarse, fine, tail, last, nu, end + 4
 

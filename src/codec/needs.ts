@@ -3,7 +3,7 @@
  * step depends on its own positions and, through the network, on those around it as far as the receptive field reaches, as
  * they were before the step. So from the last step back, step by step, the part grows to whole groups and by that context.
  */
-import type { Architecture } from '../model/architecture.js';
+import { gridMultiple, type Architecture } from '../model/architecture.js';
 import { dependence } from '../model/strips.js';
 import { groupsOf } from './format.js';
 import { around, between, gridOf, intersect, positionsOf, wholeOf, type Rectangle } from './rectangle.js';
@@ -18,9 +18,21 @@ export interface StepNeeds {
 
 /** Positions to be known for the network's output at those of `wanted` to be that of an evaluation of the whole grid, bit for bit. */
 export function windowOf(architecture: Architecture, wanted: Rectangle, grid: Size): Rectangle {
-  const x = dependence(architecture, wanted.x, wanted.x + wanted.width, grid.width);
-  const y = dependence(architecture, wanted.y, wanted.y + wanted.height, grid.height);
+  const x = eitherWay(architecture, wanted.x, wanted.x + wanted.width, grid.width);
+  const y = eitherWay(architecture, wanted.y, wanted.y + wanted.height, grid.height);
   return between(x.first, y.first, x.end, y.end);
+}
+
+/** Along one axis, as the grid is and mirrored: both ends are those of the grid or whole multiples away from one of its ends. */
+function eitherWay(architecture: Architecture, first: number, end: number, length: number): { first: number; end: number } {
+  const multiple = gridMultiple(architecture);
+  const straight = dependence(architecture, first, end, length);
+  const back = dependence(architecture, length - end, length - first, length);
+  const distance = length - Math.max(straight.end, length - back.first);
+  return {
+    first: Math.floor(Math.min(straight.first, length - back.end) / multiple) * multiple,
+    end: length - Math.floor(distance / multiple) * multiple,
+  };
 }
 
 /**

@@ -46,6 +46,33 @@ export function observationWithin(observation: Observation, window: Rectangle): 
   return { ...window, size, z: cutOut(z, observation, window, COEFFICIENTS), codes: cutOut(codes, observation, window, COEFFICIENTS) };
 }
 
+/**
+ * An observation of the mirrored picture. It is its own inverse.
+ * @param view bit 0: left and right change places, bit 1: top and bottom
+ */
+export function mirrored(observation: Observation, view: number): Observation {
+  const { width, height, z, codes } = observation;
+  return { ...observation, z: mirroredGrid(z, width, height, view), codes: mirroredGrid(codes, width, height, view) };
+}
+
+/** The same of an array of 12 a position. Differences across a mirror's axis change their sign; codes have none. */
+export function mirroredGrid<T extends Float32Array | Uint8Array>(data: T, width: number, height: number, view: number): T {
+  if (view === 0) return data;
+  const out = data.slice() as T;
+  const signs = Float64Array.from({ length: COEFFICIENTS }, (_, c) => {
+    const crossed = Math.floor(c / COLOURS) & view; // bit 0: horizontal difference, bit 1: vertical
+    return data instanceof Float32Array && (crossed === 1 || crossed === 2) ? -1 : 1;
+  });
+  for (let y = 0, i = 0; y < height; y++) {
+    const row = (view & 2) !== 0 ? height - 1 - y : y;
+    for (let x = 0; x < width; x++) {
+      const o = (row * width + ((view & 1) !== 0 ? width - 1 - x : x)) * COEFFICIENTS;
+      for (let c = 0; c < COEFFICIENTS; c++, i++) out[o + c] = signs[c]! * data[i]!;
+    }
+  }
+  return out;
+}
+
 /** Rows of an observation, as views. @param first counted within it */
 export function rowsOfObservation({ size, x, y, width, z, codes }: Observation, first: number, rows: number): Observation {
   const [from, to] = [first * width * COEFFICIENTS, (first + rows) * width * COEFFICIENTS];

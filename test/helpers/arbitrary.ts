@@ -77,6 +77,7 @@ export const schedules: fc.Arbitrary<Schedule> = fc.record({
   fineWidth: fc.integer({ min: 1, max: 16 }),
   lastCode: fc.constant(LAST_CODE),
   tail: fc.integer({ min: 0, max: MAX_TAIL }),
+  views: fc.constantFrom(1, 2, 4),
 });
 
 export const targets: fc.Arbitrary<Target> = fc.oneof(

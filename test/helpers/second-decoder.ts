@@ -285,7 +285,9 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
   const range = 2 ** [8, 16, 4, 2, 1][file[9]! >> 4]! - 1;
   at = 18;
   const [width, height] = [varint()!, varint()!];
-  const [coarseWidth, widths, lastCode, nu] = file.subarray(at, at + 4) as unknown as [number, number, number, number];
+  const [coarse, widths, lastCode, nu] = file.subarray(at, at + 4) as unknown as [number, number, number, number];
+  const coarseWidth = coarse & 31;
+  const views = 2 ** (coarse >> 5);
   at += 8;
   let lags: Uint8Array | undefined;
   for (let parts = (file[9]! & 8) !== 0; parts && at < file.length; ) {
@@ -405,8 +407,22 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
       mode = 'enter';
     }
     direct = false;
-    const out = await evaluate(grid, level, code, mode);
+    const out = (await evaluate(grid, level, code, mode)).slice();
     const mean = posterior(grid, out, level);
+    if (views > 1 && lags === undefined && sizes[level]!.w * sizes[level]!.h <= 2 ** 23) {
+      for (const [across, down] of [[true, false], [false, true], [true, true]].slice(0, views - 1) as [boolean, boolean][]) {
+        const { gw, gh } = grid;
+        const at = (i: number): number => {
+          const [c, x, y] = [i % 12, floor(i / 12) % gw, floor(i / 12 / gw)];
+          return ((down ? gh - 1 - y : y) * gw + (across ? gw - 1 - x : x)) * 12 + c;
+        };
+        const sign = (i: number): number => (across && floor((i % 12) / 3) % 2 === 1 ? -1 : 1) * (down && i % 12 >= 6 ? -1 : 1);
+        const turned = { ...grid, z: grid.z.map((_, i) => sign(i) * grid.z[at(i)]!), codes: grid.codes.map((_, i) => grid.codes[at(i)]!) };
+        const seen = posterior(turned, await evaluate(turned, level, code, mode), level);
+        mean.forEach((value, i) => (mean[i] = value + sign(i) * seen[at(i)]!));
+      }
+      mean.forEach((value, i) => (mean[i] = value / views));
+    }
     const u = unHaar(grid, unfinished === undefined ? mean : mean.map((value, i) => (value + unfinished![i]!) / 2));
     if (level === 0) {
       shown = u;

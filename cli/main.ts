@@ -103,7 +103,8 @@ async function main(): Promise<number> {
     await parser.parseAsync();
     return exitCode;
   } catch (error) {
-    return reportError(error, verbose);
+    // While a command's options are still being loaded, yargs throws its own complaints past `fail`.
+    return reportError(error instanceof Error && error.name === 'YError' ? misuse(error.message) : error, verbose);
   }
 }
 

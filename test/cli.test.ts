@@ -34,6 +34,7 @@ describe('command line', () => {
   it('misuse is refused with exit code 2 and a hint', () => {
     fails(2, /no command .*--help/);
     fails(2, /unknown command: decoed/, 'decoed', 'small.png');
+    fails(2, /not enough arguments following: bpp/i, 'encode', 'small.png', 'a.dcz', '--bpp');
     fails(2, /file name is missing/, 'encode');
     fails(2, /3 files are named; several inputs need -o/, 'encode', 'small.png', 'two', 'three');
     fails(2, /unknown argument: qulity/, 'encode', '--qulity', '5', 'small.png');

@@ -19,6 +19,7 @@ import { COLOURS, rotateColours } from '../src/codec/colour.js';
 import { blankObservation } from '../src/codec/observation.js';
 import { PosteriorMean } from '../src/codec/posterior.js';
 import { haar, inverseHaar } from '../src/codec/pyramid.js';
+import { cutOut, wholeOf } from '../src/codec/rectangle.js';
 import { EXACT, codeOf } from '../src/model/sigma.js';
 import { readModelFile } from '../src/model/model-file.js';
 import { createThreadedEvaluator } from '../src/model/threads-node.js';
@@ -70,13 +71,8 @@ async function denoised({ width, height, data }: Picture, sigma: number): Promis
 /** The middle of a picture, at most so many pixels a side. */
 function middle({ width, height, data }: Picture, side: number): Picture {
   const [w, h] = [Math.min(side, width), Math.min(side, height)];
-  const [x, y] = [(width - w) >> 1, (height - h) >> 1];
-  const out = new Uint8Array(w * h * COLOURS);
-  for (let row = 0; row < h; row++) {
-    const from = ((y + row) * width + x) * COLOURS;
-    out.set(data.subarray(from, from + w * COLOURS), row * w * COLOURS);
-  }
-  return { width: w, height: h, channels: 3, data: out };
+  const wanted = { x: (width - w) >> 1, y: (height - h) >> 1, width: w, height: h };
+  return { width: w, height: h, channels: 3, data: cutOut(data, wholeOf({ width, height }), wanted, COLOURS) };
 }
 
 const mean = (list: readonly number[]): number => list.reduce((sum, value) => sum + value, 0) / list.length;

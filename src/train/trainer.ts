@@ -196,8 +196,10 @@ class TrainedNetwork {
   private average: tf.Tensor1D;
   private first: tf.Tensor1D;
   private second: tf.Tensor1D;
+  private readonly matrices: ReturnType<typeof matrixParts>;
 
   constructor(private readonly state: CheckpointState) {
+    this.matrices = matrixParts(state.architecture);
     this.parameters = tf.tensor1d(state.parameters);
     this.average = tf.tensor1d(state.average);
     this.first = tf.tensor1d(state.firstMoment);
@@ -279,11 +281,10 @@ class TrainedNetwork {
 
   /** Adam's update with those of the matrices replaced by Muon's. */
   private withMatrices(adam: tf.Tensor1D, momentum: tf.Tensor1D, rate: number): tf.Tensor1D {
-    const parts = matrixParts(this.state.architecture);
-    const directions = muonDirections(momentum, parts);
+    const directions = muonDirections(momentum, this.matrices);
     const pieces: tf.Tensor1D[] = [];
     let offset = 0;
-    for (const [i, part] of parts.entries()) {
+    for (const [i, part] of this.matrices.entries()) {
       if (part.offset > offset) pieces.push(tf.slice1d(adam, offset, part.offset - offset));
       pieces.push(tf.mul(directions[i]!, rate) as tf.Tensor1D);
       offset = part.offset + part.length;

@@ -2,7 +2,7 @@
 import type { Argv } from 'yargs';
 import { DcompError } from '../src/errors.js';
 import { withDepth } from '../src/picture.js';
-import { DEFAULT_EFFORT, DEFAULT_QUALITY, DEFAULT_WEIGHT, encode, type Importance, type Picture, type Region, type Target } from '../src/node.js';
+import { DEFAULT_EFFORT, DEFAULT_QUALITY, DEFAULT_VIEWS, DEFAULT_WEIGHT, encode, VIEWS, type Importance, type Picture, type Region, type Target, type Views } from '../src/node.js';
 import type { Coded, Hooks } from './batch/coder.js';
 import { batchOf, batchOptions } from './batch/options.js';
 import { runJobs } from './batch/run.js';
@@ -30,6 +30,7 @@ export function builder(yargs: Argv): void {
     .option('alpha-quality', { type: 'string', requiresArg: true, describe: 'Alpha: 0 (two values) to 100 (lossless)  [default: 100]' })
     .option('effort', { type: 'string', requiresArg: true, describe: `Encoder's search, 1 (quick) to 9 (small file)  [default: ${DEFAULT_EFFORT}]` });
   yargs
+    .option('views', { type: 'string', requiresArg: true, describe: `Evaluations that the picture shown is the mean of: 1, 2 or 4; fewer decode sooner  [default: ${DEFAULT_VIEWS}]` })
     .option('roi', { type: 'string', requiresArg: true, describe: `Where errors count more: x,y,width,height[:weight], weight 1/256 to 256  [default weight: ${DEFAULT_WEIGHT}]` })
     .option('roi-mask', { type: 'string', requiresArg: true, describe: 'Or: picture of the same size, white where errors count most, black where 1/16 of that' })
     .option('pixel-hash', { type: 'boolean', describe: 'Store a hash of the decoded pixels, for verify' });
@@ -60,6 +61,7 @@ function targetFields(target: Target): Record<string, string | undefined> {
 export interface EncodeSettings {
   target: Target;
   effort: number | undefined;
+  views: Views | undefined;
   alphaQuality: number | undefined;
   metadata: MetadataChoice;
   pixelHash: boolean;
@@ -68,6 +70,14 @@ export interface EncodeSettings {
   maxPixels: number;
   threads: number;
   model: Uint8Array | undefined;
+}
+
+/** @throws DcompError E_USAGE */
+function viewsOf(args: RawArgs): Views | undefined {
+  const given = numberOption(args, 'views', { min: 1, max: 4, whole: true });
+  const views = VIEWS.find((views) => views === given);
+  if (given !== undefined && views === undefined) throw new DcompError('E_USAGE', `--views is ${given}; it must be 1, 2 or 4`);
+  return views;
 }
 
 /** @throws DcompError E_USAGE, E_IO */
@@ -108,12 +118,12 @@ export async function run(args: RawArgs): Promise<number> {
   const fields = { ...targetFields(target), effort: String(effort ?? DEFAULT_EFFORT) };
   const { plan, common, options } = batchOf(args, { accepts: PICTURE_EXTENSIONS, extension: '.dcz', fields });
   const { threads, model } = common;
-  return runJobs({ name: 'encode', url: import.meta.url, code, settings: { target, effort, alphaQuality, metadata, ...regionsOf(args), pixelHash: flag(args, 'pixel-hash'), maxPixels: maxPixelsOption(args), threads, model } }, plan, options);
+  return runJobs({ name: 'encode', url: import.meta.url, code, settings: { target, effort, views: viewsOf(args), alphaQuality, metadata, ...regionsOf(args), pixelHash: flag(args, 'pixel-hash'), maxPixels: maxPixelsOption(args), threads, model } }, plan, options);
 }
 
 /** A picture file to a .dcz file. @throws DcompError as `readPicture` and `encode` */
 export async function code(input: Uint8Array, settings: EncodeSettings, { signal, onProgress }: Hooks): Promise<Coded> {
-  const { target, effort, alphaQuality, metadata, pixelHash, maxPixels, threads, model } = settings;
+  const { target, effort, views, alphaQuality, metadata, pixelHash, maxPixels, threads, model } = settings;
   const started = performance.now();
   const { picture, notices } = await readPicture(input, metadata, maxPixels);
   const importance = await importanceOf(settings, picture);
@@ -124,6 +134,7 @@ export async function code(input: Uint8Array, settings: EncodeSettings, { signal
     pixelHash,
     threads,
     ...(effort === undefined ? {} : { effort }),
+    ...(views === undefined ? {} : { views }),
     ...(alphaQuality === undefined ? {} : { alphaQuality }),
     ...(model === undefined ? {} : { model }),
     ...(signal === undefined ? {} : { signal }),

@@ -30,7 +30,7 @@ export async function run(args: RawArgs): Promise<void> {
 
 /** The figures of the whole file, then a table with a line for each segment, or for the first and last ones. */
 function asText(name: string, found: FileInfo, most: number): string {
-  const { width, height, kind, depth, byteLength, formatVersion, modelId, bitsPerPixel, trellisBits, parts, alpha, segments, truncated } = found;
+  const { width, height, kind, depth, byteLength, formatVersion, modelId, bitsPerPixel, trellisBits, parts, schedule, alpha, segments, truncated } = found;
   const bits = sum(segments.map((segment) => segment.bits));
   const ideal = sum(segments.map((segment) => segment.idealBits));
   const rows = segments.map(({ offset, byteLength: length, level, steps, sigma, bits: real, idealBits, state }, i) => [
@@ -47,7 +47,7 @@ function asText(name: string, found: FileInfo, most: number): string {
   const head = ['segment', 'offset', 'bytes', 'level', 'steps', 'sigma', 'bits per pixel', 'over ideal', ''];
   return [
     `${name}: ${width}×${height} ${kind}, ${depth} bits per sample, ${byteLength} bytes, ${bitsPerPixel.toFixed(3)} bits per pixel`,
-    `format version ${formatVersion}, model ${modelId}, trellis of 2^${trellisBits} states`,
+    `format version ${formatVersion}, model ${modelId}, trellis of 2^${trellisBits} states, shown as the mean of ${schedule.views} evaluation${schedule.views === 1 ? '' : 's'}`,
     ...parts.map(({ type, name: what, byteLength: length, state }) => `${what === 'unknown' ? `unknown part of type ${type}` : what}: ${length} bytes, ${state}`),
     ...(alpha === null ? [] : [`alpha: ${alpha.byteLength} bytes, ${alpha.state}`]),
     ...(segments.length > 0 ? shortened(columns([head, ...rows]), found, most) : ['no segments']),

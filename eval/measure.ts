@@ -126,13 +126,16 @@ async function ownCurve(picture: Picture, job: CurveJob, own: OwnSettings): Prom
   return { points: files.map(({ point, decoded }) => ({ ...point, scores: score(decoded) })) };
 }
 
+/** A picture costs as much as several steps, and between steps the curve is smooth. */
+const SHOWN_STEPS = 2;
+
 /** Of the ideal channel only the PSNRs are of interest: it is there to be compared with the real rate. */
 async function idealCurve(picture: Picture, job: CurveJob, own: OwnSettings): Promise<Curve> {
   const evaluator = new RememberingEvaluator(openEvaluator(own));
   const score = scorer(picture, job.metrics.filter((name) => name.startsWith('psnr')));
   const steps: StepBits[] = [];
   const points: Point[] = [];
-  for await (const { rate, decoded } of idealPictures(picture, evaluator, job.maxRate, steps)) {
+  for await (const { rate, decoded } of idealPictures(picture, evaluator, job.maxRate, steps, SHOWN_STEPS)) {
     const bytes = Math.ceil((rate * picture.width * picture.height) / 8);
     points.push({ setting: points.length, bytes, bitsPerPixel: rate, encodeSeconds: 0, decodeSeconds: 0, scores: score(decoded) });
   }

@@ -6,6 +6,7 @@ export { verifyFile as verify, type PartCheck, type Verification } from './codec
 export { repairFile as repair, repairText, type Repair, type Repaired } from './codec/repair.js';
 export { pixelHash } from './codec/pixel-hash.js';
 export { DEFAULT_EFFORT, DEFAULT_QUALITY, psnr, type EncodeResult, type EncoderOptions, type Progress, type Target } from './codec/encoder.js';
+export { DEFAULT_VIEWS, VIEWS, type Views } from './codec/schedule.js';
 export { DEFAULT_WEIGHT, type Importance, type Region } from './codec/region.js';
 export type { Rectangle } from './codec/rectangle.js';
 export type { DecodeResult, DecoderOptions } from './codec/decoder.js';

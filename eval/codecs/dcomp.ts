@@ -6,7 +6,7 @@ import type { Channel } from '../../src/codec/group-step.js';
 import { fileInfo } from '../../src/codec/info.js';
 import { PictureCoefficients } from '../../src/codec/picture-coefficients.js';
 import { isGrey, join } from '../../src/codec/picture-planes.js';
-import { DEFAULT_SCHEDULE, type Schedule } from '../../src/codec/schedule.js';
+import { DEFAULT_SCHEDULE } from '../../src/codec/schedule.js';
 import { Session } from '../../src/codec/session.js';
 import { flopsPerPixel } from '../../src/model/architecture.js';
 import { rowsOfWhole, type Evaluator } from '../../src/model/evaluator.js';
@@ -146,12 +146,12 @@ export async function codedToTarget(picture: Picture, evaluator: Evaluator, targ
 
 /**
  * Sends every step through an ideal Gaussian channel at the cost of the model's KL: no trellis, no headers, no gains.
- * One picture after each step of levels 1 and 0, until the rate is beyond `maxRate`.
+ * One picture after every so many steps of levels 1 and 0, counted within each, until the rate is beyond `maxRate`.
  * @param steps receives the bits of each step
  */
-export async function* idealPictures(picture: Picture, evaluator: Evaluator, maxRate: number, steps: StepBits[], schedule: Schedule = DEFAULT_SCHEDULE): AsyncGenerator<{ rate: number; decoded: Picture }> {
+export async function* idealPictures(picture: Picture, evaluator: Evaluator, maxRate: number, steps: StepBits[], every = 1): AsyncGenerator<{ rate: number; decoded: Picture }> {
   const { width, height, channels } = picture;
-  const session = new Session(width, height, isGrey(channels), schedule, evaluator);
+  const session = new Session(width, height, isGrey(channels), DEFAULT_SCHEDULE, evaluator);
   const channel: Channel = {
     ended: false,
     cost: 1,
@@ -164,11 +164,13 @@ export async function* idealPictures(picture: Picture, evaluator: Evaluator, max
   };
   const coefficients = new PictureCoefficients(picture, session.sizes.length - 1);
   let bits = 0;
+  let since = 0;
   for (const step of session.steps) {
     const cost = await session.run(step, channel, coefficients.rowsOf(step.level));
     steps.push({ level: step.level, kind: step.kind, sigma: sigmaOf(step.to), bits: cost });
     bits += cost;
-    if (step.level > 1) continue;
+    if (step.kind !== 'refine') since = 0;
+    if (step.level > 1 || since++ % every !== 0) continue;
     const rate = bits / (width * height);
     yield { rate, decoded: join(await session.reconstruct(), channels, undefined) };
     if (rate > maxRate) return;

@@ -14,7 +14,7 @@ import { PictureCoefficients } from './picture-coefficients.js';
 import { alphaOf, isGrey, join } from './picture-planes.js';
 import { EMPTY_HASH, pixelHash, withPixelHash } from './pixel-hash.js';
 import { checkImportance, lagsOf, writeLags, type Importance } from './region.js';
-import { DEFAULT_SCHEDULE, type Schedule, type Step } from './schedule.js';
+import { DEFAULT_SCHEDULE, VIEWS, type Schedule, type Step, type Views } from './schedule.js';
 import { Session } from './session.js';
 import { Stream } from './stream.js';
 
@@ -40,6 +40,8 @@ export interface EncoderOptions {
   /** 1..9: log2 of the states of the trellis search is 7 + effort. More is slower and smaller. Default 7. */
   effort?: number;
   schedule?: Schedule;
+  /** Evaluations that each picture shown is the mean of: 1, 2 or 4, instead of the schedule's; fewer decode sooner, 4 are up to 0.14 dB better. */
+  views?: Views;
   /** Where squared errors count more: regions or a mask. Default: everywhere alike. */
   importance?: Importance;
   /** Stores the hash of the decoded samples, which `verify` compares; costs a decoding. */
@@ -135,7 +137,8 @@ class Encoding {
     if (lags !== undefined) this.parts.push({ type: PARTS.regions, payload: writeLags(lags) });
     const alpha = alphaOf(picture);
     this.alpha = alpha === undefined ? new Uint8Array(0) : writeAlpha(codedAlpha(alpha, picture, options.alphaQuality ?? 100));
-    const schedule = { ...(options.schedule ?? DEFAULT_SCHEDULE), lastCode: stop.level === 0 ? stop.code : LAST_CODE };
+    const { schedule: base = DEFAULT_SCHEDULE, views = base.views } = options;
+    const schedule = { ...base, views, lastCode: stop.level === 0 ? stop.code : LAST_CODE };
     const session = new Session(width, height, isGrey(channels), schedule, evaluator, options.signal, lags);
     this.coefficients = new PictureCoefficients(picture, session.sizes.length - 1);
     this.point = { session, stream: new Stream(nu), schedule };
@@ -325,13 +328,14 @@ function fork({ session, stream, schedule }: Point, other: Schedule = schedule):
 }
 
 /** What can be said against an encoding before a model is at hand. @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE */
-export function checkEncoding(picture: Picture, { target, effort, alphaQuality, importance }: EncoderOptions): void {
+export function checkEncoding(picture: Picture, { target, effort, alphaQuality, importance, views }: EncoderOptions): void {
   checkPicture(picture);
   if (importance !== undefined) checkImportance(importance, picture);
   if (target !== undefined) checkTarget(target);
   if (effort !== undefined && !(Number.isInteger(effort) && effort >= 1 && effort <= 9)) {
     throw new DcompError('E_USAGE', `effort is ${effort}; it must be a whole number from 1 to 9`);
   }
+  if (views !== undefined && !VIEWS.includes(views)) throw new DcompError('E_USAGE', `views is ${views}; it must be 1, 2 or 4`);
   if (alphaQuality !== undefined && !(alphaQuality >= 0 && alphaQuality <= 100)) {
     throw new DcompError('E_USAGE', `alphaQuality is ${alphaQuality}; it must be a number from 0 to 100`);
   }

@@ -51,7 +51,7 @@ export interface FileInfo {
   bitsPerPixel: number;
   /** log2 of the trellis states that the encoder searched. */
   trellisBits: number;
-  schedule: { coarseStepsPerOctave: number; fineStepsPerOctave: number; lastSigma: number };
+  schedule: { coarseStepsPerOctave: number; fineStepsPerOctave: number; lastSigma: number; views: number };
   parts: PartInfo[];
   alpha: { byteLength: number; state: Extent['state'] } | null;
   segments: SegmentInfo[];
@@ -108,6 +108,7 @@ export function fileInfo(bytes: Uint8Array): FileInfo {
       coarseStepsPerOctave: 16 / schedule.coarseWidth,
       fineStepsPerOctave: 16 / schedule.fineWidth,
       lastSigma: round(sigmaOf(schedule.lastCode)),
+      views: schedule.views,
     },
     parts: parts.map(({ type, offset, payloadLength, state }) => ({ type, name: partName(type), offset, byteLength: payloadLength, state })),
     alpha: alpha === undefined ? null : { byteLength: alpha.payloadLength, state: alpha.state },

@@ -36,11 +36,14 @@ export interface Schedule {
    * Evaluations that the picture shown is the mean of: 1, 2 (also mirrored left to right), 4 (also upside down). The network errs
    * differently on a mirrored picture: 2 are 0.09 dB better than one, 4 0.14 dB.
    */
-  views: number;
+  views: Views;
 }
 
 /** What `views` may be. */
-export const VIEWS: readonly number[] = [1, 2, 4];
+export const VIEWS = [1, 2, 4] as const;
+export type Views = (typeof VIEWS)[number];
+
+export const DEFAULT_VIEWS: Views = 4;
 
 /** Larger pictures are shown by one view, as several take an array of the picture's size. */
 export const MAX_MIRRORED_PIXELS = 2 ** 23;
@@ -49,7 +52,7 @@ export const MAX_MIRRORED_PIXELS = 2 ** 23;
 export const MAX_TAIL = 7;
 
 /** 8 steps an octave at levels ≥ 1, where they are cheap; 4 at level 0. */
-export const DEFAULT_SCHEDULE: Schedule = { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE, tail: 0, views: 1 };
+export const DEFAULT_SCHEDULE: Schedule = { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE, tail: 0, views: DEFAULT_VIEWS };
 
 export interface Size {
   width: number;

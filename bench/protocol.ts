@@ -19,7 +19,6 @@ import { COLOURS, rotateColours } from '../src/codec/colour.js';
 import { blankObservation } from '../src/codec/observation.js';
 import { PosteriorMean } from '../src/codec/posterior.js';
 import { haar, inverseHaar } from '../src/codec/pyramid.js';
-import { cutOut, wholeOf } from '../src/codec/rectangle.js';
 import { EXACT, codeOf } from '../src/model/sigma.js';
 import { readModelFile } from '../src/model/model-file.js';
 import { createThreadedEvaluator } from '../src/model/threads-node.js';
@@ -27,6 +26,7 @@ import { priorOf } from '../src/model/weights.js';
 import { DEFAULT_MODEL } from '../src/node.js';
 import type { Picture } from '../src/picture.js';
 import { fillNormal, Random } from '../src/train/random.js';
+import { mean, middle } from './middle.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -67,15 +67,6 @@ async function denoised({ width, height, data }: Picture, sigma: number): Promis
   }
   return 10 * Math.log10((255 * 255 * shown.length) / sum);
 }
-
-/** The middle of a picture, at most so many pixels a side. */
-function middle({ width, height, data }: Picture, side: number): Picture {
-  const [w, h] = [Math.min(side, width), Math.min(side, height)];
-  const wanted = { x: (width - w) >> 1, y: (height - h) >> 1, width: w, height: h };
-  return { width: w, height: h, channels: 3, data: cutOut(data, wholeOf({ width, height }), wanted, COLOURS) };
-}
-
-const mean = (list: readonly number[]): number => list.reduce((sum, value) => sum + value, 0) / list.length;
 
 const pictures = findPictures(positionals.length === 0 ? ['../shared/data/dev'] : positionals).map((path) => toRgb(loadPicture(path)));
 console.log(`model ${model.id}, ${pictures.length} pictures`);

@@ -6,6 +6,7 @@ import { CORPUS, corpusPicture } from '../corpus/pictures.js';
 import { readContainer } from '../src/codec/container.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture, psnr } from '../src/codec/encoder.js';
+import { LAST_CODE } from '../src/codec/format.js';
 import { stepsOf, pyramidSizes } from '../src/codec/schedule.js';
 import { createThreadedEvaluator } from '../src/model/threads-node.js';
 import { withDepth, type Picture } from '../src/picture.js';
@@ -113,6 +114,17 @@ describe('round trip', () => {
       }),
       RUNS,
     );
+  });
+
+  it('of every size, also where the schedule has a tail and a narrower step before it', async () => {
+    const schedule = { coarseWidth: 2, fineWidth: 11, lastCode: LAST_CODE, tail: 4, views: 1 } as const;
+    const picture = corpusPicture('rgba-balls', { width: 24, height: 20 });
+    const whole = (await encodePicture(picture, evaluator, { effort, schedule, target: { quality: 100 } })).bytes.length;
+    for (let size = whole - 90; size <= whole; size += 15) {
+      const { bytes } = await encodePicture(picture, evaluator, { effort, schedule, target: { size } });
+      assert.ok(bytes.length <= size && bytes.length > size - 16, `${bytes.length} bytes instead of ${size}`);
+      await decodePicture(bytes, evaluator);
+    }
   });
 
   it('the file says truly what its ideal and real bits are', async () => {

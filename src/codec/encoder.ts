@@ -203,10 +203,14 @@ class Encoding {
     throw new DcompError('E_UNREACHABLE', `a PSNR of ${decibels} dB cannot be reached; this picture's highest is ${decibelsOf(error).toFixed(2)} dB`);
   }
 
-  /** Whether a file may end with a narrower step than this one. */
+  /**
+   * Whether a file may end with a narrower step than this one: if its header still describes the steps before, which it does not
+   * where one of them is narrower than the rest (before a tail of the schedule's own).
+   */
   private canEndWithin({ level, kind, from, to }: Step): boolean {
     const { width, height } = this.picture;
-    return level === 0 && kind === 'refine' && from - to > 1 && width * height <= MAX_FORKED_PIXELS;
+    const even = (TOP_CODE - from) % this.point.schedule.fineWidth === 0;
+    return level === 0 && kind === 'refine' && from - to > 1 && even && width * height <= MAX_FORKED_PIXELS;
   }
 
   /**

@@ -42,7 +42,13 @@ done
 # 1. The JavaScript part. Its install script would only fail at the download; --no-save keeps it out of package.json.
 if [ "$(node -p "require('$PACKAGE/package.json').version" 2>/dev/null)" != "$TFJS" ]; then
   say "installing @tensorflow/tfjs-node@$TFJS"
-  npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error "@tensorflow/tfjs-node@$TFJS"
+  # In a folder of its own: here npm takes an optional peer dependency for satisfied without installing it.
+  fresh=$(mktemp -d)
+  npm install --prefix "$fresh" --ignore-scripts --no-audit --no-fund --loglevel=error "@tensorflow/tfjs-node@$TFJS"
+  # What is there already stays: it is of the lock file's versions.
+  node -e 'require("node:fs").cpSync(process.argv[1], "node_modules", { recursive: true, force: false })' "$fresh/node_modules"
+  rm -rf "$fresh"
+  [ -d "$PACKAGE" ] || fail "@tensorflow/tfjs-node@$TFJS did not install"
 fi
 
 # 2. Library and headers, laid out as the binding expects them. Put in place by one rename: never half there.

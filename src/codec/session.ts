@@ -242,8 +242,9 @@ export class Session {
    * @param take is given some rows of pixels and where they begin, counted from the first one wanted
    * @param shown which u_k is shown; no step of a finer level may have been run
    * @param pixels of u_shown that are wanted; default: all. What they need must have been run
+   * @param views at most, for a look that is worth less than the schedule's
    */
-  async show(take: (rows: Plane, y: number) => void, shown = 0, pixels: Rectangle = wholeOf(this.sizes[shown]!)): Promise<void> {
+  async show(take: (rows: Plane, y: number) => void, shown = 0, pixels: Rectangle = wholeOf(this.sizes[shown]!), views: number = this.schedule.views): Promise<void> {
     this.evaluation = undefined;
     if (!this.started) return this.showNothing(take, pixels);
     let { observation, condition } = this;
@@ -264,17 +265,17 @@ export class Session {
     while (condition.level > shown) {
       const level: number = condition.level - 1;
       const fine = blankObservation(this.sizes[level]!, this.grey, windowAt(level));
-      const variance = await this.showLevel(observation, condition, undefined, wholeOf(observation.size), (rows, y) => putLL(fine, rows, y));
+      const variance = await this.showLevel(observation, condition, undefined, wholeOf(observation.size), (rows, y) => putLL(fine, rows, y), views);
       const sigma = Math.min(TOP_CODE + 8, Math.max(TOP_CODE - CODES_LEVEL_SPAN, codeOf(2 * Math.sqrt(variance))));
       observeLL(fine, sigma);
       observation = fine;
       condition = { level, sigma, mode: 'enter' };
     }
-    await this.showLevel(observation, condition, unfinished, pixels, take);
+    await this.showLevel(observation, condition, unfinished, pixels, take, views);
   }
 
   /** Pixels of a level's picture: its posterior mean. @returns the average variance of the coefficients in their rows */
-  private async showLevel(observation: Observation, condition: Condition, unfinished: Float32Array | undefined, pixels: Rectangle, take: (rows: Plane, y: number) => void): Promise<number> {
+  private async showLevel(observation: Observation, condition: Condition, unfinished: Float32Array | undefined, pixels: Rectangle, take: (rows: Plane, y: number) => void, mostViews: number): Promise<number> {
     const { x: left, y: top, width, height, size } = observation;
     const { architecture, statistics } = this.evaluator.model;
     const posterior = new PosteriorMean(priorOf(architecture, statistics, condition.level));
@@ -282,7 +283,7 @@ export class Session {
     const from = wanted.y - top;
     const end = from + wanted.height;
     const most = Math.min(height, SHOWN_ROWS);
-    const views = this.viewsOf(size);
+    const views = Math.min(mostViews, this.viewsOf(size));
     const several = views > 1 ? await this.meanOfViews(observation, condition, views, posterior) : undefined;
     const evaluation = this.evaluateRows(observation, condition, most);
     if (several === undefined) await passOver(evaluation, from, most);

@@ -1,11 +1,11 @@
 /**
  * `dcomp train`: trains the network; `dcomp train export`: turns a checkpoint into the integer model that ships;
- * `dcomp train compact`: halves a checkpoint for keeping and sharing.
+ * `dcomp train compact`: halves a checkpoint for keeping and sharing; `dcomp train grow`: puts it into a larger network.
  */
 import path from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
 import { DcompError } from '../src/errors.js';
-import { uNet, type Architecture } from '../src/model/architecture.js';
+import { DEFAULT_BLOCKS, DEFAULT_CHANNELS, flopsPerPixel, uNet, type Architecture } from '../src/model/architecture.js';
 import type { TrainProgress } from '../src/train/trainer.js';
 import { writeOutput } from './files.js';
 import { flag, numberOption, outputFlags, textOption, type NumberRule, type RawArgs } from './options.js';
@@ -21,7 +21,8 @@ const OPTIONS: Record<string, { describe: string; boolean?: boolean }> = {
   start: { describe: 'Step at which the learning rate begins anew: a restart  [default: 0]' },
   rate: { describe: 'Peak learning rate  [default: 0.001]' },
   seed: { describe: 'Of the first weights and all examples  [default: 1]' },
-  channels: { describe: 'Channels of the U-Net by scale  [default: 64,96,128,128]' },
+  channels: { describe: `Channels of the U-Net by scale  [default: ${DEFAULT_CHANNELS.join()}]` },
+  blocks: { describe: `Residual blocks by scale, each way, at the last in all  [default: ${DEFAULT_BLOCKS.join()}; 1,…,1,2 with other channels]` },
   'validate-every': { describe: 'Steps between validations  [default: 1000]' },
   'save-every': { describe: 'Seconds between checkpoints  [default: 240]' },
   float32: { describe: 'Never compute in bfloat16', boolean: true },
@@ -41,7 +42,8 @@ export const trainCommand: CommandModule<object, RawArgs> = {
     }
     return yargs
       .command('export', 'Make the model file (.dcm) of a checkpoint and measure what quantisation costs', exportOptions, runExport)
-      .command('compact', 'Write a checkpoint with 16 bits a number, for keeping and sharing', compactOptions, runCompact);
+      .command('compact', 'Write a checkpoint with 16 bits a number, for keeping and sharing', compactOptions, runCompact)
+      .command('grow', 'Put a trained network into a larger one that computes the same, to train that on', growOptions, runGrow);
   },
   handler: runTraining,
 };
@@ -63,6 +65,11 @@ function compactOptions(yargs: Argv): void {
   stringOption(yargs, 'output', 'Checkpoint to write', 'o');
 }
 
+function growOptions(yargs: Argv): void {
+  compactOptions(yargs);
+  for (const name of ['channels', 'blocks']) stringOption(yargs, name, OPTIONS[name]!.describe);
+}
+
 function required(args: RawArgs, name: string): string {
   const value = textOption(args, name);
   if (value === undefined) throw new DcompError('E_USAGE', `--${name} is missing`);
@@ -70,13 +77,25 @@ function required(args: RawArgs, name: string): string {
 }
 
 /** @throws DcompError E_USAGE */
-export function channelsOption(args: RawArgs): Architecture {
-  const text = textOption(args, 'channels') ?? '64,96,128,128';
-  const channels = text.split(',').map((word) => (/^\d{1,4}$/.test(word) ? Number(word) : NaN));
+export function architectureOption(args: RawArgs): Architecture {
+  const given = textOption(args, 'channels');
+  const text = given ?? DEFAULT_CHANNELS.join();
+  const channels = wholeNumbers(text);
   if (channels.length > 8 || channels.some((c) => !Number.isInteger(c) || c < 8 || c > 1024 || c % 8 !== 0)) {
     throw new DcompError('E_USAGE', `--channels is ${text}; it must be up to 8 multiples of 8 up to 1024, separated by commas, such as 64,96,128,128`);
   }
-  return uNet(channels);
+  const blocksText = textOption(args, 'blocks') ?? (given === undefined ? DEFAULT_BLOCKS.join() : undefined);
+  if (blocksText === undefined) return uNet(channels);
+  const blocks = wholeNumbers(blocksText);
+  if (blocks.length !== channels.length || blocks.some((n) => !Number.isInteger(n) || n < 1 || n > 16)) {
+    throw new DcompError('E_USAGE', `--blocks is ${blocksText}; it must be ${channels.length} numbers from 1 to 16, one for each of --channels, separated by commas`);
+  }
+  return uNet(channels, undefined, undefined, blocks);
+}
+
+/** NaN for what is none. */
+function wholeNumbers(text: string): number[] {
+  return text.split(',').map((word) => (/^\d{1,4}$/.test(word) ? Number(word) : NaN));
 }
 
 function backendOption(args: RawArgs): 'native' | 'javascript' | undefined {
@@ -104,7 +123,7 @@ async function runTraining(args: RawArgs): Promise<void> {
     data: required(args, 'data'),
     checkpoint,
     log: textOption(args, 'log') ?? path.join(path.dirname(checkpoint), 'train-log.csv'),
-    architecture: channelsOption(args),
+    architecture: architectureOption(args),
     steps: numberOption(args, 'steps', COUNT) ?? 40000,
     startStep: numberOption(args, 'start', { ...COUNT, min: 0 }) ?? 0,
     rate: numberOption(args, 'rate', { min: 1e-7, max: 1, whole: false }) ?? 1e-3,
@@ -207,4 +226,15 @@ async function runCompact(args: RawArgs): Promise<void> {
   const { checkpointBytes, readCheckpoint } = await import('../src/train/checkpoint.js');
   const size = await writeOutput(checkpoint, output, async () => checkpointBytes(await readCheckpoint(checkpoint), true));
   if (!quiet) note(`${output}: ${size} bytes`);
+}
+
+async function runGrow(args: RawArgs): Promise<void> {
+  const { quiet } = outputFlags(args);
+  const checkpoint = required(args, 'checkpoint');
+  const output = required(args, 'output');
+  const architecture = architectureOption(args);
+  const { checkpointBytes, parameterCount, readCheckpoint } = await import('../src/train/checkpoint.js');
+  const { grow } = await import('../src/train/grow.js');
+  await writeOutput(checkpoint, output, async () => checkpointBytes(grow(await readCheckpoint(checkpoint), architecture), false));
+  if (!quiet) note(`${output}: ${architecture.name}, ${parameterCount(architecture)} parameters, ${Math.round(flopsPerPixel(architecture) / 1000)} kFLOP per pixel and evaluation`);
 }

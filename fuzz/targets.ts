@@ -58,7 +58,7 @@ const container: Target = {
   name: 'container',
   share: 8,
   seeds() {
-    const header: Header = { width: 300, height: 7, channels: 4, depth: 8, modelId: '0123456789abcdef', schedule: { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE, tail: 0, views: 1 }, nu: 14 };
+    const header: Header = { width: 300, height: 7, channels: 4, depth: 8, modelId: '0123456789abcdef', schedule: { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE, tail: 0, views: 1, coarseViews: 1 }, nu: 14 };
     const segments = [writeSegment(noise(40, 1), 3, 128), writeSegment(noise(150, 2), 9, 120)];
     const parts = [{ type: 2, payload: Uint8Array.of(6) }, { type: 6, payload: noise(30, 3) }, { type: 99, payload: noise(2, 3) }];
     return [

@@ -22,7 +22,7 @@ import { codeOfError, outcome } from './helpers/outcome.js';
 import { tinyEvaluator } from './helpers/tiny-model.js';
 
 const evaluator = tinyEvaluator();
-const plain: Header = { width: 40, height: 30, channels: 3, depth: 8, modelId: evaluator.model.id, schedule: { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE, tail: 0, views: 1 }, nu: 14 };
+const plain: Header = { width: 40, height: 30, channels: 3, depth: 8, modelId: evaluator.model.id, schedule: { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE, tail: 0, views: 1, coarseViews: 1 }, nu: 14 };
 
 const headers: fc.Arbitrary<Header> = fc.record({
   width: fc.integer({ min: 1, max: 90 }),
@@ -35,6 +35,7 @@ const headers: fc.Arbitrary<Header> = fc.record({
     lastCode: fc.integer({ min: LAST_CODE, max: TOP_CODE }),
     tail: fc.integer({ min: 0, max: MAX_TAIL }),
     views: fc.constantFrom(1, 2, 4),
+    coarseViews: fc.constantFrom(1, 2, 4),
   }),
   nu: fc.integer({ min: MIN_NU, max: MAX_NU }),
 }).map(({ kind, ...header }) => ({ ...header, ...kind }));

@@ -29,6 +29,7 @@ const headers: fc.Arbitrary<Header> = fc.record({
     lastCode: fc.integer({ min: LAST_CODE, max: TOP_CODE }),
     tail: fc.integer({ min: 0, max: MAX_TAIL }),
     views: fc.constantFrom(1, 2, 4),
+    coarseViews: fc.constantFrom(1, 2, 4),
   }, plainObjects),
   nu: fc.integer({ min: MIN_NU, max: MAX_NU }),
 }, plainObjects).map(({ kind, ...header }) => ({ ...header, ...kind }));
@@ -36,7 +37,7 @@ const payloads = fc.uint8Array({ maxLength: 300 });
 const parts: fc.Arbitrary<Part[]> = fc.array(fc.record({ type: fc.integer({ min: 1, max: MUST_BE_KNOWN - 1 }), payload: payloads }, plainObjects), { maxLength: 4 });
 const segments = fc.array(fc.record({ payload: payloads, units: fc.integer({ min: 0, max: MAX_SEGMENT_UNITS }), ratio: fc.nat({ max: 255 }) }), { maxLength: 5 });
 
-const plain: Header = { width: 40, height: 30, channels: 3, depth: 8, modelId: '0123456789abcdef', schedule: { coarseWidth: 2, fineWidth: 4, lastCode: 64, tail: 0, views: 1 }, nu: 14 };
+const plain: Header = { width: 40, height: 30, channels: 3, depth: 8, modelId: '0123456789abcdef', schedule: { coarseWidth: 2, fineWidth: 4, lastCode: 64, tail: 0, views: 1, coarseViews: 1 }, nu: 14 };
 const hasAlpha = (channels: number): boolean => channels % 2 === 0;
 
 /** A file of any header, alpha, segments and parts. */
@@ -222,8 +223,8 @@ describe('container', () => {
       ['one pixel row more than 2^28', forgedHeader({ width: varint(2 ** 14), height: varint(2 ** 14 + 1) }), 'E_TOO_LARGE'],
       ['a number of 35 bits', forgedHeader({ width: [255, 255, 255, 255, 127] }), 'E_TOO_LARGE'],
       ['a number that does not end', forgedHeader({ width: Array(30).fill(255) as number[] }), 'E_DAMAGED_HEADER'],
-      ['coarse width 0', forgedHeader({ tail: [0, 4, 64, 14] }), 'E_DAMAGED_HEADER'],
-      ['coarse width 17', forgedHeader({ tail: [17, 4, 64, 14] }), 'E_DAMAGED_HEADER'],
+      ['views code 3', forgedHeader({ tail: [0x31, 4, 64, 14] }), 'E_DAMAGED_HEADER'],
+      ['coarse views code 3', forgedHeader({ tail: [0xc1, 4, 64, 14] }), 'E_DAMAGED_HEADER'],
       ['fine width 0', forgedHeader({ tail: [2, 0, 64, 14] }), 'E_DAMAGED_HEADER'],
       ['fine width 17', forgedHeader({ tail: [2, 17, 64, 14] }), 'E_DAMAGED_HEADER'],
       ['last code 63', forgedHeader({ tail: [2, 4, LAST_CODE - 1, 14] }), 'E_DAMAGED_HEADER'],

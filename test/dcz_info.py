@@ -88,11 +88,11 @@ def read_header(data):
     if not (1 <= w <= 65535 and 1 <= h <= 65535 and w * h <= 2**28):
         raise Refused
     coarse, fine, last, nu = data[height[1] : end]
-    views, coarse = coarse // 32, coarse % 32
+    coarse_views, views, coarse = coarse // 64, coarse // 16 % 4, coarse % 16 + 1
     fine, tail = fine % 32, fine // 32
-    if not (views <= 2 and 1 <= coarse <= 16 and 1 <= fine <= 16 and 64 <= last <= TOP and 8 <= nu <= 16):
+    if not (views <= 2 and coarse_views <= 2 and 1 <= fine <= 16 and 64 <= last <= TOP and 8 <= nu <= 16):
         raise Refused
-    return w, h, channels, depth, bool(kind & 8), data[10:18].hex(), views, coarse, fine, tail, last, nu, end + 4
+    return w, h, channels, depth, bool(kind & 8), data[10:18].hex(), views, coarse_views, coarse, fine, tail, last, nu, end + 4
 
 
 def units_of(w, h, coarse, fine, tail, last):
@@ -122,7 +122,7 @@ def steps_of(w, h, coarse, fine, tail, last):
 
 
 def info(data):
-    w, h, channels, depth, has_parts, model, views, coarse, fine, tail, last, nu, at = read_header(data)
+    w, h, channels, depth, has_parts, model, views, coarse_views, coarse, fine, tail, last, nu, at = read_header(data)
     result = {
         "width": w,
         "height": h,
@@ -134,7 +134,7 @@ def info(data):
         "byteLength": len(data),
         "bitsPerPixel": 8 * len(data) / (w * h),
         "trellisBits": nu,
-        "schedule": {"coarseStepsPerOctave": 16 / coarse, "fineStepsPerOctave": 16 / fine, "lastSigma": sigma(last), "views": 2**views},
+        "schedule": {"coarseStepsPerOctave": 16 / coarse, "fineStepsPerOctave": 16 / fine, "lastSigma": sigma(last), "views": 2**views, "coarseViews": 2**coarse_views},
         "parts": [],
         "alpha": None,
         "segments": [],

@@ -94,9 +94,9 @@ test('a part of a grid with its context equals that part of the whole', async ()
   }
 });
 
-test('the receptive field of the network: 69 positions each way, from a row that begins a pixel of the coarsest scale 63', () => {
-  assert.equal(contextRows(DEFAULT_ARCHITECTURE), 69);
-  assert.equal(rowsNeeded(DEFAULT_ARCHITECTURE, 0).get('input'), 63);
+test('the receptive field of the network: 85 positions each way, from a row that begins a pixel of the coarsest scale 79', () => {
+  assert.equal(contextRows(DEFAULT_ARCHITECTURE), 85);
+  assert.equal(rowsNeeded(DEFAULT_ARCHITECTURE, 0).get('input'), 79);
 });
 
 test('what a strip needs is there: kept rows begin before the new ones, and all fit their memory', () => {

@@ -77,8 +77,8 @@ describe('the format document', { skip: python === undefined ? 'there is no pyth
     const files = [
       concat([writeHeader({ ...plain, channels: 1, depth: 1 }, [part(1, 300), part(6, 0), part(127, 3)]), segment]),
       concat([writeHeader({ ...plain, channels: 2, depth: 16, width: 9, height: 2000 }, [part(7, 32)]), writeAlpha(Uint8Array.of(1, 9)), segment, segment, segment]),
-      concat([writeHeader({ ...plain, channels: 3, width: 65535, schedule: { coarseWidth: 16, fineWidth: 3, lastCode: 168, tail: 0, views: 2 } }), segment]),
-      ...[1, 2, 7].map((tail) => concat([writeHeader({ ...plain, channels: 3, width: 20, schedule: { coarseWidth: 5, fineWidth: 16, lastCode: 150, tail, views: 4 } }), segment])),
+      concat([writeHeader({ ...plain, channels: 3, width: 65535, schedule: { coarseWidth: 16, fineWidth: 3, lastCode: 168, tail: 0, views: 2, coarseViews: 2 } }), segment]),
+      ...[1, 2, 7].map((tail) => concat([writeHeader({ ...plain, channels: 3, width: 20, schedule: { coarseWidth: 5, fineWidth: 16, lastCode: 150, tail, views: 4, coarseViews: 4 } }), segment])),
       writeHeader({ ...plain, channels: 3, depth: 4 }),
       writeHeader({ ...plain, channels: 1 }, [part(128, 3)]),
       writeHeader({ ...plain, channels: 1 }, [part(129, 3)]),

@@ -1,7 +1,8 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { decodeGains, encodeGains } from '../src/entropy/gains.js';
+import { BitReader, BitWriter } from '../src/entropy/bits.js';
+import { decodeGains, encodeGains, MAX_SCALE, readScale, scaleBits } from '../src/entropy/gains.js';
 import { DcompError } from '../src/errors.js';
 
 const blocks = fc.array(fc.tuple(fc.integer({ min: -2, max: 3 }), fc.nat(6)), { maxLength: 500, size: 'max' });
@@ -52,4 +53,36 @@ test('what cannot be coded, and damaged gains, are told', () => {
     fails(() => decodeGains(coded.subarray(0, length), 0, 200, contexts), 'E_TRUNCATED');
   }
   fails(() => decodeGains(new Uint8Array(20), 0, 200, contexts), 'E_DAMAGED_SEGMENT');
+});
+
+const scale = fc.integer({ min: -MAX_SCALE, max: MAX_SCALE });
+
+test('scales come back; every shorter piece of their bits is none', () => {
+  fc.assert(
+    fc.property(scale, fc.array(scale, { minLength: 1, maxLength: 20 }), (first, list) => {
+      const writer = new BitWriter();
+      let before = first;
+      for (const each of list) {
+        for (const bit of scaleBits(each - before)) writer.push(bit);
+        before = each;
+      }
+      const reader = new BitReader(writer.finish(), 0, writer.length);
+      before = first;
+      for (const each of list) assert.equal((before = readScale(reader, before)!), each);
+      assert.equal(reader.remaining, 0);
+      const short = new BitReader(writer.finish(), 0, writer.length - 1);
+      let read: number | undefined = first;
+      for (let i = 0; i < list.length && read !== undefined; i++) read = readScale(short, read);
+      assert.equal(read, undefined);
+    }),
+  );
+});
+
+test('a scale that stays costs a bit; one out of range is none', () => {
+  assert.deepEqual(scaleBits(0), [0]);
+  assert.deepEqual(scaleBits(2), [1, 1, 0, 0]);
+  assert.deepEqual(scaleBits(-1), [1, 0, 1]);
+  assert.equal(readScale(new BitReader(Uint8Array.of(0x80)), MAX_SCALE), undefined);
+  assert.equal(readScale(new BitReader(Uint8Array.of(0xa0)), MAX_SCALE), MAX_SCALE - 1);
+  assert.equal(readScale(new BitReader(new Uint8Array(100).fill(255)), 0), undefined);
 });

@@ -117,7 +117,7 @@ describe('round trip', () => {
   });
 
   it('of every size, also where the schedule has a tail and a narrower step before it', async () => {
-    const schedule = { coarseWidth: 2, fineWidth: 11, lastCode: LAST_CODE, tail: 4, views: 1 } as const;
+    const schedule = { coarseWidth: 2, fineWidth: 11, lastCode: LAST_CODE, tail: 4, views: 1, coarseViews: 1 } as const;
     const picture = corpusPicture('rgba-balls', { width: 24, height: 20 });
     const whole = (await encodePicture(picture, evaluator, { effort, schedule, target: { quality: 100 } })).bytes.length;
     for (let size = whole - 90; size <= whole; size += 15) {

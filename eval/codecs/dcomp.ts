@@ -8,6 +8,7 @@ import { PictureCoefficients } from '../../src/codec/picture-coefficients.js';
 import { isGrey, join } from '../../src/codec/picture-planes.js';
 import { DEFAULT_SCHEDULE } from '../../src/codec/schedule.js';
 import { Session } from '../../src/codec/session.js';
+import { MIN_NU } from '../../src/entropy/trellis.js';
 import { flopsPerPixel } from '../../src/model/architecture.js';
 import { rowsOfWhole, type Evaluator } from '../../src/model/evaluator.js';
 import type { Condition } from '../../src/model/inputs.js';
@@ -154,10 +155,11 @@ export async function* idealPictures(picture: Picture, evaluator: Evaluator, max
   const session = new Session(width, height, isGrey(channels), DEFAULT_SCHEDULE, evaluator);
   const channel: Channel = {
     ended: false,
-    cost: 1,
+    nu: MIN_NU,
     run: () => {
       throw new Error('an ideal channel has no runs');
     },
+    scale: () => 0,
     gains: (contexts) => new Int8Array(contexts.length),
     corrections: () => undefined,
     normal: normalNumbers(NORMAL_SEED),

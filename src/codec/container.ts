@@ -1,7 +1,7 @@
 /**
  * The container `.dcz`, version 1. All numbers of more than a byte are LEB128 (`varint`) or little-endian.
  *
- *   header    magic (8), version (1), kind (1), model id (8), width, height (varint each), coarse width and views, fine width and tail,
+ *   header    magic (8), version (1), kind (1), model id (8), width, height (varint each), coarse width and both views, fine width and tail,
  *             last code, nu (1 each), CRC-32 of all this (4)
  *   parts     only if the kind says so: what belongs to the picture beside its samples (src/codec/parts.ts); each:
  *             type (1, not 0), payload length (varint), CRC-32 of those fields and the payload (4), payload; then a 0
@@ -71,8 +71,10 @@ export interface Container {
 /** Most units in one segment, so that their number is a byte. */
 export const MAX_SEGMENT_UNITS = 255;
 export const CRC_BYTES = 4;
-/** The bytes of the widths hold them in their low five bits; above, that of the coarse one log2 of the views, that of the fine one the tail. */
-const WIDTH_UNITS = 32;
+/** The byte of the coarse width: width − 1 in four bits, log2 of the views and of the coarse views in two each. */
+const COARSE_UNITS = 16;
+/** The byte of the fine width: width in five bits, the tail above them. */
+const FINE_UNITS = 32;
 
 /** Depths in the order of their codes in the kind byte: bits 4 to 6. Bits 0 to 2 are the channels. */
 const DEPTHS: readonly Depth[] = [8, 16, 4, 2, 1];
@@ -90,8 +92,8 @@ export function writeHeader(header: Header, parts: readonly Part[] = []): Uint8A
     ...id,
     ...varint(header.width),
     ...varint(header.height),
-    schedule.coarseWidth + WIDTH_UNITS * VIEWS.indexOf(schedule.views),
-    schedule.fineWidth + WIDTH_UNITS * schedule.tail,
+    schedule.coarseWidth - 1 + COARSE_UNITS * (VIEWS.indexOf(schedule.views) + 4 * VIEWS.indexOf(schedule.coarseViews)),
+    schedule.fineWidth + FINE_UNITS * schedule.tail,
     schedule.lastCode,
     header.nu,
   ];
@@ -230,16 +232,18 @@ export function readHeader(bytes: Uint8Array, maxPixels = MAX_PIXELS): { header:
   }
   if (w * h > maxPixels) throw new DcompError('E_TOO_LARGE', `the picture has ${w}×${h} pixels, more than the limit of ${maxPixels}; raise the limit to decode it`);
   const [coarse, fine, lastCode, nu] = bytes.subarray(height.end, end) as unknown as [number, number, number, number];
-  const coarseWidth = coarse % WIDTH_UNITS;
-  const views = VIEWS[Math.floor(coarse / WIDTH_UNITS)];
-  const fineWidth = fine % WIDTH_UNITS;
-  const tail = Math.floor(fine / WIDTH_UNITS);
-  if (views === undefined || coarseWidth < 1 || coarseWidth > CODES_LEVEL_SPAN || fineWidth < 1 || fineWidth > CODES_LEVEL_SPAN || lastCode < LAST_CODE || lastCode > TOP_CODE) {
+  const coarseWidth = (coarse % COARSE_UNITS) + 1;
+  const bothViews = Math.floor(coarse / COARSE_UNITS);
+  const views = VIEWS[bothViews % 4];
+  const coarseViews = VIEWS[Math.floor(bothViews / 4)];
+  const fineWidth = fine % FINE_UNITS;
+  const tail = Math.floor(fine / FINE_UNITS);
+  if (views === undefined || coarseViews === undefined || fineWidth < 1 || fineWidth > CODES_LEVEL_SPAN || lastCode < LAST_CODE || lastCode > TOP_CODE) {
     throw impossible(`the schedule ${coarse}, ${fine}, ${lastCode}`);
   }
   if (nu < MIN_NU || nu > MAX_NU) throw impossible(`a trellis of ${nu} bits`);
   const modelId = Array.from(bytes.subarray(10, 18), (b) => b.toString(16).padStart(2, '0')).join('');
-  const header: Header = { width: w, height: h, channels, depth, modelId, schedule: { coarseWidth, fineWidth, lastCode, tail, views }, nu };
+  const header: Header = { width: w, height: h, channels, depth, modelId, schedule: { coarseWidth, fineWidth, lastCode, tail, views, coarseViews }, nu };
   return { header, hasParts: (kind & HAS_PARTS) !== 0, end: end + CRC_BYTES };
 }
 

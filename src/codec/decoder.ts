@@ -1,8 +1,8 @@
 /** The decoder: reads as much of the stream as there is, and gives the posterior mean of the picture. */
 import { BitReader } from '../entropy/bits.js';
 import { decodeCorrections, type Corrections } from '../entropy/corrections.js';
-import { decodeGains } from '../entropy/gains.js';
-import { decodeRun, runBits, trellisCost, type Run } from '../entropy/trellis.js';
+import { decodeGains, readScale } from '../entropy/gains.js';
+import { decodeRun, runBits, type Run } from '../entropy/trellis.js';
 import { DcompError } from '../errors.js';
 import type { Architecture } from '../model/architecture.js';
 import type { Evaluator } from '../model/evaluator.js';
@@ -302,21 +302,27 @@ export function readAlpha(bytes: Uint8Array, container: Container, options: Deco
 /** The decoder's channel. */
 export class Receiver implements Channel {
   ended = false;
-  readonly cost: number;
 
   constructor(
     private readonly reader: BitReader,
-    private readonly nu: number,
-  ) {
-    this.cost = trellisCost(nu);
+    readonly nu: number,
+  ) {}
+
+  run(run: Run, _metric: Float32Array, nu: number): { signs: Int8Array; covered: number } {
+    if (runBits(run.information) > this.reader.remaining) this.ended = true;
+    return decodeRun(run, this.reader, nu);
   }
 
-  run(run: Run): { signs: Int8Array; covered: number } {
-    if (runBits(run.information) > this.reader.remaining) this.ended = true;
-    return decodeRun(run, this.reader, this.nu);
+  scale(before: number): number | undefined {
+    const scale = readScale(this.reader, before);
+    if (scale === undefined) this.ended = true;
+    return scale;
   }
 
   gains(contexts: Uint8Array): Int8Array | undefined {
+    if (this.reader.remaining === 0) this.ended = true;
+    if (this.ended) return undefined;
+    if (this.reader.read() === 0) return new Int8Array(contexts.length);
     return this.side((bytes) => {
       const { gains, end } = decodeGains(bytes, 0, contexts.length, contexts);
       return { value: gains, end };

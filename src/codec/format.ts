@@ -30,6 +30,9 @@ export const VARIANCE_MIN = -16 * VARIANCE_STEPS;
 export const VARIANCE_MAX = 24 * VARIANCE_STEPS;
 export const VARIANCE_COUNT = VARIANCE_MAX - VARIANCE_MIN + 1;
 
+/** The scale of a step's variances is a power of 2^(1/8). */
+export const SCALE_STEPS = VARIANCE_STEPS / 8;
+
 /** Blocks of a gain are 8×8 positions (16×16 pixels of the level). */
 export const GAIN_BLOCK = 8;
 /** Gains are sent when a level ≤ 2 is entered, if the group has at least so many blocks. */
@@ -38,6 +41,9 @@ export const GAIN_MIN_BLOCKS = 16;
 
 /** Corrections move a coefficient by whole multiples of this many sigma: what remains is of the size of the noise itself. */
 export const CORRECTION_STEP = 3;
+
+/** log2 of the trellis states at levels ≥ 1, whose sections are few; the header's is that of level 0. */
+export const COARSE_NU = 16;
 
 /**
  * Most information a coefficient gets in one pass, in bits: the finest of these of which a step holds enough for runs

@@ -9,14 +9,15 @@
  * reverse water-filling.
  */
 import { MAX_SIZE_DIGITS, type Corrections } from '../entropy/corrections.js';
-import { GAIN_CONTEXTS, MAX_GAIN, MIN_GAIN } from '../entropy/gains.js';
-import { INFORMATION_UNIT, type Run } from '../entropy/trellis.js';
+import { GAIN_CONTEXTS, MAX_GAIN, MAX_SCALE, MIN_GAIN, scaleBits } from '../entropy/gains.js';
+import { INFORMATION_UNIT, runCost, type Run } from '../entropy/trellis.js';
 import { exp2, log2 } from '../math/exact.js';
 import { hash32 } from '../math/hash.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
 import { wienerGains } from '../model/inputs.js';
 import { codeOf, sigmaOf, UNKNOWN } from '../model/sigma.js';
 import {
+  COARSE_NU,
   CORRECTION_STEP,
   GAIN_BLOCK,
   GAIN_LEVELS,
@@ -26,6 +27,7 @@ import {
   PASS_INFORMATION,
   ROUND_BITS,
   RUN_BITS,
+  SCALE_STEPS,
   shuffledOrder,
   SPLIT_BITS,
   SPLIT_SHARE,
@@ -44,15 +46,20 @@ export interface Channel {
   /**
    * Sends or receives a run.
    * @param metric filled by the encoder's side only
+   * @param nu log2 of the trellis states
    * @returns ±1 for each coefficient covered; fewer are covered where a file was cut.
    */
-  run(run: Run, metric: Float32Array): { signs: Int8Array; covered: number };
+  run(run: Run, metric: Float32Array, nu: number): { signs: Int8Array; covered: number };
+  /**
+   * Sends the scale chosen by `choose`, or receives it, as a difference from the one before. undefined where a file was cut.
+   */
+  scale(before: number, choose: () => number): number | undefined;
   /** Sends the gains chosen by `choose`, or receives them. undefined where a file was cut. */
   gains(contexts: Uint8Array, choose: () => Int8Array): Int8Array | undefined;
   /** Sends the corrections chosen by `choose`, or receives them; indices are below n. */
   corrections(n: number, choose: () => Corrections): Corrections | undefined;
-  /** Bits to spend for each bit of information, see `trellisCost`. */
-  readonly cost: number;
+  /** log2 of the trellis states at level 0. */
+  readonly nu: number;
   /** True when nothing more can be received. */
   readonly ended: boolean;
   /**
@@ -134,14 +141,16 @@ export class Workspace {
 /** Arrays by row = measurement class · VARIANCE_COUNT + variance index. */
 interface PassTable {
   passes: Uint8Array;
-  /** Per pass, in units of the trellis. */
-  information: Uint32Array;
+  /** Information per pass, in bits. */
+  information: Float64Array;
   /** Relative precision gained by a pass, (1 + rho)^(1/passes) − 1. */
   gain: Float32Array;
   /** Step of the mean in the first pass, √(v · gain / (1 + gain)), and its factor from pass to pass. */
   amplitude: Float32Array;
   shrink: Float32Array;
   rounds: number;
+  /** Information of each round's run, in bits; at 0 that of the late rows. */
+  runBits: Float64Array;
   /** Rows below this share of a pass come last. */
   late: Uint8Array;
 }
@@ -157,6 +166,8 @@ export interface GroupStepOptions {
   /** Standard deviation by channel of an unknown coefficient of this level. */
   prior: Float32Array;
   channel: Channel;
+  /** By group, of the level's step before; this step's afterwards. */
+  scales: Int8Array;
   truth?: Truth;
   /** Blocks that lag behind the step. */
   lags?: Lags;
@@ -219,11 +230,9 @@ class GroupStep {
     this.w.total = 0;
     const active = this.predict();
     if (active === 0) return 0;
-    let ideal = 0;
-    if (this.o.truth !== undefined) {
-      this.computeResidual(this.o.truth.x);
-      ideal = this.idealBits();
-    }
+    if (this.o.truth !== undefined) this.computeResidual(this.o.truth.x);
+    if (!this.applyScale()) return 0;
+    const ideal = this.o.truth === undefined ? 0 : this.idealBits();
     if (!this.applyGains()) return 0;
     this.countRows();
     const table = this.passTable();
@@ -298,6 +307,51 @@ class GroupStep {
     return bits;
   }
 
+  /**
+   * Multiplies all variances by a power of two that the encoder sends. What signs say is as much as is claimed, so where the residuals
+   * are larger than foreseen they follow them by less than they should: z stays near what was believed, by which the network is
+   * confirmed in what it believes. False where a file was cut before the scale.
+   */
+  private applyScale(): boolean {
+    const { channel, scales, groupIndex } = this.o;
+    const before = scales[groupIndex]!;
+    const scale = channel.scale(before, () => this.chooseScale(before));
+    if (scale === undefined) return false;
+    scales[groupIndex] = scale;
+    if (scale === 0) return true;
+    const { row } = this.w;
+    for (let p = 0; p < this.n; p++) if (row[p]! >= 0) row[p] = shifted(row[p]!, scale * SCALE_STEPS);
+    return true;
+  }
+
+  /** The scale under which the residuals cost least; the one before where that is next to it, or what is claimed differs by less than the bits to say so. */
+  private chooseScale(before: number): number {
+    const { row, residual } = this.w;
+    this.countRows();
+    const { histogram, classes } = this;
+    const squares = new Float64Array(histogram.length);
+    for (let p = 0; p < this.n; p++) if (row[p]! >= 0) squares[row[p]!]! += residual[p]! * residual[p]!;
+    const claimed = new Float64Array(2 * MAX_SCALE + 1);
+    let best = 0;
+    let least = Infinity;
+    for (let scale = -MAX_SCALE; scale <= MAX_SCALE; scale++) {
+      let information = 0;
+      let cost = 0;
+      for (let r = 0; r < histogram.length; r++) {
+        if (histogram[r] === 0) continue;
+        const m = classes[Math.floor(r / VARIANCE_COUNT)]!;
+        const v = shifted(r, scale * SCALE_STEPS) % VARIANCE_COUNT;
+        information += histogram[r]! * m.information[v]!;
+        cost += (HALF_INV_LN2 * (m.delta * squares[r]! + histogram[r]!)) / (1 + m.rho[v]!);
+      }
+      cost += information;
+      claimed[scale + MAX_SCALE] = information;
+      if (cost < least) [best, least] = [scale, cost];
+    }
+    const change = Math.abs(claimed[best + MAX_SCALE]! - claimed[before + MAX_SCALE]!);
+    return Math.abs(best - before) <= 1 || change < scaleBits(best - before).length ? before : best;
+  }
+
   /** On entering a level, multiplies the variances of each block by 2^gain. False where a file was cut before the gains. */
   private applyGains(): boolean {
     const { step, group, channel } = this.o;
@@ -311,10 +365,7 @@ class GroupStep {
     const { row } = this.w;
     this.forEachBlock(columns, (p, block) => {
       const gain = gains[block]! * VARIANCE_STEPS;
-      const r = row[p]!;
-      if (gain === 0 || r < 0) return;
-      const v = r % VARIANCE_COUNT;
-      row[p] = r - v + Math.min(VARIANCE_COUNT - 1, Math.max(0, v + gain));
+      if (gain !== 0 && row[p]! >= 0) row[p] = shifted(row[p]!, gain);
     });
     return true;
   }
@@ -389,11 +440,12 @@ class GroupStep {
     }
     const table: PassTable = {
       passes: new Uint8Array(rows),
-      information: new Uint32Array(rows),
+      information: new Float64Array(rows),
       gain: new Float32Array(rows),
       amplitude: new Float32Array(rows),
       shrink: new Float32Array(rows),
       rounds: 0,
+      runBits: new Float64Array(MAX_PASSES + 1),
       late: new Uint8Array(rows),
     };
     let late = 0;
@@ -404,7 +456,7 @@ class GroupStep {
       const n = Math.min(MAX_PASSES, Math.max(1, Math.min(Math.ceil(bits / limit), cap), Math.ceil(2 * bits)));
       const gain = exp2((2 * bits) / n) - 1;
       table.passes[r] = n;
-      table.information[r] = Math.floor((bits / n) * this.o.channel.cost * INFORMATION_UNIT + 0.5);
+      table.information[r] = bits / n;
       table.gain[r] = gain;
       table.amplitude[r] = Math.sqrt((VARIANCE[r % VARIANCE_COUNT]! * gain) / (1 + gain));
       table.shrink[r] = 1 / Math.sqrt(1 + gain);
@@ -415,6 +467,12 @@ class GroupStep {
       }
     }
     if (late < SPLIT_BITS || total - late < SPLIT_BITS) table.late.fill(0);
+    for (let r = 0; r < rows; r++) {
+      if (histogram[r] === 0) continue;
+      const bits = histogram[r]! * table.information[r]!;
+      if (table.late[r] === 1) table.runBits[0]! += bits;
+      else for (let round = 1; round <= table.passes[r]!; round++) table.runBits[round]! += bits;
+    }
     return table;
   }
 
@@ -454,7 +512,6 @@ class GroupStep {
     w.total = total;
     for (let k = 0; k < total; k++) {
       const r = sortedRow[k]!;
-      w.information[k] = table.information[r]!;
       w.amplitude[k] = table.amplitude[r]!;
     }
     w.offset.fill(0, 0, total);
@@ -465,19 +522,25 @@ class GroupStep {
   private sendRounds(table: PassTable, counts: Uint32Array, total: number): void {
     const key = hash32(hash32(0x646370, this.o.step.index), this.o.groupIndex);
     let runIndex = 0;
-    for (let r = table.rounds; r >= 1 && !this.o.channel.ended; r--) this.sendRun(table, 0, counts[r]!, hash32(key, runIndex++));
-    if (total > counts[1]! && !this.o.channel.ended) this.sendRun(table, counts[1]!, total, hash32(key, runIndex));
+    for (let r = table.rounds; r >= 1 && !this.o.channel.ended; r--) this.sendRun(table, 0, counts[r]!, table.runBits[r]!, hash32(key, runIndex++));
+    if (total > counts[1]! && !this.o.channel.ended) this.sendRun(table, counts[1]!, total, table.runBits[0]!, hash32(key, runIndex));
   }
 
-  private sendRun(table: PassTable, from: number, to: number, key: number): void {
+  /** @param bits of information that the run is to deliver */
+  private sendRun(table: PassTable, from: number, to: number, bits: number, key: number): void {
     const { w, o } = this;
     const { offset, amplitude, sortedRow } = w;
+    const nu = o.step.level === 0 ? o.channel.nu : COARSE_NU;
+    const cost = runCost(nu, bits);
+    const units = table.information.map((share) => Math.floor(share * cost * INFORMATION_UNIT + 0.5));
+    const information = w.information.subarray(0, to - from);
+    for (let k = from; k < to; k++) information[k - from] = units[sortedRow[k]!]!;
     const metric = w.metric.subarray(0, to - from);
     if (o.truth !== undefined) {
       // w = √(delta · (1 + v · delta)) of the design; with amplitude a and gain R of a pass that is R / a.
       for (let k = from; k < to; k++) metric[k - from] = (table.gain[sortedRow[k]!]! / amplitude[k]!) * (w.sortedResidual[k]! - offset[k]!);
     }
-    const { signs, covered } = o.channel.run({ information: w.information.subarray(from, to), key }, metric);
+    const { signs, covered } = o.channel.run({ information, key }, metric, nu);
     for (let j = 0; j < covered; j++) {
       const k = from + j;
       const a = amplitude[k]!;
@@ -599,6 +662,12 @@ class GroupStep {
       }
     });
   }
+}
+
+/** A row with its variance multiplied, by steps of the grid. */
+function shifted(row: number, steps: number): number {
+  const v = row % VARIANCE_COUNT;
+  return row - v + Math.min(VARIANCE_COUNT - 1, Math.max(0, v + steps));
 }
 
 /** By (code, channel): how z and the network's output make mean and log variance. Only codes that occur are filled. */

@@ -51,7 +51,7 @@ export interface FileInfo {
   bitsPerPixel: number;
   /** log2 of the trellis states that the encoder searched. */
   trellisBits: number;
-  schedule: { coarseStepsPerOctave: number; fineStepsPerOctave: number; lastSigma: number; views: number };
+  schedule: { coarseStepsPerOctave: number; fineStepsPerOctave: number; lastSigma: number; views: number; coarseViews: number };
   parts: PartInfo[];
   alpha: { byteLength: number; state: Extent['state'] } | null;
   segments: SegmentInfo[];
@@ -109,6 +109,7 @@ export function fileInfo(bytes: Uint8Array): FileInfo {
       fineStepsPerOctave: 16 / schedule.fineWidth,
       lastSigma: round(sigmaOf(schedule.lastCode)),
       views: schedule.views,
+      coarseViews: schedule.coarseViews,
     },
     parts: parts.map(({ type, offset, payloadLength, state }) => ({ type, name: partName(type), offset, byteLength: payloadLength, state })),
     alpha: alpha === undefined ? null : { byteLength: alpha.payloadLength, state: alpha.state },

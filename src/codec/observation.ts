@@ -2,7 +2,7 @@
  * The state of encoder and decoder: all that the decoder knows. For one pyramid level, per coefficient a noisy value z
  * and a sigma code (src/model/sigma.ts).
  */
-import { COEFFICIENTS } from '../model/architecture.js';
+import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
 import { CODES_PER_OCTAVE, EXACT, UNKNOWN } from '../model/sigma.js';
 import { COLOURS } from './colour.js';
 import { inverseHaar } from './pyramid.js';
@@ -51,26 +51,47 @@ export function observationWithin(observation: Observation, window: Rectangle): 
  * @param view bit 0: left and right change places, bit 1: top and bottom
  */
 export function mirrored(observation: Observation, view: number): Observation {
+  if (view === 0) return observation;
   const { width, height, z, codes } = observation;
-  return { ...observation, z: mirroredGrid(z, width, height, view), codes: mirroredGrid(codes, width, height, view) };
-}
-
-/** The same of an array of 12 a position. Differences across a mirror's axis change their sign; codes have none. */
-export function mirroredGrid<T extends Float32Array | Uint8Array>(data: T, width: number, height: number, view: number): T {
-  if (view === 0) return data;
-  const out = data.slice() as T;
-  const signs = Float64Array.from({ length: COEFFICIENTS }, (_, c) => {
-    const crossed = Math.floor(c / COLOURS) & view; // bit 0: horizontal difference, bit 1: vertical
-    return data instanceof Float32Array && (crossed === 1 || crossed === 2) ? -1 : 1;
-  });
+  const mirror = { ...observation, z: new Float32Array(z.length), codes: new Uint8Array(codes.length) };
+  const signs = mirrorSigns(view);
   for (let y = 0, i = 0; y < height; y++) {
-    const row = (view & 2) !== 0 ? height - 1 - y : y;
     for (let x = 0; x < width; x++) {
-      const o = (row * width + ((view & 1) !== 0 ? width - 1 - x : x)) * COEFFICIENTS;
-      for (let c = 0; c < COEFFICIENTS; c++, i++) out[o + c] = signs[c]! * data[i]!;
+      const o = mirrorPosition(x, y, { width, height }, view) * COEFFICIENTS;
+      for (let c = 0; c < COEFFICIENTS; c++, i++) {
+        mirror.z[o + c] = signs[c]! * z[i]!;
+        mirror.codes[o + c] = codes[i]!;
+      }
     }
   }
-  return out;
+  return mirror;
+}
+
+/**
+ * Adds rows of the network's output for a mirrored observation to what they are in the picture as it is.
+ * @param sum of the whole grid
+ * @param first, rows counted within the mirrored grid
+ */
+export function addMirroredOutput(sum: Float32Array, output: Float32Array, grid: Size, first: number, rows: number, view: number): void {
+  const signs = mirrorSigns(view);
+  for (let y = first, i = 0; y < first + rows; y++) {
+    for (let x = 0; x < grid.width; x++) {
+      const o = mirrorPosition(x, y, grid, view) * OUTPUT_CHANNELS;
+      for (let c = 0; c < OUTPUT_CHANNELS; c++, i++) sum[o + c] = sum[o + c]! + signs[c]! * output[i]!;
+    }
+  }
+}
+
+function mirrorPosition(x: number, y: number, { width, height }: Size, view: number): number {
+  return ((view & 2) !== 0 ? height - 1 - y : y) * width + ((view & 1) !== 0 ? width - 1 - x : x);
+}
+
+/** Of coefficients, or of their corrections and log variances: differences across a mirror's axis change their sign, variances do not. */
+function mirrorSigns(view: number): Float64Array {
+  return Float64Array.from({ length: OUTPUT_CHANNELS }, (_, c) => {
+    const crossed = Math.floor(c / COLOURS) & view; // bit 0: horizontal difference, bit 1: vertical
+    return c < COEFFICIENTS && (crossed === 1 || crossed === 2) ? -1 : 1;
+  });
 }
 
 /** Rows of an observation, as views. @param first counted within it */

@@ -37,6 +37,8 @@ export interface Schedule {
    * differently on a mirrored picture: 2 are 0.09 dB better than one, 4 0.14 dB.
    */
   views: Views;
+  /** The same of the evaluations that steps of levels ≥ 1 begin with. */
+  coarseViews: Views;
 }
 
 /** What `views` may be. */
@@ -44,15 +46,16 @@ export const VIEWS = [1, 2, 4] as const;
 export type Views = (typeof VIEWS)[number];
 
 export const DEFAULT_VIEWS: Views = 4;
+export const DEFAULT_COARSE_VIEWS: Views = 2;
 
-/** Larger pictures are shown by one view, as several take an array of the picture's size. */
+/** Levels of more pixels have one view, as several take an array of the level's size. */
 export const MAX_MIRRORED_PIXELS = 2 ** 23;
 
 /** Largest tail that the header can state. */
 export const MAX_TAIL = 7;
 
 /** 8 steps an octave at levels ≥ 1, where they are cheap; 4 at level 0. */
-export const DEFAULT_SCHEDULE: Schedule = { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE, tail: 0, views: DEFAULT_VIEWS };
+export const DEFAULT_SCHEDULE: Schedule = { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE, tail: 0, views: DEFAULT_VIEWS, coarseViews: DEFAULT_COARSE_VIEWS };
 
 export interface Size {
   width: number;

@@ -9,7 +9,7 @@ import { COLOURS } from './colour.js';
 import { CODES_LEVEL_SPAN, groupsOf, type Group } from './format.js';
 import { codeGroupStep, putCurrentMeans, Workspace, type Channel, type Truth } from './group-step.js';
 import { windowOf, type StepNeeds } from './needs.js';
-import { blankObservation, finerObservation, mirrored, mirroredGrid, observationWithin, rowsOfObservation, type Observation } from './observation.js';
+import { addMirroredOutput, blankObservation, finerObservation, mirrored, observationWithin, rowsOfObservation, type Observation } from './observation.js';
 import { PosteriorMean } from './posterior.js';
 import { inverseHaar, type CoefficientRows, type Plane } from './pyramid.js';
 import { between, cutOut, gridOf, intersect, positionsOf, wholeOf, type Rectangle } from './rectangle.js';
@@ -61,6 +61,8 @@ export class Session {
   private stepIndex = 0;
   private groupIndex = 0;
   private groups: Group[];
+  /** By group of the level: scale of its last step. */
+  private scales: Int8Array;
   /** The evaluation that the running step began with, how many of its rows have been asked for, and the groups that they are for. */
   private evaluation: RowEvaluation | undefined;
   private evaluated = 0;
@@ -83,6 +85,7 @@ export class Session {
     this.observation = blankObservation(this.sizes[levels - 1]!, grey);
     this.condition = { level: levels - 1, sigma: TOP_CODE, mode: 'enter' };
     this.groups = groupsOf(this.observation.width, this.observation.height);
+    this.scales = new Int8Array(this.groups.length);
   }
 
   /** The unit that comes next; undefined behind the last. */
@@ -121,6 +124,7 @@ export class Session {
     copy.started = this.started;
     copy.unfinished = this.unfinished;
     copy.stepIndex = this.stepIndex;
+    copy.scales = this.scales.slice();
     copy.statistics = this.statistics;
     return copy;
   }
@@ -151,7 +155,7 @@ export class Session {
     const { architecture, statistics } = this.evaluator.model;
     const prior = priorOf(architecture, statistics, step.level);
     const { observation, output, truth: x } = this.row!;
-    const options = { step, observation, group: { ...group, x: group.x - observation.x, y: 0 }, groupIndex, output, prior, channel };
+    const options = { step, observation, group: { ...group, x: group.x - observation.x, y: 0 }, groupIndex, output, prior, channel, scales: this.scales };
     const lags = this.lags !== undefined && step.level === 0 && step.kind === 'refine' ? { lags: this.lags } : {};
     const ideal = codeGroupStep({ ...options, ...lags, ...(x === undefined ? {} : { truth: x }) }, this.workspace);
     // That the last of several groups is cut makes no difference to what the others know; and a decoder that leaves out
@@ -194,10 +198,11 @@ export class Session {
     const finer = step.kind === 'enter' && step.level < this.sizes.length - 2;
     this.observation = finer ? finerObservation(this.observation, size, this.grey, window) : observationWithin(this.observation, window);
     this.groups = this.groupsOf(step);
+    if (step.kind === 'enter') this.scales = new Int8Array(this.groups.length);
     this.condition = { level: step.level, sigma: step.from, mode: step.kind === 'refine' ? 'refine' : 'enter' };
     const rows = this.groups.reduce((most, { height }) => Math.max(most, height), 0);
     this.evaluated = 0;
-    this.evaluation = step.kind === 'root' ? undefined : this.evaluateRows(this.observation, this.condition, rows);
+    this.evaluation = step.kind === 'root' ? undefined : this.evaluateRows(this.observation, this.condition, rows, this.viewsAt(step.level, step.level === 0 ? 1 : this.schedule.coarseViews));
   }
 
   private async beginRow({ y, height }: Group, truth: CoefficientRows | undefined): Promise<GroupRow> {
@@ -275,7 +280,7 @@ export class Session {
   }
 
   /** Pixels of a level's picture: its posterior mean. @returns the average variance of the coefficients in their rows */
-  private async showLevel(observation: Observation, condition: Condition, unfinished: Float32Array | undefined, pixels: Rectangle, take: (rows: Plane, y: number) => void, mostViews: number): Promise<number> {
+  private async showLevel(observation: Observation, condition: Condition, unfinished: Float32Array | undefined, pixels: Rectangle, take: (rows: Plane, y: number) => void, views: number): Promise<number> {
     const { x: left, y: top, width, height, size } = observation;
     const { architecture, statistics } = this.evaluator.model;
     const posterior = new PosteriorMean(priorOf(architecture, statistics, condition.level));
@@ -283,16 +288,14 @@ export class Session {
     const from = wanted.y - top;
     const end = from + wanted.height;
     const most = Math.min(height, SHOWN_ROWS);
-    const views = Math.min(mostViews, this.viewsOf(size));
-    const several = views > 1 ? await this.meanOfViews(observation, condition, views, posterior) : undefined;
-    const evaluation = this.evaluateRows(observation, condition, most);
-    if (several === undefined) await passOver(evaluation, from, most);
+    const evaluation = this.evaluateRows(observation, condition, most, this.viewsAt(condition.level, views));
+    await passOver(evaluation, from, most);
     for (let y = from; y < end; y += SHOWN_ROWS) {
       await this.giveTurn();
       const rows = Math.min(SHOWN_ROWS, end - y);
       const { z, codes } = rowsOfObservation(observation, y, rows);
       const first = y * width * COEFFICIENTS;
-      const mean = several === undefined ? posterior.of(z, codes, await evaluation.next(rows), first) : several.subarray(first, first + z.length);
+      const mean = posterior.of(z, codes, await evaluation.next(rows), first);
       if (unfinished !== undefined) {
         // Two estimates of about equal error: the network's of a mixed observation, and the Kalman rule's from the
         // network's view before the step. Their mean is better than either by up to 0.2 dB.
@@ -306,28 +309,11 @@ export class Session {
     return posterior.variance;
   }
 
-  private viewsOf({ width, height }: Size): number {
-    return this.lags === undefined && width * height <= MAX_MIRRORED_PIXELS ? this.schedule.views : 1;
-  }
-
-  /**
-   * The posterior mean of an observation, averaged over evaluations of it and its mirror images.
-   * @param first of the observation as it is; its variance counts
-   */
-  private async meanOfViews(observation: Observation, condition: Condition, views: number, first: PosteriorMean): Promise<Float32Array> {
-    const { width, height } = observation;
-    const { architecture, statistics } = this.evaluator.model;
-    const mean = new Float32Array(observation.z.length);
-    for (let view = 0; view < views; view++) {
-      await this.giveTurn();
-      const { z, codes } = mirrored(observation, view);
-      const output = await this.evaluateRows({ ...observation, z, codes }, condition, height).next(height);
-      const posterior = view === 0 ? first : new PosteriorMean(priorOf(architecture, statistics, condition.level));
-      const seen = mirroredGrid(posterior.of(z, codes, output, 0), width, height, view);
-      for (let i = 0; i < mean.length; i++) mean[i] = mean[i]! + seen[i]!;
-    }
-    for (let i = 0; i < mean.length; i++) mean[i] = mean[i]! / views;
-    return mean;
+  /** How many views an evaluation has of those wanted. Blocks that lag behind, at level 0, would lag elsewhere in a mirrored picture. */
+  private viewsAt(level: number, wanted: number): number {
+    const { width, height } = this.sizes[level]!;
+    const one = (level === 0 && this.lags !== undefined) || width * height > MAX_MIRRORED_PIXELS;
+    return one ? 1 : wanted;
   }
 
   private showNothing(take: (rows: Plane, y: number) => void, { width, height }: Size): void {
@@ -338,9 +324,29 @@ export class Session {
   }
 
   /** Begins with the first rows that are asked for, and is counted then. */
-  private evaluateRows(observation: Observation, condition: Condition, rows: number): RowEvaluation {
+  private evaluateRows(observation: Observation, condition: Condition, rows: number, views: number): RowEvaluation {
+    if (views > 1) return this.evaluateViews(observation, condition, rows, views);
     let begun: RowEvaluation | undefined;
     return { next: (count) => (begun ??= this.beginEvaluation(observation, condition, rows)).next(count) };
+  }
+
+  /** The mean of the network's outputs for an observation and its mirror images. */
+  private evaluateViews(observation: Observation, condition: Condition, rows: number, views: number): RowEvaluation {
+    const { width, height } = observation;
+    const evaluate = async (): Promise<Float32Array> => {
+      const sum = new Float32Array(width * height * OUTPUT_CHANNELS);
+      for (let view = 0; view < views; view++) {
+        const evaluation = this.beginEvaluation(mirrored(observation, view), condition, rows);
+        for (let y = 0; y < height; y += rows) {
+          await this.giveTurn();
+          const count = Math.min(rows, height - y);
+          addMirroredOutput(sum, await evaluation.next(count), { width, height }, y, count, view);
+        }
+      }
+      for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! / views;
+      return sum;
+    };
+    return rowsOfWhole(evaluate)(observation.z, observation.codes, width, height, condition, rows);
   }
 
   private beginEvaluation(observation: Observation, condition: Condition, rows: number): RowEvaluation {

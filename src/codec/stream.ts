@@ -2,8 +2,8 @@
 import { BitWriter } from '../entropy/bits.js';
 import { encodeCorrections, type Corrections } from '../entropy/corrections.js';
 import { TrellisEncoder } from '../entropy/encoder.js';
-import { encodeGains } from '../entropy/gains.js';
-import { trellisCost, type Run } from '../entropy/trellis.js';
+import { encodeGains, scaleBits } from '../entropy/gains.js';
+import type { Run } from '../entropy/trellis.js';
 import { concat, MAX_SEGMENT_UNITS, segmentOverhead, writeSegment } from './container.js';
 import { SEGMENT_BYTES, SEGMENT_GROWTH } from './format.js';
 import type { Channel } from './group-step.js';
@@ -29,7 +29,6 @@ interface StoredSegment {
 
 export class Stream implements Channel {
   readonly ended = false;
-  readonly cost: number;
   /** Bytes of all segments so far, with their overhead. */
   bytes = 0;
   private closed = 0;
@@ -38,9 +37,7 @@ export class Stream implements Channel {
   private units: StoredUnit[] = [];
   private readonly trellis = sharedTrellis();
 
-  constructor(private readonly nu: number) {
-    this.cost = trellisCost(nu);
-  }
+  constructor(readonly nu: number) {}
 
   begin(): void {
     this.units.push({ start: this.writer.length, bits: 0, ideal: 0 });
@@ -56,14 +53,23 @@ export class Stream implements Channel {
     if (alone || length >= Math.max(SEGMENT_BYTES, SEGMENT_GROWTH * this.closed) || this.units.length === MAX_SEGMENT_UNITS) this.close();
   }
 
-  run(run: Run, metric: Float32Array): { signs: Int8Array; covered: number } {
-    const { bits, bitCount, signs } = this.trellis.encode(run, metric, this.nu);
+  run(run: Run, metric: Float32Array, nu: number): { signs: Int8Array; covered: number } {
+    const { bits, bitCount, signs } = this.trellis.encode(run, metric, nu);
     this.writer.append(bits, bitCount);
     return { signs, covered: bitCount === 0 ? 0 : signs.length };
   }
 
+  scale(before: number, choose: () => number): number {
+    const scale = choose();
+    for (const bit of scaleBits(scale - before)) this.writer.push(bit);
+    return scale;
+  }
+
   gains(contexts: Uint8Array, choose: () => Int8Array): Int8Array {
     const gains = choose();
+    const some = gains.some((gain) => gain !== 0);
+    this.writer.push(some ? 1 : 0);
+    if (!some) return gains;
     const bytes = encodeGains(gains, contexts);
     this.writer.append(bytes, 8 * bytes.length);
     return gains;

@@ -1,5 +1,7 @@
+/** Factors of the variances that the encoder sends: one for a step (scale), one for each block of a level that is entered (gain). */
 import { DcompError } from '../errors.js';
 import { AdaptiveDecoder, AdaptiveEncoder, AdaptiveModel, OBSERVATION } from './adaptive.js';
+import type { BitReader } from './bits.js';
 
 /** A gain g says that the variances of a block are to be multiplied by 2^g. */
 export const MIN_GAIN = -2;
@@ -46,4 +48,27 @@ export function decodeGains(bytes: Uint8Array, offset: number, n: number, contex
   const decoder = new AdaptiveDecoder(bytes, offset);
   for (let i = 0; i < n; i++) gains[i] = decoder.decode(model, contexts[i]!) + MIN_GAIN;
   return { gains, end: decoder.finish() };
+}
+
+/** A scale lies in −MAX_SCALE..MAX_SCALE. */
+export const MAX_SCALE = 24;
+
+/** Bits of a difference of scales: as many ones as it is large, a zero, its sign unless it is 0. */
+export function scaleBits(difference: number): number[] {
+  const size = Math.abs(difference);
+  return [...new Array<number>(size).fill(1), 0, ...(size === 0 ? [] : [difference < 0 ? 1 : 0])];
+}
+
+/** Reads what `scaleBits` made of the difference from the scale before. undefined if the bits end, or say what no encoder wrote. */
+export function readScale(reader: BitReader, before: number): number | undefined {
+  let size = 0;
+  for (;;) {
+    if (reader.remaining === 0) return undefined;
+    if (reader.read() === 0) break;
+    if (++size > 2 * MAX_SCALE) return undefined;
+  }
+  if (size === 0) return before;
+  if (reader.remaining === 0) return undefined;
+  const scale = before + (reader.read() === 1 ? -size : size);
+  return Math.abs(scale) <= MAX_SCALE ? scale : undefined;
 }

@@ -55,8 +55,12 @@ export function conditioningFeatures(spec: ConditioningSpec): number {
   return 3 + spec.levels;
 }
 
-/** U-Net of the design: one residual block a stage and direction, two at the bottom. */
-export function uNet(channels: readonly number[], hidden = 64, levels = 5): Architecture {
+/**
+ * U-Net of the design.
+ * @param channels by scale
+ * @param blocks residual blocks by scale: each way, at the last scale in all
+ */
+export function uNet(channels: readonly number[], hidden = 64, levels = 5, blocks: readonly number[] = defaultBlocks(channels)): Architecture {
   const tensors: TensorSpec[] = [{ name: 'input', channels: INPUT_CHANNELS, scale: 0 }];
   const layers: Layer[] = [];
   const put = (layer: Omit<Layer, 'to'>, channelCount: number, scale: number): string => {
@@ -69,25 +73,39 @@ export function uNet(channels: readonly number[], hidden = 64, levels = 5): Arch
     const inner = put({ name: `${name}.1`, kind: 'conv3x3', from, relu: true, conditioned: true }, c, scale);
     return put({ name: `${name}.2`, kind: 'conv3x3', from: inner, relu: false, conditioned: false, add: from }, c, scale);
   };
+  const stage = (name: string, from: string, s: number): string => {
+    let x = from;
+    for (let b = 0; b < blocks[s]!; b++) x = block(b === 0 ? name : `${name}-${b + 1}`, x, channels[s]!, s);
+    return x;
+  };
   const depth = channels.length - 1;
   let x = put({ name: 'in', kind: 'conv3x3', from: 'input', relu: false, conditioned: false }, channels[0]!, 0);
   const skips: string[] = [];
   for (let s = 0; s < depth; s++) {
-    x = block(`enc${s}`, x, channels[s]!, s);
+    x = stage(`enc${s}`, x, s);
     skips.push(x);
     x = put({ name: `down${s}`, kind: 'down2x2', from: x, relu: false, conditioned: false }, channels[s + 1]!, s + 1);
   }
-  x = block('mid0', x, channels[depth]!, depth);
-  x = block('mid1', x, channels[depth]!, depth);
+  for (let b = 0; b < blocks[depth]!; b++) x = block(`mid${b}`, x, channels[depth]!, depth);
   for (let s = depth - 1; s >= 0; s--) {
     x = put({ name: `up${s}`, kind: 'up2x2', from: x, relu: false, conditioned: false, add: skips[s]! }, channels[s]!, s);
-    x = block(`dec${s}`, x, channels[s]!, s);
+    x = stage(`dec${s}`, x, s);
   }
   put({ name: 'out', kind: 'conv3x3', from: x, relu: false, conditioned: false }, OUTPUT_CHANNELS, 0);
-  return { name: `unet-${channels.join('-')}`, tensors, layers, conditioning: { levels, hidden } };
+  const deeper = blocks.some((n, s) => n !== defaultBlocks(channels)[s]);
+  const name = `unet-${channels.join('-')}${deeper ? `-blocks-${blocks.join('-')}` : ''}`;
+  return { name, tensors, layers, conditioning: { levels, hidden } };
 }
 
-export const DEFAULT_ARCHITECTURE: Architecture = uNet([64, 96, 128, 128]);
+/** One residual block a scale each way, two at the last. */
+function defaultBlocks(channels: readonly number[]): number[] {
+  return channels.map((_, s) => (s === channels.length - 1 ? 2 : 1));
+}
+
+/** That of the model in the package. */
+export const DEFAULT_CHANNELS: readonly number[] = [64, 96, 160, 160];
+export const DEFAULT_BLOCKS: readonly number[] = [1, 1, 2, 2];
+export const DEFAULT_ARCHITECTURE: Architecture = uNet(DEFAULT_CHANNELS, undefined, undefined, DEFAULT_BLOCKS);
 
 /** The tensor of that name. */
 export function tensorOf(architecture: Architecture, name: string): TensorSpec {

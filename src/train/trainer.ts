@@ -12,9 +12,9 @@ import { parameterCount, readCheckpoint, writeCheckpoint, type CheckpointState }
 import { loadDataset, measurePrior } from './dataset.js';
 import { DEFAULT_PLAN, makeBatch, type Batch, type ExamplePlan } from './examples.js';
 import { forwardBackward } from './graph.js';
+import { initialise } from './initialise.js';
 import { exampleLosses, lossGradient, lossInputs } from './loss.js';
 import { matrixParts, muonDirections } from './muon.js';
-import { fillNormal, Random } from './random.js';
 import type { ValidationResult } from './validation-schedule.js';
 import { Validation } from './validation.js';
 
@@ -167,27 +167,6 @@ function freshState(options: TrainOptions, statistics: Statistics): CheckpointSt
     firstMoment: new Float32Array(n),
     secondMoment: new Float32Array(n),
   };
-}
-
-/** He initialisation; layers that end in a sum or in the output start small, so that the network starts near the identity. */
-function initialise(architecture: Architecture, seed: number): Float32Array {
-  const flat = new Float32Array(parameterCount(architecture));
-  const random = new Random(seed, 0xffffffff);
-  let offset = 0;
-  for (const { name, shape } of parameterSpecs(architecture)) {
-    const n = shape.reduce((a, b) => a * b, 1);
-    const part = flat.subarray(offset, offset + n);
-    offset += n;
-    if (shape.length === 1) continue;
-    fillNormal(part, random);
-    const layer = architecture.layers.find((l) => `${l.name}.w` === name);
-    const rows = layer?.kind === 'up2x2' ? 1 : shape.length === 4 ? shape[0]! * shape[1]! : 1;
-    let gain = Math.sqrt((layer?.relu === true || name === 'cond.w1' ? 2 : 1) / (rows * shape[shape.length - 2]!));
-    if (name === 'cond.w2' || (layer?.add !== undefined && layer.kind === 'conv3x3')) gain *= 0.3;
-    if (name === 'out.w') gain *= 0.1;
-    for (let i = 0; i < n; i++) part[i]! *= gain;
-  }
-  return flat;
 }
 
 /** The parameters on the backend, with the optimiser's state; everything flat, so that an update is a handful of operations. */

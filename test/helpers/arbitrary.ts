@@ -78,6 +78,7 @@ export const schedules: fc.Arbitrary<Schedule> = fc.record({
   lastCode: fc.constant(LAST_CODE),
   tail: fc.integer({ min: 0, max: MAX_TAIL }),
   views: fc.constantFrom(1, 2, 4),
+  coarseViews: fc.constantFrom(1, 2, 4),
 });
 
 export const targets: fc.Arbitrary<Target> = fc.oneof(

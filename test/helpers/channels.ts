@@ -2,35 +2,38 @@
 import type { Channel } from '../../src/codec/group-step.js';
 import { TrellisEncoder } from '../../src/entropy/encoder.js';
 import { encodeCorrections, type Corrections } from '../../src/entropy/corrections.js';
-import { encodeGains } from '../../src/entropy/gains.js';
-import { trellisCost, type Run } from '../../src/entropy/trellis.js';
+import { encodeGains, scaleBits } from '../../src/entropy/gains.js';
+import type { Run } from '../../src/entropy/trellis.js';
 
 const trellis = new TrellisEncoder();
 
 export class CountingChannel implements Channel {
   readonly ended = false;
-  readonly cost: number;
-  /** Bits of signs, and bits of gains. */
+  /** Bits of signs, and bits of scales and gains. */
   signBits = 0;
   gainBits = 0;
   correctionBits = 0;
   runs = 0;
 
-  /** @param nu log2 of the trellis states */
-  constructor(private readonly nu: number) {
-    this.cost = trellisCost(nu);
-  }
+  /** @param nu log2 of the trellis states at level 0 */
+  constructor(readonly nu: number) {}
 
-  run(run: Run, metric: Float32Array): { signs: Int8Array; covered: number } {
-    const { bitCount, signs } = trellis.encode(run, metric, this.nu);
+  run(run: Run, metric: Float32Array, nu: number): { signs: Int8Array; covered: number } {
+    const { bitCount, signs } = trellis.encode(run, metric, nu);
     this.signBits += bitCount;
     this.runs++;
     return { signs, covered: bitCount === 0 ? 0 : signs.length };
   }
 
+  scale(before: number, choose: () => number): number {
+    const scale = choose();
+    this.gainBits += scaleBits(scale - before).length;
+    return scale;
+  }
+
   gains(contexts: Uint8Array, choose: () => Int8Array): Int8Array {
     const gains = choose();
-    this.gainBits += 8 * encodeGains(gains, contexts).length;
+    this.gainBits += 1 + (gains.some((gain) => gain !== 0) ? 8 * encodeGains(gains, contexts).length : 0);
     return gains;
   }
 

@@ -97,11 +97,12 @@ function wiener(code: number, S: number): [cs: number, co: number] {
   return [(S * S) / T, (S * sigma(code)) / sqrt(T)];
 }
 
-interface State { model: IntegerModel; nu: number; bits: Bits; lag: (i: number) => number }
+interface State { model: IntegerModel; nu: number; bits: Bits; scales: number[]; lag: (i: number) => number }
 
 /** One group of a step. `means` takes mu + d of every coefficient that is concerned. */
 function group(state: State, grid: Grid, step: { index: number; level: number; mode: Mode; to: number }, area: number[], number: number, out: Float32Array | undefined, means: Float32Array): void {
-  const { model, nu, bits, lag } = state;
+  const { model, bits, scales, lag } = state;
+  const nu = step.level === 0 ? state.nu : 16;
   const [x0, y0, x1, y1] = area as [number, number, number, number];
   const gw = x1 - x0;
   const N = gw * (y1 - y0) * 12;
@@ -142,15 +143,26 @@ function group(state: State, grid: Grid, step: { index: number; level: number; m
     }
   };
 
+  const ask = (): number => {
+    if (bits.left === 0) throw new Ended();
+    return bits.bit();
+  };
+  let difference = 0;
+  while (ask() === 1) difference++;
+  if (difference > 0 && ask() === 1) difference = -difference;
+  scales[number] = (scales[number] ?? 0) + difference;
+  const scaled = (p: number, steps: number): number => (index[p] = min(1280, max(0, index[p]! + steps)));
+  for (const p of concerned) scaled(p, 4 * scales[number]);
+
   const columns = ceil(gw / 8);
   const blocks = columns * ceil((y1 - y0) / 8);
-  if (step.mode === 'enter' && step.level <= 2 && blocks >= 16) {
+  if (step.mode === 'enter' && step.level <= 2 && blocks >= 16 && ask() === 1) {
     const block = (p: number): number => floor(floor(p / 12 / gw) / 8) * columns + floor((floor(p / 12) % gw) / 8);
     const sums = new Float64Array(blocks);
     for (const p of concerned) sums[block(p)]! += classes[klass[p]!]!.I[index[p]!]!;
     const contexts = Uint8Array.from(sums, (b) => [0.5, 1, 2, 4, 8, 16].filter((limit) => b >= limit).length);
     const { gains } = side((bytes) => decodeGains(bytes, 0, blocks, contexts));
-    for (const p of concerned) index[p] = min(1280, max(0, index[p]! + 32 * gains[block(p)]!));
+    for (const p of concerned) scaled(p, 32 * gains[block(p)]!);
   }
 
   // Rows and passes.
@@ -197,11 +209,12 @@ function group(state: State, grid: Grid, step: { index: number; level: number; m
   for (const p of concerned) a[p] = sqrt((V[index[p]!]! * exactGain[row(p)]!) / (1 + exactGain[row(p)]!));
   const key = hash(hash(0x646370, step.index), number);
   let ended = false;
-  const run = (members: number[], runKey: number): void => {
+  const run = (members: number[], told: number, runKey: number): void => {
     const ends: number[] = [];
     let u = 0;
+    const cost = COST[nu - 8]! + 4.2 / (told + 4.2);
     members.forEach((p, j) => {
-      u += floor((I[row(p)]! / passes[row(p)]!) * COST[nu - 8]! * 2 ** 20 + 0.5);
+      u += floor((I[row(p)]! / passes[row(p)]!) * cost * 2 ** 20 + 0.5);
       if (u < 2 ** 20) return;
       u -= 2 ** 20;
       ends.push(j + 1);
@@ -230,9 +243,10 @@ function group(state: State, grid: Grid, step: { index: number; level: number; m
   };
   const rounds = max(...order.map((p) => passes[row(p)]!));
   let runs = 0;
-  for (let r = rounds; r >= 1 && !ended; r--) run(order.filter((p) => bucket(p) >= r), hash(key, runs++));
+  const toldBy = (takesPart: (r: number) => boolean): number => H.reduce((sum, count, r) => (count > 0 && takesPart(r) ? sum + count * (I[r]! / passes[r]!) : sum), 0);
+  for (let r = rounds; r >= 1 && !ended; r--) run(order.filter((p) => bucket(p) >= r), toldBy((row) => !late[row]! && passes[row]! >= r), hash(key, runs++));
   const lateOnes = order.filter((p) => bucket(p) === 0);
-  if (lateOnes.length > 0 && !ended) run(lateOnes, hash(key, runs));
+  if (lateOnes.length > 0 && !ended) run(lateOnes, toldBy((row) => late[row]!), hash(key, runs));
 
   for (const p of concerned) {
     const i = at(p);
@@ -286,9 +300,11 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
   at = 18;
   const [width, height] = [varint()!, varint()!];
   const [coarse, widths, lastCode, nu] = file.subarray(at, at + 4) as unknown as [number, number, number, number];
-  const coarseWidth = coarse & 31;
-  const views = 2 ** (coarse >> 5);
+  const coarseWidth = (coarse & 15) + 1;
+  const views = 2 ** ((coarse >> 4) & 3);
+  const coarseViews = 2 ** (coarse >> 6);
   at += 8;
+  const scales: number[] = [];
   let lags: Uint8Array | undefined;
   for (let parts = (file[9]! & 8) !== 0; parts && at < file.length; ) {
     const type = file[at++]!;
@@ -345,6 +361,20 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
     }
     return merged;
   };
+  const viewed = async (g: Grid, level: number, code: number, mode: 'enter' | 'refine', most: number): Promise<Float32Array> => {
+    const { gw, gh } = g;
+    const n = (level === 0 && lags !== undefined) || sizes[level]!.w * sizes[level]!.h > 2 ** 23 ? 1 : most;
+    const mean = new Float32Array(gw * gh * 24);
+    for (const [across, down] of [[false, false], [true, false], [false, true], [true, true]].slice(0, n) as [boolean, boolean][]) {
+      const at = (i: number): number => (down ? gh - 1 - floor(i / gw) : floor(i / gw)) * gw + (across ? gw - 1 - (i % gw) : i % gw);
+      const sign = (c: number): number => (across && floor(c / 3) % 2 === 1 ? -1 : 1) * (down && c >= 6 ? -1 : 1);
+      const z = g.z.map((_, i) => sign(i % 12) * g.z[at(floor(i / 12)) * 12 + (i % 12)]!);
+      const codes = g.codes.map((_, i) => g.codes[at(floor(i / 12)) * 12 + (i % 12)]!);
+      const out = await evaluate({ ...g, z, codes }, level, code, mode);
+      mean.forEach((sum, i) => (mean[i] = sum + (i % 24 < 12 ? sign(i % 24) : 1) * out[at(floor(i / 24)) * 24 + (i % 24)]!));
+    }
+    return mean.map((sum) => sum / n);
+  };
   const posterior = (g: Grid, out: Float32Array, level: number): Float32Array =>
     g.z.map((z, i) => {
       const [cs, co] = wiener(g.codes[i]!, priorOf(model, level)[i % 12]!);
@@ -369,7 +399,7 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
       if (g === 0) {
         if (step.mode === 'enter' && step.level < K - 1) grid = finer(grid, sizes[step.level]!.w, sizes[step.level]!.h, grey);
         condition = { level: step.level, code: step.from, mode };
-        out = step.mode === 'root' ? undefined : (await evaluate(grid, step.level, step.from, mode)).slice();
+        out = step.mode === 'root' ? undefined : await viewed(grid, step.level, step.from, mode, step.level > 0 ? coarseViews : 1);
       }
       const [columns, rows] = [ceil(grid.gw / 384), ceil(grid.gh / 384)];
       const last = g === columns * rows - 1;
@@ -378,7 +408,8 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
       try {
         const [c, r] = [g % columns, floor(g / columns)];
         const area = [floor((c * grid.gw) / columns), floor((r * grid.gh) / rows), floor(((c + 1) * grid.gw) / columns), floor(((r + 1) * grid.gh) / rows)];
-        group({ model, nu, bits, lag: lagIn(grid, step.level, step.mode) }, grid, step, area, g, out, means);
+        if (step.mode === 'enter' && g === 0) scales.fill(0);
+        group({ model, nu, bits, scales, lag: lagIn(grid, step.level, step.mode) }, grid, step, area, g, out, means);
       } catch (error) {
         if (!(error instanceof Ended)) throw error;
         ended = true;
@@ -407,22 +438,8 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
       mode = 'enter';
     }
     direct = false;
-    const out = (await evaluate(grid, level, code, mode)).slice();
+    const out = await viewed(grid, level, code, mode, views);
     const mean = posterior(grid, out, level);
-    if (views > 1 && lags === undefined && sizes[level]!.w * sizes[level]!.h <= 2 ** 23) {
-      for (const [across, down] of [[true, false], [false, true], [true, true]].slice(0, views - 1) as [boolean, boolean][]) {
-        const { gw, gh } = grid;
-        const at = (i: number): number => {
-          const [c, x, y] = [i % 12, floor(i / 12) % gw, floor(i / 12 / gw)];
-          return ((down ? gh - 1 - y : y) * gw + (across ? gw - 1 - x : x)) * 12 + c;
-        };
-        const sign = (i: number): number => (across && floor((i % 12) / 3) % 2 === 1 ? -1 : 1) * (down && i % 12 >= 6 ? -1 : 1);
-        const turned = { ...grid, z: grid.z.map((_, i) => sign(i) * grid.z[at(i)]!), codes: grid.codes.map((_, i) => grid.codes[at(i)]!) };
-        const seen = posterior(turned, await evaluate(turned, level, code, mode), level);
-        mean.forEach((value, i) => (mean[i] = value + sign(i) * seen[at(i)]!));
-      }
-      mean.forEach((value, i) => (mean[i] = value / views));
-    }
     const u = unHaar(grid, unfinished === undefined ? mean : mean.map((value, i) => (value + unfinished![i]!) / 2));
     if (level === 0) {
       shown = u;

@@ -7,7 +7,6 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { corpusPicture } from '../corpus/pictures.js';
 import { concat, readContainer, varint, writeAlpha, writeHeader, writeSegment, type Header } from '../src/codec/container.js';
-import { MAX_TAIL } from '../src/codec/schedule.js';
 import { decodePicture, type DecodeResult, type DecoderOptions } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
 import { LAST_CODE } from '../src/codec/format.js';
@@ -15,9 +14,8 @@ import { fileInfo } from '../src/codec/info.js';
 import type { DcompErrorCode } from '../src/errors.js';
 import { MAX_NU, MIN_NU } from '../src/entropy/trellis.js';
 import { encodePlane } from '../src/entropy/plane.js';
-import { TOP_CODE } from '../src/model/sigma.js';
 import { hash32 } from '../src/math/hash.js';
-import { sampleKinds } from './helpers/arbitrary.js';
+import { anySchedules, sampleKinds } from './helpers/arbitrary.js';
 import { codeOfError, outcome } from './helpers/outcome.js';
 import { tinyEvaluator } from './helpers/tiny-model.js';
 
@@ -29,14 +27,7 @@ const headers: fc.Arbitrary<Header> = fc.record({
   height: fc.integer({ min: 1, max: 90 }),
   kind: sampleKinds,
   modelId: fc.constant(evaluator.model.id),
-  schedule: fc.record({
-    coarseWidth: fc.integer({ min: 1, max: 16 }),
-    fineWidth: fc.integer({ min: 1, max: 16 }),
-    lastCode: fc.integer({ min: LAST_CODE, max: TOP_CODE }),
-    tail: fc.integer({ min: 0, max: MAX_TAIL }),
-    views: fc.constantFrom(1, 2, 4),
-    coarseViews: fc.constantFrom(1, 2, 4),
-  }),
+  schedule: anySchedules,
   nu: fc.integer({ min: MIN_NU, max: MAX_NU }),
 }).map(({ kind, ...header }) => ({ ...header, ...kind }));
 

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { concat, MAX_SEGMENT_UNITS, readContainer, segmentOverhead, varint, writeAlpha, writeHeader, writeSegment, type Extent, type Header } from '../src/codec/container.js';
-import { MAX_TAIL } from '../src/codec/schedule.js';
 import { crc32 } from '../src/codec/crc32.js';
 import { groupsOf, FORMAT_VERSION, LAST_CODE, MAGIC } from '../src/codec/format.js';
 import { fileInfo } from '../src/codec/info.js';
@@ -12,7 +11,7 @@ import { pyramidSizes, stepsOf, type Step } from '../src/codec/schedule.js';
 import { MAX_NU, MIN_NU } from '../src/entropy/trellis.js';
 import { TOP_CODE } from '../src/model/sigma.js';
 import { MAX_PIXELS, MAX_SIDE, type Channels } from '../src/picture.js';
-import { sampleKinds } from './helpers/arbitrary.js';
+import { anySchedules, sampleKinds } from './helpers/arbitrary.js';
 import { codeOfError, outcome } from './helpers/outcome.js';
 
 /** Records that look like those of the codec, for comparisons. */
@@ -23,14 +22,7 @@ const headers: fc.Arbitrary<Header> = fc.record({
   height: fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: MAX_SIDE })),
   kind: sampleKinds,
   modelId: fc.uint8Array({ minLength: 8, maxLength: 8 }).map((bytes) => Buffer.from(bytes).toString('hex')),
-  schedule: fc.record({
-    coarseWidth: fc.integer({ min: 1, max: 16 }),
-    fineWidth: fc.integer({ min: 1, max: 16 }),
-    lastCode: fc.integer({ min: LAST_CODE, max: TOP_CODE }),
-    tail: fc.integer({ min: 0, max: MAX_TAIL }),
-    views: fc.constantFrom(1, 2, 4),
-    coarseViews: fc.constantFrom(1, 2, 4),
-  }, plainObjects),
+  schedule: anySchedules,
   nu: fc.integer({ min: MIN_NU, max: MAX_NU }),
 }, plainObjects).map(({ kind, ...header }) => ({ ...header, ...kind }));
 const payloads = fc.uint8Array({ maxLength: 300 });

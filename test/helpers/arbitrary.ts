@@ -4,6 +4,7 @@ import { CORPUS, corpusPicture } from '../../corpus/pictures.js';
 import type { EncoderOptions, Target } from '../../src/codec/encoder.js';
 import { LAST_CODE } from '../../src/codec/format.js';
 import { MAX_TAIL, type Schedule } from '../../src/codec/schedule.js';
+import { TOP_CODE } from '../../src/model/sigma.js';
 import { hash32 } from '../../src/math/hash.js';
 import { depthOf, newSamples, rangeOf, withDepth, type Channels, type Depth, type Picture } from '../../src/picture.js';
 
@@ -72,14 +73,18 @@ export function picturesOfAnyDepth(maxSide = 70): fc.Arbitrary<Picture> {
 /** Low ones are as likely as high ones. */
 export const qualities = fc.oneof(fc.integer({ min: 1, max: 100 }), fc.double({ min: 1, max: 100, noNaN: true }));
 
-export const schedules: fc.Arbitrary<Schedule> = fc.record({
+/** All that a header can state. */
+export const anySchedules: fc.Arbitrary<Schedule> = fc.record({
   coarseWidth: fc.integer({ min: 1, max: 16 }),
   fineWidth: fc.integer({ min: 1, max: 16 }),
-  lastCode: fc.constant(LAST_CODE),
+  lastCode: fc.integer({ min: LAST_CODE, max: TOP_CODE }),
   tail: fc.integer({ min: 0, max: MAX_TAIL }),
   views: fc.constantFrom(1, 2, 4),
   coarseViews: fc.constantFrom(1, 2, 4),
-});
+}, { noNullPrototype: true });
+
+/** Those that go on to the end. */
+export const schedules = anySchedules.map((schedule) => ({ ...schedule, lastCode: LAST_CODE }));
 
 export const targets: fc.Arbitrary<Target> = fc.oneof(
   qualities.map((quality) => ({ quality })),

@@ -1,13 +1,15 @@
 /** A network put into a larger one computes the same, and only what fits is taken. */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { DcompError } from '../src/errors.js';
 import { uNet, type Architecture } from '../src/model/architecture.js';
 import { floatForward } from '../src/model/float-forward.js';
 import { parameterSpecs } from '../src/model/weights.js';
-import { floatModelOf, type CheckpointState } from '../src/train/checkpoint.js';
+import { checkpointBytes, floatModelOf, readCheckpoint, type CheckpointState } from '../src/train/checkpoint.js';
 import { grow } from '../src/train/grow.js';
+import { createCli } from './helpers/cli.js';
 import { gaussian, randomFloatModel } from './random-model.js';
 
 /** A checkpoint with other numbers in each of its arrays. */
@@ -62,5 +64,27 @@ test('a network that the old one is no part of is refused', () => {
   const state = checkpointOf(uNet([4, 6], 4, 2), 1);
   for (const architecture of [uNet([4, 4], 4, 2), uNet([4], 4, 2), uNet([4, 6, 6], 4, 2), uNet([4, 6], 5, 2), uNet([4, 6], 4, 3), uNet([4, 6], 4, 2, [1, 1])]) {
     assert.throws(() => grow(state, architecture), (error) => error instanceof DcompError && error.code === 'E_USAGE', architecture.name);
+  }
+});
+
+test('dcomp train grow writes it; what it cannot do it says, and leaves no file', async () => {
+  const cli = createCli();
+  try {
+    const state = checkpointOf(uNet([8, 16]), 3);
+    writeFileSync(cli.file('a.ckpt'), checkpointBytes(state, false));
+    const grow = (...options: string[]): string[] => ['train', 'grow', '--checkpoint', 'a.ckpt', '-o', 'b.ckpt', ...options];
+    cli.fails(2, /cannot grow unet-8-16 to unet-8-8/, ...grow('--channels', '8,8'));
+    cli.fails(2, /--blocks is 1; it must be 2 numbers/, ...grow('--channels', '8,16', '--blocks', '1'));
+    cli.fails(2, /--blocks is 0,2/, ...grow('--channels', '8,16', '--blocks', '0,2'));
+    cli.fails(2, /--channels is 8,17/, ...grow('--channels', '8,17'));
+    await assert.rejects(readCheckpoint(cli.file('b.ckpt')), (error) => error instanceof DcompError && error.code === 'E_IO');
+    const { stderr } = cli.works(...grow('--channels', '8,24', '--blocks', '2,2'));
+    assert.match(stderr, /unet-8-24-blocks-2-2, \d+ parameters/);
+    const grown = await readCheckpoint(cli.file('b.ckpt'));
+    const [expected, result] = [outputs(state), outputs(grown)];
+    const size = Math.max(...expected.map(Math.abs));
+    expected.forEach((value, i) => assert.ok(Math.abs(value - result[i]!) < 1e-5 * size, `output ${i}`));
+  } finally {
+    cli.remove();
   }
 });

@@ -77,7 +77,7 @@ function required(args: RawArgs, name: string): string {
 }
 
 /** @throws DcompError E_USAGE */
-export function architectureOption(args: RawArgs): Architecture {
+function architectureOption(args: RawArgs): Architecture {
   const given = textOption(args, 'channels');
   const text = given ?? DEFAULT_CHANNELS.join();
   const channels = wholeNumbers(text);

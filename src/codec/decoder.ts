@@ -320,9 +320,8 @@ export class Receiver implements Channel {
   }
 
   gains(contexts: Uint8Array): Int8Array | undefined {
-    if (this.reader.remaining === 0) this.ended = true;
-    if (this.ended) return undefined;
-    if (this.reader.read() === 0) return new Int8Array(contexts.length);
+    const some = this.bit();
+    if (some !== 1) return some === 0 ? new Int8Array(contexts.length) : undefined;
     return this.side((bytes) => {
       const { gains, end } = decodeGains(bytes, 0, contexts.length, contexts);
       return { value: gains, end };
@@ -330,12 +329,17 @@ export class Receiver implements Channel {
   }
 
   corrections(n: number): Corrections | undefined {
-    if (this.reader.remaining === 0) this.ended = true;
-    if (this.ended || this.reader.read() === 0) return undefined;
+    if (this.bit() !== 1) return undefined;
     return this.side((bytes) => {
       const { end, ...value } = decodeCorrections(bytes, 0, n);
       return { value, end };
     });
+  }
+
+  /** undefined where a file was cut. */
+  private bit(): number | undefined {
+    if (this.reader.remaining === 0) this.ended = true;
+    return this.ended ? undefined : this.reader.read();
   }
 
   /** Side information; where it does not decode, a file was cut inside it (the segment's checksum holds, or it is cut). */

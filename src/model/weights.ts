@@ -25,6 +25,16 @@ export function parameterSpecs(architecture: Architecture): ParameterSpec[] {
   return specs;
 }
 
+/** Where each array lies among the flat parameters, in their order. */
+export function parameterPlaces(architecture: Architecture): (ParameterSpec & { offset: number; length: number })[] {
+  let end = 0;
+  return parameterSpecs(architecture).map((spec) => {
+    const length = spec.shape.reduce((a, b) => a * b, 1);
+    end += length;
+    return { ...spec, offset: end - length, length };
+  });
+}
+
 /** Statistics of the training set that the network's input and output are normalised with; part of the model. */
 export interface Statistics {
   /** Standard deviation of each coefficient channel by level: levels × 12, row-major. The prior of an unknown coefficient. */

@@ -7,7 +7,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { DcompError } from '../errors.js';
 import type { Architecture } from '../model/architecture.js';
 import { architectureFrom } from '../model/check-model.js';
-import { parameterSpecs, type FloatModel, type Statistics } from '../model/weights.js';
+import { parameterPlaces, type FloatModel, type Statistics } from '../model/weights.js';
 
 export interface CheckpointState {
   architecture: Architecture;
@@ -29,7 +29,7 @@ const MAGIC = 'dcomp-checkpoint-1\n';
 const ARRAYS = ['parameters', 'average', 'firstMoment', 'secondMoment'] as const;
 
 export function parameterCount(architecture: Architecture): number {
-  return parameterSpecs(architecture).reduce((n, spec) => n + spec.shape.reduce((a, b) => a * b, 1), 0);
+  return parameterPlaces(architecture).reduce((n, { length }) => n + length, 0);
 }
 
 /** @param compact 16 bits a number */
@@ -94,12 +94,7 @@ export async function readCheckpoint(file: string): Promise<CheckpointState> {
 /** The averaged network of a checkpoint: what is validated, exported and used. */
 export function floatModelOf(state: CheckpointState): FloatModel {
   const parameters = new Map<string, Float32Array>();
-  let offset = 0;
-  for (const { name, shape } of parameterSpecs(state.architecture)) {
-    const n = shape.reduce((a, b) => a * b, 1);
-    parameters.set(name, state.average.slice(offset, offset + n));
-    offset += n;
-  }
+  for (const { name, offset, length } of parameterPlaces(state.architecture)) parameters.set(name, state.average.slice(offset, offset + length));
   return { architecture: state.architecture, statistics: state.statistics, parameters };
 }
 

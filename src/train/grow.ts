@@ -3,9 +3,8 @@
  * 2016, "Net2Net", with fresh weights for what is new instead of copies).
  */
 import { DcompError } from '../errors.js';
-import type { Architecture, Layer } from '../model/architecture.js';
-import { tensorOf } from '../model/architecture.js';
-import { parameterSpecs } from '../model/weights.js';
+import { tensorOf, type Architecture } from '../model/architecture.js';
+import { parameterPlaces } from '../model/weights.js';
 import type { CheckpointState } from './checkpoint.js';
 import { initialise } from './initialise.js';
 
@@ -52,19 +51,18 @@ function check(old: Architecture, architecture: Architecture): void {
 /** The flat parameters of the larger network: those of the old one where it has them, `fresh` elsewhere, nought where new would reach old. */
 function overlay(old: Architecture, values: Float32Array, architecture: Architecture, fresh: Float32Array): Float32Array {
   const result = fresh.slice();
-  const places = offsets(old);
-  for (const [name, { offset, shape }] of offsets(architecture)) {
-    const n = shape.reduce((a, b) => a * b, 1);
-    const part = result.subarray(offset, offset + n);
-    const place = places.get(name);
+  const places = placesByName(old);
+  for (const { name, shape, offset, length } of parameterPlaces(architecture)) {
     if (name.startsWith('cond.')) continue;
+    const part = result.subarray(offset, offset + length);
+    const place = places.get(name);
     if (place === undefined) {
       if (name.endsWith('.2.w')) part.fill(0); // the sum that a new block ends in
       continue;
     }
     const [cin, cout] = [shape[shape.length - 2] ?? 1, shape[shape.length - 1]!];
     const [oldIn, oldOut] = [place.shape[place.shape.length - 2] ?? 1, place.shape[place.shape.length - 1]!];
-    for (let i = 0; i < n; i++) {
+    for (let i = 0; i < length; i++) {
       const o = i % cout;
       const c = Math.floor(i / cout) % cin;
       const k = Math.floor(i / cout / cin);
@@ -77,10 +75,10 @@ function overlay(old: Architecture, values: Float32Array, architecture: Architec
 
 /** The hidden layer is the same; gamma and beta of old channels keep their columns, those of new ones are nought. */
 function overlayConditioning(old: Architecture, values: Float32Array, architecture: Architecture, result: Float32Array): void {
-  const [from, to] = [offsets(old), offsets(architecture)];
+  const [from, to] = [placesByName(old), placesByName(architecture)];
   for (const name of ['cond.w1', 'cond.b1']) {
-    const { offset, shape } = from.get(name)!;
-    result.set(values.subarray(offset, offset + shape.reduce((a, b) => a * b, 1)), to.get(name)!.offset);
+    const { offset, length } = from.get(name)!;
+    result.set(values.subarray(offset, offset + length), to.get(name)!.offset);
   }
   const columns = conditionedColumns(old);
   for (const name of ['cond.w2', 'cond.b2']) {
@@ -105,7 +103,7 @@ function overlayConditioning(old: Architecture, values: Float32Array, architectu
 function conditionedColumns(architecture: Architecture): Map<string, { column: number; channels: number }> {
   const columns = new Map<string, { column: number; channels: number }>();
   let column = 0;
-  for (const layer of architecture.layers.filter((l: Layer) => l.conditioned)) {
+  for (const layer of architecture.layers.filter((l) => l.conditioned)) {
     const { channels } = tensorOf(architecture, layer.to);
     columns.set(layer.name, { column, channels });
     column += 2 * channels;
@@ -113,12 +111,6 @@ function conditionedColumns(architecture: Architecture): Map<string, { column: n
   return columns;
 }
 
-function offsets(architecture: Architecture): Map<string, { offset: number; shape: number[] }> {
-  const places = new Map<string, { offset: number; shape: number[] }>();
-  let offset = 0;
-  for (const { name, shape } of parameterSpecs(architecture)) {
-    places.set(name, { offset, shape });
-    offset += shape.reduce((a, b) => a * b, 1);
-  }
-  return places;
+function placesByName(architecture: Architecture): Map<string, ReturnType<typeof parameterPlaces>[number]> {
+  return new Map(parameterPlaces(architecture).map((place) => [place.name, place]));
 }

@@ -1,6 +1,6 @@
 /** The first weights of a network. */
 import type { Architecture } from '../model/architecture.js';
-import { parameterSpecs } from '../model/weights.js';
+import { parameterPlaces } from '../model/weights.js';
 import { parameterCount } from './checkpoint.js';
 import { fillNormal, Random } from './random.js';
 
@@ -8,11 +8,8 @@ import { fillNormal, Random } from './random.js';
 export function initialise(architecture: Architecture, seed: number): Float32Array {
   const flat = new Float32Array(parameterCount(architecture));
   const random = new Random(seed, 0xffffffff);
-  let offset = 0;
-  for (const { name, shape } of parameterSpecs(architecture)) {
-    const n = shape.reduce((a, b) => a * b, 1);
-    const part = flat.subarray(offset, offset + n);
-    offset += n;
+  for (const { name, shape, offset, length } of parameterPlaces(architecture)) {
+    const part = flat.subarray(offset, offset + length);
     if (shape.length === 1) continue;
     fillNormal(part, random);
     const layer = architecture.layers.find((l) => `${l.name}.w` === name);
@@ -20,7 +17,7 @@ export function initialise(architecture: Architecture, seed: number): Float32Arr
     let gain = Math.sqrt((layer?.relu === true || name === 'cond.w1' ? 2 : 1) / (rows * shape[shape.length - 2]!));
     if (name === 'cond.w2' || (layer?.add !== undefined && layer.kind === 'conv3x3')) gain *= 0.3;
     if (name === 'out.w') gain *= 0.1;
-    for (let i = 0; i < n; i++) part[i]! *= gain;
+    for (let i = 0; i < length; i++) part[i]! *= gain;
   }
   return flat;
 }

@@ -5,7 +5,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Architecture } from '../model/architecture.js';
-import { parameterSpecs } from '../model/weights.js';
+import { parameterPlaces } from '../model/weights.js';
 
 const ITERATIONS = 5;
 const [A, B, C] = [3.4445, -4.775, 2.0315];
@@ -24,12 +24,9 @@ interface MatrixPart {
 export function matrixParts(architecture: Architecture): MatrixPart[] {
   const parts: MatrixPart[] = [];
   const last = architecture.layers.length - 1;
-  let offset = 0;
-  for (const { name, shape } of parameterSpecs(architecture)) {
-    const length = shape.reduce((a, b) => a * b, 1);
+  for (const { name, shape, offset, length } of parameterPlaces(architecture)) {
     const index = architecture.layers.findIndex((layer) => `${layer.name}.w` === name);
     if (index > 0 && index < last) parts.push({ offset, length, shape, transposed: architecture.layers[index]!.kind === 'up2x2' });
-    offset += length;
   }
   return parts;
 }

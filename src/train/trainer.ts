@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { DcompError } from '../errors.js';
 import { INPUT_CHANNELS, type Architecture } from '../model/architecture.js';
-import { DEFAULT_INPUT_SCALE, parameterSpecs, type Statistics } from '../model/weights.js';
+import { DEFAULT_INPUT_SCALE, parameterPlaces, type Statistics } from '../model/weights.js';
 import { parameterCount, readCheckpoint, writeCheckpoint, type CheckpointState } from './checkpoint.js';
 import { loadDataset, measurePrior } from './dataset.js';
 import { DEFAULT_PLAN, makeBatch, type Batch, type ExamplePlan } from './examples.js';
@@ -188,12 +188,7 @@ class TrainedNetwork {
   /** The arrays of a flat one, by name, in their order. */
   private split(flat: tf.Tensor1D): Map<string, tf.Tensor> {
     const map = new Map<string, tf.Tensor>();
-    let offset = 0;
-    for (const { name, shape } of parameterSpecs(this.state.architecture)) {
-      const n = shape.reduce((a, b) => a * b, 1);
-      map.set(name, tf.reshape(tf.slice1d(flat, offset, n), shape));
-      offset += n;
-    }
+    for (const { name, shape, offset, length } of parameterPlaces(this.state.architecture)) map.set(name, tf.reshape(tf.slice1d(flat, offset, length), shape));
     return map;
   }
 

@@ -94,9 +94,9 @@ test('a part of a grid with its context equals that part of the whole', async ()
   }
 });
 
-test('the receptive field of the network: 85 positions each way, from a row that begins a pixel of the coarsest scale 79', () => {
-  assert.equal(contextRows(DEFAULT_ARCHITECTURE), 85);
-  assert.equal(rowsNeeded(DEFAULT_ARCHITECTURE, 0).get('input'), 79);
+test('the receptive field of the network: 97 positions each way, from a row that begins a pixel of the coarsest scale 93', () => {
+  assert.equal(contextRows(DEFAULT_ARCHITECTURE), 97);
+  assert.equal(rowsNeeded(DEFAULT_ARCHITECTURE, 0).get('input'), 93);
 });
 
 test('what a strip needs is there: kept rows begin before the new ones, and all fit their memory', () => {
@@ -118,7 +118,7 @@ test('memory grows with the width alone', () => {
   const bytes = (width: number, height: number): number => planGrid(DEFAULT_ARCHITECTURE, width, height, 0, 384).end;
   assert.equal(bytes(3000, 2000), bytes(3000, 20000));
   assert.ok(bytes(3000, 2000) < 2 ** 28, `24 megapixels take ${bytes(3000, 2000)} bytes`);
-  assert.ok(bytes(32768, 4096) < 2.5e9, `the widest picture takes ${bytes(32768, 4096)} bytes`);
+  assert.ok(bytes(32768, 4096) < 2.8e9, `the widest picture takes ${bytes(32768, 4096)} bytes`);
 });
 
 test('rows that make no sense are refused, and an evaluation ends when another begins', async () => {

@@ -14,7 +14,7 @@ import { PictureCoefficients } from './picture-coefficients.js';
 import { alphaOf, isGrey, join } from './picture-planes.js';
 import { EMPTY_HASH, pixelHash, withPixelHash } from './pixel-hash.js';
 import { checkImportance, lagsOf, writeLags, type Importance } from './region.js';
-import { DEFAULT_SCHEDULE, VIEWS, type Schedule, type Step, type Views } from './schedule.js';
+import { DEFAULT_SCHEDULE, VIEWS, coarseViewsOf, type Schedule, type Step, type Views } from './schedule.js';
 import { Session } from './session.js';
 import { Stream } from './stream.js';
 
@@ -143,9 +143,9 @@ class Encoding {
     if (lags !== undefined) this.parts.push({ type: PARTS.regions, payload: writeLags(lags) });
     const alpha = alphaOf(picture);
     this.alpha = alpha === undefined ? new Uint8Array(0) : writeAlpha(codedAlpha(alpha, picture, options.alphaQuality ?? 100));
-    const { schedule: base = DEFAULT_SCHEDULE, views = base.views } = options;
-    const coarseViews = views === 1 ? 1 : base.coarseViews;
-    const schedule = { ...base, views, coarseViews, lastCode: stop.level === 0 ? stop.code : LAST_CODE };
+    const { schedule: base = DEFAULT_SCHEDULE, views } = options;
+    const viewed = views === undefined ? base : { ...base, views, coarseViews: coarseViewsOf(views) };
+    const schedule = { ...viewed, lastCode: stop.level === 0 ? stop.code : LAST_CODE };
     const session = new Session(width, height, isGrey(channels), schedule, evaluator, options.signal, lags);
     this.coefficients = new PictureCoefficients(picture, session.sizes.length - 1);
     this.point = { session, stream: new Stream(nu), schedule };
@@ -202,7 +202,7 @@ class Encoding {
       if (next !== undefined && !isMeasured(next)) continue;
       const last = error;
       error = await errorOf(point.session, picture, 1);
-      // Four views are better than one by about 0.1 dB: they are looked at where one comes near the goal.
+      // Several views are better than one by about 0.1 dB: they are looked at where one comes near the goal.
       if (next !== undefined && error > SURELY_ABOVE * goal) continue;
       error = await errorOf(point.session, picture);
       if (error > goal) continue;

@@ -104,7 +104,7 @@ function defaultBlocks(channels: readonly number[]): number[] {
 
 /** That of the model in the package. */
 export const DEFAULT_CHANNELS: readonly number[] = [64, 96, 160, 160];
-export const DEFAULT_BLOCKS: readonly number[] = [1, 1, 2, 2];
+export const DEFAULT_BLOCKS: readonly number[] = [2, 2, 2, 2];
 export const DEFAULT_ARCHITECTURE: Architecture = uNet(DEFAULT_CHANNELS, undefined, undefined, DEFAULT_BLOCKS);
 
 /** The tensor of that name. */

@@ -45,7 +45,7 @@ const VARIANTS: Record<string, Omit<EncoderOptions, 'target'>> = {
   'level 0: 8 steps an octave': schedule({ fineWidth: 2 }),
   'levels ≥ 1: 4 steps an octave': schedule({ coarseWidth: 4 }),
   'levels ≥ 1: 16 steps an octave': schedule({ coarseWidth: 1 }),
-  ...Object.fromEntries([1, 5, 9].map((effort) => [`effort ${effort}`, { effort }])),
+  ...Object.fromEntries([1, 5, 7, 9].map((effort) => [`effort ${effort}`, { effort }])),
 };
 
 interface Outcome {

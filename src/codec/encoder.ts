@@ -69,7 +69,7 @@ export interface EncodeResult {
 }
 
 export const DEFAULT_QUALITY = 50;
-export const DEFAULT_EFFORT = 7;
+export const DEFAULT_EFFORT = 8;
 
 /** @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE, E_UNREACHABLE, E_ABORTED */
 export async function encodePicture(picture: Picture, evaluator: Evaluator, options: EncoderOptions = {}): Promise<EncodeResult> {

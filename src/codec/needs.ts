@@ -5,7 +5,7 @@
  */
 import { gridMultiple, type Architecture } from '../model/architecture.js';
 import { dependence } from '../model/strips.js';
-import { groupsOf } from './format.js';
+import { groupsOf, HANDED_ON_CODE } from './format.js';
 import { around, between, gridOf, intersect, positionsOf, wholeOf, type Rectangle } from './rectangle.js';
 import type { Size, Step } from './schedule.js';
 
@@ -47,11 +47,11 @@ export function needsOf(architecture: Architecture, sizes: readonly Size[], step
   let done = units;
   const count = ({ level }: Step): number => groupsOf(grid(level).width, grid(level).height).length;
   while (last + 1 < steps.length && done > count(steps[last]!)) done -= count(steps[last++]!);
-  const { level, kind } = steps[last]!;
+  const { level, kind, from, to } = steps[last]!;
   let wanted = wholeOf(grid(level));
   if (level === shown) {
     wanted = windowOf(architecture, positionsOf(pixels), grid(level));
-  } else if (level === shown + 1 && kind !== 'root' && done >= count(steps[last]!)) {
+  } else if (level === shown + 1 && kind === 'refine' && (done >= count(steps[last]!) && done > 1 ? to : from) <= HANDED_ON_CODE) {
     wanted = positionsOf(windowOf(architecture, positionsOf(pixels), grid(shown)));
   } // else what is handed on depends on the variance of the whole level
 

@@ -6,7 +6,7 @@ import { codeOf, EXACT, TOP_CODE } from '../model/sigma.js';
 import { priorOf } from '../model/weights.js';
 import { DcompError } from '../errors.js';
 import { COLOURS } from './colour.js';
-import { CODES_LEVEL_SPAN, groupsOf, type Group } from './format.js';
+import { CODES_LEVEL_SPAN, groupsOf, HANDED_ON_CODE, type Group } from './format.js';
 import { codeGroupStep, putCurrentMeans, Workspace, type Channel, type Truth } from './group-step.js';
 import { windowOf, type StepNeeds } from './needs.js';
 import { addMirroredOutput, blankObservation, finerObservation, mirrored, observationWithin, rowsOfObservation, type Observation } from './observation.js';
@@ -51,8 +51,6 @@ export class Session {
   private observation: Observation;
   /** Noise level and mode of the observation, for the next evaluation of its level. */
   private condition: Condition;
-  /** Whether every step so far was received to its end. */
-  private whole = true;
   private started = false;
   /** Posterior mean after a step that ended early, by the Kalman rule alone; of the whole grid. */
   private unfinished: Float32Array | undefined;
@@ -120,7 +118,6 @@ export class Session {
     const { z, codes } = this.observation;
     copy.observation = { ...this.observation, z: z.slice(), codes: codes.slice() };
     copy.condition = this.condition;
-    copy.whole = this.whole;
     copy.started = this.started;
     copy.unfinished = this.unfinished;
     copy.stepIndex = this.stepIndex;
@@ -161,12 +158,9 @@ export class Session {
     // That the last of several groups is cut makes no difference to what the others know; and a decoder that leaves out
     // groups cannot see it.
     const cut = channel.ended && !(groups > 1 && groupIndex + 1 === groups);
-    if (cut) {
-      this.whole = false;
-      if (output !== undefined && groups === 1) {
-        this.unfinished = new PosteriorMean(prior).of(observation.z, observation.codes, output, 0);
-        putCurrentMeans(this.workspace, observation, group, this.unfinished);
-      }
+    if (cut && output !== undefined && groups === 1) {
+      this.unfinished = new PosteriorMean(prior).of(observation.z, observation.codes, output, 0);
+      putCurrentMeans(this.workspace, observation, group, this.unfinished);
     }
     this.endUnit(step, groups, cut);
     return ideal;
@@ -262,8 +256,7 @@ export class Session {
       const window = windowAt(shown);
       if (this.unfinished !== undefined && shown === 0) unfinished = cutOut(this.unfinished, observation, window, COEFFICIENTS);
       observation = observationWithin(observation, window);
-    } else if (this.whole && this.groupIndex === 0 && condition.mode === 'refine') {
-      // A complete observation is handed to the next level as it is; an incomplete one by its posterior mean.
+    } else if (condition.mode === 'refine' && condition.sigma <= HANDED_ON_CODE) {
       observation = finerObservation(observation, this.sizes[condition.level - 1]!, this.grey, windowAt(condition.level - 1));
       condition = { level: condition.level - 1, sigma: Math.min(TOP_CODE + 8, condition.sigma + CODES_LEVEL_SPAN), mode: 'enter' };
     }

@@ -426,9 +426,8 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
       if (ended) break;
     }
   }
-  if (g > 0) whole = false;
   if (condition === undefined) shown = { w: width, h: height, data: new Float32Array(width * height * 3) };
-  let direct = whole && condition?.mode === 'refine';
+  let direct = condition?.mode === 'refine' && condition.code <= 162;
   while (shown === undefined) {
     let { level, code, mode } = condition!;
     if (level > 0 && direct) {

@@ -86,8 +86,9 @@ const percent = (ratio: number): string => `${(100 * (ratio - 1)).toFixed(1)} %`
 
 console.log(`model ${model.id}, effort ${DEFAULT_EFFORT} unless stated, middles of ${values.side} pixels a side of ${pictures.length} pictures, rates ${rates.join(', ')}`);
 console.log('| | bits at equal PSNR | kFLOP per pixel | encoding | decoding |\n|---|---|---|---|---|');
+const wanted = new RegExp(values.only);
 for (const [name, options] of Object.entries(VARIANTS)) {
-  if (!new RegExp(values.only).test(name)) continue;
+  if (!wanted.test(name)) continue;
   const outcomes: Outcome[] = [];
   for (const picture of pictures) outcomes.push(name === DEFAULT ? reference[outcomes.length]! : await measure(picture, options));
   const bits = rates.map((_, i) => percent(2 ** (-mean(outcomes.map(({ psnr }, k) => psnr[i]! - reference[k]!.psnr[i]!)) / slopes[i]!)));

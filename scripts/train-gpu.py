@@ -432,7 +432,6 @@ class Optimiser:
             torch._foreach_add_([self.parameters[i] for i in indices], [d.view(shape) for d in straight.unbind(0)])
         torch._foreach_lerp_(self.average, self.parameters, 1 - min(AVERAGE_DECAY, (1 + t) / (10 + t)))
         self.step_count += 1
-        return norm
 
 
 class Balance:

@@ -48,10 +48,13 @@ export function needsOf(architecture: Architecture, sizes: readonly Size[], step
   const count = ({ level }: Step): number => groupsOf(grid(level).width, grid(level).height).length;
   while (last + 1 < steps.length && done > count(steps[last]!)) done -= count(steps[last++]!);
   const { level, kind, from, to } = steps[last]!;
+  const groupCount = count(steps[last]!);
+  // Of a single group the number of units does not tell whether the step is whole.
+  const code = groupCount > 1 && done >= groupCount ? to : from;
   let wanted = wholeOf(grid(level));
   if (level === shown) {
     wanted = windowOf(architecture, positionsOf(pixels), grid(level));
-  } else if (level === shown + 1 && kind === 'refine' && (done >= count(steps[last]!) && done > 1 ? to : from) <= HANDED_ON_CODE) {
+  } else if (level === shown + 1 && kind === 'refine' && code <= HANDED_ON_CODE) {
     wanted = positionsOf(windowOf(architecture, positionsOf(pixels), grid(shown)));
   } // else what is handed on depends on the variance of the whole level
 

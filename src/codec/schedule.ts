@@ -47,7 +47,7 @@ export type Views = (typeof VIEWS)[number];
 
 export const DEFAULT_VIEWS: Views = 2;
 
-/** Coarse views of a file with so many views, unless its schedule says otherwise: two more cost as much arithmetic as the shown picture's, and save as much. */
+/** Coarse views of a file with so many views, unless its schedule says otherwise: only who pays for four has them at levels ≥ 1, too. */
 export function coarseViewsOf(views: Views): Views {
   return views === 4 ? 2 : 1;
 }

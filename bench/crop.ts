@@ -69,7 +69,7 @@ function ofSize(size: Size, refining: number): void {
     const { width, height } = gridOf(sizes[level]!);
     return groupsOf(width, height).length;
   };
-  const last = steps.findIndex(({ level, kind }) => level === 0 && kind === 'enter') + refining;
+  const last = steps.findIndex(({ level, kind }) => level === 0 && kind === 'refine') - 1 + refining;
   const units = steps.slice(0, last + 1).reduce((sum, step) => sum + count(step), 0);
   const whole = workOf(size, DEFAULT_SCHEDULE, units);
   console.log(`${size.width}×${size.height}, ${refining} refining steps: ${whole.toFixed(2)} evaluations of the whole`);

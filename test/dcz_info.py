@@ -111,7 +111,8 @@ def steps_of(w, h, coarse, fine, tail, last):
         w, h, levels = (w + 1) // 2, (h + 1) // 2, levels + 1
     steps = [(levels - 1, "root", TOP, TOP)]
     for level in range(levels - 1, -1, -1):
-        steps.append((level, "enter", TOP, TOP))
+        # The half tells two steps apart that are otherwise equal.
+        steps += [(level, "enter", TOP, TOP, half) for half in ((0, 1) if level < levels - 2 else (None,))]
         width, before_end, end = (coarse, TOP - 16, TOP - 16) if level > 0 else (fine, min(TOP, last + tail), last)
         code = TOP
         while code != end:
@@ -179,7 +180,7 @@ def info(data):
             {
                 "offset": at,
                 "byteLength": end - at,
-                "steps": [{"level": level, "kind": kind, "sigmaBefore": sigma(before), "sigma": sigma(to)} for level, kind, before, to in distinct],
+                "steps": [{"level": level, "kind": kind, "sigmaBefore": sigma(before), "sigma": sigma(to)} for level, kind, before, to, *_ in distinct],
                 "units": len(mine),
                 "level": mine[-1][0] if mine else 0,
                 "sigma": sigma(mine[-1][3] if mine else TOP),

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { restoreColours, restoreGrey, rotateColours, rotateGrey } from '../src/codec/colour.js';
 import { blankObservation, finerObservation, type Observation } from '../src/codec/observation.js';
 import { haar, halve, inverseHaar, type Plane } from '../src/codec/pyramid.js';
-import { DEFAULT_SCHEDULE, pyramidSizes, stepsOf } from '../src/codec/schedule.js';
+import { DEFAULT_SCHEDULE, entersLevel, pyramidSizes, stepsOf } from '../src/codec/schedule.js';
 import { CODES_LEVEL_SPAN, LAST_CODE, ROOT_SIDE } from '../src/codec/format.js';
 import { CODES_PER_OCTAVE, codeOf, EXACT, log2SigmaOf, sigmaOf, TOP_CODE, UNKNOWN } from '../src/model/sigma.js';
 import { schedules } from './helpers/arbitrary.js';
@@ -139,8 +139,11 @@ describe('schedule', () => {
         assert.deepEqual(steps[0], { index: 0, level: levels - 1, kind: 'root', from: TOP_CODE, to: TOP_CODE });
         steps.forEach((step, i) => assert.equal(step.index, i));
         for (let level = 0; level < levels; level++) {
-          const [enter, ...refinements] = steps.filter((step) => step.level === level && step.kind !== 'root');
-          assert.equal(enter!.kind, 'enter');
+          const ofLevel = steps.filter((step) => step.level === level && step.kind !== 'root');
+          const entering = ofLevel.filter(({ kind }) => kind === 'enter');
+          const refinements = ofLevel.slice(entering.length);
+          assert.deepEqual(entering.map(({ half }) => half), level < levels - 2 ? [0, 1] : [undefined]);
+          assert.deepEqual(ofLevel.filter(entersLevel), ofLevel.slice(0, 1));
           const end = level === 0 ? lastCode : TOP_CODE - CODES_LEVEL_SPAN;
           let code = TOP_CODE;
           for (const { kind, from, to } of refinements) {
@@ -157,7 +160,7 @@ describe('schedule', () => {
         for (let i = 1; i < steps.length; i++) assert.ok(steps[i]!.level <= steps[i - 1]!.level);
       }),
     );
-    assert.equal(stepsOf(DEFAULT_SCHEDULE, 7).length, 1 + 6 * 9 + 1 + 26);
+    assert.equal(stepsOf(DEFAULT_SCHEDULE, 7).length, 1 + 2 * 9 + 4 * 10 + 2 + 26);
   });
 });
 

@@ -14,7 +14,7 @@ import { PictureCoefficients } from './picture-coefficients.js';
 import { alphaOf, isGrey, join } from './picture-planes.js';
 import { EMPTY_HASH, pixelHash, withPixelHash } from './pixel-hash.js';
 import { checkImportance, lagsOf, writeLags, type Importance } from './region.js';
-import { DEFAULT_SCHEDULE, VIEWS, coarseViewsOf, type Schedule, type Step, type Views } from './schedule.js';
+import { DEFAULT_SCHEDULE, VIEWS, coarseViewsOf, entersLevel, type Schedule, type Step, type Views } from './schedule.js';
 import { Session } from './session.js';
 import { Stream } from './stream.js';
 
@@ -304,8 +304,8 @@ class Encoding {
   }
 
   /** A small picture has fewer levels than a low quality names; it is then left after its root level. */
-  private isStop({ kind, level, to }: Step): boolean {
-    return kind !== 'root' && (level < this.stop.level || (level === this.stop.level && to <= this.stop.code));
+  private isStop({ kind, half, level, to }: Step): boolean {
+    return kind !== 'root' && half !== 0 && (level < this.stop.level || (level === this.stop.level && to <= this.stop.code));
   }
 
   /** Bytes of the file that ends here. */
@@ -403,7 +403,7 @@ function stopOfQuality(quality: number): Stop {
 
 /** Whether the error is measured before a step, which costs an evaluation of the full resolution: at level 0, and once a level before. */
 function isMeasured(step: Step): boolean {
-  return step.level === 0 || (step.kind === 'enter' && step.level <= 2);
+  return step.level === 0 || (entersLevel(step) && step.level <= 2);
 }
 
 /** Mean squared error of what the decoder would show now. */

@@ -260,9 +260,11 @@ class GroupStep {
       for (let x = 0; x < group.width; x++, q += OUTPUT_CHANNELS - COEFFICIENTS) {
         const lag = lags === undefined ? 0 : lagAt(lags, observation.x + group.x + x, observation.y + group.y + y);
         const to = lag === 0 ? step.to : laggingCode(step.to, lag);
+        // Parity of the channels of the other half; none where the step is about both.
+        const otherHalf = step.half === undefined ? -1 : (observation.x + group.x + x + observation.y + group.y + y + step.half + 1) & 1;
         for (let c = 0; c < COEFFICIENTS; c++, i++, p++, q++) {
           const code = codes[i]!;
-          if (code <= to || c >= told) {
+          if (code <= to || c >= told || (c & 1) === otherHalf) {
             row[p] = -1;
             continue;
           }

@@ -7,7 +7,7 @@ import { gridMultiple, type Architecture } from '../model/architecture.js';
 import { dependence } from '../model/strips.js';
 import { groupsOf, HANDED_ON_CODE } from './format.js';
 import { around, between, gridOf, intersect, positionsOf, wholeOf, type Rectangle } from './rectangle.js';
-import type { Size, Step } from './schedule.js';
+import { entersLevel, type Size, type Step } from './schedule.js';
 
 export interface StepNeeds {
   /** Positions that have to be known after the step: the groups that reach into them are run, others left out. */
@@ -66,7 +66,7 @@ export function needsOf(architecture: Architecture, sizes: readonly Size[], step
     const run = around(groups);
     const window = run === undefined ? wanted : around([wanted, windowOf(architecture, run, { width, height })])!;
     needs[index] = { wanted, window };
-    wanted = step.kind === 'enter' && index > 1 ? positionsOf(window) : window;
+    wanted = entersLevel(step) && index > 1 ? positionsOf(window) : window;
   }
   return needs;
 }

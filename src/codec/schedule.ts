@@ -7,7 +7,7 @@ import { CODES_LEVEL_SPAN, LAST_CODE, ROOT_SIDE } from './format.js';
 
 /**
  * root: LL of the coarsest level, against the prior. enter: the details of a level, LL being known (step A of the
- * design). refine: all of a level (steps B).
+ * design), in one step or two. refine: all of a level (steps B).
  */
 export type StepKind = 'root' | 'enter' | 'refine';
 
@@ -18,6 +18,11 @@ export interface Step {
   /** Sigma code of the level before the step (of LL, for `enter`), and after it. */
   from: number;
   to: number;
+  /**
+   * Where a level is entered in two steps, the half of its coefficients that this one is about: those of which column + row + channel
+   * is even, then the odd ones. So the model knows the neighbours of each coefficient of the second half, and where they have edges.
+   */
+  half?: 0 | 1;
 }
 
 /** What the file says about its steps. */
@@ -76,15 +81,24 @@ export function pyramidSizes(width: number, height: number): Size[] {
   return sizes;
 }
 
+/** Of the coarsest levels so many are entered in one step: what a second one costs is more than it saves. */
+const ENTERED_WHOLE = 2;
+
+/** Whether a step is the first of its level after the root. */
+export function entersLevel({ kind, half }: Step): boolean {
+  return kind === 'enter' && half !== 1;
+}
+
 /** Every step of a picture with that many levels, coarsest first. */
 export function stepsOf(schedule: Schedule, levels: number): Step[] {
   const steps: Step[] = [];
-  const add = (level: number, kind: StepKind, from: number, to: number): void => {
-    steps.push({ index: steps.length, level, kind, from, to });
+  const add = (level: number, kind: StepKind, from: number, to: number, half: Pick<Step, 'half'> = {}): void => {
+    steps.push({ index: steps.length, level, kind, from, to, ...half });
   };
   add(levels - 1, 'root', TOP_CODE, TOP_CODE);
   for (let level = levels - 1; level >= 0; level--) {
-    add(level, 'enter', TOP_CODE, TOP_CODE);
+    if (level >= levels - ENTERED_WHOLE) add(level, 'enter', TOP_CODE, TOP_CODE);
+    else for (const half of [0, 1] as const) add(level, 'enter', TOP_CODE, TOP_CODE, { half });
     const width = level === 0 ? schedule.fineWidth : schedule.coarseWidth;
     const end = level === 0 ? schedule.lastCode : TOP_CODE - CODES_LEVEL_SPAN;
     const tail = level === 0 ? Math.min(TOP_CODE, end + schedule.tail) : end;

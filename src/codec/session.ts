@@ -14,7 +14,7 @@ import { PosteriorMean } from './posterior.js';
 import { inverseHaar, type CoefficientRows, type Plane } from './pyramid.js';
 import { between, cutOut, gridOf, intersect, positionsOf, wholeOf, type Rectangle } from './rectangle.js';
 import { lagAt, laggingCode, lagsWithin, type Lags } from './region.js';
-import { MAX_MIRRORED_PIXELS, pyramidSizes, stepsOf, type Schedule, type Size, type Step } from './schedule.js';
+import { entersLevel, MAX_MIRRORED_PIXELS, pyramidSizes, stepsOf, type Schedule, type Size, type Step } from './schedule.js';
 
 export interface SessionStatistics {
   /** Network evaluations, and their arithmetic in multiples of one evaluation of the full-resolution level. */
@@ -189,10 +189,10 @@ export class Session {
   private begin(step: Step): void {
     const size = this.sizes[step.level]!;
     const window = this.needs[step.index]?.window ?? wholeOf(gridOf(size));
-    const finer = step.kind === 'enter' && step.level < this.sizes.length - 2;
+    const finer = entersLevel(step) && step.level < this.sizes.length - 2;
     this.observation = finer ? finerObservation(this.observation, size, this.grey, window) : observationWithin(this.observation, window);
     this.groups = this.groupsOf(step);
-    if (step.kind === 'enter') this.scales = new Int8Array(this.groups.length);
+    if (entersLevel(step)) this.scales = new Int8Array(this.groups.length);
     this.condition = { level: step.level, sigma: step.from, mode: step.kind === 'refine' ? 'refine' : 'enter' };
     const rows = this.groups.reduce((most, { height }) => Math.max(most, height), 0);
     this.evaluated = 0;
@@ -212,7 +212,7 @@ export class Session {
   }
 
   private end(step: Step, cut: boolean): void {
-    if (!cut && step.kind !== 'root') this.condition = { level: step.level, sigma: step.to, mode: 'refine' };
+    if (!cut && step.kind !== 'root' && step.half !== 0) this.condition = { level: step.level, sigma: step.to, mode: 'refine' };
     this.evaluation = undefined;
     this.row = undefined;
     this.stepIndex++;

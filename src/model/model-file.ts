@@ -6,11 +6,13 @@
  *   12..15        length of the whole file in bytes
  *   16..19        length of the header in bytes
  *   header        JSON in UTF-8: architecture, and scale and bits of every tensor
- *   arrays        statistics.prior, statistics.inputScale (float32); by layer in their order: weights (int16),
- *                 weightScale, bias (float32); cond.w1, cond.b1, cond.w2, cond.b2 (float32). Lengths follow from the header
+ *   arrays        float32, lengths follow from the header: statistics.prior, statistics.inputScale; by layer in their
+ *                 order weightScale, bias; cond.w1, cond.b1, cond.w2, cond.b2
+ *   weights       by layer in their order, in Rice codes (src/entropy/rice.ts)
  *   last 32       SHA-256 of all bytes before; its first 8 bytes, in hexadecimal, are the model's id
  */
 import { sha256 } from '@noble/hashes/sha2.js';
+import { readRice, writeRice } from '../entropy/rice.js';
 import { DcompError } from '../errors.js';
 import { COEFFICIENTS, conditioningFeatures, conditioningLength, weightShape, type Architecture } from './architecture.js';
 import { OUTPUT_TENSOR } from './arithmetic.js';
@@ -40,7 +42,8 @@ export function writeModelFile(model: ModelContent): Uint8Array {
   const header = new TextEncoder().encode(JSON.stringify({ architecture, scales }));
   if (header.length > MAX_HEADER) damaged(`the header has ${header.length} bytes, more than ${MAX_HEADER}`);
   const arrays = arraysOf(model);
-  const length = FIXED + header.length + arrays.reduce((sum, array) => sum + array.byteLength, 0) + DIGEST;
+  const weights = writeRice(architecture.layers.map(({ name }) => model.layers.get(name)!.weights));
+  const length = FIXED + header.length + arrayBytes(architecture) + weights.length + DIGEST;
   const bytes = new Uint8Array(length);
   const view = new DataView(bytes.buffer);
   bytes.set(MAGIC);
@@ -51,11 +54,10 @@ export function writeModelFile(model: ModelContent): Uint8Array {
   let at = FIXED + header.length;
   for (const array of arrays) {
     // By DataView, as the order of bytes of the machine is unknown.
-    for (let i = 0; i < array.length; i++, at += array.BYTES_PER_ELEMENT) {
-      if (array instanceof Int16Array) view.setInt16(at, array[i]!, true);
-      else view.setFloat32(at, array[i]!, true);
-    }
+    for (let i = 0; i < array.length; i++, at += 4) view.setFloat32(at, array[i]!, true);
   }
+  bytes.set(weights, at);
+  at += weights.length;
   bytes.set(sha256(bytes.subarray(0, at)), at);
   return bytes;
 }
@@ -73,17 +75,19 @@ export function readModelFile(bytes: Uint8Array): IntegerModel {
   const headerLength = checkFrame(bytes);
   const { architecture, tensors } = parseHeader(bytes.subarray(FIXED, FIXED + headerLength));
   const end = bytes.length - DIGEST;
-  const reader = new ArrayReader(bytes, FIXED + headerLength, end);
-  // Before anything is allocated: the arrays that the header promises fill the file exactly.
-  const expected = FIXED + headerLength + arrayBytes(architecture);
-  if (expected !== end) damaged(`its arrays should end at byte ${expected}, but end at byte ${end}`);
+  // Before anything is allocated: there is room for the arrays that the header promises, and for a bit for each weight.
+  const weightsAt = FIXED + headerLength + arrayBytes(architecture);
+  const weightCounts = architecture.layers.map((layer) => weightShape(architecture, layer).reduce((product, length) => product * length, 1));
+  const least = weightsAt + weightCounts.reduce((sum, count) => sum + count, 0) / 8;
+  if (least > end) damaged(`its arrays need ${Math.ceil(least)} bytes, but end at byte ${end}`);
+  const weights = readRice(bytes.subarray(weightsAt, end), weightCounts) ?? damaged(`its weights, from byte ${weightsAt} to ${end}, are no Rice codes of ${weightCounts.length} layers`);
+  const reader = new FloatReader(bytes, FIXED + headerLength);
   const { levels, hidden } = architecture.conditioning;
   const statistics = { prior: reader.floats(levels * COEFFICIENTS), inputScale: reader.floats(COEFFICIENTS) };
   const layers = new Map<string, IntegerLayer>();
-  for (const layer of architecture.layers) {
-    const [rows, columns, cin, cout] = weightShape(architecture, layer);
-    const weights = reader.integers(rows * columns * cin * cout);
-    layers.set(layer.name, { weights, weightScale: reader.floats(cout), bias: reader.floats(cout) });
+  for (const [i, layer] of architecture.layers.entries()) {
+    const cout = weightShape(architecture, layer)[3];
+    layers.set(layer.name, { weights: weights[i]!, weightScale: reader.floats(cout), bias: reader.floats(cout) });
   }
   const count = conditioningLength(architecture);
   const w1 = reader.floats(conditioningFeatures(architecture.conditioning) * hidden);
@@ -137,48 +141,40 @@ function parseHeader(bytes: Uint8Array): { architecture: Architecture; tensors: 
   return { architecture, tensors };
 }
 
-/** All arrays of a model in the order of the file. */
-function arraysOf(model: ModelContent): (Int16Array | Float32Array)[] {
+/** All arrays of a model but the weights, in the order of the file. */
+function arraysOf(model: ModelContent): Float32Array[] {
   const { statistics, conditioning } = model;
-  const arrays: (Int16Array | Float32Array)[] = [statistics.prior, statistics.inputScale];
+  const arrays = [statistics.prior, statistics.inputScale];
   for (const layer of model.architecture.layers) {
-    const { weights, weightScale, bias } = model.layers.get(layer.name)!;
-    arrays.push(weights, weightScale, bias);
+    const { weightScale, bias } = model.layers.get(layer.name)!;
+    arrays.push(weightScale, bias);
   }
   arrays.push(conditioning.w1, conditioning.b1, conditioning.w2, conditioning.b2);
   return arrays;
 }
 
-/** Bytes of all arrays of an architecture. */
+/** Their bytes for an architecture. */
 function arrayBytes(architecture: Architecture): number {
   const { levels, hidden } = architecture.conditioning;
   const count = conditioningLength(architecture);
   const features = conditioningFeatures(architecture.conditioning);
-  let bytes = 4 * (levels + 1) * COEFFICIENTS + 4 * (features * hidden + hidden + hidden * count + count);
-  for (const layer of architecture.layers) {
-    const [rows, columns, cin, cout] = weightShape(architecture, layer);
-    bytes += 2 * rows * columns * cin * cout + 8 * cout;
-  }
-  return bytes;
+  const channels = architecture.layers.reduce((sum, layer) => sum + weightShape(architecture, layer)[3], 0);
+  return 4 * ((levels + 1) * COEFFICIENTS + 2 * channels + features * hidden + hidden + hidden * count + count);
 }
 
-class ArrayReader {
+class FloatReader {
   private readonly view: DataView;
-  private at = 0;
 
-  constructor(bytes: Uint8Array, start: number, end: number) {
-    this.view = new DataView(bytes.buffer, bytes.byteOffset + start, end - start);
+  constructor(
+    bytes: Uint8Array,
+    private at: number,
+  ) {
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
   floats(length: number): Float32Array {
     const values = new Float32Array(length);
     for (let i = 0; i < length; i++, this.at += 4) values[i] = this.view.getFloat32(this.at, true);
-    return values;
-  }
-
-  integers(length: number): Int16Array {
-    const values = new Int16Array(length);
-    for (let i = 0; i < length; i++, this.at += 2) values[i] = this.view.getInt16(this.at, true);
     return values;
   }
 }

@@ -1,0 +1,80 @@
+import { BitWriter } from './bits.js';
+
+/**
+ * Rice codes (Rice, "Some practical universal noiseless coding techniques", 1979) of signed integers: w is folded to
+ * f = 2w, or −2w − 1 where it is negative, and written as ⌊f / 2^p⌋ ones, a zero and the p low bits of f. The best code with
+ * whole bits for magnitudes that fall off exponentially, as those of trained weights do: within 0.1 bit of their entropy.
+ * A list begins with 4 bits, its p.
+ */
+const PARAMETER_BITS = 4;
+const MAX_PARAMETER = 2 ** PARAMETER_BITS - 1;
+/** f of a value in int16. */
+const MAX_FOLDED = 65535;
+
+/** Appends lists of integers, one behind the other. @returns packed bits, the last byte filled with zeros */
+export function writeRice(lists: readonly Int16Array[]): Uint8Array {
+  const bits = new BitWriter();
+  for (const list of lists) {
+    const folded = Uint16Array.from(list, (w) => (w < 0 ? -2 * w - 1 : 2 * w));
+    const parameter = bestParameter(folded);
+    pushLow(bits, parameter, PARAMETER_BITS);
+    for (const f of folded) {
+      for (let ones = f >> parameter; ones > 0; ones--) bits.push(1);
+      bits.push(0);
+      pushLow(bits, f, parameter);
+    }
+  }
+  return bits.finish();
+}
+
+function bestParameter(folded: Uint16Array): number {
+  let best = 0;
+  let least = Infinity;
+  for (let parameter = 0; parameter <= MAX_PARAMETER; parameter++) {
+    const length = folded.reduce((sum, f) => sum + (f >> parameter), folded.length * parameter);
+    if (length < least) [best, least] = [parameter, length];
+  }
+  return best;
+}
+
+function pushLow(bits: BitWriter, value: number, count: number): void {
+  for (let i = count - 1; i >= 0; i--) bits.push((value >> i) & 1);
+}
+
+/**
+ * Reads what `writeRice` has written and nothing else: the lists must end with the bytes.
+ * @param lengths of the lists; the caller has made sure that there may be so many
+ * @returns undefined where the bytes are no such lists
+ */
+export function readRice(bytes: Uint8Array, lengths: readonly number[]): Int16Array[] | undefined {
+  const end = 8 * bytes.length;
+  let at = 0;
+  // Up to 15 bits; those behind the end read as 0.
+  const low = (count: number): number => {
+    const first = at >>> 3;
+    const window = (bytes[first]! << 16) | (bytes[first + 1]! << 8) | bytes[first + 2]!;
+    const value = (window >>> (24 - (at & 7) - count)) & ((1 << count) - 1);
+    at += count;
+    return value;
+  };
+  const lists: Int16Array[] = [];
+  for (const length of lengths) {
+    const parameter = low(PARAMETER_BITS);
+    const most = MAX_FOLDED >> parameter;
+    const list = new Int16Array(length);
+    for (let i = 0; i < length; i++) {
+      let ones = 0;
+      while (((bytes[at >>> 3]! >> (7 - (at & 7))) & 1) === 1) {
+        if (++ones > most) return undefined;
+        at++;
+      }
+      at++;
+      const f = (ones << parameter) | low(parameter);
+      list[i] = (f & 1) === 0 ? f >> 1 : -((f + 1) >> 1);
+      if (at > end) return undefined;
+    }
+    lists.push(list);
+  }
+  const unused = end - at;
+  return unused >= 0 && unused < 8 && low(unused) === 0 ? lists : undefined;
+}

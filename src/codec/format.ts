@@ -57,8 +57,8 @@ export const COARSE_NU = 16;
  */
 export const PASS_INFORMATION: readonly number[] = [1 / 16, 1 / 8, 1 / 4];
 export const RUN_BITS = 150;
-/** A round of passes must hold so many bits; what has more passes to come than that takes larger ones. */
-export const ROUND_BITS = 2;
+/** A round of passes must hold so many bits, as a run costs some 4 besides; what has more passes to come than that takes larger ones. */
+export const ROUND_BITS = 16;
 /** More passes than any coefficient needs (a prior of 15 bits in quarter bits). */
 export const MAX_PASSES = 255;
 /** In the last round, coefficients with less than this share of a pass come last, if either part holds SPLIT_BITS bits. */

@@ -179,7 +179,7 @@ function group(state: State, grid: Grid, step: { index: number; level: number; m
     for (cap = 255; cap > 1; cap--) {
       let count = 0;
       H.forEach((each, r) => (count += passesOf(I[r]!) >= cap ? each : 0));
-      if (count * limit >= 2) break;
+      if (count * limit >= 16) break;
     }
     if (total >= 150 * cap) break;
   }

@@ -37,6 +37,7 @@ DATA_LEVELS = 6
 MIN_SIDE = 64
 VALIDATION_STRIDE = 50
 SHARE = (0.52, 0.26, 0.13, 0.06, 0.03)
+HALF_KNOWN = 0.4
 STEP_GAIN = 2**0.5 - 1
 BETA1, BETA2, EPSILON = 0.95, 0.99, 1e-8
 WARM_UP = 300
@@ -289,7 +290,7 @@ def draw_condition(level, batch, device):
 
 
 def draw_codes(x, inside, sigma, enter):
-    """Sigma codes [batch, h, w, 12]: steps cut in the middle, grey pictures, holes."""
+    """Sigma codes [batch, h, w, 12]: half of the details known while entering, steps cut in the middle, grey pictures, holes."""
     batch, h, w, _ = x.shape
     device = x.device
     rand = lambda: torch.rand(batch, device=device)
@@ -305,7 +306,9 @@ def draw_codes(x, inside, sigma, enter):
     first &= torch.rand(x.shape, device=device) < 0.97
     channel = torch.arange(COEFFICIENTS, device=device)
     detail = channel >= 3
-    codes = torch.where(each(enter) & detail, UNKNOWN, each(sigma))
+    parity = (torch.arange(w, device=device)[:, None] + torch.arange(h, device=device)[:, None, None] + channel) % 2
+    half = torch.where(enter & (rand() < HALF_KNOWN), (rand() < 0.5).long(), -1)
+    codes = torch.where(each(enter) & detail & (parity != each(half)), UNKNOWN, each(sigma))
     codes = torch.where(each(partial) & first & (detail | ~each(enter)), each(refined), codes)
     codes = torch.where(each(grey) & (channel % 3 != 0), EXACT, codes)
     hole = rand() < 0.03

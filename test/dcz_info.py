@@ -111,8 +111,8 @@ def steps_of(w, h, coarse, fine, tail, last):
         w, h, levels = (w + 1) // 2, (h + 1) // 2, levels + 1
     steps = [(levels - 1, "root", TOP, TOP)]
     for level in range(levels - 1, -1, -1):
-        # The half tells two steps apart that are otherwise equal.
-        steps += [(level, "enter", TOP, TOP, half) for half in ((0, 1) if level < levels - 2 else (None,))]
+        # The part tells two steps apart that are otherwise equal.
+        steps += [(level, "enter", TOP, TOP, part) for part in (("first", "rest") if level < levels - 2 else (None,))]
         width, before_end, end = (coarse, TOP - 16, TOP - 16) if level > 0 else (fine, min(TOP, last + tail), last)
         code = TOP
         while code != end:

@@ -142,7 +142,7 @@ describe('schedule', () => {
           const ofLevel = steps.filter((step) => step.level === level && step.kind !== 'root');
           const entering = ofLevel.filter(({ kind }) => kind === 'enter');
           const refinements = ofLevel.slice(entering.length);
-          assert.deepEqual(entering.map(({ half }) => half), level < levels - 2 ? [0, 1] : [undefined]);
+          assert.deepEqual(entering.map(({ part }) => part), level < levels - 2 ? ['first', 'rest'] : [undefined]);
           assert.deepEqual(ofLevel.filter(entersLevel), ofLevel.slice(0, 1));
           const end = level === 0 ? lastCode : TOP_CODE - CODES_LEVEL_SPAN;
           let code = TOP_CODE;

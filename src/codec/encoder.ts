@@ -304,8 +304,8 @@ class Encoding {
   }
 
   /** A small picture has fewer levels than a low quality names; it is then left after its root level. */
-  private isStop({ kind, half, level, to }: Step): boolean {
-    return kind !== 'root' && half !== 0 && (level < this.stop.level || (level === this.stop.level && to <= this.stop.code));
+  private isStop({ kind, part, level, to }: Step): boolean {
+    return kind !== 'root' && part !== 'first' && (level < this.stop.level || (level === this.stop.level && to <= this.stop.code));
   }
 
   /** Bytes of the file that ends here. */

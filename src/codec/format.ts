@@ -45,6 +45,9 @@ export const GAIN_BLOCK = 8;
 export const GAIN_LEVELS = 2;
 export const GAIN_MIN_BLOCKS = 16;
 
+/** What a coefficient must have to tell, in bits, to be among the first where a level is entered in two steps. */
+export const FIRST_INFORMATION = 1 / 8;
+
 /** Corrections move a coefficient by whole multiples of this many sigma: what remains is of the size of the noise itself. */
 export const CORRECTION_STEP = 3;
 

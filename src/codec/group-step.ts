@@ -19,6 +19,7 @@ import { codeOf, sigmaOf, UNKNOWN } from '../model/sigma.js';
 import {
   COARSE_NU,
   CORRECTION_STEP,
+  FIRST_INFORMATION,
   GAIN_BLOCK,
   GAIN_LEVELS,
   GAIN_MIN_BLOCKS,
@@ -232,6 +233,7 @@ class GroupStep {
     if (active === 0) return 0;
     if (this.o.truth !== undefined) this.computeResidual(this.o.truth.x);
     if (!this.applyScale()) return 0;
+    if (this.o.step.part === 'first') this.leaveTheRest();
     const ideal = this.o.truth === undefined ? 0 : this.idealBits();
     if (!this.applyGains()) return 0;
     this.countRows();
@@ -260,11 +262,11 @@ class GroupStep {
       for (let x = 0; x < group.width; x++, q += OUTPUT_CHANNELS - COEFFICIENTS) {
         const lag = lags === undefined ? 0 : lagAt(lags, observation.x + group.x + x, observation.y + group.y + y);
         const to = lag === 0 ? step.to : laggingCode(step.to, lag);
-        // Parity of the channels of the other half; none where the step is about both.
-        const otherHalf = step.half === undefined ? -1 : (observation.x + group.x + x + observation.y + group.y + y + step.half + 1) & 1;
+        // Parity of the channels that are not among the first; none where the step is not about those alone.
+        const later = step.part === 'first' ? (observation.x + group.x + x + observation.y + group.y + y + 1) & 1 : -1;
         for (let c = 0; c < COEFFICIENTS; c++, i++, p++, q++) {
           const code = codes[i]!;
-          if (code <= to || c >= told || (c & 1) === otherHalf) {
+          if (code <= to || c >= told || (c & 1) === later) {
             row[p] = -1;
             continue;
           }
@@ -324,6 +326,16 @@ class GroupStep {
     const { row } = this.w;
     for (let p = 0; p < this.n; p++) if (row[p]! >= 0) row[p] = shifted(row[p]!, scale * SCALE_STEPS);
     return true;
+  }
+
+  /** Of the first step of two that enter a level: what has little to tell is told in the second, when more is known of it. */
+  private leaveTheRest(): void {
+    const { row } = this.w;
+    const enough = this.classes.map(({ information }) => information.findIndex((bits) => bits >= FIRST_INFORMATION));
+    for (let p = 0; p < this.n; p++) {
+      const r = row[p]!;
+      if (r >= 0 && r % VARIANCE_COUNT < enough[Math.floor(r / VARIANCE_COUNT)]!) row[p] = -1;
+    }
   }
 
   /** The scale under which the residuals cost least; the one before where that is next to it, or what is claimed differs by less than the bits to say so. */

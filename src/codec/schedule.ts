@@ -19,10 +19,10 @@ export interface Step {
   from: number;
   to: number;
   /**
-   * Where a level is entered in two steps, the half of its coefficients that this one is about: those of which column + row + channel
-   * is even, then the odd ones. So the model knows the neighbours of each coefficient of the second half, and where they have edges.
+   * Where a level is entered in two steps: the first is about the coefficients of which column + row + channel is even, those that have
+   * at least FIRST_INFORMATION to tell; the second is about the rest, of which the model then knows the neighbours that matter.
    */
-  half?: 0 | 1;
+  part?: 'first' | 'rest';
 }
 
 /** What the file says about its steps. */
@@ -85,20 +85,20 @@ export function pyramidSizes(width: number, height: number): Size[] {
 const ENTERED_WHOLE = 2;
 
 /** Whether a step is the first of its level after the root. */
-export function entersLevel({ kind, half }: Step): boolean {
-  return kind === 'enter' && half !== 1;
+export function entersLevel({ kind, part }: Step): boolean {
+  return kind === 'enter' && part !== 'rest';
 }
 
 /** Every step of a picture with that many levels, coarsest first. */
 export function stepsOf(schedule: Schedule, levels: number): Step[] {
   const steps: Step[] = [];
-  const add = (level: number, kind: StepKind, from: number, to: number, half: Pick<Step, 'half'> = {}): void => {
-    steps.push({ index: steps.length, level, kind, from, to, ...half });
+  const add = (level: number, kind: StepKind, from: number, to: number, part: Pick<Step, 'part'> = {}): void => {
+    steps.push({ index: steps.length, level, kind, from, to, ...part });
   };
   add(levels - 1, 'root', TOP_CODE, TOP_CODE);
   for (let level = levels - 1; level >= 0; level--) {
     if (level >= levels - ENTERED_WHOLE) add(level, 'enter', TOP_CODE, TOP_CODE);
-    else for (const half of [0, 1] as const) add(level, 'enter', TOP_CODE, TOP_CODE, { half });
+    else for (const part of ['first', 'rest'] as const) add(level, 'enter', TOP_CODE, TOP_CODE, { part });
     const width = level === 0 ? schedule.fineWidth : schedule.coarseWidth;
     const end = level === 0 ? schedule.lastCode : TOP_CODE - CODES_LEVEL_SPAN;
     const tail = level === 0 ? Math.min(TOP_CODE, end + schedule.tail) : end;

@@ -212,7 +212,7 @@ export class Session {
   }
 
   private end(step: Step, cut: boolean): void {
-    if (!cut && step.kind !== 'root' && step.half !== 0) this.condition = { level: step.level, sigma: step.to, mode: 'refine' };
+    if (!cut && step.kind !== 'root' && step.part !== 'first') this.condition = { level: step.level, sigma: step.to, mode: 'refine' };
     this.evaluation = undefined;
     this.row = undefined;
     this.stepIndex++;

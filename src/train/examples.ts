@@ -3,7 +3,7 @@
  * however many measurements it was put together from, so an example needs no history: a batch is a pure function of
  * (dataset, seed, step), and a resumed run is exact without storing running chains.
  *
- * The observations are as varied as those in use: any sigma, details missing (entering a level), a step cut in the
+ * The observations are as varied as those in use: any sigma, details missing (entering a level) or half of them, a step cut in the
  * middle (some coefficients refined, some not), the picture's edge inside the grid, holes, chroma known exactly.
  */
 import { haar, type Coefficients } from '../codec/pyramid.js';
@@ -50,6 +50,9 @@ export const DEFAULT_PLAN: ExamplePlan = {
   batch: [16, 16, 32, 64, 96],
 };
 
+/** Share of the examples of entering in which half of the details is known. */
+const HALF_KNOWN = 0.4;
+
 /** Precision that a refining step adds, relative to what is there: a quarter octave of sigma. */
 const STEP_GAIN = 2 ** 0.5 - 1;
 
@@ -78,8 +81,11 @@ export interface Example {
 /** @param condition drawn when it is not given */
 export function drawExample(photographs: readonly Photograph[], level: number, side: number, random: Random, condition?: Condition): Example {
   const x = drawCrop(photographs, level, side, random);
-  const chosen = condition ?? drawCondition(level, random);
-  return { x, condition: chosen, codes: drawCodes(x, chosen, side / 2, random) };
+  if (condition !== undefined) return { x, condition, codes: drawCodes(x, condition, undefined, side / 2, random) };
+  const drawn = drawCondition(level, random);
+  // The second step that enters a level, see `Step`; the first half is the even one or, in mirrored views, the odd one.
+  const half = drawn.mode === 'enter' && random.chance(HALF_KNOWN) ? random.below(2) : undefined;
+  return { x, condition: drawn, codes: drawCodes(x, drawn, half, side / 2, random) };
 }
 
 export function emptyBatch(level: number, size: number, grid: number, model: ModelShape): Batch {
@@ -122,8 +128,11 @@ function drawCondition(level: number, random: Random): Condition {
   return { level, sigma: top - random.below(Math.floor(deepest * CODES_PER_OCTAVE) + 1), mode: 'refine' };
 }
 
-/** Sigma codes of one example on the full grid; positions outside the crop are UNKNOWN. */
-function drawCodes(x: Coefficients, condition: Condition, grid: number, random: Random): Uint8Array {
+/**
+ * Sigma codes of one example on the full grid; positions outside the crop are UNKNOWN.
+ * @param half (column + row + channel) mod 2 of details that are known while entering
+ */
+function drawCodes(x: Coefficients, condition: Condition, half: number | undefined, grid: number, random: Random): Uint8Array {
   const codes = new Uint8Array(grid * grid * COEFFICIENTS).fill(UNKNOWN);
   const { sigma, mode } = condition;
   const known = mode === 'enter' ? 3 : COEFFICIENTS;
@@ -138,7 +147,7 @@ function drawCodes(x: Coefficients, condition: Condition, grid: number, random: 
     for (let px = 0; px < x.width; px++) {
       const o = (y * grid + px) * COEFFICIENTS;
       for (let c = 0; c < COEFFICIENTS; c++) {
-        let code = c < known ? sigma : UNKNOWN;
+        let code = c < known || ((px + y + c) & 1) === half ? sigma : UNKNOWN;
         if (partial && (mode === 'refine' || c >= 3)) {
           const first = byAmplitude ? amplitude(x, px, y, c) > threshold : random.uniform() < share;
           if (first && random.chance(0.97)) code = refined;

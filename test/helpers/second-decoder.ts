@@ -100,7 +100,7 @@ function wiener(code: number, S: number): [cs: number, co: number] {
 interface State { model: IntegerModel; nu: number; bits: Bits; scales: number[]; lag: (i: number) => number }
 
 /** One group of a step. `means` takes mu + d of every coefficient that is concerned. */
-function group(state: State, grid: Grid, step: { index: number; level: number; mode: Mode; to: number; half: number }, area: number[], number: number, out: Float32Array | undefined, means: Float32Array): void {
+function group(state: State, grid: Grid, step: { index: number; level: number; mode: Mode; to: number; part: number }, area: number[], number: number, out: Float32Array | undefined, means: Float32Array): void {
   const { model, bits, scales, lag } = state;
   const nu = step.level === 0 ? state.nu : 16;
   const [x0, y0, x1, y1] = area as [number, number, number, number];
@@ -118,7 +118,7 @@ function group(state: State, grid: Grid, step: { index: number; level: number; m
     const i = at(p);
     const code = grid.codes[i]!;
     if (code <= target(i) || (step.mode === 'root' && p % 12 >= 3)) continue;
-    if (step.half >= 0 && (floor(i / 12 / grid.gw) + (floor(i / 12) % grid.gw) + (i % 12)) % 2 !== step.half) continue;
+    if (step.part === 1 && (floor(i / 12 / grid.gw) + (floor(i / 12) % grid.gw) + (i % 12)) % 2 === 1) continue;
     const key = code + 256 * lag(i);
     if (!classOf.has(key)) {
       const P = code === 255 ? 0 : 1 / (sigma(code) * sigma(code));
@@ -133,7 +133,7 @@ function group(state: State, grid: Grid, step: { index: number; level: number; m
     index[p] = min(1280, max(0, floor(64 * log2(co) + 32 * L + 0.5) + 512));
   }
   if (classes.length === 0) return;
-  const concerned = Array.from({ length: N }, (_, p) => p).filter((p) => klass[p]! >= 0);
+  let concerned = Array.from({ length: N }, (_, p) => p).filter((p) => klass[p]! >= 0);
   const side = <T extends { end: number }>(read: (bytes: Uint8Array) => T): T => {
     try {
       const value = read(bits.rest());
@@ -154,6 +154,10 @@ function group(state: State, grid: Grid, step: { index: number; level: number; m
   scales[number] = (scales[number] ?? 0) + difference;
   const scaled = (p: number, steps: number): number => (index[p] = min(1280, max(0, index[p]! + steps)));
   for (const p of concerned) scaled(p, 4 * scales[number]);
+  if (step.part === 1) {
+    for (const p of concerned) if (classes[klass[p]!]!.I[index[p]!]! < 1 / 8) klass[p] = -1;
+    concerned = concerned.filter((p) => klass[p]! >= 0);
+  }
 
   const columns = ceil(gw / 8);
   const blocks = columns * ceil((y1 - y0) / 8);
@@ -336,14 +340,14 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
   do sizes.push({ w: ceil(sizes.at(-1)!.w / 2), h: ceil(sizes.at(-1)!.h / 2) });
   while (max(sizes.at(-1)!.w, sizes.at(-1)!.h) > 8);
   const K = sizes.length - 1;
-  const steps: { index: number; level: number; mode: Mode; from: number; to: number; half: number }[] = [{ index: 0, level: K - 1, mode: 'root', from: TOP, to: TOP, half: -1 }];
+  const steps: { index: number; level: number; mode: Mode; from: number; to: number; part: number }[] = [{ index: 0, level: K - 1, mode: 'root', from: TOP, to: TOP, part: 0 }];
   for (let level = K - 1; level >= 0; level--) {
-    for (const half of level < K - 2 ? [0, 1] : [-1]) steps.push({ index: steps.length, level, mode: 'enter', from: TOP, to: TOP, half });
+    for (const part of level < K - 2 ? [1, 2] : [0]) steps.push({ index: steps.length, level, mode: 'enter', from: TOP, to: TOP, part });
     const end = level === 0 ? lastCode : TOP - 16;
     const tail = level === 0 ? min(TOP, end + (widths >> 5)) : end;
     for (let c = TOP, to = 0; c > end; c = to) {
       to = c <= tail ? end : max(tail, c - (level === 0 ? widths & 31 : coarseWidth));
-      steps.push({ index: steps.length, level, mode: 'refine', from: c, to, half: -1 });
+      steps.push({ index: steps.length, level, mode: 'refine', from: c, to, part: 0 });
     }
   }
 
@@ -398,7 +402,7 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
       const step = steps[next]!;
       const mode = step.mode === 'refine' ? 'refine' : 'enter';
       if (g === 0) {
-        if (step.mode === 'enter' && step.half !== 1 && step.level < K - 1) grid = finer(grid, sizes[step.level]!.w, sizes[step.level]!.h, grey);
+        if (step.mode === 'enter' && step.part !== 2 && step.level < K - 1) grid = finer(grid, sizes[step.level]!.w, sizes[step.level]!.h, grey);
         condition = { level: step.level, code: step.from, mode };
         out = step.mode === 'root' ? undefined : await viewed(grid, step.level, step.from, mode, step.level > 0 ? coarseViews : 1);
       }
@@ -409,7 +413,7 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
       try {
         const [c, r] = [g % columns, floor(g / columns)];
         const area = [floor((c * grid.gw) / columns), floor((r * grid.gh) / rows), floor(((c + 1) * grid.gw) / columns), floor(((r + 1) * grid.gh) / rows)];
-        if (step.mode === 'enter' && step.half !== 1 && g === 0) scales.fill(0);
+        if (step.mode === 'enter' && step.part !== 2 && g === 0) scales.fill(0);
         group({ model, nu, bits, scales, lag: lagIn(grid, step.level, step.mode) }, grid, step, area, g, out, means);
       } catch (error) {
         if (!(error instanceof Ended)) throw error;
@@ -420,7 +424,7 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
       }
       const cut = ended && (columns * rows === 1 || !last);
       if (cut) whole = false;
-      if (last && !cut && step.mode !== 'root' && step.half !== 0) condition = { level: step.level, code: step.to, mode: 'refine' };
+      if (last && !cut && step.mode !== 'root' && step.part !== 1) condition = { level: step.level, code: step.to, mode: 'refine' };
       g = last ? 0 : g + 1;
       if (last) next++;
       if (ended) at = file.length;

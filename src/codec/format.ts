@@ -59,7 +59,7 @@ export const COARSE_NU = 16;
  * of RUN_BITS bits on average. A trellis is worse at the beginning of a run, and at large information a coefficient.
  */
 export const PASS_INFORMATION: readonly number[] = [1 / 16, 1 / 8, 1 / 4];
-export const RUN_BITS = 150;
+export const RUN_BITS = 300;
 /** A round of passes must hold so many bits, as a run costs some 4 besides; what has more passes to come than that takes larger ones. */
 export const ROUND_BITS = 16;
 /** More passes than any coefficient needs (a prior of 15 bits in quarter bits). */

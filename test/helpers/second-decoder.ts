@@ -185,7 +185,7 @@ function group(state: State, grid: Grid, step: { index: number; level: number; m
       H.forEach((each, r) => (count += passesOf(I[r]!) >= cap ? each : 0));
       if (count * limit >= 16) break;
     }
-    if (total >= 150 * cap) break;
+    if (total >= 300 * cap) break;
   }
   const passes = I.map((bits) => min(255, max(1, min(ceil(bits / limit), cap), ceil(2 * bits))));
   const exactGain = I.map((bits, r) => exp2((2 * bits) / passes[r]!) - 1);

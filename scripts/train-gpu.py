@@ -478,6 +478,12 @@ def learning_rate(step, done, peak):
     return peak * warm * (0.5 * (1 + math.cos(math.pi * (min(done, 1) - CONSTANT_SHARE) / (1 - CONSTANT_SHARE))) + 0.005)
 
 
+def begin_log(log, step):
+    """Leaves the lines up to a step: later ones are of a training that was broken off after its last checkpoint."""
+    lines = log.read_text().splitlines(keepends=True)[1:] if log.exists() else []
+    log.write_text(LOG_HEADER + "".join(line for line in lines if int(line.split(",")[0]) <= step))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="folder of photographs, PNG or lossless WebP")
@@ -515,8 +521,7 @@ def main():
 
     forward = lambda parameters, inputs, features: network.forward(parameters, inputs.contiguous(memory_format=torch.channels_last), features, half)
 
-    if not os.path.exists(options.log):
-        pathlib.Path(options.log).write_text(LOG_HEADER)
+    begin_log(pathlib.Path(options.log), header["step"])
     seconds_before = header["seconds"]
 
     def save():

@@ -14,10 +14,11 @@ import { DEFAULT_INPUT_SCALE } from '../src/model/weights.js';
 import { startBackend } from '../src/train/backend.js';
 import { checkpointBytes, floatModelOf, readCheckpoint, writeCheckpoint, type CheckpointState } from '../src/train/checkpoint.js';
 import { cut, loadDataset, measurePrior, type Dataset } from '../src/train/dataset.js';
-import { makeBatch, type Batch, type ModelShape } from '../src/train/examples.js';
+import { drawExample, makeBatch, type Batch, type ModelShape } from '../src/train/examples.js';
 import type { Network } from '../src/train/export.js';
 import { graphNetwork } from '../src/train/graph-network.js';
 import { exampleLosses, lossInputs } from '../src/train/loss.js';
+import { Random } from '../src/train/random.js';
 import { learningRate, train, type TrainOptions } from '../src/train/trainer.js';
 import { gaussian, randomFloatModel } from './random-model.js';
 import { TINY_PLAN, trainingFolder } from './train-data.js';
@@ -66,6 +67,24 @@ describe('examples', () => {
       assert.deepEqual(makeBatch(dataset, model, TINY_PLAN, 5, step), a);
     }
     assert.notDeepEqual(makeBatch(dataset, model, TINY_PLAN, 5, 1).input, makeBatch(dataset, model, TINY_PLAN, 5, 2).input);
+  });
+
+  it('of entering a level know none of the details, or every other one as the second step does', () => {
+    let halves = 0;
+    const count = 300;
+    for (let seed = 0; seed < count; seed++) {
+      const { x, condition, codes } = drawExample(dataset.training, 1, 16, new Random(3, seed));
+      if (condition.mode === 'refine') continue;
+      const known = [0, 1].map((parity) => codes.filter((code, i) => {
+        const position = Math.floor(i / 12);
+        const [column, row, channel] = [position % 8, Math.floor(position / 8), i % 12];
+        return column < x.width && row < x.height && channel >= 3 && (column + row + channel) % 2 === parity && code === condition.sigma;
+      }).length / (x.width * x.height * 9));
+      // More than 0.35 of 0.5: some pictures are grey, or have holes.
+      if (Math.max(...known) > 0.35 && Math.min(...known) === 0) halves++;
+    }
+    // 0.3 of the examples enter, 0.4 of them are halves, 0.75 of those are not of a step that is cut besides; 4 and 3 % are grey or have holes.
+    assert.ok(halves > 0.06 * count && halves < 0.12 * count, `${halves} of ${count}`);
   });
 
   it('hold finite numbers, every level, both modes, and nothing to predict where all is known', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { readRice, writeRice } from '../src/entropy/rice.js';
+import { readRice, writeRice } from '../src/model/rice.js';
 import { gaussian } from './random-model.js';
 
 const values = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.integer({ min: -32768, max: 32767 }));

@@ -8,16 +8,16 @@
  *   header        JSON in UTF-8: architecture, and scale and bits of every tensor
  *   arrays        float32, lengths follow from the header: statistics.prior, statistics.inputScale; by layer in their
  *                 order weightScale, bias; cond.w1, cond.b1, cond.w2, cond.b2
- *   weights       by layer in their order, in Rice codes (src/entropy/rice.ts)
+ *   weights       by layer in their order, in Rice codes (rice.ts)
  *   last 32       SHA-256 of all bytes before; its first 8 bytes, in hexadecimal, are the model's id
  */
 import { sha256 } from '@noble/hashes/sha2.js';
-import { readRice, writeRice } from '../entropy/rice.js';
 import { DcompError } from '../errors.js';
 import { COEFFICIENTS, conditioningFeatures, conditioningLength, weightShape, type Architecture } from './architecture.js';
 import { OUTPUT_TENSOR } from './arithmetic.js';
 import { architectureFrom, checkModel, damaged, fieldsOf, scaleFrom } from './check-model.js';
 import type { IntegerLayer, IntegerModel, TensorScale } from './integer-model.js';
+import { readRice, writeRice } from './rice.js';
 
 const MAGIC = Uint8Array.of(0x89, 0x44, 0x43, 0x4d, 0x0d, 0x0a, 0x1a, 0x0a);
 export const MODEL_FILE_VERSION = 1;

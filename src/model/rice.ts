@@ -1,5 +1,3 @@
-import { BitWriter } from './bits.js';
-
 /**
  * Rice codes (Rice, "Some practical universal noiseless coding techniques", 1979) of signed integers: w is folded to
  * f = 2w, or −2w − 1 where it is negative, and written as ⌊f / 2^p⌋ ones, a zero and the p low bits of f. The best code with
@@ -11,34 +9,36 @@ const MAX_PARAMETER = 2 ** PARAMETER_BITS - 1;
 /** f of a value in int16. */
 const MAX_FOLDED = 65535;
 
-/** Appends lists of integers, one behind the other. @returns packed bits, the last byte filled with zeros */
+/** Writes lists of integers, one behind the other. @returns packed bits, the last byte filled with zeros */
 export function writeRice(lists: readonly Int16Array[]): Uint8Array {
-  const bits = new BitWriter();
-  for (const list of lists) {
+  const coded = lists.map((list) => {
     const folded = Uint16Array.from(list, (w) => (w < 0 ? -2 * w - 1 : 2 * w));
-    const parameter = bestParameter(folded);
-    pushLow(bits, parameter, PARAMETER_BITS);
+    return { folded, ...bestCode(folded) };
+  });
+  const bytes = new Uint8Array(Math.ceil(coded.reduce((sum, { length }) => sum + PARAMETER_BITS + length, 0) / 8));
+  let at = 0;
+  const low = (value: number, count: number): void => {
+    for (let i = count - 1; i >= 0; i--, at++) bytes[at >>> 3]! |= ((value >> i) & 1) << (7 - (at & 7));
+  };
+  for (const { folded, parameter } of coded) {
+    low(parameter, PARAMETER_BITS);
     for (const f of folded) {
-      for (let ones = f >> parameter; ones > 0; ones--) bits.push(1);
-      bits.push(0);
-      pushLow(bits, f, parameter);
+      for (let ones = f >> parameter; ones > 0; ones--) low(1, 1);
+      low(0, 1);
+      low(f, parameter);
     }
   }
-  return bits.finish();
+  return bytes;
 }
 
-function bestParameter(folded: Uint16Array): number {
-  let best = 0;
-  let least = Infinity;
+/** The p under which a list is shortest, and its bits. */
+function bestCode(folded: Uint16Array): { parameter: number; length: number } {
+  let best = { parameter: 0, length: Infinity };
   for (let parameter = 0; parameter <= MAX_PARAMETER; parameter++) {
-    const length = folded.reduce((sum, f) => sum + (f >> parameter), folded.length * parameter);
-    if (length < least) [best, least] = [parameter, length];
+    const length = folded.reduce((sum, f) => sum + (f >> parameter), folded.length * (parameter + 1));
+    if (length < best.length) best = { parameter, length };
   }
   return best;
-}
-
-function pushLow(bits: BitWriter, value: number, count: number): void {
-  for (let i = count - 1; i >= 0; i--) bits.push((value >> i) & 1);
 }
 
 /**

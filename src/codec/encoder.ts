@@ -14,7 +14,7 @@ import { PictureCoefficients } from './picture-coefficients.js';
 import { alphaOf, isGrey, join } from './picture-planes.js';
 import { EMPTY_HASH, pixelHash, withPixelHash } from './pixel-hash.js';
 import { checkImportance, lagsOf, writeLags, type Importance } from './region.js';
-import { DEFAULT_SCHEDULE, VIEWS, coarseViewsOf, entersLevel, type Schedule, type Step, type Views } from './schedule.js';
+import { DEFAULT_SCHEDULE, VIEWS, coarseViewsOf, entersLevel, leavesLevelObserved, type Schedule, type Step, type Views } from './schedule.js';
 import { Session } from './session.js';
 import { Stream } from './stream.js';
 
@@ -304,8 +304,9 @@ class Encoding {
   }
 
   /** A small picture has fewer levels than a low quality names; it is then left after its root level. */
-  private isStop({ kind, part, level, to }: Step): boolean {
-    return kind !== 'root' && part !== 'first' && (level < this.stop.level || (level === this.stop.level && to <= this.stop.code));
+  private isStop(step: Step): boolean {
+    const { level, to } = step;
+    return leavesLevelObserved(step) && (level < this.stop.level || (level === this.stop.level && to <= this.stop.code));
   }
 
   /** Bytes of the file that ends here. */

@@ -5,9 +5,9 @@
  */
 import { gridMultiple, type Architecture } from '../model/architecture.js';
 import { dependence } from '../model/strips.js';
-import { groupsOf, HANDED_ON_CODE } from './format.js';
+import { groupsOf } from './format.js';
 import { around, between, gridOf, intersect, positionsOf, wholeOf, type Rectangle } from './rectangle.js';
-import { entersLevel, type Size, type Step } from './schedule.js';
+import { entersLevel, isHandedOn, type Size, type Step } from './schedule.js';
 
 export interface StepNeeds {
   /** Positions that have to be known after the step: the groups that reach into them are run, others left out. */
@@ -54,7 +54,7 @@ export function needsOf(architecture: Architecture, sizes: readonly Size[], step
   let wanted = wholeOf(grid(level));
   if (level === shown) {
     wanted = windowOf(architecture, positionsOf(pixels), grid(level));
-  } else if (level === shown + 1 && kind === 'refine' && code <= HANDED_ON_CODE) {
+  } else if (level === shown + 1 && isHandedOn(kind, code)) {
     wanted = positionsOf(windowOf(architecture, positionsOf(pixels), grid(shown)));
   } // else what is handed on depends on the variance of the whole level
 

@@ -3,7 +3,7 @@
  * concerns has been observed with the sigma of code `to`.
  */
 import { TOP_CODE } from '../model/sigma.js';
-import { CODES_LEVEL_SPAN, LAST_CODE, ROOT_SIDE } from './format.js';
+import { CODES_LEVEL_SPAN, HANDED_ON_CODE, LAST_CODE, ROOT_SIDE } from './format.js';
 
 /**
  * root: LL of the coarsest level, against the prior. enter: the details of a level, LL being known (step A of the
@@ -87,6 +87,16 @@ const ENTERED_WHOLE = 2;
 /** Whether a step is the first of its level after the root. */
 export function entersLevel({ kind, part }: Step): boolean {
   return kind === 'enter' && part !== 'rest';
+}
+
+/** Whether all of a level has been observed with the step's sigma when the step is done. */
+export function leavesLevelObserved({ kind, part }: Step): boolean {
+  return kind !== 'root' && part !== 'first';
+}
+
+/** Whether a level that a file ends in is shown by handing its observation on: see HANDED_ON_CODE. */
+export function isHandedOn(kind: StepKind, code: number): boolean {
+  return kind === 'refine' && code <= HANDED_ON_CODE;
 }
 
 /** Every step of a picture with that many levels, coarsest first. */

@@ -6,7 +6,7 @@ import { codeOf, EXACT, TOP_CODE } from '../model/sigma.js';
 import { priorOf } from '../model/weights.js';
 import { DcompError } from '../errors.js';
 import { COLOURS } from './colour.js';
-import { CODES_LEVEL_SPAN, groupsOf, HANDED_ON_CODE, type Group } from './format.js';
+import { CODES_LEVEL_SPAN, groupsOf, type Group } from './format.js';
 import { codeGroupStep, putCurrentMeans, Workspace, type Channel, type Truth } from './group-step.js';
 import { windowOf, type StepNeeds } from './needs.js';
 import { addMirroredOutput, blankObservation, finerObservation, mirrored, observationWithin, rowsOfObservation, type Observation } from './observation.js';
@@ -14,7 +14,7 @@ import { PosteriorMean } from './posterior.js';
 import { inverseHaar, type CoefficientRows, type Plane } from './pyramid.js';
 import { between, cutOut, gridOf, intersect, positionsOf, wholeOf, type Rectangle } from './rectangle.js';
 import { lagAt, laggingCode, lagsWithin, type Lags } from './region.js';
-import { entersLevel, MAX_MIRRORED_PIXELS, pyramidSizes, stepsOf, type Schedule, type Size, type Step } from './schedule.js';
+import { entersLevel, isHandedOn, leavesLevelObserved, MAX_MIRRORED_PIXELS, pyramidSizes, stepsOf, type Schedule, type Size, type Step } from './schedule.js';
 
 export interface SessionStatistics {
   /** Network evaluations, and their arithmetic in multiples of one evaluation of the full-resolution level. */
@@ -212,7 +212,7 @@ export class Session {
   }
 
   private end(step: Step, cut: boolean): void {
-    if (!cut && step.kind !== 'root' && step.part !== 'first') this.condition = { level: step.level, sigma: step.to, mode: 'refine' };
+    if (!cut && leavesLevelObserved(step)) this.condition = { level: step.level, sigma: step.to, mode: 'refine' };
     this.evaluation = undefined;
     this.row = undefined;
     this.stepIndex++;
@@ -256,7 +256,7 @@ export class Session {
       const window = windowAt(shown);
       if (this.unfinished !== undefined && shown === 0) unfinished = cutOut(this.unfinished, observation, window, COEFFICIENTS);
       observation = observationWithin(observation, window);
-    } else if (condition.mode === 'refine' && condition.sigma <= HANDED_ON_CODE) {
+    } else if (isHandedOn(condition.mode, condition.sigma)) {
       observation = finerObservation(observation, this.sizes[condition.level - 1]!, this.grey, windowAt(condition.level - 1));
       condition = { level: condition.level - 1, sigma: Math.min(TOP_CODE + 8, condition.sigma + CODES_LEVEL_SPAN), mode: 'enter' };
     }

@@ -81,11 +81,10 @@ export interface Example {
 /** @param condition drawn when it is not given */
 export function drawExample(photographs: readonly Photograph[], level: number, side: number, random: Random, condition?: Condition): Example {
   const x = drawCrop(photographs, level, side, random);
-  if (condition !== undefined) return { x, condition, codes: drawCodes(x, condition, undefined, side / 2, random) };
-  const drawn = drawCondition(level, random);
+  const chosen = condition ?? drawCondition(level, random);
   // The second step that enters a level, see `Step`; the first half is the even one or, in mirrored views, the odd one.
-  const half = drawn.mode === 'enter' && random.chance(HALF_KNOWN) ? random.below(2) : undefined;
-  return { x, condition: drawn, codes: drawCodes(x, drawn, half, side / 2, random) };
+  const half = condition === undefined && chosen.mode === 'enter' && random.chance(HALF_KNOWN) ? random.below(2) : undefined;
+  return { x, condition: chosen, codes: drawCodes(x, chosen, half, side / 2, random) };
 }
 
 export function emptyBatch(level: number, size: number, grid: number, model: ModelShape): Batch {

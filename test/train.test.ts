@@ -8,12 +8,13 @@ import { haar } from '../src/codec/pyramid.js';
 import { DcompError } from '../src/errors.js';
 import { uNet } from '../src/model/architecture.js';
 import { floatForward, type Request } from '../src/model/float-forward.js';
-import { EXACT, UNKNOWN, codeOf, sigmaOf } from '../src/model/sigma.js';
+import { EXACT, TOP_CODE, UNKNOWN, codeOf, sigmaOf } from '../src/model/sigma.js';
 import { wienerGains } from '../src/model/inputs.js';
 import { DEFAULT_INPUT_SCALE } from '../src/model/weights.js';
 import { startBackend } from '../src/train/backend.js';
 import { checkpointBytes, floatModelOf, readCheckpoint, writeCheckpoint, type CheckpointState } from '../src/train/checkpoint.js';
 import { cut, loadDataset, measurePrior, type Dataset } from '../src/train/dataset.js';
+import { codeExample, isCoded, makeCodedBatch, type Predict } from '../src/train/coded-examples.js';
 import { drawExample, makeBatch, type Batch, type ModelShape } from '../src/train/examples.js';
 import type { Network } from '../src/train/export.js';
 import { graphNetwork } from '../src/train/graph-network.js';
@@ -132,6 +133,74 @@ describe('examples', () => {
       return sum;
     };
     assert.ok(mean(0) < mean(1.5) && mean(0) < mean(-1.5));
+  });
+});
+
+describe('coded examples', () => {
+  // Nothing to add to the Wiener estimate, and variances of every size.
+  const predict: Predict = ({ input }) => Float32Array.from(input, (_, i) => (i % 24 < 12 ? 0 : (i % 7) - 5));
+
+  it('a batch is a function of seed, step and network', () => {
+    const other: Predict = (batch) => predict(batch).map((value) => value + 1);
+    for (let step = 0; step < 8; step++) {
+      const batch = makeCodedBatch(dataset, model, TINY_PLAN, 5, step, predict);
+      assert.deepEqual(makeCodedBatch(dataset, model, TINY_PLAN, 5, step, predict), batch);
+      assert.notDeepEqual(makeCodedBatch(dataset, model, TINY_PLAN, 5, step, other).input, batch.input);
+      for (const array of [batch.input, batch.features, batch.target, batch.information, batch.weight, batch.squareWeight]) assert.ok(array.every(Number.isFinite));
+    }
+  });
+
+  it('are 0.4 of the steps, whatever the level', () => {
+    const levels = new Map<number, [coded: number, all: number]>();
+    for (let step = 0; step < 2000; step++) {
+      const level = new Random(1, step).weighted([1, 1]); // the step's first number, which decides about its level
+      const counts = levels.get(level) ?? [0, 0];
+      levels.set(level, [counts[0] + Number(isCoded(1, step)), counts[1] + 1]);
+    }
+    for (const [coded, all] of levels.values()) assert.ok(Math.abs(coded / all - 0.4) < 0.05, `${coded} of ${all}`);
+  });
+
+  it('have the noise that the code claims, as little correlated with the picture as that of an ideal channel', () => {
+    const grid = 24;
+    const n = grid * grid * 12;
+    const detail = (i: number): boolean => i % 12 >= 3;
+    for (const from of [UNKNOWN, TOP_CODE]) {
+      for (const deviation of [1, 10, 45, 100]) {
+        const to = from === UNKNOWN ? TOP_CODE : TOP_CODE - 4;
+        const next = gaussian(deviation);
+        const x = { width: grid, height: grid, data: new Float32Array(n).map(() => deviation * next()) };
+        const codes = new Uint8Array(n).map((_, i) => (from === UNKNOWN && detail(i) ? UNKNOWN : TOP_CODE));
+        const z = x.data.map((value, i) => (codes[i] === UNKNOWN ? 0 : value + sigmaOf(TOP_CODE) * next()));
+        const mean = new Float64Array(256 * 12).map((_, i) => wienerGains(Math.floor(i / 12), deviation).mean);
+        const correction = mean.map((_, i) => wienerGains(Math.floor(i / 12), deviation).correction);
+        const example = { x, codes, z, parity: 0, condition: { level: 0, sigma: TOP_CODE, mode: 'enter' as const } };
+        codeExample(example, { to }, { mean, correction }, new Float32Array(2 * n), 1 / 16, new Random(1, from + deviation));
+        const errors = z.map((value, i) => (value - x.data[i]!) / sigmaOf(to)).filter((_, i) => detail(i));
+        const truth = x.data.filter((_, i) => detail(i));
+        const product = errors.map((value, i) => (value * truth[i]!) / deviation);
+        const average = (values: Float32Array): number => values.reduce((a, b) => a + b, 0) / values.length;
+        assert.ok(codes.every((code, i) => !detail(i) || code === to));
+        assert.ok(Math.abs(average(errors.map((value) => value * value)) - 1) < 0.07, `variance from ${from}, ${deviation}`);
+        assert.ok(Math.abs(average(product)) < 0.07, `correlation from ${from}, ${deviation}`);
+      }
+    }
+  });
+
+  it('of the first part are the details of one parity that have enough to tell, and of one magnitude about the mean', () => {
+    const n = 8 * 8 * 12;
+    const x = { width: 8, height: 8, data: new Float32Array(n).fill(3) };
+    const codes = new Uint8Array(n).map((_, i) => (i % 12 < 3 ? TOP_CODE : UNKNOWN));
+    const gains = { mean: new Float32Array(256 * 12), correction: new Float32Array(256 * 12).fill(sigmaOf(TOP_CODE)) };
+    // Half a bit for the first column and the next, less than 1/8 bit for the others.
+    const output = new Float32Array(2 * n).map((_, i) => (i % 24 >= 12 && Math.floor(i / 24) % 8 > 1 ? -4 : 0));
+    const example = { x, codes, z: x.data.map((value, i) => (codes[i] === UNKNOWN ? 0 : value)), parity: 1, condition: { level: 0, sigma: TOP_CODE, mode: 'enter' as const } };
+    codeExample(example, { to: TOP_CODE, part: 'first' }, gains, output, 1, new Random(1, 1));
+    codes.forEach((code, i) => {
+      const [column, row, channel] = [Math.floor(i / 12) % 8, Math.floor(i / 96), i % 12];
+      assert.equal(code, channel < 3 || (column < 2 && (column + row + channel) % 2 === 1) ? TOP_CODE : UNKNOWN);
+      // One pass of half a bit: y = mu ± √(v + 1/delta) with v = 1/delta = sigma².
+      if (channel >= 3 && code === TOP_CODE) assert.ok(Math.abs(Math.abs(example.z[i]!) / sigmaOf(TOP_CODE) - Math.SQRT2) < 1e-5);
+    });
   });
 });
 

@@ -1,7 +1,7 @@
 /**
  * Training examples. With an ideal channel the state of a coefficient with precision 1/sigma² is x + N(0, sigma²),
  * however many measurements it was put together from, so an example needs no history: a batch is a pure function of
- * (dataset, seed, step), and a resumed run is exact without storing running chains.
+ * (dataset, seed, step), and a resumed run is exact without storing running chains. See coded-examples.ts for the coder's own channel.
  *
  * The observations are as varied as those in use: any sigma, details missing (entering a level) or half of them, a step cut in the
  * middle (some coefficients refined, some not), the picture's edge inside the grid, holes, chroma known exactly.
@@ -187,7 +187,7 @@ interface Gains {
 }
 const gainCache = new WeakMap<object, Map<number, Gains>>();
 
-function gainsOf(model: ModelShape, level: number): Gains {
+export function gainsOf(model: ModelShape, level: number): Gains {
   let byLevel = gainCache.get(model.statistics);
   if (byLevel === undefined) gainCache.set(model.statistics, (byLevel = new Map<number, Gains>()));
   let gains = byLevel.get(level);
@@ -208,12 +208,29 @@ function gainsOf(model: ModelShape, level: number): Gains {
 
 const noise = { buffer: new Float32Array(0) };
 
-/** Writes example `b` of a batch: draws the noise of the observation and fills every array. */
+/** Writes example `b` of a batch, observed through an ideal channel: every known coefficient is x + N(0, sigma²). */
 export function putExample(batch: Batch, b: number, model: ModelShape, x: Coefficients, codes: Uint8Array, condition: Condition, random: Random): void {
+  putObservation(batch, b, model, x, codes, observe(x, codes, batch.grid, random), condition);
+}
+
+/** z of an ideal channel, on a grid of `grid` × `grid` positions; 0 where nothing is known, x where the code is EXACT. */
+export function observe(x: Coefficients, codes: Uint8Array, grid: number, random: Random): Float32Array {
+  if (noise.buffer.length !== codes.length) noise.buffer = new Float32Array(codes.length);
+  fillNormal(noise.buffer, random);
+  const z = new Float32Array(codes.length);
+  const row = x.width * COEFFICIENTS;
+  for (let y = 0; y < x.height; y++) {
+    for (let j = 0, i = y * grid * COEFFICIENTS; j < row; j++, i++) {
+      if (codes[i] !== UNKNOWN) z[i] = x.data[y * row + j]! + sigmaOf(codes[i]!) * noise.buffer[i]!;
+    }
+  }
+  return z;
+}
+
+/** Fills every array of example `b` of a batch from an observation of x. */
+export function putObservation(batch: Batch, b: number, model: ModelShape, x: Coefficients, codes: Uint8Array, z: Float32Array, condition: Condition): void {
   const { grid } = batch;
   const n = grid * grid * COEFFICIENTS;
-  if (noise.buffer.length !== n) noise.buffer = new Float32Array(n);
-  fillNormal(noise.buffer, random);
   const gains = gainsOf(model, batch.level);
   const features = conditioningInput(model.architecture.conditioning, condition);
   batch.conditions[b] = condition;
@@ -230,15 +247,11 @@ export function putExample(batch: Batch, b: number, model: ModelShape, x: Coeffi
         const code = codes[position + c]!;
         const g = code * COEFFICIENTS + c;
         batch.input[i + COEFFICIENTS + c] = gains.feature[g]!;
-        if (!inside) continue;
-        const exact = code === EXACT;
-        const value = exact ? 0 : x.data[(y * x.width + px) * COEFFICIENTS + c]!;
-        if (exact) continue;
-        const s = code === UNKNOWN ? 0 : sigmaOf(code);
-        const z = code === UNKNOWN ? 0 : value + s * noise.buffer[position + c]!;
+        if (!inside || code === EXACT) continue;
+        const s = sigmaOf(code);
         const co = gains.correction[g]!;
-        batch.input[i + c] = z * gains.input[g]!;
-        batch.target[o + c] = (value - gains.mean[g]! * z) / co;
+        batch.input[i + c] = z[position + c]! * gains.input[g]!;
+        batch.target[o + c] = (x.data[(y * x.width + px) * COEFFICIENTS + c]! - gains.mean[g]! * z[position + c]!) / co;
         const delta = code === UNKNOWN ? enter : STEP_GAIN / (s * s);
         batch.information[o + c] = co * co * delta;
         batch.weight[o + c] = condition.mode === 'enter' && c < 3 ? 0.5 : 1;

@@ -10,8 +10,9 @@ import { INPUT_CHANNELS, type Architecture } from '../model/architecture.js';
 import { DEFAULT_INPUT_SCALE, parameterPlaces, type Statistics } from '../model/weights.js';
 import { parameterCount, readCheckpoint, writeCheckpoint, type CheckpointState } from './checkpoint.js';
 import { loadDataset, measurePrior } from './dataset.js';
+import { isCoded, makeCodedBatch } from './coded-examples.js';
 import { DEFAULT_PLAN, makeBatch, type Batch, type ExamplePlan } from './examples.js';
-import { forwardBackward } from './graph.js';
+import { forward, forwardBackward } from './graph.js';
 import { initialise } from './initialise.js';
 import { exampleLosses, lossGradient, lossInputs } from './loss.js';
 import { matrixParts, muonDirections } from './muon.js';
@@ -111,7 +112,8 @@ export async function train(options: TrainOptions): Promise<void> {
       lastSave = Date.now();
     }
     if (done) break;
-    const batch = makeBatch(dataset, state, state.step < smallUntil ? halfPlan : plan, state.seed, state.step);
+    const examples = [dataset, state, state.step < smallUntil ? halfPlan : plan, state.seed, state.step] as const;
+    const batch = isCoded(state.seed, state.step) ? makeCodedBatch(...examples, (b) => network.predict(b, options.mixed)) : makeBatch(...examples);
     const loss = network.step(batch, learningRate(state.step, startStep, options.steps, options.rate), options.mixed);
     const seconds = (Date.now() - clock) / 1000;
     clock = Date.now();
@@ -199,6 +201,11 @@ class TrainedNetwork {
     return result;
   }
 
+  /** The averaged network's output for a batch. */
+  predict(batch: Batch, mixed: boolean): Float32Array {
+    return tf.tidy(() => forward(this.state.architecture, this.split(this.average), ...batchInput(batch), mixed).dataSync<'float32'>());
+  }
+
   /** One step of training. @returns the mean balanced loss. */
   step(batch: Batch, rate: number, mixed: boolean): number {
     const { state } = this;
@@ -206,8 +213,7 @@ class TrainedNetwork {
     const known = kinds.map((kind) => state.balance[kind]);
     const [kls, squares, loss] = tf.tidy(() => {
       const parameters = this.split(this.parameters);
-      const input = tf.tensor4d(batch.input, [batch.size, batch.grid, batch.grid, INPUT_CHANNELS]);
-      const features = tf.tensor2d(batch.features, [batch.size, batch.features.length / batch.size]);
+      const [input, features] = batchInput(batch);
       const inputs = lossInputs(batch);
       let kl: number[] = [];
       let square: number[] = [];
@@ -278,4 +284,12 @@ class TrainedNetwork {
   dispose(): void {
     tf.dispose([this.parameters, this.average, this.first, this.second]);
   }
+}
+
+/** What the network sees of a batch, and its conditioning. */
+function batchInput(batch: Batch): [input: tf.Tensor4D, features: tf.Tensor2D] {
+  return [
+    tf.tensor4d(batch.input, [batch.size, batch.grid, batch.grid, INPUT_CHANNELS]),
+    tf.tensor2d(batch.features, [batch.size, batch.features.length / batch.size]),
+  ];
 }

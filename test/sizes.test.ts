@@ -5,6 +5,7 @@ import { corpusPicture } from '../corpus/pictures.js';
 import { readContainer } from '../src/codec/container.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture, encodePictureToSizes, psnr } from '../src/codec/encoder.js';
+import { pyramidSizes, stepsOf } from '../src/codec/schedule.js';
 import { secondDecode } from './helpers/second-decoder.js';
 import { tinyEvaluator } from './helpers/tiny-model.js';
 
@@ -31,6 +32,22 @@ describe('files of given sizes', () => {
       assert.deepEqual(Array.from((await decodePicture(bytes, evaluator)).data), await secondDecode(bytes, evaluator), `${sizes[i]} bytes`);
     }
     assert.ok(tails >= 3, `${tails} files have a last step of their own`);
+  });
+
+  it('of several groups, end between them in a step of one code: one group is hardly ahead of the other', async () => {
+    const wide = corpusPicture('scene', { width: 780, height: 24 });
+    const files = await encodePictureToSizes(wide, evaluator, Array.from({ length: 30 }, (_, i) => 2500 + 67 * i), { effort: 1 });
+    const levels = pyramidSizes(wide.width, wide.height).length - 1;
+    let between = 0;
+    for (const { bytes } of files) {
+      const { header, segments } = readContainer(bytes);
+      const units = stepsOf(header.schedule, levels).flatMap((step) => (step.level === 0 ? [{ step, first: true }, { step, first: false }] : [{ step, first: false }]));
+      const { step, first } = units[segments.reduce((sum, segment) => sum + segment.units, 0) - 1]!;
+      if (!first || step.kind !== 'refine') continue;
+      assert.equal(step.from - step.to, 1, `${bytes.length} bytes`);
+      between++;
+    }
+    assert.ok(between >= 5, `${between} files end between two groups`);
   });
 
   it('a higher quality is never a smaller file, and never noisier', async () => {

@@ -233,8 +233,14 @@ class Encoding {
     const needed = this.bytesAt(this.point) - this.bytesAt(before);
     let widest = from - to - 1;
     let width = Math.min(widest, Math.floor(((from - to) * room) / needed));
-    // The beginning of a wide step is as good as a narrow one.
-    if (width === 0) return this.finish(this.point, size);
+    if (width === 0) {
+      // The beginning of a wide step is as good as a narrow one; but where there are several groups, the first may be in the middle of it.
+      if (before.session.next!.groups === 1) return this.finish(this.point, size);
+      const point = fork(before, { ...before.schedule, lastCode: from - 1, tail: 0 });
+      await this.runStep(point);
+      if (this.bytesAt(point) >= size) return this.finish(point, size);
+      width = 1;
+    }
     for (;;) {
       const point = fork(before, { ...before.schedule, lastCode: from - width - 1, tail: 1 });
       await this.runStep(point);

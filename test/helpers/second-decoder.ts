@@ -444,7 +444,7 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
     direct = false;
     const out = await viewed(grid, level, code, mode, views);
     const mean = posterior(grid, out, level);
-    const u = unHaar(grid, unfinished === undefined ? mean : mean.map((value, i) => (value + unfinished![i]!) / 2));
+    const u = unHaar(grid, unfinished === undefined ? mean : mean.map((value, i) => (3 * value + unfinished![i]!) / 4));
     if (level === 0) {
       shown = u;
       break;

@@ -38,7 +38,14 @@ MIN_SIDE = 64
 VALIDATION_STRIDE = 50
 SHARE = (0.52, 0.26, 0.13, 0.06, 0.03)
 HALF_KNOWN = 0.4
+CODED_SHARE = 0.4
 STEP_GAIN = 2**0.5 - 1
+# As in src/codec/format.ts: most information of a pass (with the odds of src/train/coded-examples.ts), least of what is first; width of a step.
+PASS_INFORMATION, LIMIT_ODDS = (1 / 16, 1 / 8, 1 / 4), (0.6, 0.25, 0.15)
+FIRST_INFORMATION = 1 / 8
+FINE_WIDTH, COARSE_WIDTH = 4, 2
+# So many passes make Gaussian noise.
+MANY_PASSES = 16
 BETA1, BETA2, EPSILON = 0.95, 0.99, 1e-8
 WARM_UP = 300
 CONSTANT_SHARE = 0.3
@@ -289,8 +296,8 @@ def draw_condition(level, batch, device):
     return torch.where(enter, top, top - (rand() * (deepest + 1)).long()), enter
 
 
-def draw_codes(x, inside, sigma, enter):
-    """Sigma codes [batch, h, w, 12]: half of the details known while entering, steps cut in the middle, grey pictures, holes."""
+def draw_codes(x, inside, sigma, enter, half_known):
+    """Sigma codes [batch, h, w, 12]: a share of those that enter know half of the details; steps cut in the middle, grey pictures, holes."""
     batch, h, w, _ = x.shape
     device = x.device
     rand = lambda: torch.rand(batch, device=device)
@@ -307,7 +314,7 @@ def draw_codes(x, inside, sigma, enter):
     channel = torch.arange(COEFFICIENTS, device=device)
     detail = channel >= 3
     parity = (torch.arange(w, device=device)[:, None] + torch.arange(h, device=device)[:, None, None] + channel) % 2
-    half = torch.where(enter & (rand() < HALF_KNOWN), (rand() < 0.5).long(), -1)
+    half = torch.where(enter & (rand() < half_known), (rand() < 0.5).long(), -1)
     codes = torch.where(each(enter) & detail & (parity != each(half)), UNKNOWN, each(sigma))
     codes = torch.where(each(partial) & first & (detail | ~each(enter)), each(refined), codes)
     codes = torch.where(each(grey) & (channel % 3 != 0), EXACT, codes)
@@ -320,13 +327,56 @@ def draw_codes(x, inside, sigma, enter):
     return torch.where((missing | ~inside)[..., None], UNKNOWN, codes)
 
 
-def observe(tables, level, x, inside, codes, sigma, enter, noise):
+def observe(x, inside, codes, noise):
+    """z of an ideal channel, [batch, h, w, 12]."""
+    known = inside[..., None] & (codes != EXACT) & (codes != UNKNOWN)
+    return torch.where(known, x + sigma_of(codes.float()) * noise, 0)
+
+
+def code_step(tables, level, x, inside, codes, z, output, to, part, parity, limit):
+    """Codes a step of examples (src/train/coded-examples.ts). Returns z and codes after it."""
+    channel = torch.arange(COEFFICIENTS, device=x.device)
+    h, w = x.shape[1:3]
+    odd = (torch.arange(w, device=x.device)[:, None] + torch.arange(h, device=x.device)[:, None, None] + channel) % 2
+    concerned = inside[..., None] & (codes > to) & (codes[..., :1] != UNKNOWN)
+    correction = tables.correction[level][codes, channel]
+    output = output.float().permute(0, 2, 3, 1)
+    mean = tables.mean[level][codes, channel] * z + correction * output[..., :COEFFICIENTS]
+    v = correction**2 * torch.exp2(output[..., COEFFICIENTS:].clamp(LOG_VARIANCE_MIN, LOG_VARIANCE_MAX))
+    target = 2 ** ((80 - to) / (PER_OCTAVE / 2))
+    precision = torch.where(codes == UNKNOWN, 0, 1 / sigma_of(codes.float()) ** 2)
+    delta = target - precision
+    bits = torch.where(concerned, 0.5 * torch.log2(1 + v * delta.clamp(min=0)), 0)
+    if part == "first":
+        concerned &= (odd == parity[:, None, None, None]) & (bits >= FIRST_INFORMATION)
+    passes = torch.maximum((bits / limit).ceil(), (2 * bits).ceil()).clamp(1, 255)
+    gain = torch.exp2(2 * bits / passes) - 1
+    amplitude = (v * gain / (1 + gain)).sqrt().clamp(min=1e-12)
+    moved, residual = torch.zeros_like(x), x - mean
+    for k in range(MANY_PASSES):
+        sign = torch.where(torch.rand_like(x) < torch.sigmoid(2 * gain / amplitude * (residual - moved)), amplitude, -amplitude)
+        moved = torch.where(k < passes, moved + sign, moved)
+        amplitude = amplitude / (1 + gain).sqrt()
+    y = torch.where(passes > MANY_PASSES, x + torch.randn_like(x) / delta.clamp(min=1e-12).sqrt(), mean + moved * (1 + 1 / (v * delta.clamp(min=1e-12))))
+    coded = (precision * z + delta * y) / target
+    return torch.where(concerned, coded, z), torch.where(concerned, to, codes)
+
+
+def history(level, rng):
+    """Sigma code and mode in which examples that are coded begin, and the steps: code after it and part of the details."""
+    width = FINE_WIDTH if level == 0 else COARSE_WIDTH
+    if rng.random() < 0.25:
+        sigma = TOP - int(rng.integers(PER_OCTAVE * (2 if level == 0 else 1) + 1 - width))
+        return sigma, False, [(sigma - width, None)]
+    steps = [(TOP, "first"), (TOP, "rest"), (TOP - width, None)]
+    return TOP, True, steps[: 1 + int(rng.choice(3, p=(0.4, 0.3, 0.3)))]
+
+
+def examples_of(tables, level, x, inside, codes, z, sigma, enter):
     """Network input, target, information, weight and squareWeight of src/train/examples.ts, as [batch, c, h, w]."""
     channel = torch.arange(COEFFICIENTS, device=x.device)
     seen = inside[..., None] & (codes != EXACT)
-    known = seen & (codes != UNKNOWN)
     s = sigma_of(codes.float())
-    z = torch.where(known, x + s * noise, 0)
     co = tables.correction[level][codes, channel]
     values = torch.where(seen, z * tables.gain[codes, channel], 0)
     target = torch.where(seen, (x - tables.mean[level][codes, channel] * z) / co.clamp(min=1e-20), 0)
@@ -378,7 +428,8 @@ class Validation:
             batch = len(x)
             sigmas, enters = torch.full((batch,), sigma, device=x.device), torch.full((batch,), enter, device=x.device)
             inside = torch.ones(x.shape[:3], dtype=torch.bool, device=x.device)
-            inputs, target, _, _, square_weight = observe(self.tables, level, x, inside, codes, sigmas, enters, noise)
+            z = observe(x, inside, codes, noise)
+            inputs, target, _, _, square_weight = examples_of(self.tables, level, x, inside, codes, z, sigmas, enters)
             next_precision = 1 / sigma_of(torch.tensor(float(after))).item() ** 2
             present = torch.where(codes == UNKNOWN, 0, 1 / sigma_of(codes.float()) ** 2).permute(0, 3, 1, 2)
             delta = (next_precision - present).clamp(min=0)
@@ -539,12 +590,35 @@ def main():
             f.write(row + "\n")
         print(f"{time.time() - start:6.1f} s  {row}", flush=True)
 
-    def backward(level, side, batch):
-        """Gradients of a new batch, the loss, and what balances the next."""
+    def ideal(level, side, batch):
+        """Examples observed through an ideal channel."""
         x, inside = photographs.crops(level, side, batch)
         sigma, enter = draw_condition(level, batch, device)
-        codes = draw_codes(x, inside, sigma, enter)
-        inputs, *rest = observe(tables, level, x, inside, codes, sigma, enter, torch.randn_like(x))
+        codes = draw_codes(x, inside, sigma, enter, HALF_KNOWN)
+        return x, inside, codes, observe(x, inside, codes, torch.randn_like(x)), sigma, enter
+
+    @torch.no_grad()
+    def coded(level, side, batch):
+        """Examples that have been coded up to some step."""
+        x, inside = photographs.crops(level, side, batch)
+        first, entering, steps = history(level, rng)
+        limit = float(rng.choice(PASS_INFORMATION, p=LIMIT_ODDS))
+        sigma, enter = torch.full((batch,), first, device=device), torch.full((batch,), entering, device=device)
+        codes = draw_codes(x, inside, sigma, enter, 0)
+        z = observe(x, inside, codes, torch.randn_like(x))
+        parity = torch.randint(2, (batch,), device=device)
+        for to, part in steps:
+            inputs = examples_of(tables, level, x, inside, codes, z, sigma, enter)[0]
+            output = forward(state[1], inputs, features_of(tables, level, sigma, enter))
+            z, codes = code_step(tables, level, x, inside, codes, z, output, to, part, parity, limit)
+            if part != "first":
+                sigma, enter = torch.full_like(sigma, to), torch.zeros_like(enter)
+        return x, inside, codes, z, sigma, enter
+
+    def backward(level, side, batch):
+        """Gradients of a new batch, the loss, and what balances the next."""
+        x, inside, codes, z, sigma, enter = (coded if rng.random() < CODED_SHARE else ideal)(level, side, batch)
+        inputs, *rest = examples_of(tables, level, x, inside, codes, z, sigma, enter)
         kl, square = example_losses(forward(state[0], inputs, features_of(tables, level, sigma, enter)), *rest)
         kinds = balance.kinds(level, sigma, enter)
         kl_weight, square_weight = balance.weights(kinds, kl.detach(), square.detach())

@@ -37,7 +37,7 @@ export interface Progress {
 
 export interface EncoderOptions {
   target?: Target;
-  /** 1..9: log2 of the states of the trellis search is 7 + effort. More is slower and smaller. Default 7. */
+  /** 1..9: log2 of the states of the trellis search is 7 + effort. More is slower and smaller. Default 8. */
   effort?: number;
   schedule?: Schedule;
   /**

@@ -296,6 +296,12 @@ def draw_condition(level, batch, device):
     return torch.where(enter, top, top - (rand() * (deepest + 1)).long()), enter
 
 
+def parity_of(x):
+    """(column + row + channel) mod 2, [h, w, 12]."""
+    row, column, channel = (torch.arange(n, device=x.device) for n in x.shape[1:])
+    return (row[:, None, None] + column[:, None] + channel) % 2
+
+
 def draw_codes(x, inside, sigma, enter, half_known):
     """Sigma codes [batch, h, w, 12]: a share of those that enter know half of the details; steps cut in the middle, grey pictures, holes."""
     batch, h, w, _ = x.shape
@@ -313,7 +319,7 @@ def draw_codes(x, inside, sigma, enter, half_known):
     first &= torch.rand(x.shape, device=device) < 0.97
     channel = torch.arange(COEFFICIENTS, device=device)
     detail = channel >= 3
-    parity = (torch.arange(w, device=device)[:, None] + torch.arange(h, device=device)[:, None, None] + channel) % 2
+    parity = parity_of(x)
     half = torch.where(enter & (rand() < half_known), (rand() < 0.5).long(), -1)
     codes = torch.where(each(enter) & detail & (parity != each(half)), UNKNOWN, each(sigma))
     codes = torch.where(each(partial) & first & (detail | ~each(enter)), each(refined), codes)
@@ -336,8 +342,6 @@ def observe(x, inside, codes, noise):
 def code_step(tables, level, x, inside, codes, z, output, to, part, parity, limit):
     """Codes a step of examples (src/train/coded-examples.ts). Returns z and codes after it."""
     channel = torch.arange(COEFFICIENTS, device=x.device)
-    h, w = x.shape[1:3]
-    odd = (torch.arange(w, device=x.device)[:, None] + torch.arange(h, device=x.device)[:, None, None] + channel) % 2
     concerned = inside[..., None] & (codes > to) & (codes[..., :1] != UNKNOWN)
     correction = tables.correction[level][codes, channel]
     output = output.float().permute(0, 2, 3, 1)
@@ -348,7 +352,7 @@ def code_step(tables, level, x, inside, codes, z, output, to, part, parity, limi
     delta = target - precision
     bits = torch.where(concerned, 0.5 * torch.log2(1 + v * delta.clamp(min=0)), 0)
     if part == "first":
-        concerned &= (odd == parity[:, None, None, None]) & (bits >= FIRST_INFORMATION)
+        concerned &= (parity_of(x) == parity[:, None, None, None]) & (bits >= FIRST_INFORMATION)
     passes = torch.maximum((bits / limit).ceil(), (2 * bits).ceil()).clamp(1, 255)
     gain = torch.exp2(2 * bits / passes) - 1
     amplitude = (v * gain / (1 + gain)).sqrt().clamp(min=1e-12)

@@ -12,7 +12,7 @@ import { startBackend } from '../src/train/backend.js';
 import { loadDataset, measurePrior, type Dataset } from '../src/train/dataset.js';
 import { makeBatch, type Batch } from '../src/train/examples.js';
 import { forward, forwardBackward } from '../src/train/graph.js';
-import { exampleLosses, lossGradient, lossInputs } from '../src/train/loss.js';
+import { batchInput, exampleLosses, lossGradient, lossInputs } from '../src/train/loss.js';
 import { gaussian, randomFloatModel } from './random-model.js';
 import { trainingFolder } from './train-data.js';
 
@@ -44,8 +44,8 @@ class Problem {
     const parameters = new Map(
       parameterSpecs(this.architecture).map(({ name, shape }) => [name, tf.tensor(this.parameters.get(name)!.map((x, i) => x + (shift?.(name, i) ?? 0)), shape)]),
     );
-    const input = tf.tensor4d(batch.input, [batch.size, batch.grid, batch.grid, 24]);
-    return { input, features: tf.tensor2d(batch.features, [batch.size, batch.features.length / batch.size]), parameters };
+    const [input, features] = batchInput(batch);
+    return { input, features, parameters };
   }
 
   loss(shift?: (name: string, i: number) => number): number {

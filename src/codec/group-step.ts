@@ -11,7 +11,7 @@
 import { MAX_SIZE_DIGITS, type Corrections } from '../entropy/corrections.js';
 import { GAIN_CONTEXTS, MAX_GAIN, MAX_SCALE, MIN_GAIN, scaleBits } from '../entropy/gains.js';
 import { INFORMATION_UNIT, runCost, type Run } from '../entropy/trellis.js';
-import { exp2, log2 } from '../math/exact.js';
+import { log2 } from '../math/exact.js';
 import { hash32 } from '../math/hash.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
 import { wienerGains } from '../model/inputs.js';
@@ -40,7 +40,7 @@ import { COLOURS } from './colour.js';
 import type { Observation } from './observation.js';
 import { lagAt, laggingCode, MAX_LAG, type Lags } from './region.js';
 import type { Step } from './schedule.js';
-import { measurement, VARIANCE, varianceIndex, type Measurement } from './variance-table.js';
+import { measurement, passesOf, VARIANCE, varianceIndex, type Measurement } from './variance-table.js';
 
 /** How signs and gains get from encoder to decoder. */
 export interface Channel {
@@ -144,9 +144,8 @@ interface PassTable {
   passes: Uint8Array;
   /** Information per pass, in bits. */
   information: Float64Array;
-  /** Relative precision gained by a pass, (1 + rho)^(1/passes) − 1. */
+  /** See `Passes`. */
   gain: Float32Array;
-  /** Step of the mean in the first pass, √(v · gain / (1 + gain)), and its factor from pass to pass. */
   amplitude: Float32Array;
   shrink: Float32Array;
   rounds: number;
@@ -466,14 +465,12 @@ class GroupStep {
     for (let r = 0; r < rows; r++) {
       if (histogram[r] === 0) continue;
       const bits = information[r]!;
-      // A pass of more than half a bit would claim more precision than one sign can bring.
-      const n = Math.min(MAX_PASSES, Math.max(1, Math.min(Math.ceil(bits / limit), cap), Math.ceil(2 * bits)));
-      const gain = exp2((2 * bits) / n) - 1;
+      const { count: n, gain, amplitude, shrink } = passesOf(VARIANCE[r % VARIANCE_COUNT]!, bits, limit, cap);
       table.passes[r] = n;
       table.information[r] = bits / n;
       table.gain[r] = gain;
-      table.amplitude[r] = Math.sqrt((VARIANCE[r % VARIANCE_COUNT]! * gain) / (1 + gain));
-      table.shrink[r] = 1 / Math.sqrt(1 + gain);
+      table.amplitude[r] = amplitude;
+      table.shrink[r] = shrink;
       table.rounds = Math.max(table.rounds, n);
       if (n === 1 && bits < SPLIT_SHARE * limit) {
         table.late[r] = 1;

@@ -82,7 +82,7 @@ export function pyramidSizes(width: number, height: number): Size[] {
 }
 
 /** Of the coarsest levels so many are entered in one step: what a second one costs is more than it saves. */
-const ENTERED_WHOLE = 2;
+export const ENTERED_WHOLE = 2;
 
 /** Whether a step is the first of its level after the root. */
 export function entersLevel({ kind, part }: Step): boolean {
@@ -90,7 +90,7 @@ export function entersLevel({ kind, part }: Step): boolean {
 }
 
 /** Whether all of a level has been observed with the step's sigma when the step is done. */
-export function leavesLevelObserved({ kind, part }: Step): boolean {
+export function leavesLevelObserved({ kind, part }: Pick<Step, 'kind' | 'part'>): boolean {
   return kind !== 'root' && part !== 'first';
 }
 

@@ -4,7 +4,7 @@
  */
 import { exp2, log2 } from '../math/exact.js';
 import { sigmaOf } from '../model/sigma.js';
-import { VARIANCE_COUNT, VARIANCE_MIN, VARIANCE_STEPS } from './format.js';
+import { MAX_PASSES, VARIANCE_COUNT, VARIANCE_MIN, VARIANCE_STEPS } from './format.js';
 
 /** Variance of each step of the grid. */
 export const VARIANCE = new Float64Array(VARIANCE_COUNT);
@@ -42,4 +42,27 @@ export function measurement(from: number, to: number): Measurement {
     cache.set(key, m);
   }
   return m;
+}
+
+/** The passes in which a coefficient is told what a step has to tell of it. */
+export interface Passes {
+  count: number;
+  /** Relative precision gained by a pass, (1 + rho)^(1/count) − 1. */
+  gain: number;
+  /** Step of the mean in the first pass, √(v · gain / (1 + gain)), and its factor from pass to pass. */
+  amplitude: number;
+  shrink: number;
+}
+
+/**
+ * @param v variance
+ * @param bits of information in all
+ * @param limit most information of a pass, in bits
+ * @param cap most passes
+ */
+export function passesOf(v: number, bits: number, limit: number, cap = MAX_PASSES): Passes {
+  // A pass of more than half a bit would claim more precision than one sign can bring.
+  const count = Math.min(MAX_PASSES, Math.max(1, Math.min(Math.ceil(bits / limit), cap), Math.ceil(2 * bits)));
+  const gain = exp2((2 * bits) / count) - 1;
+  return { count, gain, amplitude: Math.sqrt((v * gain) / (1 + gain)), shrink: 1 / Math.sqrt(1 + gain) };
 }

@@ -7,12 +7,13 @@
  * In place of the trellis a pass draws its sign with the probability that reverse-channel coding aims at, P(s) ∝ exp(s · w · (x − mu)),
  * w = √(delta · (1 + v · delta)) (docs/format.md has the metric).
  */
-import { FIRST_INFORMATION, MAX_PASSES, PASS_INFORMATION } from '../codec/format.js';
-import { DEFAULT_SCHEDULE } from '../codec/schedule.js';
+import { FIRST_INFORMATION, PASS_INFORMATION } from '../codec/format.js';
+import { DEFAULT_SCHEDULE, ENTERED_WHOLE, leavesLevelObserved, stepsOf, type Step } from '../codec/schedule.js';
+import { measurement, passesOf } from '../codec/variance-table.js';
 import { hash32 } from '../math/hash.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
 import { LOG_VARIANCE_MAX, LOG_VARIANCE_MIN, type Condition } from '../model/inputs.js';
-import { CODES_PER_OCTAVE, TOP_CODE, UNKNOWN, sigmaOf } from '../model/sigma.js';
+import { CODES_PER_OCTAVE, TOP_CODE, UNKNOWN } from '../model/sigma.js';
 import type { Dataset } from './dataset.js';
 import { drawExample, emptyBatch, gainsOf, observe, putObservation, type Batch, type Example, type ExamplePlan, type ModelShape } from './examples.js';
 import { Random } from './random.js';
@@ -22,14 +23,11 @@ export type Predict = (batch: Batch) => Float32Array;
 
 /** Share of the training steps whose examples are coded. */
 const CODED_SHARE = 0.4;
-/** Least information of a pass is one of PASS_INFORMATION, with these odds. */
+/** Most information of a pass is one of PASS_INFORMATION, with these odds. */
 const LIMIT_ODDS = [0.6, 0.25, 0.15];
 
-/** A step that has been coded: all that was above code `to`, or the first or the rest of the details where a level is entered. */
-interface CodedStep {
-  to: number;
-  part?: 'first' | 'rest';
-}
+/** What there is to know of a step that has been coded. */
+type CodedStep = Pick<Step, 'kind' | 'to' | 'part'>;
 
 /** Whether the examples of a training step are coded. Of a stream of its own: the first number of the step's own decides about its level. */
 export function isCoded(seed: number, step: number): boolean {
@@ -59,7 +57,7 @@ export function makeCodedBatch(dataset: Dataset, model: ModelShape, plan: Exampl
     const stride = output.length / size;
     for (const [b, example] of examples.entries()) {
       codeExample(example, coded, gains, output.subarray(b * stride, (b + 1) * stride), limit, random);
-      if (coded.part !== 'first') example.condition = { level, sigma: coded.to, mode: 'refine' };
+      if (leavesLevelObserved(coded)) example.condition = { level, sigma: coded.to, mode: 'refine' };
     }
   }
   return put();
@@ -67,12 +65,14 @@ export function makeCodedBatch(dataset: Dataset, model: ModelShape, plan: Exampl
 
 /** What is known ideally, and the steps coded since then. */
 function drawHistory(level: number, random: Random): { start: Condition; steps: CodedStep[] } {
-  const width = level === 0 ? DEFAULT_SCHEDULE.fineWidth : DEFAULT_SCHEDULE.coarseWidth;
+  // The level of a picture that is large enough for it to be entered in two steps.
+  const steps = stepsOf(DEFAULT_SCHEDULE, level + 1 + ENTERED_WHOLE).filter((step) => step.level === level);
   if (random.chance(0.25)) {
+    const { from, to } = steps[2]!;
+    const width = from - to;
     const sigma = TOP_CODE - random.below(CODES_PER_OCTAVE * (level === 0 ? 2 : 1) + 1 - width);
-    return { start: { level, sigma, mode: 'refine' }, steps: [{ to: sigma - width }] };
+    return { start: { level, sigma, mode: 'refine' }, steps: [{ kind: 'refine', to: sigma - width }] };
   }
-  const steps: CodedStep[] = [{ to: TOP_CODE, part: 'first' }, { to: TOP_CODE, part: 'rest' }, { to: TOP_CODE - width }];
   return { start: { level, sigma: TOP_CODE, mode: 'enter' }, steps: steps.slice(0, 1 + random.weighted([0.4, 0.3, 0.3])) };
 }
 
@@ -83,14 +83,13 @@ function drawHistory(level: number, random: Random): { start: Condition; steps: 
  */
 export function codeExample(
   { x, codes, z, parity }: Example & { z: Float32Array; parity: number },
-  { to, part }: CodedStep,
+  { to, part }: Pick<Step, 'to' | 'part'>,
   gains: { mean: ArrayLike<number>; correction: ArrayLike<number> },
   output: Float32Array,
   limit: number,
   random: Random,
 ): void {
   const grid = Math.sqrt(codes.length / COEFFICIENTS);
-  const target = 1 / sigmaOf(to) ** 2;
   for (let y = 0; y < x.height; y++) {
     for (let column = 0; column < x.width; column++) {
       const position = (y * grid + column) * COEFFICIENTS;
@@ -104,12 +103,11 @@ export function codeExample(
         const mean = gains.mean[g]! * z[i]! + gains.correction[g]! * output[o]!;
         const logVariance = Math.min(LOG_VARIANCE_MAX, Math.max(LOG_VARIANCE_MIN, output[o + OUTPUT_CHANNELS - COEFFICIENTS]!));
         const v = gains.correction[g]! ** 2 * 2 ** logVariance;
-        const precision = 1 / sigmaOf(code) ** 2; // of UNKNOWN 0
-        const delta = target - precision;
+        const { precision, delta } = measurement(code, to);
         const bits = 0.5 * Math.log2(1 + v * delta);
         if (part === 'first' && bits < FIRST_INFORMATION) continue;
         const moved = sendSigns(x.data[(y * x.width + column) * COEFFICIENTS + c]! - mean, v, bits, limit, random);
-        z[i] = (precision * z[i]! + delta * mean + (delta + 1 / v) * moved) / target;
+        z[i] = (precision * z[i]! + delta * mean + (delta + 1 / v) * moved) / (precision + delta);
         codes[i] = to;
       }
     }
@@ -118,12 +116,10 @@ export function codeExample(
 
 /** How far the signs of a coefficient move its mean. @param residual x − mu @param v its foreseen variance @param bits of information */
 function sendSigns(residual: number, v: number, bits: number, limit: number, random: Random): number {
-  const passes = Math.min(MAX_PASSES, Math.max(1, Math.ceil(bits / limit), Math.ceil(2 * bits)));
-  const gain = 2 ** ((2 * bits) / passes) - 1;
-  const shrink = 1 / Math.sqrt(1 + gain);
-  let amplitude = Math.sqrt(v * gain) * shrink;
+  const { count, gain, amplitude: first, shrink } = passesOf(v, bits, limit);
+  let amplitude = first;
   let moved = 0;
-  for (let k = 0; k < passes; k++) {
+  for (let k = 0; k < count; k++) {
     const metric = (gain / amplitude) * (residual - moved);
     moved += random.uniform() < 1 / (1 + Math.exp(-2 * metric)) ? amplitude : -amplitude;
     amplitude *= shrink;

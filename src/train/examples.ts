@@ -213,7 +213,10 @@ export function putExample(batch: Batch, b: number, model: ModelShape, x: Coeffi
   putObservation(batch, b, model, x, codes, observe(x, codes, batch.grid, random), condition);
 }
 
-/** z of an ideal channel, on a grid of `grid` × `grid` positions; 0 where nothing is known, x where the code is EXACT. */
+/**
+ * z of an ideal channel, on a grid of `grid` × `grid` positions; 0 where nothing is known, and where the code is EXACT: what is known
+ * exactly in training is the chroma of a grey picture.
+ */
 export function observe(x: Coefficients, codes: Uint8Array, grid: number, random: Random): Float32Array {
   if (noise.buffer.length !== codes.length) noise.buffer = new Float32Array(codes.length);
   fillNormal(noise.buffer, random);
@@ -221,7 +224,7 @@ export function observe(x: Coefficients, codes: Uint8Array, grid: number, random
   const row = x.width * COEFFICIENTS;
   for (let y = 0; y < x.height; y++) {
     for (let j = 0, i = y * grid * COEFFICIENTS; j < row; j++, i++) {
-      if (codes[i] !== UNKNOWN) z[i] = x.data[y * row + j]! + sigmaOf(codes[i]!) * noise.buffer[i]!;
+      if (codes[i] !== UNKNOWN && codes[i] !== EXACT) z[i] = x.data[y * row + j]! + sigmaOf(codes[i]!) * noise.buffer[i]!;
     }
   }
   return z;

@@ -9,13 +9,13 @@ import { floatForward, type Request } from '../model/float-forward.js';
 import { wienerGains, type Condition } from '../model/inputs.js';
 import { writeModelFile } from '../model/model-file.js';
 import { quantise } from '../model/quantise.js';
-import { CODES_PER_OCTAVE, EXACT, TOP_CODE, UNKNOWN, sigmaOf } from '../model/sigma.js';
+import { CODES_PER_OCTAVE, TOP_CODE, sigmaOf } from '../model/sigma.js';
 import { createThreadedEvaluator } from '../model/threads-node.js';
 import { priorOf, type FloatModel } from '../model/weights.js';
 import { floatModelOf, type CheckpointState } from './checkpoint.js';
 import type { Dataset, Photograph } from './dataset.js';
-import { drawExample, type Example } from './examples.js';
-import { fillNormal, Random } from './random.js';
+import { drawExample, observe } from './examples.js';
+import { Random } from './random.js';
 import {
   VALIDATION_SCHEDULE,
   addedPrecision,
@@ -121,26 +121,10 @@ export function calibrationRequests(photographs: readonly Photograph[], count: n
     const share = (CALIBRATION_LEVELS * round) / count;
     const sigma = TOP_CODE - Math.round(share * octaves * CODES_PER_OCTAVE);
     const condition: Condition = round % 3 === 0 ? { level, sigma: TOP_CODE - (round % 2) * 4, mode: 'enter' } : { level, sigma, mode: 'refine' };
-    return observe(drawExample(photographs, level, CALIBRATION_SIDE, random, condition), CALIBRATION_SIDE / 2, random);
+    const { x, codes } = drawExample(photographs, level, CALIBRATION_SIDE, random, condition);
+    const grid = CALIBRATION_SIDE / 2;
+    return { z: observe(x, codes, grid, random), codes, width: grid, height: grid, condition };
   });
-}
-
-/** Adds the noise to an example. */
-function observe({ x, condition, codes }: Example, grid: number, random: Random): Request {
-  const z = new Float32Array(codes.length);
-  fillNormal(z, random);
-  for (let y = 0, i = 0; y < grid; y++) {
-    for (let px = 0; px < grid; px++) {
-      const inside = y < x.height && px < x.width;
-      for (let c = 0; c < COEFFICIENTS; c++, i++) {
-        const code = codes[i]!;
-        if (!inside || code === UNKNOWN) z[i] = 0;
-        // What is known exactly in training is the chroma of a grey picture.
-        else z[i] = code === EXACT ? 0 : x.data[(y * x.width + px) * COEFFICIENTS + c]! + sigmaOf(code) * z[i]!;
-      }
-    }
-  }
-  return { z, codes, width: grid, height: grid, condition };
 }
 
 /** Follows the validation schedule with several networks, which all see the same noise. */
@@ -149,12 +133,10 @@ async function compare(model: FloatModel, networks: readonly Network[], pictures
   for (const [i, step] of VALIDATION_SCHEDULE.entries()) {
     onProgress?.(0.3 + (0.7 * i) / VALIDATION_SCHEDULE.length, `level ${step.condition.level}, sigma ${sigmaOf(step.condition.sigma).toFixed(0)}`);
     const sums = networks.map((): [number, number] => [0, 0]);
-    const { level, sigma } = step.condition;
+    const { level } = step.condition;
     for (const [b, x] of pictures[level]!.entries()) {
       const codes = validationCodes(step, x.width * x.height);
-      const z = new Float32Array(codes.length);
-      fillNormal(z, validationRandom(step, b));
-      for (let j = 0; j < z.length; j++) z[j] = codes[j] === UNKNOWN ? 0 : x.data[j]! + sigmaOf(sigma) * z[j]!;
+      const z = observe(x, codes, x.width, validationRandom(step, b));
       for (const [n, network] of networks.entries()) {
         const output = await network({ z, codes, width: x.width, height: x.height, condition: step.condition });
         const [kl, square] = losses(model, x, z, codes, output, step);

@@ -5,9 +5,17 @@
  * error, which the posterior mean is judged by.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { COEFFICIENTS } from '../model/architecture.js';
+import { COEFFICIENTS, INPUT_CHANNELS } from '../model/architecture.js';
 import { LOG_VARIANCE_MAX, LOG_VARIANCE_MIN } from '../model/inputs.js';
 import type { Batch } from './examples.js';
+
+/** What the network sees of a batch, and its conditioning, as tensors. */
+export function batchInput(batch: Batch): [input: tf.Tensor4D, features: tf.Tensor2D] {
+  return [
+    tf.tensor4d(batch.input, [batch.size, batch.grid, batch.grid, INPUT_CHANNELS]),
+    tf.tensor2d(batch.features, [batch.size, batch.features.length / batch.size]),
+  ];
+}
 
 /** The arrays of a batch that the loss needs, as tensors. */
 export interface LossInputs {

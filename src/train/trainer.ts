@@ -6,7 +6,7 @@ import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { DcompError } from '../errors.js';
-import { INPUT_CHANNELS, type Architecture } from '../model/architecture.js';
+import { type Architecture } from '../model/architecture.js';
 import { DEFAULT_INPUT_SCALE, parameterPlaces, type Statistics } from '../model/weights.js';
 import { parameterCount, readCheckpoint, writeCheckpoint, type CheckpointState } from './checkpoint.js';
 import { loadDataset, measurePrior } from './dataset.js';
@@ -14,7 +14,7 @@ import { isCoded, makeCodedBatch } from './coded-examples.js';
 import { DEFAULT_PLAN, makeBatch, type Batch, type ExamplePlan } from './examples.js';
 import { forward, forwardBackward } from './graph.js';
 import { initialise } from './initialise.js';
-import { exampleLosses, lossGradient, lossInputs } from './loss.js';
+import { batchInput, exampleLosses, lossGradient, lossInputs } from './loss.js';
 import { matrixParts, muonDirections } from './muon.js';
 import type { ValidationResult } from './validation-schedule.js';
 import { Validation } from './validation.js';
@@ -284,12 +284,4 @@ class TrainedNetwork {
   dispose(): void {
     tf.dispose([this.parameters, this.average, this.first, this.second]);
   }
-}
-
-/** What the network sees of a batch, and its conditioning. */
-function batchInput(batch: Batch): [input: tf.Tensor4D, features: tf.Tensor2D] {
-  return [
-    tf.tensor4d(batch.input, [batch.size, batch.grid, batch.grid, INPUT_CHANNELS]),
-    tf.tensor2d(batch.features, [batch.size, batch.features.length / batch.size]),
-  ];
 }

@@ -5,11 +5,10 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Coefficients } from '../codec/pyramid.js';
-import { COEFFICIENTS } from '../model/architecture.js';
 import type { Photograph } from './dataset.js';
 import { emptyBatch, putExample, type Batch, type ModelShape } from './examples.js';
 import { forward, type Parameters } from './graph.js';
-import { exampleLosses, lossInputs } from './loss.js';
+import { batchInput, exampleLosses, lossInputs } from './loss.js';
 import {
   VALIDATION_SCHEDULE,
   addedPrecision,
@@ -52,9 +51,7 @@ export class Validation {
         setInformation(batch, b, codes, step);
       }
       const [k, s] = tf.tidy(() => {
-        const input = tf.tensor4d(batch.input, [batch.size, grid, grid, 2 * COEFFICIENTS]);
-        const features = tf.tensor2d(batch.features, [batch.size, batch.features.length / batch.size]);
-        const losses = exampleLosses(forward(this.model.architecture, parameters, input, features, mixed), lossInputs(batch));
+        const losses = exampleLosses(forward(this.model.architecture, parameters, ...batchInput(batch), mixed), lossInputs(batch));
         return [tf.sum(losses.kl).dataSync()[0]!, tf.sum(losses.square).dataSync()[0]!] as const;
       });
       kl += k;

@@ -37,6 +37,8 @@ DATA_LEVELS = 6
 MIN_SIDE = 64
 VALIDATION_STRIDE = 50
 SHARE = (0.52, 0.26, 0.13, 0.06, 0.03)
+# Chance of another exposure, and of another saturation, and their ranges in octaves of contrast.
+RECOLOURED, EXPOSURE, SATURATION = 0.3, (-0.5, 0.2), (-0.6, 0.4)
 HALF_KNOWN = 0.4
 CODED_SHARE = 0.4
 STEP_GAIN = 2**0.5 - 1
@@ -247,7 +249,10 @@ class Photographs:
         sy = torch.where(mirror_y, h - 1 - sy, sy).clamp(min=0).minimum(h - 1)
         at = self.starts[of][:, None, None] + (y0[:, None, None] + sy) * width[:, None, None] + x0[:, None, None] + sx
         inside = (x < torch.where(swap, h, w)) & (y < torch.where(swap, w, h))
-        return haar(self.pixels[at]), inside[:, ::2, ::2]
+        # Another exposure and another saturation, of some.
+        exposure, saturation = (torch.where(rand() < RECOLOURED, torch.exp2(rand() * (high - low) + low), 1) for low, high in (EXPOSURE, SATURATION))
+        gain = torch.stack([exposure, exposure * saturation, exposure * saturation], 1)
+        return haar(self.pixels[at] * gain[:, None, None]), inside[:, ::2, ::2]
 
 
 # --- examples ----------------------------------------------------------------------------------------------------------
@@ -451,6 +456,41 @@ class Validation:
 # --- training ----------------------------------------------------------------------------------------------------------
 
 
+class Replayed:
+    """
+    A function of tensors that is recorded, by their shapes, as a CUDA graph and replayed from then on: launching the
+    thousand kernels of an evaluation takes longer than the arithmetic. What it returns is overwritten by the next call.
+    On a CPU it is the function.
+    """
+
+    def __init__(self, function):
+        self.function, self.graphs = function, {}
+
+    def __call__(self, *inputs):
+        if not inputs[0].is_cuda:
+            return self.function(*inputs)
+        shapes = tuple(tuple(a.shape) for a in inputs)
+        if shapes not in self.graphs:
+            self.graphs[shapes] = self.record([a.clone() for a in inputs])
+        graph, held, outputs = self.graphs[shapes]
+        torch._foreach_copy_(held, list(inputs))
+        graph.replay()
+        return outputs
+
+    def record(self, held):
+        # The first calls choose cuDNN's algorithms, which cannot be recorded.
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                self.function(*held)
+        torch.cuda.current_stream().wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            outputs = self.function(*held)
+        return graph, held, outputs
+
+
 def orthogonalise(x):
     """Newton-Schulz iterations of Muon on [n, rows, columns], rows <= columns."""
     x = x / (x.square().sum((1, 2), keepdim=True).sqrt() + 1e-12)
@@ -466,28 +506,31 @@ class Optimiser:
         self.step_count = step
         matrices = set(network.matrices)
         self.others = [i for i in range(len(parameters)) if i not in matrices]
+        self.orthogonalise = Replayed(orthogonalise)
         self.groups = {}
         for i in network.matrices:
             self.groups.setdefault(tuple(parameters[i].shape), []).append(i)
 
     @torch.no_grad()
     def step(self, gradients, rate):
-        norm = torch.sqrt(sum(n.square() for n in torch._foreach_norm(gradients)))
+        norm = torch.stack(torch._foreach_norm(gradients)).norm()
         scale = torch.where(torch.isfinite(norm), 1 / norm.clamp(min=1), 0)
-        gradients = [torch.nan_to_num(g, 0, 0, 0) * scale for g in gradients]
+        gradients = torch._foreach_mul([torch.nan_to_num(g, 0, 0, 0) for g in gradients], scale)
         t = self.step_count + 1
         torch._foreach_lerp_(self.first, gradients, 1 - BETA1)
         torch._foreach_mul_(self.second, BETA2)
         torch._foreach_addcmul_(self.second, gradients, gradients, 1 - BETA2)
         adam = rate * math.sqrt(1 - BETA2**t) / (1 - BETA1**t)
-        for i in self.others:
-            self.parameters[i].addcdiv_(self.first[i], self.second[i].sqrt().add_(EPSILON), value=-adam)
+        of = lambda tensors, indices: [tensors[i] for i in indices]
+        deviations = torch._foreach_add(torch._foreach_sqrt(of(self.second, self.others)), EPSILON)
+        torch._foreach_add_(of(self.parameters, self.others), torch._foreach_div(of(self.first, self.others), deviations), alpha=-adam)
+        momenta = torch._foreach_lerp(self.first, gradients, 1 - BETA1)
         for shape, indices in self.groups.items():
-            momentum = torch.stack([self.first[i] * BETA1 + gradients[i] * (1 - BETA1) for i in indices]).flatten(2)
+            momentum = torch.stack(of(momenta, indices)).flatten(2)
             rows, columns = momentum.shape[1:]
-            straight = orthogonalise(momentum) if rows <= columns else orthogonalise(momentum.mT).mT
+            straight = self.orthogonalise(momentum) if rows <= columns else self.orthogonalise(momentum.mT).mT
             straight = straight * (-rate * 0.2 * math.sqrt(max(rows, columns)))
-            torch._foreach_add_([self.parameters[i] for i in indices], [d.view(shape) for d in straight.unbind(0)])
+            torch._foreach_add_(of(self.parameters, indices), [d.view(shape) for d in straight.unbind(0)])
         torch._foreach_lerp_(self.average, self.parameters, 1 - min(AVERAGE_DECAY, (1 + t) / (10 + t)))
         self.step_count += 1
 
@@ -517,7 +560,8 @@ class Balance:
         mean = torch.zeros(n, 2, device=values.device).index_add_(0, kinds, values) / count.clamp(min=1)[:, None]
         old = torch.where(self.means.isnan(), mean, self.means)
         seen = torch.isfinite(mean).all(1) & (count > 0)
-        self.means = torch.where(seen[:, None], old + (1 - 0.99**count)[:, None] * (mean - old), self.means)
+        # In place, as recorded graphs read it there.
+        self.means.copy_(torch.where(seen[:, None], old + (1 - 0.99**count)[:, None] * (mean - old), self.means))
 
     def known(self):
         rows = self.means.cpu().tolist()
@@ -601,6 +645,11 @@ def main():
         codes = draw_codes(x, inside, sigma, enter, HALF_KNOWN)
         return x, inside, codes, observe(x, inside, codes, torch.randn_like(x)), sigma, enter
 
+    @Replayed
+    @torch.no_grad()
+    def evaluate(inputs, features):
+        return forward(state[1], inputs, features)
+
     @torch.no_grad()
     def coded(level, side, batch):
         """Examples that have been coded up to some step."""
@@ -613,24 +662,32 @@ def main():
         parity = torch.randint(2, (batch,), device=device)
         for to, part in steps:
             inputs = examples_of(tables, level, x, inside, codes, z, sigma, enter)[0]
-            output = forward(state[1], inputs, features_of(tables, level, sigma, enter))
+            output = evaluate(inputs, features_of(tables, level, sigma, enter))
             z, codes = code_step(tables, level, x, inside, codes, z, output, to, part, parity, limit)
             if part != "first":
                 sigma, enter = torch.full_like(sigma, to), torch.zeros_like(enter)
         return x, inside, codes, z, sigma, enter
 
+    @Replayed
+    def gradients_of(inputs, features, kinds, *rest):
+        """Gradients, loss, and KL and squared error by example."""
+        kl, square = example_losses(forward(state[0], inputs, features), *rest)
+        kl_weight, square_weight = balance.weights(kinds, kl.detach(), square.detach())
+        loss = (kl * kl_weight + square * square_weight).mean()
+        return torch.autograd.grad(loss, state[0]), loss.detach(), kl.detach(), square.detach()
+
     def backward(level, side, batch):
         """Gradients of a new batch, the loss, and what balances the next."""
         x, inside, codes, z, sigma, enter = (coded if rng.random() < CODED_SHARE else ideal)(level, side, batch)
         inputs, *rest = examples_of(tables, level, x, inside, codes, z, sigma, enter)
-        kl, square = example_losses(forward(state[0], inputs, features_of(tables, level, sigma, enter)), *rest)
         kinds = balance.kinds(level, sigma, enter)
-        kl_weight, square_weight = balance.weights(kinds, kl.detach(), square.detach())
-        loss = (kl * kl_weight + square * square_weight).mean()
-        return list(torch.autograd.grad(loss, state[0])), loss.detach(), kinds, kl.detach(), square.detach()
+        gradients, loss, kl, square = gradients_of(inputs, features_of(tables, level, sigma, enter), kinds, *rest)
+        return gradients, loss, kinds, kl, square
 
+    # What is recorded is recorded before the clock starts.
     for level, side, batch in [*zip(range(LEVELS), CROP, BATCH), (0, LATE_CROP, LATE_BATCH)]:
-        backward(level, side, batch)  # so that cuDNN has tried its algorithms before the clock starts
+        coded(level, side, batch)
+        backward(level, side, batch)
     if device.type == "cuda":
         torch.cuda.synchronize()
     print(f"warm after {time.time() - began:.1f} s", flush=True)
@@ -655,7 +712,7 @@ def main():
         gradients, loss, kinds, kl, square = backward(level, side, batch)
         with torch.no_grad():
             balance.update(kinds, kl, square)
-            recent = loss if recent is None else recent + 0.01 * (loss - recent).nan_to_num(0)
+            recent = loss.clone() if recent is None else recent + 0.01 * (loss - recent).nan_to_num(0)
         optimiser.step(gradients, rate)
         step += 1
         if step % 16 == 0 and device.type == "cuda":

@@ -120,8 +120,33 @@ export function cut(p: Photograph, level: number, x0: number, y0: number, width:
   return { width: w, height: h, data: rotateColours(rgb) };
 }
 
-/** Mirrors a plane in place or swaps its axes, at random: left-right often, the others seldom (photographs have an up). */
+/** Chance of another exposure, and of another saturation, and their ranges in octaves of contrast. */
+const RECOLOURED = 0.3;
+const EXPOSURE: Range = [-0.5, 0.2];
+const SATURATION: Range = [-0.6, 0.4];
+type Range = readonly [number, number];
+
+/**
+ * Mirrors a plane or swaps its axes, at random: left-right often, the others seldom (photographs have an up). Some get another
+ * exposure or saturation, in place.
+ */
 export function augment(u: Plane, random: Random): Plane {
+  recolour(u, random);
+  return mirror(u, random);
+}
+
+function recolour({ data }: Plane, random: Random): void {
+  const gain = ([low, high]: Range): number => (random.chance(RECOLOURED) ? 2 ** (low + (high - low) * random.uniform()) : 1);
+  const exposure = gain(EXPOSURE);
+  const chroma = exposure * gain(SATURATION);
+  for (let i = 0; i < data.length; i += COLOURS) {
+    data[i] = data[i]! * exposure;
+    data[i + 1] = data[i + 1]! * chroma;
+    data[i + 2] = data[i + 2]! * chroma;
+  }
+}
+
+function mirror(u: Plane, random: Random): Plane {
   const flipX = random.chance(0.5);
   const flipY = random.chance(0.15);
   const swap = random.chance(0.15);

@@ -11,12 +11,12 @@ const HISTOGRAM: usize = 0; // f32 × 256: metric sums by generator, then (trans
 const METRIC: usize = 1024; // i16 × 256: branch metrics by label
 const PERMUTATION: usize = 1536; // 8 byte permutations: lane i ^ x
 const BLOCKS: usize = 2048; // u32 × 2^(nu - 4): where the 8 labels of 8 consecutive states stand
-const PATHS_A: usize = 18432; // i16 × 2^nu: path metrics, two sets
-const PATHS_B: usize = 149504;
-const INPUT: usize = 280576; // f32 × 16384
-const CLOSES: usize = 346112; // u8 × 16384
-const BITS: usize = 362496; // u8 × 32768
-const DECISIONS: usize = 395264;
+const PATHS_A: usize = 67584; // i16 × 2^nu: path metrics, two sets
+const PATHS_B: usize = 591872;
+const INPUT: usize = 1116160; // f32 × 16384
+const CLOSES: usize = 1181696; // u8 × 16384
+const BITS: usize = 1198080; // u8 × 32768
+const DECISIONS: usize = 1230848;
 
 const LABELS: usize = 256;
 /** Units of a path metric in a nat. */
@@ -38,7 +38,7 @@ let emitted: i32 = 0; // bits written to BITS by the running call
 
 /**
  * Starts a search.
- * @param nu_ log2 of the number of states, 5..16
+ * @param nu_ log2 of the number of states, 5..18
  * @param state the state before the first section
  * @param keyMix_ mix32 of the run's key
  * @param window_ sections whose decisions fit behind DECISIONS

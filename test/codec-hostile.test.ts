@@ -9,10 +9,10 @@ import { corpusPicture } from '../corpus/pictures.js';
 import { concat, readContainer, varint, writeAlpha, writeHeader, writeSegment, type Header } from '../src/codec/container.js';
 import { decodePicture, type DecodeResult, type DecoderOptions } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
-import { LAST_CODE } from '../src/codec/format.js';
+import { LAST_CODE, MAX_FINE_NU } from '../src/codec/format.js';
 import { fileInfo } from '../src/codec/info.js';
 import type { DcompErrorCode } from '../src/errors.js';
-import { MAX_NU, MIN_NU } from '../src/entropy/trellis.js';
+import { MIN_NU } from '../src/entropy/trellis.js';
 import { encodePlane } from '../src/entropy/plane.js';
 import { hash32 } from '../src/math/hash.js';
 import { anySchedules, sampleKinds } from './helpers/arbitrary.js';
@@ -28,7 +28,7 @@ const headers: fc.Arbitrary<Header> = fc.record({
   kind: sampleKinds,
   modelId: fc.constant(evaluator.model.id),
   schedule: anySchedules,
-  nu: fc.integer({ min: MIN_NU, max: MAX_NU }),
+  nu: fc.integer({ min: MIN_NU, max: MAX_FINE_NU }),
 }).map(({ kind, ...header }) => ({ ...header, ...kind }));
 
 /** Bytes of one value, random ones, and mixtures: long runs of equal signs drive values as far as they go. */

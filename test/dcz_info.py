@@ -9,7 +9,7 @@ import struct
 import sys
 import zlib
 
-MAGIC = bytes.fromhex("8d44435a0d0a1a0a")
+MAGIC = bytes.fromhex("8d44435a")
 TOP = 168
 KINDS = {1: "grey", 2: "grey+alpha", 3: "RGB", 4: "RGBA"}
 DEPTHS = {0: 8, 1: 16, 2: 4, 3: 2, 4: 1}
@@ -71,16 +71,16 @@ def state(e, data, covered=True):
 
 
 def read_header(data):
-    if data[:8] != MAGIC or len(data) < 10 or data[8] != 1:
+    if data[:4] != MAGIC or len(data) < 6 or data[4] != 1:
         raise Refused
-    width = varint(data, 18)
+    width = varint(data, 10)
     height = width and varint(data, width[1])
     if not height or height[1] + 8 > len(data):
         raise Refused
     end = height[1] + 4
     if zlib.crc32(data[:end]) != u32(data, end):
         raise Refused
-    kind = data[9]
+    kind = data[5]
     channels, depth = kind & 7, DEPTHS.get(kind >> 4)
     if channels not in KINDS or depth is None or (depth < 8 and channels != 1):
         raise Refused
@@ -92,7 +92,7 @@ def read_header(data):
     fine, tail = fine % 32, fine // 32
     if not (views <= 2 and coarse_views <= 2 and 1 <= fine <= 16 and 64 <= last <= TOP and 8 <= nu <= 16):
         raise Refused
-    return w, h, channels, depth, bool(kind & 8), data[10:18].hex(), views, coarse_views, coarse, fine, tail, last, nu, end + 4
+    return w, h, channels, depth, bool(kind & 8), data[6:10].hex(), views, coarse_views, coarse, fine, tail, last, nu, end + 4
 
 
 def units_of(w, h, coarse, fine, tail, last):

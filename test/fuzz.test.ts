@@ -34,7 +34,7 @@ describe('fuzz targets', () => {
   }
 
   it('a run finds the way to a fault, tells of it once, and gives an input that repeats it', async () => {
-    const header = writeHeader({ width: 5, height: 5, channels: 3, depth: 8, modelId: '0123456789abcdef', schedule: { coarseWidth: 2, fineWidth: 4, lastCode: 64, tail: 0, views: 1, coarseViews: 1 }, nu: 14 });
+    const header = writeHeader({ width: 5, height: 5, channels: 3, depth: 8, modelId: '01234567', schedule: { coarseWidth: 2, fineWidth: 4, lastCode: 64, tail: 0, views: 1, coarseViews: 1 }, nu: 14 });
     const planted: Target = {
       name: 'planted',
       share: 1,

@@ -13,7 +13,7 @@ import { hash32 } from '../src/math/hash.js';
 import { codeOfError } from './helpers/outcome.js';
 import { tinyEvaluator } from './helpers/tiny-model.js';
 
-const plain: Header = { width: 300, height: 30, channels: 4, depth: 8, modelId: '0123456789abcdef', schedule: { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE, tail: 0, views: 1, coarseViews: 1 }, nu: 14 };
+const plain: Header = { width: 300, height: 30, channels: 4, depth: 8, modelId: '01234567', schedule: { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE, tail: 0, views: 1, coarseViews: 1 }, nu: 14 };
 
 function noise(length: number, seed: number): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => hash32(seed, i) & 255);

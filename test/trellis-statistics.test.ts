@@ -17,6 +17,7 @@ for (const [nu, expected] of [
   [12, 6.0],
   [14, 4.8],
   [16, 4.0],
+  [18, 3.4],
 ] as const) {
   test(`on ideal Gaussian data the overhead at nu ${nu} is ${expected} % (within 0.6)`, () => {
     const { signs, bitCount } = encoder.encode({ information, key: 3 }, metric, nu);
@@ -65,7 +66,7 @@ test('short runs cost about 5 bits each more, whatever state they begin in', () 
 });
 
 // 100 to 200 runs each: the figure scatters by about 2 %.
-for (const [nu, bits] of [[14, 5], [14, 20], [14, 80], [14, 300], [16, 10], [16, 40], [8, 20]] as const) {
+for (const [nu, bits] of [[14, 5], [14, 20], [14, 80], [14, 300], [16, 10], [16, 40], [17, 40], [18, 40], [8, 20]] as const) {
   test(`runs that are to tell ${bits} bits tell that within 8 %, for what they cost at nu ${nu}`, () => {
     const n = bits / BITS;
     const runs = Math.min(200, x.length / n);

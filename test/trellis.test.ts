@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { BitReader, BitWriter } from '../src/entropy/bits.js';
 import { TrellisEncoder } from '../src/entropy/encoder.js';
-import { INFORMATION_UNIT, decodeRun, labelOf, labelTable, runBits, sectionEnds } from '../src/entropy/trellis.js';
+import { MAX_NU, INFORMATION_UNIT, decodeRun, labelOf, labelTable, runBits, sectionEnds } from '../src/entropy/trellis.js';
 import { WINDOW_SECTIONS, viterbi } from '../src/entropy/viterbi.js';
 import { DcompError } from '../src/errors.js';
 import { hash32 } from '../src/math/hash.js';
@@ -87,6 +87,14 @@ test('the kernel and the plain search agree across windows, and across pieces of
   const denseEnds = sectionEnds(dense);
   assert.ok(denseEnds.length > 2 * WINDOW_SECTIONS);
   assert.deepEqual(encoder.search({ information: dense, key: 6 }, loud, 8), viterbi(loud, denseEnds, 6, 8, 0));
+});
+
+test('the kernel and the plain search agree on a trellis of the most states', () => {
+  const { information, metric } = gaussianRun(signal(800, 5), 1 / 8);
+  const ends = sectionEnds(information);
+  for (const nu of [MAX_NU - 1, MAX_NU]) {
+    assert.deepEqual(encoder.search({ information, key: 7 }, metric, nu, 12345), viterbi(metric, ends, 7, nu, 12345));
+  }
 });
 
 test('the decoder has the signs that the encoder reports, from any state, and at any place of the bit stream', () => {

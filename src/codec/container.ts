@@ -14,10 +14,11 @@
  */
 import { DcompError } from '../errors.js';
 import { MAX_PIXELS, MAX_SIDE, type Channels, type Depth } from '../picture.js';
-import { MAX_NU, MIN_NU } from '../entropy/trellis.js';
+import { MIN_NU } from '../entropy/trellis.js';
+import { MODEL_ID_BYTES } from '../model/model-file.js';
 import { TOP_CODE } from '../model/sigma.js';
 import { crc32 } from './crc32.js';
-import { CODES_LEVEL_SPAN, FORMAT_VERSION, LAST_CODE, MAGIC } from './format.js';
+import { CODES_LEVEL_SPAN, FORMAT_VERSION, LAST_CODE, MAGIC, MAX_FINE_NU } from './format.js';
 import { isKnownPart, MAX_PART_BYTES, MUST_BE_KNOWN, type Part } from './parts.js';
 import { VIEWS, type Schedule } from './schedule.js';
 
@@ -71,6 +72,10 @@ export interface Container {
 /** Most units in one segment, so that their number is a byte. */
 export const MAX_SEGMENT_UNITS = 255;
 export const CRC_BYTES = 4;
+/** Where the fields of the header begin. */
+const KIND = MAGIC.length + 1;
+const MODEL_ID = KIND + 1;
+const SIZES = MODEL_ID + MODEL_ID_BYTES;
 /** The byte of the coarse width: width − 1 in four bits, log2 of the views and of the coarse views in two each. */
 const COARSE_UNITS = 16;
 /** The byte of the fine width: width in five bits, the tail above them. */
@@ -209,10 +214,10 @@ export function readHeader(bytes: Uint8Array, maxPixels = MAX_PIXELS): { header:
   if (version !== FORMAT_VERSION) {
     throw new DcompError('E_VERSION', `the file is of format version ${version}; this release reads version ${FORMAT_VERSION}: use the release that wrote it`);
   }
-  const width = readVarint(bytes, 18);
+  const width = readVarint(bytes, SIZES);
   const height = width && readVarint(bytes, width.end);
   if (height === undefined || bytes.length < height.end + 4 + CRC_BYTES) {
-    if (bytes.length >= 40) throw new DcompError('E_DAMAGED_HEADER', 'the header is damaged: its sizes do not end (byte offset 18); get the file again');
+    if (bytes.length >= SIZES + 22) throw new DcompError('E_DAMAGED_HEADER', `the header is damaged: its sizes do not end (byte offset ${SIZES}); get the file again`);
     throw truncatedHeader(bytes);
   }
   const end = height.end + 4;
@@ -220,7 +225,7 @@ export function readHeader(bytes: Uint8Array, maxPixels = MAX_PIXELS): { header:
     throw new DcompError('E_DAMAGED_HEADER', `the header is damaged: its checksum (byte offset ${end}) does not hold; get the file again`);
   }
   const impossible = (what: string): DcompError => new DcompError('E_DAMAGED_HEADER', `the header states ${what}, which no encoder writes; get the file again`);
-  const kind = bytes[9]!;
+  const kind = bytes[KIND]!;
   const channels = kind & 7;
   const depth = DEPTHS[kind >> 4];
   if ((channels !== 1 && channels !== 2 && channels !== 3 && channels !== 4) || depth === undefined || (depth < 8 && channels !== 1)) throw impossible(`kind ${kind}`);
@@ -241,8 +246,8 @@ export function readHeader(bytes: Uint8Array, maxPixels = MAX_PIXELS): { header:
   if (views === undefined || coarseViews === undefined || fineWidth < 1 || fineWidth > CODES_LEVEL_SPAN || lastCode < LAST_CODE || lastCode > TOP_CODE) {
     throw impossible(`the schedule ${coarse}, ${fine}, ${lastCode}`);
   }
-  if (nu < MIN_NU || nu > MAX_NU) throw impossible(`a trellis of ${nu} bits`);
-  const modelId = Array.from(bytes.subarray(10, 18), (b) => b.toString(16).padStart(2, '0')).join('');
+  if (nu < MIN_NU || nu > MAX_FINE_NU) throw impossible(`a trellis of ${nu} bits`);
+  const modelId = Array.from(bytes.subarray(MODEL_ID, SIZES), (b) => b.toString(16).padStart(2, '0')).join('');
   const header: Header = { width: w, height: h, channels, depth, modelId, schedule: { coarseWidth, fineWidth, lastCode, tail, views, coarseViews }, nu };
   return { header, hasParts: (kind & HAS_PARTS) !== 0, end: end + CRC_BYTES };
 }
@@ -252,7 +257,7 @@ function notDcz(bytes: Uint8Array): DcompError {
   return new DcompError(
     'E_NOT_DCZ',
     name
-      ? 'the file was a .dcz file, but a text-mode transfer has changed it (byte offset 0 to 7); transfer it again as binary'
+      ? 'the file was a .dcz file, but a transfer of 7 bits has changed it (byte offset 0); transfer it again as binary'
       : 'not a .dcz file: it does not begin with the signature of one',
   );
 }

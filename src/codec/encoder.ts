@@ -231,30 +231,24 @@ class Encoding {
   private async endWithin(before: Point, { from, to }: Step, size: number): Promise<EncodeResult> {
     const room = size - this.bytesAt(before);
     const needed = this.bytesAt(this.point) - this.bytesAt(before);
+    // The beginning of a wide step is as good as a narrow one; but where there are several groups, the first may be in the middle of it.
+    const narrowest = before.session.next!.groups === 1 ? 1 : 0;
     let widest = from - to - 1;
     let width = Math.min(widest, Math.floor(((from - to) * room) / needed));
-    if (width === 0) {
-      // The beginning of a wide step is as good as a narrow one; but where there are several groups, the first may be in the middle of it.
-      if (before.session.next!.groups === 1) return this.finish(this.point, size);
-      const point = fork(before, { ...before.schedule, lastCode: from - 1, tail: 0 });
-      await this.runStep(point);
-      if (this.bytesAt(point) >= size) return this.finish(point, size);
-      width = 1;
-    }
-    for (;;) {
-      const point = fork(before, { ...before.schedule, lastCode: from - width - 1, tail: 1 });
-      await this.runStep(point);
+    while (width >= narrowest) {
+      const point = fork(before, { ...before.schedule, lastCode: from - width - 1, tail: width === 0 ? 0 : 1 });
+      if (width > 0) await this.runStep(point);
       if (this.bytesAt(point) > size) {
-        if (width === 1) return this.finish(this.point, size);
         widest = --width;
         continue;
       }
       await this.runStep(point);
       if (this.bytesAt(point) >= size) return this.finish(point, size);
       // In two steps the same range may take fewer bytes than in one: the whole step fills the size.
-      if (width >= widest) return this.finish(this.point, size);
+      if (width >= widest) break;
       width++;
     }
+    return this.finish(this.point, size);
   }
 
   /** Ends a file with the narrowest step that reaches an error. @param error before the step, above the goal */

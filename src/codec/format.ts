@@ -1,15 +1,13 @@
 /**
  * The numbers that define format version 1. Changing one changes what is written or read: a new format version.
  */
+import { MAX_NU } from '../entropy/trellis.js';
 import { COEFFICIENTS } from '../model/architecture.js';
 
 export const FORMAT_VERSION = 1;
 
-/**
- * First bytes of a file: a byte above 127 (a 7-bit channel clears it), the name, CR LF (newline conversion changes it),
- * control-Z (ends a listing on old systems) and LF (converted the other way), after the example of PNG.
- */
-export const MAGIC = Uint8Array.from([0x8d, 0x44, 0x43, 0x5a, 0x0d, 0x0a, 0x1a, 0x0a]);
+/** First bytes of a file: a byte above 127 (a 7-bit channel clears it) and the name. A small picture has few bytes to spare. */
+export const MAGIC = Uint8Array.from([0x8d, 0x44, 0x43, 0x5a]);
 
 /** The pyramid ends with the first level whose longer side is at most this. */
 export const ROOT_SIDE = 8;
@@ -51,8 +49,13 @@ export const FIRST_INFORMATION = 1 / 8;
 /** Corrections move a coefficient by whole multiples of this many sigma: what remains is of the size of the noise itself. */
 export const CORRECTION_STEP = 3;
 
-/** log2 of the trellis states at levels ≥ 1, whose sections are few; the header's is that of level 0. */
-export const COARSE_NU = 16;
+/** log2 of the trellis states at level 0, in the header, is at most this. */
+export const MAX_FINE_NU = 16;
+
+/** log2 of the trellis states at levels ≥ 1, whose sections are few. @param nu that of level 0 */
+export function coarseNu(nu: number): number {
+  return Math.max(16, Math.min(MAX_NU, nu + 3));
+}
 
 /**
  * Most information a coefficient gets in one pass, in bits: the finest of these of which a step holds enough for runs
@@ -64,15 +67,14 @@ export const RUN_BITS = 300;
 export const ROUND_BITS = 16;
 /** More passes than any coefficient needs (a prior of 15 bits in quarter bits). */
 export const MAX_PASSES = 255;
-/** In the last round, coefficients with less than this share of a pass come last, if either part holds SPLIT_BITS bits. */
-export const SPLIT_SHARE = 0.25;
-export const SPLIT_BITS = 256;
+/** Coefficients with less than this share of a pass come last in the last round. */
+export const LATE_SHARE = 0.25;
 
 /**
  * A segment is closed at the end of the unit in which it reaches max(SEGMENT_BYTES, SEGMENT_GROWTH · bytes before it). Where a
  * step has several groups, each of them has a segment of its own: a decoder that needs only some of them reads no others.
  */
-export const SEGMENT_BYTES = 1536;
+export const SEGMENT_BYTES = 3072;
 export const SEGMENT_GROWTH = 0.25;
 
 /**

@@ -17,7 +17,7 @@ import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
 import { wienerGains } from '../model/inputs.js';
 import { codeOf, sigmaOf, UNKNOWN } from '../model/sigma.js';
 import {
-  COARSE_NU,
+  coarseNu,
   CORRECTION_STEP,
   FIRST_INFORMATION,
   GAIN_BLOCK,
@@ -30,8 +30,7 @@ import {
   RUN_BITS,
   SCALE_STEPS,
   shuffledOrder,
-  SPLIT_BITS,
-  SPLIT_SHARE,
+  LATE_SHARE,
   VARIANCE_COUNT,
   VARIANCE_STEPS,
   type Group,
@@ -39,7 +38,7 @@ import {
 import { COLOURS } from './colour.js';
 import type { Observation } from './observation.js';
 import { lagAt, laggingCode, MAX_LAG, type Lags } from './region.js';
-import type { Step } from './schedule.js';
+import { hasCorrections, type Step } from './schedule.js';
 import { measurement, passesOf, VARIANCE, varianceIndex, type Measurement } from './variance-table.js';
 
 /** How signs and gains get from encoder to decoder. */
@@ -149,10 +148,10 @@ interface PassTable {
   amplitude: Float32Array;
   shrink: Float32Array;
   rounds: number;
-  /** Information of each round's run, in bits; at 0 that of the late rows. */
+  /** Information of each round's run, in bits. */
   runBits: Float64Array;
-  /** Rows below this share of a pass come last. */
-  late: Uint8Array;
+  /** What the coding order goes by, highest first: passes, or 0 for what is last in the last round. */
+  rank: Uint8Array;
 }
 
 export interface GroupStepOptions {
@@ -212,8 +211,8 @@ class GroupStep {
   /** By code and lag. */
   private readonly classOf: Int16Array;
   private histogram = new Uint32Array(0);
-  /** The runs so far: first coefficient in coding order, and how many were covered. */
-  private readonly runs: { from: number; covered: number }[] = [];
+  /** Of each run so far, how many coefficients it covered: the first in coding order. */
+  private readonly covered: number[] = [];
   /** False once a run did not cover all its coefficients: the file was cut, or it held less than half a bit. */
   private whole = true;
 
@@ -237,11 +236,11 @@ class GroupStep {
     if (!this.applyGains()) return 0;
     this.countRows();
     const table = this.passTable();
-    const { counts, total } = this.sort(table);
-    if (this.o.channel.normal === undefined) this.sendRounds(table, counts, total);
-    else this.sampleIdeal(total, this.o.channel.normal);
-    this.update(table, total);
-    if (!this.o.channel.ended && this.o.channel.normal === undefined) this.correct();
+    const counts = this.sort(table);
+    if (this.o.channel.normal === undefined) this.sendRounds(table, counts);
+    else this.sampleIdeal(this.o.channel.normal);
+    this.update(table);
+    if (hasCorrections(this.o.step) && !this.o.channel.ended && this.o.channel.normal === undefined) this.correct();
     return ideal;
   }
 
@@ -459,9 +458,8 @@ class GroupStep {
       shrink: new Float32Array(rows),
       rounds: 0,
       runBits: new Float64Array(MAX_PASSES + 1),
-      late: new Uint8Array(rows),
+      rank: new Uint8Array(rows),
     };
-    let late = 0;
     for (let r = 0; r < rows; r++) {
       if (histogram[r] === 0) continue;
       const bits = information[r]!;
@@ -472,38 +470,28 @@ class GroupStep {
       table.amplitude[r] = amplitude;
       table.shrink[r] = shrink;
       table.rounds = Math.max(table.rounds, n);
-      if (n === 1 && bits < SPLIT_SHARE * limit) {
-        table.late[r] = 1;
-        late += histogram[r]! * bits;
-      }
-    }
-    if (late < SPLIT_BITS || total - late < SPLIT_BITS) table.late.fill(0);
-    for (let r = 0; r < rows; r++) {
-      if (histogram[r] === 0) continue;
-      const bits = histogram[r]! * table.information[r]!;
-      if (table.late[r] === 1) table.runBits[0]! += bits;
-      else for (let round = 1; round <= table.passes[r]!; round++) table.runBits[round]! += bits;
+      table.rank[r] = n === 1 && bits < LATE_SHARE * limit ? 0 : n;
+      for (let round = 1; round <= n; round++) table.runBits[round]! += histogram[r]! * table.information[r]!;
     }
     return table;
   }
 
   /**
-   * Puts the coefficients into coding order: by passes, most first, and within that in the shuffled order.
-   * counts[r] is how many have at least r passes, without the late ones; those follow at the end.
+   * Puts the coefficients into coding order: by rank, and within that in the shuffled order.
+   * @returns by number of passes how many have at least so many; at 1 all
    */
-  private sort(table: PassTable): { counts: Uint32Array; total: number } {
+  private sort({ rounds, rank, amplitude }: PassTable): Uint32Array {
     const { histogram, w, o } = this;
-    const { rounds } = table;
-    const sizes = new Uint32Array(rounds + 1); // by number of passes; late ones at 0
-    for (let r = 0; r < histogram.length; r++) if (histogram[r] !== 0) sizes[table.late[r] === 1 ? 0 : table.passes[r]!]! += histogram[r]!;
+    const sizes = new Uint32Array(rounds + 1);
+    for (let r = 0; r < histogram.length; r++) sizes[rank[r]!]! += histogram[r]!;
     const next = new Uint32Array(rounds + 1);
     const counts = new Uint32Array(rounds + 2);
     for (let r = rounds; r >= 0; r--) {
       next[r] = counts[r + 1]!;
       counts[r] = counts[r + 1]! + sizes[r]!;
     }
-    const bucketOf = new Uint8Array(histogram.length);
-    for (let r = 0; r < bucketOf.length; r++) bucketOf[r] = table.late[r] === 1 ? 0 : table.passes[r]!;
+    const total = counts[0]!;
+    counts[1] = total;
     const { row, order, sortedRow, residual } = w;
     const shuffle = w.permutation(this.n);
     // The shuffled order touches memory at random: half as much of it is found in the cache more often.
@@ -515,51 +503,48 @@ class GroupStep {
       const p = shuffle[j]!;
       const r = rowAt[p]!;
       if (r < 0 || r > last) continue;
-      const k = next[bucketOf[r]!]!++;
+      const k = next[rank[r]!]!++;
       order[k] = p;
       sortedRow[k] = r;
     }
-    const total = counts[0]!;
     w.total = total;
-    for (let k = 0; k < total; k++) {
-      const r = sortedRow[k]!;
-      w.amplitude[k] = table.amplitude[r]!;
-    }
+    for (let k = 0; k < total; k++) w.amplitude[k] = amplitude[sortedRow[k]!]!;
     w.offset.fill(0, 0, total);
     if (o.truth !== undefined) for (let k = 0; k < total; k++) w.sortedResidual[k] = residual[order[k]!]!;
-    return { counts, total };
+    return counts;
   }
 
-  private sendRounds(table: PassTable, counts: Uint32Array, total: number): void {
+  private sendRounds(table: PassTable, counts: Uint32Array): void {
     const key = hash32(hash32(0x646370, this.o.step.index), this.o.groupIndex);
     let runIndex = 0;
-    for (let r = table.rounds; r >= 1 && !this.o.channel.ended; r--) this.sendRun(table, 0, counts[r]!, table.runBits[r]!, hash32(key, runIndex++));
-    if (total > counts[1]! && !this.o.channel.ended) this.sendRun(table, counts[1]!, total, table.runBits[0]!, hash32(key, runIndex));
+    for (let r = table.rounds; r >= 1 && !this.o.channel.ended; r--) this.sendRun(table, counts[r]!, table.runBits[r]!, hash32(key, runIndex++));
   }
 
-  /** @param bits of information that the run is to deliver */
-  private sendRun(table: PassTable, from: number, to: number, bits: number, key: number): void {
+  /**
+   * A pass of the first `count` coefficients.
+   * @param bits of information that the run is to deliver
+   */
+  private sendRun(table: PassTable, count: number, bits: number, key: number): void {
     const { w, o } = this;
     const { offset, amplitude, sortedRow } = w;
-    const nu = o.step.level === 0 ? o.channel.nu : COARSE_NU;
+    const nu = o.step.level === 0 ? o.channel.nu : coarseNu(o.channel.nu);
     const cost = runCost(nu, bits);
     const units = table.information.map((share) => Math.floor(share * cost * INFORMATION_UNIT + 0.5));
-    const information = w.information.subarray(0, to - from);
-    for (let k = from; k < to; k++) information[k - from] = units[sortedRow[k]!]!;
-    const metric = w.metric.subarray(0, to - from);
+    const information = w.information.subarray(0, count);
+    for (let k = 0; k < count; k++) information[k] = units[sortedRow[k]!]!;
+    const metric = w.metric.subarray(0, count);
     if (o.truth !== undefined) {
       // w = √(delta · (1 + v · delta)) of the design; with amplitude a and gain R of a pass that is R / a.
-      for (let k = from; k < to; k++) metric[k - from] = (table.gain[sortedRow[k]!]! / amplitude[k]!) * (w.sortedResidual[k]! - offset[k]!);
+      for (let k = 0; k < count; k++) metric[k] = (table.gain[sortedRow[k]!]! / amplitude[k]!) * (w.sortedResidual[k]! - offset[k]!);
     }
     const { signs, covered } = o.channel.run({ information, key }, metric, nu);
-    for (let j = 0; j < covered; j++) {
-      const k = from + j;
+    for (let k = 0; k < covered; k++) {
       const a = amplitude[k]!;
-      offset[k] = offset[k]! + signs[j]! * a; // no branch: signs cannot be foreseen
+      offset[k] = offset[k]! + signs[k]! * a; // no branch: signs cannot be foreseen
       amplitude[k] = a * table.shrink[sortedRow[k]!]!;
     }
-    this.runs.push({ from, covered });
-    if (covered < to - from) this.whole = false;
+    this.covered.push(covered);
+    if (covered < count) this.whole = false;
   }
 
   /**
@@ -596,8 +581,8 @@ class GroupStep {
     }
   }
 
-  private sampleIdeal(total: number, normal: () => number): void {
-    const { offset, sortedRow, sortedResidual } = this.w;
+  private sampleIdeal(normal: () => number): void {
+    const { total, offset, sortedRow, sortedResidual } = this.w;
     for (let k = 0; k < total; k++) {
       const r = sortedRow[k]!;
       const m = this.classes[Math.floor(r / VARIANCE_COUNT)]!;
@@ -610,8 +595,8 @@ class GroupStep {
    * The Kalman rule: z' = (P·z + delta·y) / (P + delta) with y = mu + d · (1 + 1/(v·delta)), d being what the signs moved
    * the mean by. Runs over the coefficients by position: only d comes in the shuffled order.
    */
-  private update(table: PassTable, total: number): void {
-    const { order, offset, moved, row, mean } = this.w;
+  private update(table: PassTable): void {
+    const { total, order, offset, moved, row, mean } = this.w;
     const { observation } = this.o;
     const { z, codes } = observation;
     for (let k = 0; k < total; k++) moved[order[k]!] = offset[k]!;
@@ -648,7 +633,7 @@ class GroupStep {
     const { z, codes } = observation;
     const { order, row, mean, moved } = this.w;
     const done = new Uint8Array(this.n);
-    for (const { from, covered } of this.runs) for (let k = from; k < from + covered; k++) done[order[k]!]!++;
+    for (const covered of this.covered) for (let k = 0; k < covered; k++) done[order[k]!]!++;
     forEachRow(observation, this.o.group, (p, i, length) => {
       for (const end = p + length; p < end; p++, i++) {
         const r = row[p]!;

@@ -94,6 +94,11 @@ export function leavesLevelObserved({ kind, part }: Pick<Step, 'kind' | 'part'>)
   return kind !== 'root' && part !== 'first';
 }
 
+/** Whether single coefficients may be corrected after a step. At levels ≥ 1, where a bit to say no counts, that is after entering and each half octave. */
+export function hasCorrections({ level, to, part }: Pick<Step, 'level' | 'to' | 'part'>): boolean {
+  return level === 0 || (part !== 'first' && to % (CODES_LEVEL_SPAN / 2) === 0);
+}
+
 /** Whether a level that a file ends in is shown by handing its observation on: see HANDED_ON_CODE. */
 export function isHandedOn(kind: StepKind, code: number): boolean {
   return kind === 'refine' && code <= HANDED_ON_CODE;

@@ -14,12 +14,12 @@ interface TrellisKernel {
 
 // Addresses in the kernel's memory, as in kernels/trellis.ts.
 const BLOCKS = 2048;
-const INPUT = 280576;
+const INPUT = 1116160;
 const INPUT_LENGTH = 16384;
-const CLOSES = 346112;
-const BITS = 362496;
+const CLOSES = 1181696;
+const BITS = 1198080;
 const BITS_LENGTH = 32768;
-const DECISIONS = 395264;
+const DECISIONS = 1230848;
 const MEMORY_BYTES = DECISIONS + (WINDOW_SECTIONS << (MAX_NU - 3));
 
 let compiled: WebAssembly.Module | undefined;
@@ -34,7 +34,7 @@ export interface EncodedRun {
   state: number;
 }
 
-/** Encodes runs; holds the search's memory (17 MB, of which a small nu touches little), so keep and reuse one. Not reentrant. */
+/** Encodes runs; holds the search's memory (68 MB, of which a small nu touches little), so keep and reuse one. Not reentrant. */
 export class TrellisEncoder {
   private readonly kernel: TrellisKernel;
   private readonly blocks: Uint32Array;
@@ -46,7 +46,7 @@ export class TrellisEncoder {
     compiled ??= compileKernel(wasm);
     const memory = kernelMemory(MEMORY_BYTES);
     this.kernel = instantiateKernel<TrellisKernel>(compiled, memory);
-    this.blocks = new Uint32Array(memory.buffer, BLOCKS, 4096);
+    this.blocks = new Uint32Array(memory.buffer, BLOCKS, 1 << (MAX_NU - 4));
     this.input = new Float32Array(memory.buffer, INPUT, INPUT_LENGTH);
     this.closes = new Uint8Array(memory.buffer, CLOSES, INPUT_LENGTH);
     this.output = new Uint8Array(memory.buffer, BITS, BITS_LENGTH);
@@ -56,7 +56,7 @@ export class TrellisEncoder {
    * Chooses signs that (nearly) maximise Σ metric · sign, one bit per section.
    * @param run as the decoder will have it
    * @param metric log-likelihood ratio per coefficient, √(delta·(1 + v·delta)) · (x − mu), in nats; finite
-   * @param nu log2 of the number of states, 8..16: each one more doubles the time and saves about 1 % of the bits
+   * @param nu log2 of the number of states, 8..18: each one more doubles the time and saves about 1 % of the bits
    * @param state where the register begins, 0..2^nu − 1
    * @throws DcompError E_USAGE if nu, state or the metric's length don't fit
    */

@@ -30,14 +30,14 @@ export const INFORMATION_UNIT = 1 << 20;
 
 /** Smallest and largest number of state bits. */
 export const MIN_NU = 8;
-export const MAX_NU = 16;
+export const MAX_NU = 18;
 
 /**
  * Bits that a trellis of 2^nu states needs for each bit of information delivered, on Gaussian data with 1/16 bit a
  * coefficient. Sections hold as much less: what a step claims is then what it delivers, and errors do not add up from step
  * to step (without it the variance of z − x grows to twice what is claimed on the way to small sigmas).
  */
-const COST_BY_NU: readonly number[] = [1.106, 1.088, 1.075, 1.066, 1.058, 1.051, 1.047, 1.043, 1.039];
+const COST_BY_NU: readonly number[] = [1.106, 1.088, 1.075, 1.066, 1.058, 1.051, 1.047, 1.043, 1.039, 1.035, 1.0335];
 
 /**
  * A run's beginning, where few paths are told apart as yet, loses up to so many bits, half of them in the first so many: of 3, 10,
@@ -47,7 +47,7 @@ const START_BITS = 4.2;
 
 /**
  * Bits to spend for each bit of information.
- * @param nu 8..16
+ * @param nu 8..18
  * @param bits of information that the run is to deliver
  */
 export function runCost(nu: number, bits: number): number {
@@ -69,9 +69,9 @@ export const LABEL_BITS = 8;
  * Images of bits 3, 4, … of q under the label map. Random columns (of which the low 3 bits permute within a block of
  * labels) are all about as good; these are the best of 36 draws by the mean overhead at nu 8, 10, 12 and 14.
  */
-export const LABEL_COLUMNS: readonly number[] = [0x0e, 0x33, 0x6d, 0x24, 0x8b, 0xde, 0xb7, 0x1b, 0xd0, 0xb2, 0xc9, 0x4d];
+export const LABEL_COLUMNS: readonly number[] = [0x0e, 0x33, 0x6d, 0x24, 0x8b, 0xde, 0xb7, 0x1b, 0xd0, 0xb2, 0xc9, 0x4d, 0x65, 0x98];
 
-/** label(q), 0..255, for q 0..2^15 − 1. */
+/** label(q), 0..255, for q 0..2^17 − 1. */
 export function labelOf(q: number): number {
   let label = q & 7;
   for (let rest = q >>> 3, i = 0; rest !== 0; rest >>>= 1, i++) {
@@ -82,7 +82,7 @@ export function labelOf(q: number): number {
 
 const labelTables = new Map<number, Uint8Array>();
 
-/** label(q) for every q of a trellis with 2^nu states. @throws DcompError E_USAGE if nu isn't 8..16 */
+/** label(q) for every q of a trellis with 2^nu states. @throws DcompError E_USAGE if nu isn't 8..18 */
 export function labelTable(nu: number): Uint8Array {
   if (!Number.isInteger(nu) || nu < MIN_NU || nu > MAX_NU) {
     throw new DcompError('E_USAGE', `the trellis has ${nu} state bits; it can have ${MIN_NU} to ${MAX_NU}`);
@@ -150,9 +150,9 @@ for (let i = 1; i < 256; i++) PARITY[i] = PARITY[i >> 1]! ^ (i & 1);
 
 /**
  * Reads a run. If the data ends inside it, the sections whose bit is there are decoded.
- * @param nu log2 of the number of states, 8..16, as in the encoder
+ * @param nu log2 of the number of states, 8..18, as in the encoder
  * @param state where the register begins, 0..2^nu − 1
- * @throws DcompError E_USAGE if nu isn't 8..16
+ * @throws DcompError E_USAGE if nu isn't 8..18
  */
 export function decodeRun(run: Run, reader: BitReader, nu: number, state = 0): DecodedRun {
   const labels = labelTable(nu);

@@ -62,9 +62,12 @@ export function writeModelFile(model: ModelContent): Uint8Array {
   return bytes;
 }
 
-/** The id of a model file that is known to be intact. */
+/** Bytes of a model's id. */
+export const MODEL_ID_BYTES = 4;
+
+/** The id of a model file that is known to be intact: the first bytes of its digest, in hexadecimal. */
 export function modelId(file: Uint8Array): string {
-  return hex(file.subarray(file.length - DIGEST, file.length - DIGEST + 8));
+  return hex(file.subarray(file.length - DIGEST, file.length - DIGEST + MODEL_ID_BYTES));
 }
 
 /**

@@ -28,8 +28,8 @@ function mix(x: number): number {
 }
 const hash = (key: number, index: number): number => mix(Math.imul(index, 0x9e3779b1) ^ mix(key));
 const odd = (x: number): number => x.toString(2).replaceAll('0', '').length % 2;
-const COLUMNS = [0x0e, 0x33, 0x6d, 0x24, 0x8b, 0xde, 0xb7, 0x1b, 0xd0, 0xb2, 0xc9, 0x4d];
-const COST = [1.106, 1.088, 1.075, 1.066, 1.058, 1.051, 1.047, 1.043, 1.039];
+const COLUMNS = [0x0e, 0x33, 0x6d, 0x24, 0x8b, 0xde, 0xb7, 0x1b, 0xd0, 0xb2, 0xc9, 0x4d, 0x65, 0x98];
+const COST = [1.106, 1.088, 1.075, 1.066, 1.058, 1.051, 1.047, 1.043, 1.039, 1.035, 1.0335];
 const labelOf = (q: number): number => COLUMNS.reduce((label, column, i) => ((q >> (3 + i)) & 1 ? label ^ column : label), q & 7);
 
 /** Bits of one segment. */
@@ -102,7 +102,7 @@ interface State { model: IntegerModel; nu: number; bits: Bits; scales: number[];
 /** One group of a step. `means` takes mu + d of every coefficient that is concerned. */
 function group(state: State, grid: Grid, step: { index: number; level: number; mode: Mode; to: number; part: number }, area: number[], number: number, out: Float32Array | undefined, means: Float32Array): void {
   const { model, bits, scales, lag } = state;
-  const nu = step.level === 0 ? state.nu : 16;
+  const nu = step.level === 0 ? state.nu : max(16, min(18, state.nu + 3));
   const [x0, y0, x1, y1] = area as [number, number, number, number];
   const gw = x1 - x0;
   const N = gw * (y1 - y0) * 12;
@@ -189,10 +189,7 @@ function group(state: State, grid: Grid, step: { index: number; level: number; m
   }
   const passes = I.map((bits) => min(255, max(1, min(ceil(bits / limit), cap), ceil(2 * bits))));
   const exactGain = I.map((bits, r) => exp2((2 * bits) / passes[r]!) - 1);
-  const late = I.map((bits, r) => passes[r] === 1 && bits < 0.25 * limit);
-  let lateBits = 0;
-  H.forEach((count, r) => (lateBits += late[r]! ? count * I[r]! : 0));
-  if (lateBits < 256 || total - lateBits < 256) late.fill(false);
+  const rank = I.map((bits, r) => (passes[r] === 1 && bits < 0.25 * limit ? 0 : passes[r]!));
 
   // Order.
   let b = 1;
@@ -205,8 +202,7 @@ function group(state: State, grid: Grid, step: { index: number; level: number; m
     return x ^ (x >> h);
   };
   const shuffled = Array.from({ length: 2 ** b }, (_, j) => visit(j)).filter((p) => p < N && klass[p]! >= 0);
-  const bucket = (p: number): number => (late[row(p)]! ? 0 : passes[row(p)]!);
-  const order = shuffled.map((p, j) => ({ p, j })).sort((a, b) => bucket(b.p) - bucket(a.p) || a.j - b.j).map(({ p }) => p);
+  const order = shuffled.map((p, j) => ({ p, j })).sort((a, b) => rank[row(b.p)]! - rank[row(a.p)]! || a.j - b.j).map(({ p }) => p);
 
   const d = new Float32Array(N);
   const done = new Uint8Array(N);
@@ -249,9 +245,7 @@ function group(state: State, grid: Grid, step: { index: number; level: number; m
   const rounds = max(...order.map((p) => passes[row(p)]!));
   let runs = 0;
   const toldBy = (takesPart: (r: number) => boolean): number => H.reduce((sum, count, r) => (count > 0 && takesPart(r) ? sum + count * (I[r]! / passes[r]!) : sum), 0);
-  for (let r = rounds; r >= 1 && !ended; r--) run(order.filter((p) => bucket(p) >= r), toldBy((row) => !late[row]! && passes[row]! >= r), hash(key, runs++));
-  const lateOnes = order.filter((p) => bucket(p) === 0);
-  if (lateOnes.length > 0 && !ended) run(lateOnes, toldBy((row) => late[row]!), hash(key, runs));
+  for (let r = rounds; r >= 1 && !ended; r--) run(order.filter((p) => passes[row(p)]! >= r), toldBy((row) => passes[row]! >= r), hash(key, runs++));
 
   for (const p of concerned) {
     const i = at(p);
@@ -273,7 +267,9 @@ function group(state: State, grid: Grid, step: { index: number; level: number; m
     grid.z[i] = (P / (P + delta)) * grid.z[i]! + (delta / (P + delta)) * mu[p]! + ((delta + 1 / v) / (P + delta)) * d[p]!;
     grid.codes[i] = code;
   }
-  if (ended || bits.left === 0) throw new Ended();
+  if (ended) throw new Ended();
+  if (step.level > 0 && (step.part === 1 || step.to % 8 > 0)) return;
+  if (bits.left === 0) throw new Ended();
   if (bits.bit() === 0) return;
   const { indices, steps } = side((bytes) => decodeCorrections(bytes, 0, N));
   indices.forEach((p, k) => {
@@ -300,9 +296,9 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
     }
     return undefined;
   };
-  const kind = file[9]! & 7;
-  const range = 2 ** [8, 16, 4, 2, 1][file[9]! >> 4]! - 1;
-  at = 18;
+  const kind = file[5]! & 7;
+  const range = 2 ** [8, 16, 4, 2, 1][file[5]! >> 4]! - 1;
+  at = 10;
   const [width, height] = [varint()!, varint()!];
   const [coarse, widths, lastCode, nu] = file.subarray(at, at + 4) as unknown as [number, number, number, number];
   const coarseWidth = (coarse & 15) + 1;
@@ -311,7 +307,7 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
   at += 8;
   const scales: number[] = [];
   let lags: Uint8Array | undefined;
-  for (let parts = (file[9]! & 8) !== 0; parts && at < file.length; ) {
+  for (let parts = (file[5]! & 8) !== 0; parts && at < file.length; ) {
     const type = file[at++]!;
     parts = type !== 0;
     if (!parts) continue;

@@ -119,11 +119,14 @@ describe('bad input', () => {
     }
   });
 
-  it('the magic shows what a transfer as text does to a file', async () => {
+  it('a transfer as text is noticed', async () => {
     const latin1 = Buffer.from(file).toString('latin1');
-    for (const changed of [latin1.replaceAll('\r\n', '\n'), latin1.replaceAll(/\r?\n/g, '\r\n'), latin1.replaceAll(/[\x80-\xff]/g, '?')]) {
+    for (const changed of [latin1.replaceAll(/[\x80-\xff]/g, '?'), latin1.replaceAll(/[\x80-\xff]/g, (letter) => String.fromCharCode(letter.charCodeAt(0) & 127))]) {
       await rejects(decode(Buffer.from(changed, 'latin1')), 'E_NOT_DCZ');
     }
+    const lines = latin1.replaceAll(/[\n\r]/g, '\r\n');
+    assert.notEqual(lines, latin1, 'the file has a byte that is the end of a line');
+    await rejects(decode(Buffer.from(lines, 'latin1')), ['E_DAMAGED_HEADER', 'E_DAMAGED_SEGMENT']);
   });
 
   it('a model that is none is refused, before the picture is looked at', async () => {
@@ -196,7 +199,7 @@ describe('bad input', () => {
 
   it('another format version and another model have errors of their own', async () => {
     const version = Uint8Array.from(file);
-    version[8]++;
+    version[4]++;
     await rejects(decode(version), 'E_VERSION');
     const { header } = readContainer(file);
     const other = writeHeader({ ...header, modelId: '01234567' });

@@ -75,7 +75,7 @@ describe('progressive decoding', () => {
   });
 
   it('steps that were whole are not decoded again', async () => {
-    const { bytes } = await encodePicture(corpusPicture('scene', { width: 96, height: 70 }), evaluator, { effort: 1, views: 1, target: { quality: 93 } });
+    const { bytes } = await encodePicture(corpusPicture('scene', { width: 144, height: 105 }), evaluator, { effort: 1, views: 1, target: { quality: 93 } });
     const { segments } = readContainer(bytes);
     assert.ok(segments.length > 3);
     const progression = new Progression();

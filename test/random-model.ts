@@ -63,5 +63,5 @@ export function randomModel(architecture: Architecture, seed: number, loudness =
   }
   const [w1, b1, w2, b2] = ['w1', 'b1', 'w2', 'b2'].map((name) => float.parameters.get(`cond.${name}`)!);
   const conditioning = { w1: w1!, b1: b1!, w2: w2!, b2: b2! };
-  return { id: '0000000000000000', architecture, statistics: float.statistics, tensors, layers, conditioning };
+  return { id: '00000000', architecture, statistics: float.statistics, tensors, layers, conditioning };
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { BitReader, BitWriter } from '../src/entropy/bits.js';
 import { TrellisEncoder } from '../src/entropy/encoder.js';
-import { MAX_NU, INFORMATION_UNIT, decodeRun, labelOf, labelTable, runBits, sectionEnds } from '../src/entropy/trellis.js';
+import { INFORMATION_UNIT, MAX_NU, decodeRun, labelOf, labelTable, runBits, sectionEnds } from '../src/entropy/trellis.js';
 import { WINDOW_SECTIONS, viterbi } from '../src/entropy/viterbi.js';
 import { DcompError } from '../src/errors.js';
 import { hash32 } from '../src/math/hash.js';
@@ -150,7 +150,7 @@ test('misuse is told', () => {
   };
   throwsUsage(() => encoder.encode(run, new Float32Array(2), 8));
   throwsUsage(() => encoder.encode(run, new Float32Array(3), 7));
-  throwsUsage(() => encoder.encode(run, new Float32Array(3), 17));
+  throwsUsage(() => encoder.encode(run, new Float32Array(3), MAX_NU + 1));
   throwsUsage(() => encoder.encode(run, new Float32Array(3), 8, 256));
   throwsUsage(() => decodeRun(run, new BitReader(new Uint8Array(1)), 8.5));
 });

@@ -9,7 +9,7 @@ import { fileInfo } from '../src/codec/info.js';
 import { MAX_PART_BYTES, MUST_BE_KNOWN, PARTS, type Part } from '../src/codec/parts.js';
 import { pyramidSizes, stepsOf, type Step } from '../src/codec/schedule.js';
 import { MIN_NU } from '../src/entropy/trellis.js';
-import { MODEL_ID_BYTES } from '../src/model/model-file.js';
+import { MODEL_ID_BYTES } from '../src/model/integer-model.js';
 import { TOP_CODE } from '../src/model/sigma.js';
 import { MAX_PIXELS, MAX_SIDE, type Channels } from '../src/picture.js';
 import { anySchedules, sampleKinds } from './helpers/arbitrary.js';

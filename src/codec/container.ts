@@ -12,10 +12,11 @@
  * A unit is one step of one group. A segment's units follow those of the segment before it. In the last one the bits of the last unit may be missing
  * from some point on: a picture of any size in bytes. Whatever prefix of a file is there decodes, from the header on.
  */
+import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 import { DcompError } from '../errors.js';
 import { MAX_PIXELS, MAX_SIDE, type Channels, type Depth } from '../picture.js';
 import { MIN_NU } from '../entropy/trellis.js';
-import { MODEL_ID_BYTES } from '../model/model-file.js';
+import { MODEL_ID_BYTES } from '../model/integer-model.js';
 import { TOP_CODE } from '../model/sigma.js';
 import { crc32 } from './crc32.js';
 import { CODES_LEVEL_SPAN, FORMAT_VERSION, LAST_CODE, MAGIC, MAX_FINE_NU } from './format.js';
@@ -28,7 +29,7 @@ export interface Header {
   channels: Channels;
   /** Bits of a sample; below 8 for grey alone. */
   depth: Depth;
-  /** 16 hexadecimal digits. */
+  /** Of MODEL_ID_BYTES bytes, in hexadecimal. */
   modelId: string;
   schedule: Schedule;
   /** log2 of the trellis states. */
@@ -72,10 +73,15 @@ export interface Container {
 /** Most units in one segment, so that their number is a byte. */
 export const MAX_SEGMENT_UNITS = 255;
 export const CRC_BYTES = 4;
-/** Where the fields of the header begin. */
+/** Where fields of the header begin. */
 const KIND = MAGIC.length + 1;
 const MODEL_ID = KIND + 1;
 const SIZES = MODEL_ID + MODEL_ID_BYTES;
+/** Bytes of schedule and nu, behind the sizes. */
+const SETTINGS_BYTES = 4;
+/** Bytes of the shortest and the longest header, without its checksum: width and height have 1 to 5 bytes each. */
+export const MIN_HEADER = SIZES + 2 + SETTINGS_BYTES;
+export const MAX_HEADER = MIN_HEADER + 8;
 /** The byte of the coarse width: width − 1 in four bits, log2 of the views and of the coarse views in two each. */
 const COARSE_UNITS = 16;
 /** The byte of the fine width: width in five bits, the tail above them. */
@@ -89,12 +95,11 @@ const HAS_PARTS = 8;
 /** The header and the parts behind it. */
 export function writeHeader(header: Header, parts: readonly Part[] = []): Uint8Array {
   const { schedule } = header;
-  const id = header.modelId.match(/../g)!.map((hex) => parseInt(hex, 16));
   const fields = [
     ...MAGIC,
     FORMAT_VERSION,
     header.channels | (DEPTHS.indexOf(header.depth) << 4) | (parts.length > 0 ? HAS_PARTS : 0),
-    ...id,
+    ...hexToBytes(header.modelId),
     ...varint(header.width),
     ...varint(header.height),
     schedule.coarseWidth - 1 + COARSE_UNITS * (VIEWS.indexOf(schedule.views) + 4 * VIEWS.indexOf(schedule.coarseViews)),
@@ -216,11 +221,11 @@ export function readHeader(bytes: Uint8Array, maxPixels = MAX_PIXELS): { header:
   }
   const width = readVarint(bytes, SIZES);
   const height = width && readVarint(bytes, width.end);
-  if (height === undefined || bytes.length < height.end + 4 + CRC_BYTES) {
+  if (height === undefined || bytes.length < height.end + SETTINGS_BYTES + CRC_BYTES) {
     if (bytes.length >= SIZES + 22) throw new DcompError('E_DAMAGED_HEADER', `the header is damaged: its sizes do not end (byte offset ${SIZES}); get the file again`);
     throw truncatedHeader(bytes);
   }
-  const end = height.end + 4;
+  const end = height.end + SETTINGS_BYTES;
   if (crc32(bytes.subarray(0, end)) !== readU32(bytes, end)) {
     throw new DcompError('E_DAMAGED_HEADER', `the header is damaged: its checksum (byte offset ${end}) does not hold; get the file again`);
   }
@@ -247,7 +252,7 @@ export function readHeader(bytes: Uint8Array, maxPixels = MAX_PIXELS): { header:
     throw impossible(`the schedule ${coarse}, ${fine}, ${lastCode}`);
   }
   if (nu < MIN_NU || nu > MAX_FINE_NU) throw impossible(`a trellis of ${nu} bits`);
-  const modelId = Array.from(bytes.subarray(MODEL_ID, SIZES), (b) => b.toString(16).padStart(2, '0')).join('');
+  const modelId = bytesToHex(bytes.subarray(MODEL_ID, SIZES));
   const header: Header = { width: w, height: h, channels, depth, modelId, schedule: { coarseWidth, fineWidth, lastCode, tail, views, coarseViews }, nu };
   return { header, hasParts: (kind & HAS_PARTS) !== 0, end: end + CRC_BYTES };
 }

@@ -11,9 +11,7 @@
  * The stream is a closed loop: bits behind a lost segment mean nothing. Repair therefore ends at the first segment that it
  * cannot mend.
  */
-import { MODEL_ID_BYTES } from '../model/model-file.js';
-import { MAGIC } from './format.js';
-import { CRC_BYTES, readHeader, readU32, readVarint } from './container.js';
+import { CRC_BYTES, MAX_HEADER, MIN_HEADER, readHeader, readU32, readVarint } from './container.js';
 import { crc32, crc32Combine, singleByteErrors } from './crc32.js';
 import { MAX_PART_BYTES, partName } from './parts.js';
 import { hasAlpha } from './picture-planes.js';
@@ -29,10 +27,6 @@ const ONE_BIT = 2 ** 22;
 const TRIAL_BYTES = 2 ** 10;
 const MAX_PASSES = 64;
 const FREE_BYTES = 2 ** 24;
-
-/** Bytes of the shortest and the longest header, without its checksum: width and height have 1 to 5 bytes each. */
-const MIN_HEADER = MAGIC.length + 2 + MODEL_ID_BYTES + 2 + 4;
-const MAX_HEADER = MIN_HEADER + 8;
 
 export interface Repair {
   /** What it is in: `header`, `part icc`, `alpha`, `segment 3`. */

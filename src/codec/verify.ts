@@ -1,4 +1,5 @@
 /** Checks what can be checked of a file without a model: all its checksums. */
+import { bytesToHex } from '@noble/hashes/utils.js';
 import { readContainer, readHeader, type Extent } from './container.js';
 import { partName, PARTS } from './parts.js';
 import { repairFile, type Repair } from './repair.js';
@@ -47,6 +48,6 @@ export function verifyFile(file: Uint8Array): Verification {
   for (const [i, segment] of segments.entries()) check(`segment ${i + 1}`, segment.offset, endOf(segment), segment.state);
   const worst = Math.max(STATES.indexOf(truncated ? 'cut' : 'intact'), ...checks.map(({ state }) => STATES.indexOf(state)));
   const hash = parts.find(({ type, state }) => type === PARTS.pixelHash && state === 'complete');
-  const pixelHash = hash === undefined ? null : Array.from(bytes.subarray(hash.payloadOffset, endOf(hash)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  const pixelHash = hash === undefined ? null : bytesToHex(bytes.subarray(hash.payloadOffset, endOf(hash)));
   return { state: STATES[worst]!, parts: checks, repairs, pixelHash };
 }

@@ -41,6 +41,8 @@ export class TrellisEncoder {
   private readonly input: Float32Array;
   private readonly closes: Uint8Array;
   private readonly output: Uint8Array;
+  /** The nu whose labels stand in `blocks`. */
+  private labelled = 0;
 
   constructor() {
     compiled ??= compileKernel(wasm);
@@ -99,7 +101,9 @@ export class TrellisEncoder {
 
   /** Tells the kernel where the labels of each 8 consecutive states stand: byte offset of the block, and permutation. */
   private setLabels(nu: number): void {
+    if (nu === this.labelled) return;
     const labels = labelTable(nu);
+    this.labelled = nu;
     for (let i = 0; i < labels.length / 8; i++) {
       const label = labels[8 * i]!;
       this.blocks[i] = ((label & ~7) << 1) | ((label & 7) << 20);

@@ -17,9 +17,12 @@ export interface IntegerLayer {
   bias: Float32Array;
 }
 
+/** Bytes of a model's id. */
+export const MODEL_ID_BYTES = 4;
+
 /** The network that ships: integer weights and the scales of every tensor. Made by `quantise`, stored in a `.dcm` file. */
 export interface IntegerModel {
-  /** First 8 bytes of the SHA-256 of the model file, as 16 hexadecimal digits. */
+  /** First MODEL_ID_BYTES bytes of the digest that ends the model file, in hexadecimal. */
   id: string;
   architecture: Architecture;
   statistics: Statistics;

@@ -9,14 +9,15 @@
  *   arrays        float32, lengths follow from the header: statistics.prior, statistics.inputScale; by layer in their
  *                 order weightScale, bias; cond.w1, cond.b1, cond.w2, cond.b2
  *   weights       by layer in their order, in Rice codes (rice.ts)
- *   last 32       SHA-256 of all bytes before; its first 8 bytes, in hexadecimal, are the model's id
+ *   last 32       SHA-256 of all bytes before; its first 4 bytes, in hexadecimal, are the model's id
  */
 import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
 import { DcompError } from '../errors.js';
 import { COEFFICIENTS, conditioningFeatures, conditioningLength, weightShape, type Architecture } from './architecture.js';
 import { OUTPUT_TENSOR } from './arithmetic.js';
 import { architectureFrom, checkModel, damaged, fieldsOf, scaleFrom } from './check-model.js';
-import type { IntegerLayer, IntegerModel, TensorScale } from './integer-model.js';
+import { MODEL_ID_BYTES, type IntegerLayer, type IntegerModel, type TensorScale } from './integer-model.js';
 import { readRice, writeRice } from './rice.js';
 
 const MAGIC = Uint8Array.of(0x89, 0x44, 0x43, 0x4d, 0x0d, 0x0a, 0x1a, 0x0a);
@@ -62,12 +63,9 @@ export function writeModelFile(model: ModelContent): Uint8Array {
   return bytes;
 }
 
-/** Bytes of a model's id. */
-export const MODEL_ID_BYTES = 4;
-
-/** The id of a model file that is known to be intact: the first bytes of its digest, in hexadecimal. */
+/** The id of a model file that is known to be intact. */
 export function modelId(file: Uint8Array): string {
-  return hex(file.subarray(file.length - DIGEST, file.length - DIGEST + MODEL_ID_BYTES));
+  return bytesToHex(file.subarray(file.length - DIGEST, file.length - DIGEST + MODEL_ID_BYTES));
 }
 
 /**
@@ -119,7 +117,7 @@ function checkFrame(bytes: Uint8Array): number {
   if (length < bytes.length) damaged(`the file has ${bytes.length} bytes, but says ${length}`);
   if (headerLength > MAX_HEADER || FIXED + headerLength + DIGEST > length) damaged(`a header of ${headerLength} bytes does not fit`);
   const end = length - DIGEST;
-  if (hex(sha256(bytes.subarray(0, end))) !== hex(bytes.subarray(end))) damaged('the checksum at the end does not fit the content');
+  if (bytesToHex(sha256(bytes.subarray(0, end))) !== bytesToHex(bytes.subarray(end))) damaged('the checksum at the end does not fit the content');
   return headerLength;
 }
 
@@ -180,8 +178,4 @@ class FloatReader {
     for (let i = 0; i < length; i++, this.at += 4) values[i] = this.view.getFloat32(this.at, true);
     return values;
   }
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -139,6 +139,7 @@ function recolour({ data }: Plane, random: Random): void {
   const gain = ([low, high]: Range): number => (random.chance(RECOLOURED) ? 2 ** (low + (high - low) * random.uniform()) : 1);
   const exposure = gain(EXPOSURE);
   const chroma = exposure * gain(SATURATION);
+  if (exposure === 1 && chroma === 1) return;
   for (let i = 0; i < data.length; i += COLOURS) {
     data[i] = data[i]! * exposure;
     data[i + 1] = data[i + 1]! * chroma;

@@ -6,7 +6,7 @@ import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { DcompError } from '../errors.js';
-import { type Architecture } from '../model/architecture.js';
+import type { Architecture } from '../model/architecture.js';
 import { DEFAULT_INPUT_SCALE, parameterPlaces, type Statistics } from '../model/weights.js';
 import { parameterCount, readCheckpoint, writeCheckpoint, type CheckpointState } from './checkpoint.js';
 import { loadDataset, measurePrior } from './dataset.js';

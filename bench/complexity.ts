@@ -12,10 +12,10 @@ import { findPictures, loadPicture, spread } from '../eval/pictures.js';
 import { psnrRgb } from '../eval/metrics/psnr.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePictureToSizes, type EncoderOptions } from '../src/codec/encoder.js';
-import { DEFAULT_SCHEDULE, type Schedule } from '../src/codec/schedule.js';
+import { DEFAULT_SCHEDULE, type Schedule } from '../src/diffusion/schedule.js';
 import { flopsPerPixel } from '../src/model/architecture.js';
-import { readModelFile } from '../src/model/model-file.js';
-import { createThreadedEvaluator } from '../src/model/threads-node.js';
+import { readModelFile } from '../src/model/integer/model-file.js';
+import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
 import { DEFAULT_EFFORT, DEFAULT_MODEL } from '../src/node.js';
 import type { Picture } from '../src/picture.js';
 import { mean, middle } from './middle.js';
@@ -31,7 +31,9 @@ const { values, positionals } = parseArgs({
   },
 });
 
-const schedule = (change: Partial<Schedule>): Omit<EncoderOptions, 'target'> => ({ schedule: { ...DEFAULT_SCHEDULE, ...change } });
+const schedule = (change: Partial<Schedule>): Omit<EncoderOptions, 'target'> => ({
+  schedule: { ...DEFAULT_SCHEDULE, ...change },
+});
 const DEFAULT = 'default';
 const VARIANTS: Record<string, Omit<EncoderOptions, 'target'>> = {
   [DEFAULT]: {},
@@ -57,8 +59,14 @@ interface Outcome {
 
 const rates = values.rates.split(',').map(Number);
 const model = readModelFile(readFileSync(DEFAULT_MODEL));
-const evaluator = createThreadedEvaluator(model, values.threads === undefined ? {} : { threads: Number(values.threads) });
-const pictures = spread(findPictures(positionals.length === 0 ? ['../shared/data/dev'] : positionals), Number(values.limit)).map((path) => middle(loadPicture(path), Number(values.side)));
+const evaluator = createThreadedEvaluator(
+  model,
+  values.threads === undefined ? {} : { threads: Number(values.threads) },
+);
+const pictures = spread(
+  findPictures(positionals.length === 0 ? ['../shared/data/dev'] : positionals),
+  Number(values.limit),
+).map((path) => middle(loadPicture(path), Number(values.side)));
 
 async function measure(picture: Picture, options: Omit<EncoderOptions, 'target'>): Promise<Outcome> {
   const sizes = rates.map((rate) => Math.floor((rate * picture.width * picture.height) / 8));
@@ -84,16 +92,24 @@ const slopes = rates.map((_, i) => {
 });
 const percent = (ratio: number): string => `${(100 * (ratio - 1)).toFixed(1)} %`;
 
-console.log(`model ${model.id}, effort ${DEFAULT_EFFORT} unless stated, middles of ${values.side} pixels a side of ${pictures.length} pictures, rates ${rates.join(', ')}`);
+console.log(
+  `model ${model.id}, effort ${DEFAULT_EFFORT} unless stated, middles of ${values.side} pixels a side of ${pictures.length} pictures, rates ${rates.join(', ')}`,
+);
 console.log('| | bits at equal PSNR | kFLOP per pixel | encoding | decoding |\n|---|---|---|---|---|');
 const wanted = new RegExp(values.only);
 for (const [name, options] of Object.entries(VARIANTS)) {
   if (!wanted.test(name)) continue;
   const outcomes: Outcome[] = [];
-  for (const picture of pictures) outcomes.push(name === DEFAULT ? reference[outcomes.length]! : await measure(picture, options));
-  const bits = rates.map((_, i) => percent(2 ** (-mean(outcomes.map(({ psnr }, k) => psnr[i]! - reference[k]!.psnr[i]!)) / slopes[i]!)));
+  for (const picture of pictures)
+    outcomes.push(name === DEFAULT ? reference[outcomes.length]! : await measure(picture, options));
+  const bits = rates.map((_, i) =>
+    percent(2 ** (-mean(outcomes.map(({ psnr }, k) => psnr[i]! - reference[k]!.psnr[i]!)) / slopes[i]!)),
+  );
   const work = rates.map((_, i) => mean(outcomes.map(({ kiloFlop }) => kiloFlop[i]!)).toFixed(0));
-  const time = (of: (outcome: Outcome) => number): string => (mean(outcomes.map(of)) / mean(reference.map(of))).toFixed(2);
-  console.log(`| ${name} | ${bits.join(', ')} | ${work.join(', ')} | ${time(({ encodeSeconds }) => encodeSeconds)} | ${time(({ decodeSeconds }) => decodeSeconds)} |`);
+  const time = (of: (outcome: Outcome) => number): string =>
+    (mean(outcomes.map(of)) / mean(reference.map(of))).toFixed(2);
+  console.log(
+    `| ${name} | ${bits.join(', ')} | ${work.join(', ')} | ${time(({ encodeSeconds }) => encodeSeconds)} | ${time(({ decodeSeconds }) => decodeSeconds)} |`,
+  );
 }
 await evaluator.close();

@@ -10,11 +10,11 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { containerOf, readable } from '../src/codec/decoder.js';
-import { groupsOf } from '../src/codec/format.js';
+import { groupsOf } from '../src/format.js';
 import { needsOf, type StepNeeds } from '../src/codec/needs.js';
-import { gridOf, type Rectangle } from '../src/codec/rectangle.js';
-import { DEFAULT_SCHEDULE, pyramidSizes, stepsOf, type Schedule, type Size, type Step } from '../src/codec/schedule.js';
-import { readModelFile } from '../src/model/model-file.js';
+import { gridOf, type Rectangle, type Size } from '../src/math/rectangle.js';
+import { DEFAULT_SCHEDULE, pyramidSizes, stepsOf, type Schedule, type Step } from '../src/diffusion/schedule.js';
+import { readModelFile } from '../src/model/integer/model-file.js';
 import { decode, DEFAULT_MODEL, release, type DecodeResult } from '../src/node.js';
 
 const { values, positionals } = parseArgs({
@@ -90,17 +90,25 @@ async function ofFile(file: Uint8Array, maxBytes: number): Promise<void> {
     const { needs, needed } = readable(containerOf(file, { maxBytes, crop }), architecture, { crop }, (message) => {
       throw new Error(message);
     });
-    const left = segments.filter((_, i) => needed[i] === false).reduce((sum, segment) => sum + segment.payloadOffset + segment.payloadLength - segment.offset, 0);
+    const left = segments
+      .filter((_, i) => needed[i] === false)
+      .reduce((sum, segment) => sum + segment.payloadOffset + segment.payloadLength - segment.offset, 0);
     let said = '';
     if (picture !== undefined) {
       const part = await timed(file, maxBytes, crop);
       said = `  decoded: ${percent(part.work, picture.work)} of the work, ${percent(part.seconds, picture.seconds)} of the time, ${agree(picture, part, crop) ? 'the same' : 'OTHER'} pixels`;
     }
-    console.log(`${name.padEnd(36)} work ${percent(workOf(header, header.schedule, units, needs), whole)}  bytes ${percent(length - left, length)}${said}`);
+    console.log(
+      `${name.padEnd(36)} work ${percent(workOf(header, header.schedule, units, needs), whole)}  bytes ${percent(length - left, length)}${said}`,
+    );
   }
 }
 
-async function timed(file: Uint8Array, maxBytes: number, crop?: Rectangle): Promise<DecodeResult & { seconds: number }> {
+async function timed(
+  file: Uint8Array,
+  maxBytes: number,
+  crop?: Rectangle,
+): Promise<DecodeResult & { seconds: number }> {
   const started = performance.now();
   const threads = values.threads === undefined ? {} : { threads: Number(values.threads) };
   const picture = await decode(file, { model, maxBytes, ...threads, ...(crop === undefined ? {} : { crop }) });
@@ -109,7 +117,10 @@ async function timed(file: Uint8Array, maxBytes: number, crop?: Rectangle): Prom
 
 function agree(whole: DecodeResult, part: DecodeResult, crop: Rectangle): boolean {
   const row = crop.width * whole.channels;
-  return part.data.every((sample, i) => sample === whole.data[((crop.y + Math.floor(i / row)) * whole.width + crop.x) * whole.channels + (i % row)]);
+  return part.data.every(
+    (sample, i) =>
+      sample === whole.data[((crop.y + Math.floor(i / row)) * whole.width + crop.x) * whole.channels + (i % row)],
+  );
 }
 
 function percent(part: number, whole: number): string {
@@ -118,9 +129,11 @@ function percent(part: number, whole: number): string {
 
 const [path] = positionals;
 if (path === undefined) {
-  for (const refining of values.steps.split(',').map(Number)) ofSize({ width: Number(values.width), height: Number(values.height) }, refining);
+  for (const refining of values.steps.split(',').map(Number))
+    ofSize({ width: Number(values.width), height: Number(values.height) }, refining);
 } else {
   const file = readFileSync(path);
-  for (const maxBytes of values.bytes === undefined ? [file.length] : values.bytes.split(',').map(Number)) await ofFile(file, maxBytes);
+  for (const maxBytes of values.bytes === undefined ? [file.length] : values.bytes.split(',').map(Number))
+    await ofFile(file, maxBytes);
   await release();
 }

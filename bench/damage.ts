@@ -9,9 +9,9 @@ import { join } from 'node:path';
 import { argv } from 'node:process';
 import sharp, { type Sharp } from 'sharp';
 import yargs from 'yargs';
-import { readPng } from '../cli/pictures/png-reader.js';
-import { readContainer } from '../src/codec/container.js';
-import { repairFile } from '../src/codec/repair.js';
+import { readPng } from '../formats/png-reader.js';
+import { readContainer } from '../src/container/container.js';
+import { repairFile } from '../src/container/repair.js';
 import { hash32 } from '../src/math/hash.js';
 import { decode, encode, psnr, release } from '../src/node.js';
 import type { Picture } from '../src/picture.js';
@@ -37,7 +37,11 @@ interface Tally {
 const options = await yargs(argv.slice(2))
   .options({
     data: { type: 'string', default: '../shared/data/dev', describe: 'Folder of PNGs' },
-    pictures: { type: 'number', default: 3, describe: `How many of them, spread over the list; ${WIDTH}×${HEIGHT} from the middle of each` },
+    pictures: {
+      type: 'number',
+      default: 3,
+      describe: `How many of them, spread over the list; ${WIDTH}×${HEIGHT} from the middle of each`,
+    },
     bpp: { type: 'number', default: 0.75, describe: 'Bits per pixel' },
   })
   .strict()
@@ -46,12 +50,16 @@ const options = await yargs(argv.slice(2))
 
 sharp.concurrency(1);
 const tallies = new Map<string, Map<string, Tally>>();
-const names = readdirSync(options.data).filter((name) => name.endsWith('.png')).sort();
+const names = readdirSync(options.data)
+  .filter((name) => name.endsWith('.png'))
+  .sort();
 for (let i = 0; i < options.pictures; i++) {
   const name = names[Math.floor(((i + 0.5) * names.length) / options.pictures)]!;
   const picture = middle(readPng(readFileSync(join(options.data, name))).picture);
   const codecs = await codedByAll(picture, Math.floor((options.bpp * WIDTH * HEIGHT) / 8));
-  console.log(`${name}: ${codecs.map(({ name: codec, file, clean }) => `${codec} ${file.length} bytes ${clean.toFixed(2)} dB`).join(', ')}`);
+  console.log(
+    `${name}: ${codecs.map(({ name: codec, file, clean }) => `${codec} ${file.length} bytes ${clean.toFixed(2)} dB`).join(', ')}`,
+  );
   for (const codec of codecs) await damageAll(codec, picture);
 }
 report();
@@ -62,7 +70,9 @@ function middle({ width, height, channels, data }: Picture): Picture {
   const [x0, y0] = [(width - WIDTH) >> 1, (height - HEIGHT) >> 1];
   const colour = channels >= 3 ? [0, 1, 2] : [0, 0, 0];
   const out = new Uint8Array(3 * WIDTH * HEIGHT);
-  for (let y = 0, o = 0; y < HEIGHT; y++) for (let x = 0; x < WIDTH; x++) for (const c of colour) out[o++] = data[((y0 + y) * width + x0 + x) * channels + c]!;
+  for (let y = 0, o = 0; y < HEIGHT; y++)
+    for (let x = 0; x < WIDTH; x++)
+      for (const c of colour) out[o++] = data[((y0 + y) * width + x0 + x) * channels + c]!;
   return { width: WIDTH, height: HEIGHT, channels: 3, data: out };
 }
 
@@ -74,7 +84,10 @@ async function codedByAll(picture: Picture, size: number): Promise<Coded[]> {
     const key = Buffer.from(file.subarray(0, end)).toString('latin1');
     if (!known.has(key)) {
       const shown = decode(file.subarray(0, end), { allowDamaged: true }).then((back) => psnr(picture, back));
-      known.set(key, shown.catch(() => undefined));
+      known.set(
+        key,
+        shown.catch(() => undefined),
+      );
     }
     return known.get(key)!;
   };
@@ -82,24 +95,38 @@ async function codedByAll(picture: Picture, size: number): Promise<Coded[]> {
     const lost = readContainer(file).segments.find(({ state }) => state === 'damaged');
     return lost?.offset ?? file.length;
   };
-  const attempt = async (make: () => Promise<number | undefined>): Promise<number | undefined> => make().catch(() => undefined);
+  const attempt = async (make: () => Promise<number | undefined>): Promise<number | undefined> =>
+    make().catch(() => undefined);
   const clean = psnr(picture, await decode(bytes));
   const dcomp: Coded = {
     name: 'dcomp',
     file: bytes,
     clean,
-    shown: (damaged) => attempt(async () => { const { bytes: mended } = repairFile(damaged); return decoded(mended, usable(mended)); }),
+    shown: (damaged) =>
+      attempt(async () => {
+        const { bytes: mended } = repairFile(damaged);
+        return decoded(mended, usable(mended));
+      }),
   };
-  const bare: Coded = { name: 'dcomp without repair', file: bytes, clean, shown: (damaged) => attempt(async () => decoded(damaged, usable(damaged))) };
+  const bare: Coded = {
+    name: 'dcomp without repair',
+    file: bytes,
+    clean,
+    shown: (damaged) => attempt(async () => decoded(damaged, usable(damaged))),
+  };
   return [dcomp, bare, await rival('JPEG', picture, size), await rival('AVIF', picture, size)];
 }
 
 /** The best quality that fits into the size. */
 async function rival(name: 'JPEG' | 'AVIF', picture: Picture, size: number): Promise<Coded> {
   const image = (): Sharp => sharp(picture.data, { raw: { width: WIDTH, height: HEIGHT, channels: 3 } });
-  const code = (quality: number): Promise<Buffer> => (name === 'JPEG' ? image().jpeg({ quality, progressive: false }) : image().avif({ quality, effort: 6, chromaSubsampling: '4:4:4' })).toBuffer();
+  const code = (quality: number): Promise<Buffer> =>
+    (name === 'JPEG'
+      ? image().jpeg({ quality, progressive: false })
+      : image().avif({ quality, effort: 6, chromaSubsampling: '4:4:4' })
+    ).toBuffer();
   let low = 1;
-  for (let high = 100; high - low > 1; ) {
+  for (let high = 100; high - low > 1;) {
     const quality = (low + high) >> 1;
     if ((await code(quality)).length <= size) low = quality;
     else high = quality;
@@ -107,7 +134,11 @@ async function rival(name: 'JPEG' | 'AVIF', picture: Picture, size: number): Pro
   const file = await code(low);
   const shown = async (bytes: Uint8Array): Promise<number | undefined> => {
     try {
-      const { data, info } = await sharp(bytes, { failOn: 'none' }).removeAlpha().toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
+      const { data, info } = await sharp(bytes, { failOn: 'none' })
+        .removeAlpha()
+        .toColourspace('srgb')
+        .raw()
+        .toBuffer({ resolveWithObject: true });
       if (info.width !== WIDTH || info.height !== HEIGHT || info.channels !== 3) return undefined;
       return psnr(picture, { ...picture, data });
     } catch {
@@ -130,13 +161,18 @@ async function damageAll(codec: Coded, picture: Picture): Promise<void> {
   for (const count of [2, 4, 8, 16]) {
     for (let trial = 0; trial < TRIALS; trial++) {
       // The same places, as shares of the file, for every codec.
-      const places = Array.from({ length: count }, (_, k) => Math.floor((hash32(count, trial * 64 + k) / 2 ** 32) * file.length));
+      const places = Array.from({ length: count }, (_, k) =>
+        Math.floor((hash32(count, trial * 64 + k) / 2 ** 32) * file.length),
+      );
       await measure(`${count} bits anywhere`, flipped(file, places, trial));
     }
   }
   for (let trial = 0; trial < TRIALS; trial++) {
     const start = Math.floor((hash32(99, trial) / 2 ** 32) * (file.length - 16));
-    await measure('16 bytes in a row', Uint8Array.from(file, (byte, i) => (i >= start && i < start + 16 ? hash32(trial, i) & 255 : byte)));
+    await measure(
+      '16 bytes in a row',
+      Uint8Array.from(file, (byte, i) => (i >= start && i < start + 16 ? hash32(trial, i) & 255 : byte)),
+    );
   }
 }
 
@@ -155,13 +191,17 @@ function tallyOf(kind: string, codec: string): Tally {
 }
 
 function report(): void {
-  console.log('\n| flipped | codec | mean loss, dB | worst, dB | loss above 1 dB, % | nothing shown, % |\n|---|---|---|---|---|---|');
+  console.log(
+    '\n| flipped | codec | mean loss, dB | worst, dB | loss above 1 dB, % | nothing shown, % |\n|---|---|---|---|---|---|',
+  );
   for (const [kind, codecs] of tallies) {
     for (const [codec, { losses, nothing }] of codecs) {
       const n = losses.length;
       const mean = losses.reduce((sum, loss) => sum + loss, 0) / n;
       const share = (count: number): string => ((100 * count) / n).toFixed(1);
-      console.log(`| ${kind} | ${codec} | ${mean.toFixed(2)} | ${Math.max(...losses).toFixed(1)} | ${share(losses.filter((loss) => loss > 1).length)} | ${share(nothing)} |`);
+      console.log(
+        `| ${kind} | ${codec} | ${mean.toFixed(2)} | ${Math.max(...losses).toFixed(1)} | ${share(losses.filter((loss) => loss > 1).length)} | ${share(nothing)} |`,
+      );
     }
   }
 }

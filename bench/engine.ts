@@ -11,9 +11,9 @@ import { compileKernel, instantiateKernel, kernelMemory } from '../src/kernels/l
 import { wasm } from '../src/kernels/bench.wasm.js';
 import { DEFAULT_ARCHITECTURE, flopsPerPixel } from '../src/model/architecture.js';
 import type { Evaluator } from '../src/model/evaluator.js';
-import { PART, PART_BYTES } from '../src/model/plan.js';
-import { createThreadedEvaluator } from '../src/model/threads-node.js';
-import { randomModel } from '../test/random-model.js';
+import { PART, PART_BYTES } from '../src/model/wasm/plan.js';
+import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
+import { randomModel } from '../corpus/random-model.js';
 
 interface BenchKernel extends WebAssembly.Exports {
   registers(count: number, seed: number): number;
@@ -33,7 +33,12 @@ const ROUNDS = 40;
 export function registers(): Measure {
   const kernel = instantiateKernel<BenchKernel>(compileKernel(wasm), kernelMemory(1));
   const count = 5e5;
-  return { name: 'dot products in registers', operations: count * 24 * 8 * 2, run: () => kernel.registers(count, 3), best: 0 };
+  return {
+    name: 'dot products in registers',
+    operations: count * 24 * 8 * 2,
+    run: () => kernel.registers(count, 3),
+    best: 0,
+  };
 }
 
 /** The kernel without what follows the sums: 3×3, `channels` to `channels`, on a grid of 96×32. */
@@ -64,7 +69,12 @@ export function bare(channels: number): Measure {
   });
   const kernel = instantiateKernel<BenchKernel>(compileKernel(wasm), memory);
   const operations = 18 * channels * channels * width * height;
-  return { name: `bare convolution, ${channels} channels`, operations, run: () => kernel.rawRows(64, 0, height), best: 0 };
+  return {
+    name: `bare convolution, ${channels} channels`,
+    operations,
+    run: () => kernel.rawRows(64, 0, height),
+    best: 0,
+  };
 }
 
 export function network(evaluator: Evaluator, width: number, height: number): Measure {
@@ -91,7 +101,11 @@ async function main(threads: number): Promise<void> {
   const one = createThreadedEvaluator(model, { threads: 1 });
   const many = createThreadedEvaluator(model, { threads });
   const measures = [registers(), bare(64), bare(96), bare(128)];
-  for (const [width, height] of [[24, 16], [48, 32], [96, 64]] as const) {
+  for (const [width, height] of [
+    [24, 16],
+    [48, 32],
+    [96, 64],
+  ] as const) {
     measures.push(network(one, width, height), network(many, width, height));
   }
   await measureInTurn(measures, ROUNDS);
@@ -102,4 +116,5 @@ async function main(threads: number): Promise<void> {
   await Promise.all([one.close(), many.close()]);
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) await main(Number(process.argv[2] ?? 2));
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href)
+  await main(Number(process.argv[2] ?? 2));

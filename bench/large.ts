@@ -12,8 +12,8 @@ import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { readPng } from '../cli/pictures/png-reader.js';
-import { writePng } from '../cli/pictures/png-writer.js';
+import { readPng } from '../formats/png-reader.js';
+import { writePng } from '../formats/png-writer.js';
 import { corpusPicture } from '../corpus/pictures.js';
 import type { Picture } from '../src/picture.js';
 
@@ -30,7 +30,10 @@ const { values } = parseArgs({
 });
 
 /** Peak memory that is promised, in MiB: up to so many megapixels. */
-const TARGETS = [{ megapixels: 24, mebibytes: 1536 }, { megapixels: 100, mebibytes: 4096 }];
+const TARGETS = [
+  { megapixels: 24, mebibytes: 1536 },
+  { megapixels: 100, mebibytes: 4096 },
+];
 
 /** A picture of 3:2 of so many megapixels. No row repeats the one a tile above: each tile is turned by another offset. */
 function enlarged(tile: Picture, megapixels: number): Picture {
@@ -45,7 +48,10 @@ function enlarged(tile: Picture, megapixels: number): Picture {
     const line = tile.data.subarray(from, from + tile.width * channels);
     for (let x = -shift; x < width; x += tile.width) {
       const skip = Math.max(0, -x);
-      data.set(line.subarray(skip * channels, Math.min(tile.width, width - x) * channels), (y * width + x + skip) * channels);
+      data.set(
+        line.subarray(skip * channels, Math.min(tile.width, width - x) * channels),
+        (y * width + x + skip) * channels,
+      );
     }
   }
   return { width, height, channels, data };
@@ -59,13 +65,21 @@ interface Run {
 /** Runs the program. @throws Error if it fails */
 function measured(args: string[]): Run {
   const program = fileURLToPath(new URL('../cli/main.js', import.meta.url));
-  const common = [...(values.threads === undefined ? [] : ['--threads', values.threads]), ...(values.model === undefined ? [] : ['--model', values.model])];
-  const { stderr, status, error } = spawnSync('/usr/bin/time', ['-v', execPath, program, ...args, ...common], { encoding: 'utf8', maxBuffer: 1 << 26 });
+  const common = [
+    ...(values.threads === undefined ? [] : ['--threads', values.threads]),
+    ...(values.model === undefined ? [] : ['--model', values.model]),
+  ];
+  const { stderr, status, error } = spawnSync('/usr/bin/time', ['-v', execPath, program, ...args, ...common], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  });
   if (error !== undefined) throw new Error('/usr/bin/time is missing: install GNU time', { cause: error });
   if (status !== 0) throw new Error(stderr);
   const found = (pattern: RegExp): string => pattern.exec(stderr)?.[1] ?? '';
   const kibibytes = Number(found(/Maximum resident set size \(kbytes\): (\d+)/));
-  const seconds = found(/Elapsed \(wall clock\) time[^\n]*: ([\d:.]+)\n/).split(':').reduce((sum, part) => 60 * sum + Number(part), 0);
+  const seconds = found(/Elapsed \(wall clock\) time[^\n]*: ([\d:.]+)\n/)
+    .split(':')
+    .reduce((sum, part) => 60 * sum + Number(part), 0);
   return { seconds, mebibytes: kibibytes / 1024 };
 }
 
@@ -78,9 +92,16 @@ function exponent(points: { megapixels: number; seconds: number }[]): number {
   return xs.reduce((sum, x, i) => sum + (x - mx) * (ys[i]! - my), 0) / xs.reduce((sum, x) => sum + (x - mx) ** 2, 0);
 }
 
-const tile = values.picture === undefined ? corpusPicture('scene', { width: 768, height: 512 }) : readPng(readFileSync(values.picture)).picture;
+const tile =
+  values.picture === undefined
+    ? corpusPicture('scene', { width: 768, height: 512 })
+    : readPng(readFileSync(values.picture)).picture;
 const folder = mkdtempSync(join(tmpdir(), 'dcomp-large-'));
-const [png, dcz, back] = ['picture.png', 'picture.dcz', 'back.png'].map((name) => join(folder, name)) as [string, string, string];
+const [png, dcz, back] = ['picture.png', 'picture.dcz', 'back.png'].map((name) => join(folder, name)) as [
+  string,
+  string,
+  string,
+];
 const target = values.quality === undefined ? ['--bpp', values.bpp] : ['--quality', values.quality];
 console.log(`${target.join(' ')} --effort ${values.effort}`);
 console.log('megapixels     bytes   encode s  s/MP    MiB   decode s  s/MP    MiB   target MiB');
@@ -95,13 +116,19 @@ try {
     const decode = measured(['decode', dcz, back]);
     rows.push({ megapixels, encode, decode });
     const limit = TARGETS.find((each) => wanted <= each.megapixels)?.mebibytes ?? '-';
-    const show = ({ seconds, mebibytes }: Run): string => `${seconds.toFixed(1).padStart(8)} ${(seconds / megapixels).toFixed(2).padStart(6)} ${mebibytes.toFixed(0).padStart(6)}`;
-    console.log(`${megapixels.toFixed(2).padStart(10)} ${String(statSync(dcz).size).padStart(9)}   ${show(encode)}   ${show(decode)}   ${limit}`);
+    const show = ({ seconds, mebibytes }: Run): string =>
+      `${seconds.toFixed(1).padStart(8)} ${(seconds / megapixels).toFixed(2).padStart(6)} ${mebibytes.toFixed(0).padStart(6)}`;
+    console.log(
+      `${megapixels.toFixed(2).padStart(10)} ${String(statSync(dcz).size).padStart(9)}   ${show(encode)}   ${show(decode)}   ${limit}`,
+    );
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
 if (rows.length > 1) {
-  const growth = (run: 'encode' | 'decode'): string => exponent(rows.map((row) => ({ megapixels: row.megapixels, seconds: row[run].seconds }))).toFixed(3);
-  console.log(`growth of time: megapixels^${growth('encode')} encoding, ^${growth('decode')} decoding (target: at most 1.05)`);
+  const growth = (run: 'encode' | 'decode'): string =>
+    exponent(rows.map((row) => ({ megapixels: row.megapixels, seconds: row[run].seconds }))).toFixed(3);
+  console.log(
+    `growth of time: megapixels^${growth('encode')} encoding, ^${growth('decode')} decoding (target: at most 1.05)`,
+  );
 }

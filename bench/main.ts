@@ -13,11 +13,11 @@ import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
 import { DEFAULT_ARCHITECTURE } from '../src/model/architecture.js';
 import type { Evaluator, RowEvaluation } from '../src/model/evaluator.js';
-import type { IntegerModel } from '../src/model/integer-model.js';
-import { readModelFile } from '../src/model/model-file.js';
-import { createThreadedEvaluator } from '../src/model/threads-node.js';
+import type { IntegerModel } from '../src/model/integer/integer-model.js';
+import { readModelFile } from '../src/model/integer/model-file.js';
+import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
 import { DEFAULT_MODEL } from '../src/node.js';
-import { randomModel } from '../test/random-model.js';
+import { randomModel } from '../corpus/random-model.js';
 import { bare, measureInTurn, network, registers } from './engine.js';
 
 const PICTURE = { name: 'scene', width: 768, height: 512 };
@@ -87,7 +87,9 @@ async function benchCodec(model: IntegerModel, threads: number): Promise<void> {
   const evaluator = new TimedEvaluator(createThreadedEvaluator(model, { threads }));
   const picture = corpusPicture(PICTURE.name, PICTURE);
   // Once small, so that everything is compiled.
-  const small = await encodePicture(corpusPicture(PICTURE.name, { width: 96, height: 64 }), evaluator, { target: { bitsPerPixel: 1 } });
+  const small = await encodePicture(corpusPicture(PICTURE.name, { width: 96, height: 64 }), evaluator, {
+    target: { bitsPerPixel: 1 },
+  });
   await decodePicture(small.bytes, evaluator);
   const start = performance.now();
   const { bytes } = await encodePicture(picture, evaluator, { target: { bitsPerPixel: BITS_PER_PIXEL } });
@@ -103,7 +105,9 @@ async function benchCodec(model: IntegerModel, threads: number): Promise<void> {
 
 /** Peak memory of a process that encodes the picture, in MiB. */
 function peakMemory(modelPath: string): number {
-  const { stdout, stderr, status } = spawnSync(execPath, [fileURLToPath(import.meta.url), MEMORY, modelPath], { encoding: 'utf8' });
+  const { stdout, stderr, status } = spawnSync(execPath, [fileURLToPath(import.meta.url), MEMORY, modelPath], {
+    encoding: 'utf8',
+  });
   if (status !== 0) throw new Error(`the encoder of the memory measurement failed: ${stderr}`);
   return Number(stdout);
 }
@@ -120,7 +124,9 @@ const modelPath = argv[inChild ? 3 : 2] ?? fileURLToPath(DEFAULT_MODEL);
 const model = readModelFile(readFileSync(modelPath));
 if (inChild) await encodeOnce(model);
 else {
-  console.log(`Codec: ${PICTURE.name}, ${PICTURE.width}×${PICTURE.height}, ${BITS_PER_PIXEL} bits per pixel, model ${model.id}`);
+  console.log(
+    `Codec: ${PICTURE.name}, ${PICTURE.width}×${PICTURE.height}, ${BITS_PER_PIXEL} bits per pixel, model ${model.id}`,
+  );
   await benchEngine();
   for (const threads of [1, 2]) await benchCodec(model, threads);
   report('peak memory of one encoding (MiB)', peakMemory(modelPath), 0, 'below 400');

@@ -1,6 +1,6 @@
 /** What the measurements on parts of pictures share. */
-import { COLOURS } from '../src/codec/colour.js';
-import { cutOut, wholeOf } from '../src/codec/rectangle.js';
+import { COLOURS } from '../src/pixels/colour.js';
+import { cutOut, wholeOf } from '../src/math/rectangle.js';
 import type { Picture } from '../src/picture.js';
 
 /** The middle of an RGB picture, at most so many pixels a side. */

@@ -15,13 +15,13 @@ import { idealPictures } from '../eval/codecs/dcomp.js';
 import { findPictures, loadPicture, toRgb } from '../eval/pictures.js';
 import type { StepBits } from '../eval/measurement.js';
 import { psnrRgb } from '../eval/metrics/psnr.js';
-import { COLOURS, rotateColours } from '../src/codec/colour.js';
-import { blankObservation } from '../src/codec/observation.js';
-import { PosteriorMean } from '../src/codec/posterior.js';
-import { haar, inverseHaar } from '../src/codec/pyramid.js';
+import { COLOURS, rotateColours } from '../src/pixels/colour.js';
+import { blankObservation } from '../src/diffusion/observation.js';
+import { PosteriorMean } from '../src/diffusion/posterior.js';
+import { haar, inverseHaar } from '../src/pixels/pyramid.js';
 import { EXACT, codeOf } from '../src/model/sigma.js';
-import { readModelFile } from '../src/model/model-file.js';
-import { createThreadedEvaluator } from '../src/model/threads-node.js';
+import { readModelFile } from '../src/model/integer/model-file.js';
+import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
 import { priorOf } from '../src/model/weights.js';
 import { DEFAULT_MODEL } from '../src/node.js';
 import type { Picture } from '../src/picture.js';
@@ -41,7 +41,10 @@ const { values, positionals } = parseArgs({
 const SIGMAS = [15, 25, 50];
 
 const model = readModelFile(readFileSync(values.model ?? DEFAULT_MODEL));
-const evaluator = createThreadedEvaluator(model, values.threads === undefined ? {} : { threads: Number(values.threads) });
+const evaluator = createThreadedEvaluator(
+  model,
+  values.threads === undefined ? {} : { threads: Number(values.threads) },
+);
 
 /** PSNR of one picture with noise of this sigma, removed by one evaluation. */
 async function denoised({ width, height, data }: Picture, sigma: number): Promise<number> {
@@ -63,12 +66,15 @@ async function denoised({ width, height, data }: Picture, sigma: number): Promis
     const l = shown[i]! / Math.sqrt(3) + 127.5;
     const p = shown[i + 1]! / Math.SQRT2;
     const q = shown[i + 2]! / Math.sqrt(6);
-    for (const [c, value] of [l + p + q, l - p + q, l - 2 * q].entries()) sum += (Math.min(255, Math.max(0, value)) - data[i + c]!) ** 2;
+    for (const [c, value] of [l + p + q, l - p + q, l - 2 * q].entries())
+      sum += (Math.min(255, Math.max(0, value)) - data[i + c]!) ** 2;
   }
   return 10 * Math.log10((255 * 255 * shown.length) / sum);
 }
 
-const pictures = findPictures(positionals.length === 0 ? ['../shared/data/dev'] : positionals).map((path) => toRgb(loadPicture(path)));
+const pictures = findPictures(positionals.length === 0 ? ['../shared/data/dev'] : positionals).map((path) =>
+  toRgb(loadPicture(path)),
+);
 console.log(`model ${model.id}, ${pictures.length} pictures`);
 for (const sigma of SIGMAS) {
   const scores: number[] = [];
@@ -92,7 +98,9 @@ for (const picture of pictures) {
     row.scores.push(psnrRgb(part, decoded));
   }
 }
-console.log(`ideal channel, middles of ${values.side} pixels a side; means over the pictures that get there\nlevel kind    sigma  pictures  bits/pixel of the step   so far   dB`);
+console.log(
+  `ideal channel, middles of ${values.side} pixels a side; means over the pictures that get there\nlevel kind    sigma  pictures  bits/pixel of the step   so far   dB`,
+);
 for (const { step, bits, rates, scores } of table) {
   console.log(
     `${String(step.level).padStart(5)} ${step.kind.padEnd(7)} ${step.sigma.toFixed(1).padStart(5)} ${String(bits.length).padStart(9)} ${mean(bits).toFixed(5).padStart(23)} ${mean(rates).toFixed(5).padStart(8)} ${mean(scores).toFixed(2).padStart(6)}`,

@@ -6,9 +6,9 @@
 import { argv } from 'node:process';
 import { pathToFileURL } from 'node:url';
 import { BitReader } from '../src/entropy/bits.js';
-import { TrellisEncoder } from '../src/entropy/encoder.js';
+import { TrellisEncoder } from '../src/entropy/trellis-encoder.js';
 import { decodeRun } from '../src/entropy/trellis.js';
-import { gaussianRun, overhead, signal } from '../test/trellis-signal.js';
+import { gaussianRun, overhead, signal } from '../corpus/trellis-signal.js';
 
 /** Prints the table. @param sections bits per measurement; 100 000 make the overhead exact to about 0.1 points */
 export function benchTrellis(sections: number, print: (line: string) => void): void {

@@ -4,19 +4,47 @@ import { decode, info, type Rectangle } from '../src/node.js';
 import type { Coded, Hooks } from './batch/coder.js';
 import { batchOf, batchOptions } from './batch/options.js';
 import { runJobs } from './batch/run.js';
-import { cropOption, engineOptions, fileArguments, flag, maxPixelsOption, metadataOf, metadataOption, numberOption, scaleOption, sizeOption, textOption, type RawArgs } from './options.js';
-import { extensionOf, formatOfName, formatOfOption, PICTURE_FORMATS, type PictureFormat } from './pictures/formats.js';
-import type { MetadataChoice } from './pictures/metadata.js';
-import { writePicture } from './pictures/write.js';
+import {
+  cropOption,
+  engineOptions,
+  fileArguments,
+  flag,
+  maxPixelsOption,
+  metadataOf,
+  metadataOption,
+  numberOption,
+  scaleOption,
+  sizeOption,
+  textOption,
+  type RawArgs,
+} from './options.js';
+import { extensionOf, formatOfName, formatOfOption, PICTURE_FORMATS, type PictureFormat } from '../formats/formats.js';
+import type { MetadataChoice } from '../formats/metadata.js';
+import { writePicture } from '../formats/write.js';
 
 export function builder(yargs: Argv): void {
   batchOptions(yargs, '.dcz files, folders of them');
   yargs
-    .option('bytes', { type: 'string', requiresArg: true, describe: 'Use only this many bytes of the file: a coarser picture' })
+    .option('bytes', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Use only this many bytes of the file: a coarser picture',
+    })
     .option('scale', { type: 'string', requiresArg: true, describe: 'Smaller: 1/2, 1/4, …, in less time' })
-    .option('crop', { type: 'string', requiresArg: true, describe: 'Only the rectangle x,y,width,height of the output, in less time' })
-    .option('format', { type: 'string', requiresArg: true, describe: `${PICTURE_FORMATS.join(', ')}  [default: by the output's name, else png]` })
-    .option('allow-damaged', { type: 'boolean', describe: 'Repair what can be, decode around the rest and say so, in place of failing' });
+    .option('crop', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Only the rectangle x,y,width,height of the output, in less time',
+    })
+    .option('format', {
+      type: 'string',
+      requiresArg: true,
+      describe: `${PICTURE_FORMATS.join(', ')}  [default: by the output's name, else png]`,
+    })
+    .option('allow-damaged', {
+      type: 'boolean',
+      describe: 'Repair what can be, decode around the rest and say so, in place of failing',
+    });
   sizeOption(yargs);
   metadataOption(yargs, 'all');
   engineOptions(yargs);
@@ -39,9 +67,32 @@ export async function run(args: RawArgs): Promise<number> {
   const allowDamaged = flag(args, 'allow-damaged');
   const format = chosenFormat(args);
   const metadata = metadataOf(args, 'all');
-  const { plan, common, options } = batchOf(args, { accepts: ['.dcz'], extension: extensionOf(format), fields: { bytes: maxBytes?.toString() } });
+  const { plan, common, options } = batchOf(args, {
+    accepts: ['.dcz'],
+    extension: extensionOf(format),
+    fields: { bytes: maxBytes?.toString() },
+  });
   const { threads, model } = common;
-  return runJobs({ name: 'decode', url: import.meta.url, code, settings: { maxBytes, allowDamaged, maxPixels: maxPixelsOption(args), scale: scaleOption(args), crop: cropOption(args), format, metadata, threads, model } }, plan, options);
+  return runJobs(
+    {
+      name: 'decode',
+      url: import.meta.url,
+      code,
+      settings: {
+        maxBytes,
+        allowDamaged,
+        maxPixels: maxPixelsOption(args),
+        scale: scaleOption(args),
+        crop: cropOption(args),
+        format,
+        metadata,
+        threads,
+        model,
+      },
+    },
+    plan,
+    options,
+  );
 }
 
 /** By --format, or else by the output's name: that after -o, or a second one. @throws DcompError E_USAGE */

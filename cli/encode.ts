@@ -2,15 +2,40 @@
 import type { Argv } from 'yargs';
 import { DcompError } from '../src/errors.js';
 import { withDepth } from '../src/picture.js';
-import { DEFAULT_EFFORT, DEFAULT_QUALITY, DEFAULT_VIEWS, DEFAULT_WEIGHT, encode, VIEWS, type Importance, type Picture, type Region, type Target, type Views } from '../src/node.js';
+import {
+  DEFAULT_EFFORT,
+  DEFAULT_QUALITY,
+  DEFAULT_VIEWS,
+  DEFAULT_WEIGHT,
+  encode,
+  VIEWS,
+  type Importance,
+  type Picture,
+  type Region,
+  type Target,
+  type Views,
+} from '../src/node.js';
 import type { Coded, Hooks } from './batch/coder.js';
 import { batchOf, batchOptions } from './batch/options.js';
 import { runJobs } from './batch/run.js';
-import { engineOptions, flag, maxPixelsOption, metadataOf, metadataOption, numberOption, parseRectangle, sizeOption, textOption, textOptions, type NumberRule, type RawArgs } from './options.js';
-import { PICTURE_EXTENSIONS } from './pictures/formats.js';
-import type { MetadataChoice } from './pictures/metadata.js';
-import { readPicture } from './pictures/read.js';
-import { readInput } from './files.js';
+import {
+  engineOptions,
+  flag,
+  maxPixelsOption,
+  metadataOf,
+  metadataOption,
+  numberOption,
+  parseRectangle,
+  sizeOption,
+  textOption,
+  textOptions,
+  type NumberRule,
+  type RawArgs,
+} from './options.js';
+import { PICTURE_EXTENSIONS } from '../formats/formats.js';
+import type { MetadataChoice } from '../formats/metadata.js';
+import { readPicture } from '../formats/read.js';
+import { readInput } from '../formats/files.js';
 
 /** The four ways to say how much the picture may cost; exactly one of them counts. */
 const TARGETS: { name: string; rule: NumberRule; make: (value: number) => Target }[] = [
@@ -23,16 +48,41 @@ const TARGETS: { name: string; rule: NumberRule; make: (value: number) => Target
 export function builder(yargs: Argv): void {
   batchOptions(yargs, 'Pictures (PNG, or with sharp JPEG, WebP, AVIF, TIFF), folders of them');
   yargs
-    .option('quality', { alias: 'q', type: 'string', requiresArg: true, describe: `Quality 1 to 100  [default: ${DEFAULT_QUALITY}]` })
+    .option('quality', {
+      alias: 'q',
+      type: 'string',
+      requiresArg: true,
+      describe: `Quality 1 to 100  [default: ${DEFAULT_QUALITY}]`,
+    })
     .option('bpp', { type: 'string', requiresArg: true, describe: 'Or: bits per pixel, not to be exceeded' })
     .option('size', { type: 'string', requiresArg: true, describe: 'Or: bytes, not to be exceeded' })
     .option('psnr', { type: 'string', requiresArg: true, describe: 'Or: PSNR in dB, to be reached' })
-    .option('alpha-quality', { type: 'string', requiresArg: true, describe: 'Alpha: 0 (two values) to 100 (lossless)  [default: 100]' })
-    .option('effort', { type: 'string', requiresArg: true, describe: `Encoder's search, 1 (quick) to 9 (small file)  [default: ${DEFAULT_EFFORT}]` });
+    .option('alpha-quality', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Alpha: 0 (two values) to 100 (lossless)  [default: 100]',
+    })
+    .option('effort', {
+      type: 'string',
+      requiresArg: true,
+      describe: `Encoder's search, 1 (quick) to 9 (small file)  [default: ${DEFAULT_EFFORT}]`,
+    });
   yargs
-    .option('views', { type: 'string', requiresArg: true, describe: `Evaluations that the picture shown is the mean of: 1, 2 or 4; fewer decode sooner  [default: ${DEFAULT_VIEWS}]` })
-    .option('roi', { type: 'string', requiresArg: true, describe: `Where errors count more: x,y,width,height[:weight], weight 1/256 to 256  [default weight: ${DEFAULT_WEIGHT}]` })
-    .option('roi-mask', { type: 'string', requiresArg: true, describe: 'Or: picture of the same size, white where errors count most, black where 1/16 of that' })
+    .option('views', {
+      type: 'string',
+      requiresArg: true,
+      describe: `Evaluations that the picture shown is the mean of: 1, 2 or 4; fewer decode sooner  [default: ${DEFAULT_VIEWS}]`,
+    })
+    .option('roi', {
+      type: 'string',
+      requiresArg: true,
+      describe: `Where errors count more: x,y,width,height[:weight], weight 1/256 to 256  [default weight: ${DEFAULT_WEIGHT}]`,
+    })
+    .option('roi-mask', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Or: picture of the same size, white where errors count most, black where 1/16 of that',
+    })
     .option('pixel-hash', { type: 'boolean', describe: 'Store a hash of the decoded pixels, for verify' });
   sizeOption(yargs);
   metadataOption(yargs, 'default');
@@ -46,14 +96,20 @@ export function chooseTarget(args: RawArgs): Target {
     return value === undefined ? [] : [{ name, target: make(value) }];
   });
   if (given.length > 1) {
-    throw new DcompError('E_USAGE', `${given.map(({ name }) => `--${name}`).join(' and ')} contradict each other; give one of them`);
+    throw new DcompError(
+      'E_USAGE',
+      `${given.map(({ name }) => `--${name}`).join(' and ')} contradict each other; give one of them`,
+    );
   }
   return given[0]?.target ?? { quality: DEFAULT_QUALITY };
 }
 
 /** For the names of outputs: the value of the target that counts. */
 function targetFields(target: Target): Record<string, string | undefined> {
-  const values = { quality: undefined, bpp: undefined, size: undefined, psnr: undefined, ...target } as Record<string, number | undefined>;
+  const values = { quality: undefined, bpp: undefined, size: undefined, psnr: undefined, ...target } as Record<
+    string,
+    number | undefined
+  >;
   values.bpp = values.bitsPerPixel;
   return Object.fromEntries(TARGETS.map(({ name }) => [name, values[name]?.toString()]));
 }
@@ -76,7 +132,8 @@ export interface EncodeSettings {
 function viewsOf(args: RawArgs): Views | undefined {
   const given = numberOption(args, 'views', { min: 1, max: 4, whole: true });
   const views = VIEWS.find((views) => views === given);
-  if (given !== undefined && views === undefined) throw new DcompError('E_USAGE', `--views is ${given}; it must be 1, 2 or 4`);
+  if (given !== undefined && views === undefined)
+    throw new DcompError('E_USAGE', `--views is ${given}; it must be 1, 2 or 4`);
   return views;
 }
 
@@ -85,7 +142,8 @@ function regionsOf(args: RawArgs): Pick<EncodeSettings, 'regions' | 'mask'> {
   const regions = textOptions(args, 'roi').map(parseRegion);
   const mask = textOption(args, 'roi-mask');
   if (mask === undefined) return { regions, mask: undefined };
-  if (regions.length > 0) throw new DcompError('E_USAGE', '--roi and --roi-mask contradict each other; give one of them');
+  if (regions.length > 0)
+    throw new DcompError('E_USAGE', '--roi and --roi-mask contradict each other; give one of them');
   return { regions, mask: readInput(mask) };
 }
 
@@ -93,21 +151,32 @@ function regionsOf(args: RawArgs): Pick<EncodeSettings, 'regions' | 'mask'> {
 function parseRegion(text: string): Region {
   const match = /^([^:]*)(?::(\d+(?:\.\d+)?|1\/\d+))?$/.exec(text);
   const rectangle = parseRectangle(match?.[1] ?? '');
-  if (match === null || rectangle === undefined) throw new DcompError('E_USAGE', `--roi is "${text}"; it must be x,y,width,height in pixels, and perhaps :weight`);
+  if (match === null || rectangle === undefined)
+    throw new DcompError('E_USAGE', `--roi is "${text}"; it must be x,y,width,height in pixels, and perhaps :weight`);
   const weight = match[2];
   if (weight === undefined) return rectangle;
   return { ...rectangle, weight: weight.startsWith('1/') ? 1 / Number(weight.slice(2)) : Number(weight) };
 }
 
 /** The most of a mask's colours decides. @throws DcompError E_USAGE if it has another size */
-async function importanceOf({ regions, mask }: EncodeSettings, { width, height }: Picture): Promise<Importance | undefined> {
+async function importanceOf(
+  { regions, mask }: EncodeSettings,
+  { width, height }: Picture,
+): Promise<Importance | undefined> {
   if (mask === undefined) return regions.length === 0 ? undefined : { regions };
   const picture = withDepth((await readPicture(mask, 'none')).picture, 8);
   if (picture.width !== width || picture.height !== height) {
-    throw new DcompError('E_USAGE', `the mask has ${picture.width}×${picture.height} pixels, the picture ${width}×${height}; they must be of one size`);
+    throw new DcompError(
+      'E_USAGE',
+      `the mask has ${picture.width}×${picture.height} pixels, the picture ${width}×${height}; they must be of one size`,
+    );
   }
   const colours = picture.channels <= 2 ? 1 : 3;
-  return { mask: Uint8Array.from({ length: width * height }, (_, i) => Math.max(...picture.data.subarray(i * picture.channels, i * picture.channels + colours))) };
+  return {
+    mask: Uint8Array.from({ length: width * height }, (_, i) =>
+      Math.max(...picture.data.subarray(i * picture.channels, i * picture.channels + colours)),
+    ),
+  };
 }
 
 export async function run(args: RawArgs): Promise<number> {
@@ -118,7 +187,27 @@ export async function run(args: RawArgs): Promise<number> {
   const fields = { ...targetFields(target), effort: String(effort ?? DEFAULT_EFFORT) };
   const { plan, common, options } = batchOf(args, { accepts: PICTURE_EXTENSIONS, extension: '.dcz', fields });
   const { threads, model } = common;
-  return runJobs({ name: 'encode', url: import.meta.url, code, settings: { target, effort, views: viewsOf(args), alphaQuality, metadata, ...regionsOf(args), pixelHash: flag(args, 'pixel-hash'), maxPixels: maxPixelsOption(args), threads, model } }, plan, options);
+  return runJobs(
+    {
+      name: 'encode',
+      url: import.meta.url,
+      code,
+      settings: {
+        target,
+        effort,
+        views: viewsOf(args),
+        alphaQuality,
+        metadata,
+        ...regionsOf(args),
+        pixelHash: flag(args, 'pixel-hash'),
+        maxPixels: maxPixelsOption(args),
+        threads,
+        model,
+      },
+    },
+    plan,
+    options,
+  );
 }
 
 /** A picture file to a .dcz file. @throws DcompError as `readPicture` and `encode` */

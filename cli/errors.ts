@@ -1,14 +1,10 @@
 /** What the user sees when a command fails: one line on stderr, and the exit code. */
+import { oneLine } from '../formats/text.js';
 import { DcompError, isMisuse } from '../src/errors.js';
 
 /** Exit codes: 1 for data and environment, 2 for misuse, as the shell's own tools have it. */
 export const EXIT_DATA = 1;
 export const EXIT_MISUSE = 2;
-
-/** A file's name or a message as one line that no control character can take apart or colour. */
-export function oneLine(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();
-}
 
 /** Puts what failed in front: `photo.png: damaged PNG: …`. Other errors pass unchanged. */
 export function about(subject: string, error: unknown): unknown {
@@ -31,7 +27,9 @@ export function reportError(error: unknown, verbose: boolean): number {
   }
   const stack = debug || verbose;
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`dcomp: internal error, please report it: ${oneLine(message)}${stack ? '' : ' (run again with -v for details)'}\n`);
+  process.stderr.write(
+    `dcomp: internal error, please report it: ${oneLine(message)}${stack ? '' : ' (run again with -v for details)'}\n`,
+  );
   if (stack && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
   return EXIT_DATA;
 }

@@ -12,10 +12,10 @@ import { summaryText } from '../eval/report/text.js';
 import { evaluate } from '../eval/run.js';
 import { summarise } from '../eval/summary.js';
 import { DcompError } from '../src/errors.js';
-import { readModelFile } from '../src/model/model-file.js';
+import { readModelFile } from '../src/model/integer/model-file.js';
 import { DEFAULT_EFFORT, DEFAULT_MODEL } from '../src/node.js';
 import { about } from './errors.js';
-import { readInput } from './files.js';
+import { readInput } from '../formats/files.js';
 import { fileArguments, flag, numberOption, outputFlags, textOption, type RawArgs } from './options.js';
 import { progressDisplay } from './progress.js';
 import { note } from './report.js';
@@ -40,8 +40,11 @@ const OPTIONS: Record<string, string> = {
 
 export function builder(yargs: Argv): void {
   yargs.positional('inputs', { type: 'string', array: true, describe: 'Folders of PNGs, and PNG files' });
-  for (const [name, describe] of Object.entries(OPTIONS)) yargs.option(name, { type: 'string', requiresArg: true, describe, ...(name === 'output' ? { alias: 'o' } : {}) });
-  yargs.option('fresh', { type: 'boolean', describe: 'Measure anew what the cache has' }).option('json', { type: 'boolean', describe: 'Print all figures as JSON, not the tables' });
+  for (const [name, describe] of Object.entries(OPTIONS))
+    yargs.option(name, { type: 'string', requiresArg: true, describe, ...(name === 'output' ? { alias: 'o' } : {}) });
+  yargs
+    .option('fresh', { type: 'boolean', describe: 'Measure anew what the cache has' })
+    .option('json', { type: 'boolean', describe: 'Print all figures as JSON, not the tables' });
 }
 
 export async function run(args: RawArgs): Promise<number> {
@@ -49,11 +52,16 @@ export async function run(args: RawArgs): Promise<number> {
   const output = textOption(args, 'output') ?? DEFAULT_OUTPUT;
   const rates = numberList(args, 'rates', { min: 0.001, max: 24 }) ?? RATES;
   const qualities = numberList(args, 'qualities', { min: 1, max: 100 });
-  const whole = (name: string, min: number, max: number): number | undefined => numberOption(args, name, { min, max, whole: true });
+  const whole = (name: string, min: number, max: number): number | undefined =>
+    numberOption(args, name, { min, max, whole: true });
   const settings = {
     inputs: fileArguments(args, 'inputs'),
     codecs: wordList(args, 'codecs', codecNames()) ?? DEFAULT_CODECS,
-    metrics: (wordList(args, 'metrics', METRICS.map(({ name }) => name)) ?? METRICS.map(({ name }) => name)) as MetricName[],
+    metrics: (wordList(
+      args,
+      'metrics',
+      METRICS.map(({ name }) => name),
+    ) ?? METRICS.map(({ name }) => name)) as MetricName[],
     rates,
     qualities,
     limit: whole('limit', 1, Number.MAX_SAFE_INTEGER) ?? Infinity,
@@ -75,7 +83,12 @@ export async function run(args: RawArgs): Promise<number> {
   for (const signal of signals) process.once(signal, onSignal);
   const show = display(quiet);
   try {
-    const { evaluation, samples } = await evaluate({ ...settings, onProgress: show.update, onNotice: show.notice, signal: abort.signal });
+    const { evaluation, samples } = await evaluate({
+      ...settings,
+      onProgress: show.update,
+      onNotice: show.notice,
+      signal: abort.signal,
+    });
     show.stop();
     const summary = summarise(evaluation);
     const written = await writeReport(output, evaluation, summary, samples);
@@ -108,7 +121,9 @@ function ownSettings(args: RawArgs, effort: number): { model: string; modelId: s
 function numberList(args: RawArgs, name: string, { min, max }: { min: number; max: number }): number[] | undefined {
   const text = textOption(args, name);
   if (text === undefined) return undefined;
-  const values = text.split(',').map((word) => numberOption({ [name]: word.trim() }, name, { min, max, whole: false })!);
+  const values = text
+    .split(',')
+    .map((word) => numberOption({ [name]: word.trim() }, name, { min, max, whole: false })!);
   return [...new Set(values)].sort((a, b) => a - b);
 }
 
@@ -117,19 +132,25 @@ function wordList(args: RawArgs, name: string, allowed: readonly string[]): stri
   if (text === undefined) return undefined;
   const words = [...new Set(text.split(',').map((word) => word.trim()))];
   const unknown = words.filter((word) => !allowed.includes(word));
-  if (unknown.length > 0) throw new DcompError('E_USAGE', `--${name}: there is no ${unknown.join(', ')}; there are ${allowed.join(', ')}`);
+  if (unknown.length > 0)
+    throw new DcompError('E_USAGE', `--${name}: there is no ${unknown.join(', ')}; there are ${allowed.join(', ')}`);
   return words;
 }
 
 function version(): string {
-  return (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version;
+  return (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string })
+    .version;
 }
 
 /** Seconds between the lines that stand for the bar where there is no terminal. */
 const LINE_EVERY = 15;
 
 /** A bar on a terminal, a line now and then elsewhere. */
-function display(quiet: boolean): { update: (fraction: number, stage: string, left: number | undefined) => void; notice: (line: string) => void; stop: () => void } {
+function display(quiet: boolean): {
+  update: (fraction: number, stage: string, left: number | undefined) => void;
+  notice: (line: string) => void;
+  stop: () => void;
+} {
   let bar = progressDisplay('eval', quiet);
   let last = { fraction: 0, stage: '' };
   let lastLine = performance.now();

@@ -2,7 +2,7 @@
 import type { Argv } from 'yargs';
 import { info, type FileInfo } from '../src/index.js';
 import { about } from './errors.js';
-import { inputName, readSource } from './files.js';
+import { inputName, readSource } from '../formats/files.js';
 import { flag, outputFlags, requiredFile, type RawArgs } from './options.js';
 
 /** Files of large pictures have hundreds of segments, one for each group of a step. */
@@ -12,7 +12,10 @@ export function builder(yargs: Argv): void {
   yargs
     .positional('file', { type: 'string', describe: '.dcz file, or - for stdin' })
     .option('json', { type: 'boolean', describe: 'As JSON, for programs' })
-    .option('all-segments', { type: 'boolean', describe: `A line for every segment, also of more than ${MOST_SEGMENTS}` });
+    .option('all-segments', {
+      type: 'boolean',
+      describe: `A line for every segment, also of more than ${MOST_SEGMENTS}`,
+    });
 }
 
 export async function run(args: RawArgs): Promise<void> {
@@ -25,12 +28,31 @@ export async function run(args: RawArgs): Promise<void> {
   } catch (error) {
     throw about(inputName(path), error);
   }
-  process.stdout.write(flag(args, 'json') ? `${JSON.stringify(found, null, 2)}\n` : asText(inputName(path), found, flag(args, 'all-segments') ? Infinity : MOST_SEGMENTS));
+  process.stdout.write(
+    flag(args, 'json')
+      ? `${JSON.stringify(found, null, 2)}\n`
+      : asText(inputName(path), found, flag(args, 'all-segments') ? Infinity : MOST_SEGMENTS),
+  );
 }
 
 /** The figures of the whole file, then a table with a line for each segment, or for the first and last ones. */
 function asText(name: string, found: FileInfo, most: number): string {
-  const { width, height, kind, depth, byteLength, formatVersion, modelId, bitsPerPixel, trellisBits, parts, schedule, alpha, segments, truncated } = found;
+  const {
+    width,
+    height,
+    kind,
+    depth,
+    byteLength,
+    formatVersion,
+    modelId,
+    bitsPerPixel,
+    trellisBits,
+    parts,
+    schedule,
+    alpha,
+    segments,
+    truncated,
+  } = found;
   const bits = sum(segments.map((segment) => segment.bits));
   const ideal = sum(segments.map((segment) => segment.idealBits));
   const rows = segments.map(({ offset, byteLength: length, level, steps, sigma, bits: real, idealBits, state }, i) => [
@@ -48,7 +70,10 @@ function asText(name: string, found: FileInfo, most: number): string {
   return [
     `${name}: ${width}×${height} ${kind}, ${depth} bits per sample, ${byteLength} bytes, ${bitsPerPixel.toFixed(3)} bits per pixel`,
     `format version ${formatVersion}, model ${modelId}, trellis of 2^${trellisBits} states, shown as the mean of ${schedule.views} evaluation${schedule.views === 1 ? '' : 's'}`,
-    ...parts.map(({ type, name: what, byteLength: length, state }) => `${what === 'unknown' ? `unknown part of type ${type}` : what}: ${length} bytes, ${state}`),
+    ...parts.map(
+      ({ type, name: what, byteLength: length, state }) =>
+        `${what === 'unknown' ? `unknown part of type ${type}` : what}: ${length} bytes, ${state}`,
+    ),
     ...(alpha === null ? [] : [`alpha: ${alpha.byteLength} bytes, ${alpha.state}`]),
     ...(segments.length > 0 ? shortened(columns([head, ...rows]), found, most) : ['no segments']),
     `segments together: ${bits} bits, ${ideal} ideal bits (${overhead(bits, ideal)} over ideal)`,
@@ -78,5 +103,10 @@ function overhead(bits: number, idealBits: number): string {
 /** Aligned to the right, as numbers are read. */
 function columns(rows: string[][]): string[] {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  return rows.map((row) => row.map((cell, column) => cell.padStart(widths[column])).join('  ').trimEnd());
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padStart(widths[column]))
+      .join('  ')
+      .trimEnd(),
+  );
 }

@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import yargs, { type ArgumentsCamelCase, type Argv, type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { DcompError } from '../src/errors.js';
-import { oneLine, reportError } from './errors.js';
+import { oneLine } from '../formats/text.js';
+import { reportError } from './errors.js';
 import { DASH, flag, outputOptions, type RawArgs } from './options.js';
 
 /** What a command's file holds; it is loaded only when the command is the one asked for. */
@@ -20,7 +21,11 @@ const COMMANDS: { usage: string; about: string; load: () => Promise<CommandFile>
   { usage: 'decode <files..>', about: 'Make pictures of .dcz files', load: () => import('./decode.js') },
   { usage: 'info <file>', about: 'Show what a .dcz file holds', load: () => import('./info.js') },
   { usage: 'verify <files..>', about: 'Check .dcz files for damage', load: () => import('./verify.js') },
-  { usage: 'eval <inputs..>', about: 'Compare dcomp with other codecs on a folder of PNG pictures', load: () => import('./eval.js') },
+  {
+    usage: 'eval <inputs..>',
+    about: 'Compare dcomp with other codecs on a folder of PNG pictures',
+    load: () => import('./eval.js'),
+  },
   { usage: 'train', about: 'Train the network on a folder of PNG pictures', load: loadTrain },
 ];
 
@@ -40,7 +45,8 @@ function version(): string {
 
 /** yargs' complaints as misuse, in our own words where its are not clear. */
 function misuse(complaint: string): DcompError {
-  if (complaint.startsWith('Not enough non-option arguments')) return new DcompError('E_USAGE', 'a file name is missing');
+  if (complaint.startsWith('Not enough non-option arguments'))
+    return new DcompError('E_USAGE', 'a file name is missing');
   const text = oneLine(complaint);
   return new DcompError('E_USAGE', text.charAt(0).toLowerCase() + text.slice(1));
 }
@@ -58,7 +64,8 @@ function plainNames(args: string[]): string[] {
 function checkCommand(args: string[]): void {
   const word = args.find((arg) => !arg.startsWith('-'));
   const names = COMMANDS.map(({ usage }) => usage.split(' ')[0]);
-  if (word !== undefined && !names.includes(word)) throw new DcompError('E_USAGE', `unknown command: ${word}; there are ${names.join(', ')}`);
+  if (word !== undefined && !names.includes(word))
+    throw new DcompError('E_USAGE', `unknown command: ${word}; there are ${names.join(', ')}`);
 }
 
 let verbose = false;
@@ -80,7 +87,9 @@ async function main(): Promise<number> {
     .showHelpOnFail(false)
     .fail((complaint: string | null, error: Error | undefined) => {
       // yargs hands over the errors of commands as well as its own complaints.
-      throw error !== undefined && error.name !== 'YError' ? error : misuse(complaint ?? error?.message ?? 'the command line is not understood');
+      throw error !== undefined && error.name !== 'YError'
+        ? error
+        : misuse(complaint ?? error?.message ?? 'the command line is not understood');
     });
   outputOptions(parser); // before or after the command's name
   for (const { usage, about, load } of COMMANDS) {

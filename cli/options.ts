@@ -7,8 +7,8 @@ import type { Argv } from 'yargs';
 import { DcompError } from '../src/errors.js';
 import type { Rectangle } from '../src/index.js';
 import { MAX_PIXELS } from '../src/picture.js';
-import { readInput } from './files.js';
-import { metadataChoice, type MetadataChoice } from './pictures/metadata.js';
+import { readInput } from '../formats/files.js';
+import { metadataChoice, type MetadataChoice } from '../formats/metadata.js';
 
 /** What yargs hands over: nothing is known until it has been looked at. */
 export type RawArgs = Record<string, unknown>;
@@ -33,8 +33,16 @@ export function outputOptions(yargs: Argv): void {
 /** Adds --threads and --model. */
 export function engineOptions(yargs: Argv): void {
   yargs
-    .option('threads', { type: 'string', requiresArg: true, describe: 'Worker threads; the result is the same with any number  [default: all cores]' })
-    .option('model', { type: 'string', requiresArg: true, describe: 'Model file (.dcm)  [default: the one of the package]' });
+    .option('threads', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Worker threads; the result is the same with any number  [default: all cores]',
+    })
+    .option('model', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Model file (.dcm)  [default: the one of the package]',
+    });
 }
 
 /** yargs loses a `-` alone, which is the name of stdin and stdout; it is given this instead, which no file name can hold. */
@@ -42,7 +50,11 @@ export const DASH = '\u0000-';
 
 /** Adds --max-pixels. */
 export function sizeOption(yargs: Argv): void {
-  yargs.option('max-pixels', { type: 'string', requiresArg: true, describe: `Refuse pictures with more pixels than that  [default: ${MAX_PIXELS}]` });
+  yargs.option('max-pixels', {
+    type: 'string',
+    requiresArg: true,
+    describe: `Refuse pictures with more pixels than that  [default: ${MAX_PIXELS}]`,
+  });
 }
 
 /** @throws DcompError E_USAGE */
@@ -117,7 +129,8 @@ export function scaleOption(args: RawArgs): number | undefined {
   if (text === undefined) return undefined;
   const found = /^1(?:\/(\d{1,5}))?$/.exec(text);
   const divisor = Number(found?.[1] ?? 1);
-  if (found === null || !Number.isInteger(Math.log2(divisor))) throw new DcompError('E_USAGE', `--scale is ${text}; it must be 1, 1/2, 1/4, 1/8, …`);
+  if (found === null || !Number.isInteger(Math.log2(divisor)))
+    throw new DcompError('E_USAGE', `--scale is ${text}; it must be 1, 1/2, 1/4, 1/8, …`);
   return 1 / divisor;
 }
 
@@ -133,7 +146,11 @@ export function cropOption(args: RawArgs): Rectangle | undefined {
   const text = textOption(args, 'crop');
   if (text === undefined) return undefined;
   const crop = parseRectangle(text);
-  if (crop === undefined || crop.width === 0 || crop.height === 0) throw new DcompError('E_USAGE', `--crop is "${text}"; it must be x,y,width,height in whole pixels, of at least 1×1`);
+  if (crop === undefined || crop.width === 0 || crop.height === 0)
+    throw new DcompError(
+      'E_USAGE',
+      `--crop is "${text}"; it must be x,y,width,height in whole pixels, of at least 1×1`,
+    );
   return crop;
 }
 
@@ -171,7 +188,9 @@ export function outputFlags(args: RawArgs): { verbose: boolean; quiet: boolean }
 
 /** @throws DcompError E_USAGE, E_IO */
 export function commonOptions(args: RawArgs): CommonOptions {
-  const threads = numberOption(args, 'threads', { min: 1, max: MAX_THREADS, whole: true }) ?? Math.min(availableParallelism(), MAX_THREADS);
+  const threads =
+    numberOption(args, 'threads', { min: 1, max: MAX_THREADS, whole: true }) ??
+    Math.min(availableParallelism(), MAX_THREADS);
   const path = textOption(args, 'model');
   return { ...outputFlags(args), threads, model: path === undefined ? undefined : readInput(path) };
 }

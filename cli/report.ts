@@ -1,5 +1,5 @@
 /** What a command says beside its result. It goes to stderr: stdout is for what was asked for. */
-import { oneLine } from './errors.js';
+import { oneLine } from '../formats/text.js';
 
 export function note(message: string): void {
   process.stderr.write(`${oneLine(message)}\n`);

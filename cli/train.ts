@@ -7,7 +7,7 @@ import type { Argv, CommandModule } from 'yargs';
 import { DcompError } from '../src/errors.js';
 import { DEFAULT_BLOCKS, DEFAULT_CHANNELS, flopsPerPixel, uNet, type Architecture } from '../src/model/architecture.js';
 import type { TrainProgress } from '../src/train/trainer.js';
-import { writeOutput } from './files.js';
+import { writeOutput } from '../formats/files.js';
 import { flag, numberOption, outputFlags, textOption, type NumberRule, type RawArgs } from './options.js';
 import { progressDisplay } from './progress.js';
 import { note } from './report.js';
@@ -22,7 +22,9 @@ const OPTIONS: Record<string, { describe: string; boolean?: boolean }> = {
   rate: { describe: 'Peak learning rate  [default: 0.001]' },
   seed: { describe: 'Of the first weights and all examples  [default: 1]' },
   channels: { describe: `Channels of the U-Net by scale  [default: ${DEFAULT_CHANNELS.join()}]` },
-  blocks: { describe: `Residual blocks by scale, each way, at the last in all  [default: ${DEFAULT_BLOCKS.join()}; 1,…,1,2 with other channels]` },
+  blocks: {
+    describe: `Residual blocks by scale, each way, at the last in all  [default: ${DEFAULT_BLOCKS.join()}; 1,…,1,2 with other channels]`,
+  },
   'validate-every': { describe: 'Steps between validations  [default: 1000]' },
   'save-every': { describe: 'Seconds between checkpoints  [default: 240]' },
   float32: { describe: 'Never compute in bfloat16', boolean: true },
@@ -41,15 +43,36 @@ export const trainCommand: CommandModule<object, RawArgs> = {
       else stringOption(yargs, name, describe);
     }
     return yargs
-      .command('export', 'Make the model file (.dcm) of a checkpoint and measure what quantisation costs', exportOptions, runExport)
-      .command('compact', 'Write a checkpoint with 16 bits a number, for keeping and sharing', compactOptions, runCompact)
-      .command('grow', 'Put a trained network into a larger one that computes the same, to train that on', growOptions, runGrow);
+      .command(
+        'export',
+        'Make the model file (.dcm) of a checkpoint and measure what quantisation costs',
+        exportOptions,
+        runExport,
+      )
+      .command(
+        'compact',
+        'Write a checkpoint with 16 bits a number, for keeping and sharing',
+        compactOptions,
+        runCompact,
+      )
+      .command(
+        'grow',
+        'Put a trained network into a larger one that computes the same, to train that on',
+        growOptions,
+        runGrow,
+      );
   },
   handler: runTraining,
 };
 
 function stringOption(yargs: Argv, name: string, describe: string, alias?: string): void {
-  yargs.option(name, { type: 'string', requiresArg: true, global: false, describe, ...(alias === undefined ? {} : { alias }) });
+  yargs.option(name, {
+    type: 'string',
+    requiresArg: true,
+    global: false,
+    describe,
+    ...(alias === undefined ? {} : { alias }),
+  });
 }
 
 function exportOptions(yargs: Argv): void {
@@ -82,13 +105,19 @@ function architectureOption(args: RawArgs): Architecture {
   const text = given ?? DEFAULT_CHANNELS.join();
   const channels = wholeNumbers(text);
   if (channels.length > 8 || channels.some((c) => !Number.isInteger(c) || c < 8 || c > 1024 || c % 8 !== 0)) {
-    throw new DcompError('E_USAGE', `--channels is ${text}; it must be up to 8 multiples of 8 up to 1024, separated by commas, such as 64,96,128,128`);
+    throw new DcompError(
+      'E_USAGE',
+      `--channels is ${text}; it must be up to 8 multiples of 8 up to 1024, separated by commas, such as 64,96,128,128`,
+    );
   }
   const blocksText = textOption(args, 'blocks') ?? (given === undefined ? DEFAULT_BLOCKS.join() : undefined);
   if (blocksText === undefined) return uNet(channels);
   const blocks = wholeNumbers(blocksText);
   if (blocks.length !== channels.length || blocks.some((n) => !Number.isInteger(n) || n < 1 || n > 16)) {
-    throw new DcompError('E_USAGE', `--blocks is ${blocksText}; it must be ${channels.length} numbers from 1 to 16, one for each of --channels, separated by commas`);
+    throw new DcompError(
+      'E_USAGE',
+      `--blocks is ${blocksText}; it must be ${channels.length} numbers from 1 to 16, one for each of --channels, separated by commas`,
+    );
   }
   return uNet(channels, undefined, undefined, blocks);
 }
@@ -105,14 +134,21 @@ function backendOption(args: RawArgs): 'native' | 'javascript' | undefined {
 }
 
 /** TensorFlow is optional, so what needs it is loaded late. */
-async function loadTraining(): Promise<Pick<typeof import('../src/train/backend.js'), 'startBackend'> & Pick<typeof import('../src/train/trainer.js'), 'train'>> {
+async function loadTraining(): Promise<
+  Pick<typeof import('../src/train/backend.js'), 'startBackend'> &
+    Pick<typeof import('../src/train/trainer.js'), 'train'>
+> {
   try {
     const { startBackend } = await import('../src/train/backend.js');
     const { train } = await import('../src/train/trainer.js');
     return { startBackend, train };
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw cause;
-    throw new DcompError('E_MISSING_DEPENDENCY', 'training needs @tensorflow/tfjs-core; install the optional packages with `npm install`', { cause });
+    throw new DcompError(
+      'E_MISSING_DEPENDENCY',
+      'training needs @tensorflow/tfjs-core; install the optional packages with `npm install`',
+      { cause },
+    );
   }
 }
 
@@ -133,7 +169,10 @@ async function runTraining(args: RawArgs): Promise<void> {
     mixed: !flag(args, 'float32'),
   };
   if (settings.startStep >= settings.steps) {
-    throw new DcompError('E_USAGE', `--start is ${settings.startStep}; it must be less than --steps, ${settings.steps}`);
+    throw new DcompError(
+      'E_USAGE',
+      `--start is ${settings.startStep}; it must be less than --steps, ${settings.steps}`,
+    );
   }
   const backendName = backendOption(args);
   const { startBackend, train } = await loadTraining();
@@ -151,14 +190,23 @@ async function runTraining(args: RawArgs): Promise<void> {
     process.off('SIGINT', stop);
     process.off('SIGTERM', stop);
   }
-  if (!quiet) note(abort.signal.aborted ? `stopped; ${checkpoint} holds the last step, the same command goes on` : `${checkpoint}: trained`);
+  if (!quiet)
+    note(
+      abort.signal.aborted
+        ? `stopped; ${checkpoint} holds the last step, the same command goes on`
+        : `${checkpoint}: trained`,
+    );
 }
 
 /** Seconds between the lines that stand for the bar where there is no terminal. */
 const LINE_EVERY = 60;
 
 /** A bar on a terminal, a line now and then elsewhere; validations are lines on stdout in either case. */
-function trainDisplay(quiet: boolean): { loading: (done: number, total: number) => void; update: (progress: TrainProgress) => void; stop: () => void } {
+function trainDisplay(quiet: boolean): {
+  loading: (done: number, total: number) => void;
+  update: (progress: TrainProgress) => void;
+  stop: () => void;
+} {
   const bar = progressDisplay('train', quiet);
   let lastLine = -Infinity;
   const update = (progress: TrainProgress): void => {
@@ -169,14 +217,17 @@ function trainDisplay(quiet: boolean): { loading: (done: number, total: number) 
       if (quiet) return;
       if (bar.update !== undefined) process.stderr.write('\r\u001b[K');
       const bits = `${v.total.toFixed(4)} bits per pixel (coarse ${v.coarse.toFixed(4)}, enter ${v.enter.toFixed(4)}, refine ${v.refine.toFixed(4)})`;
-      process.stdout.write(`step ${step}: ${bits}, PSNR at sigma 45, 16, 8: ${v.psnr45.toFixed(2)}, ${v.psnr16.toFixed(2)}, ${v.psnr8.toFixed(2)} dB\n`);
+      process.stdout.write(
+        `step ${step}: ${bits}, PSNR at sigma 45, 16, 8: ${v.psnr45.toFixed(2)}, ${v.psnr16.toFixed(2)}, ${v.psnr8.toFixed(2)} dB\n`,
+      );
     } else if (bar.update !== undefined) bar.update({ fraction: step / steps, stage });
     else if (!quiet && performance.now() - lastLine > 1000 * LINE_EVERY) {
       lastLine = performance.now();
       note(stage);
     }
   };
-  const loading = (done: number, total: number): void => bar.update?.({ fraction: 0, stage: `reading photograph ${done + 1} of ${total}` });
+  const loading = (done: number, total: number): void =>
+    bar.update?.({ fraction: 0, stage: `reading photograph ${done + 1} of ${total}` });
   return { loading, update, stop: bar.stop };
 }
 
@@ -207,7 +258,9 @@ async function runExport(args: RawArgs): Promise<void> {
         onProgress: (fraction, stage) => bar.update?.({ fraction: 0.1 + 0.9 * fraction, stage }),
       });
       if (reportFile !== undefined) {
-        await writeOutput(checkpoint, reportFile, async () => new TextEncoder().encode(JSON.stringify(report, undefined, 2) + '\n'));
+        await writeOutput(checkpoint, reportFile, async () =>
+          new TextEncoder().encode(JSON.stringify(report, undefined, 2) + '\n'),
+        );
       }
       text = reportText(report);
       return bytes;
@@ -224,7 +277,9 @@ async function runCompact(args: RawArgs): Promise<void> {
   const checkpoint = required(args, 'checkpoint');
   const output = required(args, 'output');
   const { checkpointBytes, readCheckpoint } = await import('../src/train/checkpoint.js');
-  const size = await writeOutput(checkpoint, output, async () => checkpointBytes(await readCheckpoint(checkpoint), true));
+  const size = await writeOutput(checkpoint, output, async () =>
+    checkpointBytes(await readCheckpoint(checkpoint), true),
+  );
   if (!quiet) note(`${output}: ${size} bytes`);
 }
 
@@ -235,6 +290,11 @@ async function runGrow(args: RawArgs): Promise<void> {
   const architecture = architectureOption(args);
   const { checkpointBytes, parameterCount, readCheckpoint } = await import('../src/train/checkpoint.js');
   const { grow } = await import('../src/train/grow.js');
-  await writeOutput(checkpoint, output, async () => checkpointBytes(grow(await readCheckpoint(checkpoint), architecture), false));
-  if (!quiet) note(`${output}: ${architecture.name}, ${parameterCount(architecture)} parameters, ${Math.round(flopsPerPixel(architecture) / 1000)} kFLOP per pixel and evaluation`);
+  await writeOutput(checkpoint, output, async () =>
+    checkpointBytes(grow(await readCheckpoint(checkpoint), architecture), false),
+  );
+  if (!quiet)
+    note(
+      `${output}: ${architecture.name}, ${parameterCount(architecture)} parameters, ${Math.round(flopsPerPixel(architecture) / 1000)} kFLOP per pixel and evaluation`,
+    );
 }

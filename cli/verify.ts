@@ -3,13 +3,17 @@ import type { Argv } from 'yargs';
 import { decode, pixelHash, repair, repairText, verify, type Verification } from '../src/node.js';
 import { DcompError } from '../src/errors.js';
 import { about, EXIT_DATA, reportError } from './errors.js';
-import { inputName, readSource } from './files.js';
+import { inputName, readSource } from '../formats/files.js';
 import { commonOptions, engineOptions, fileArguments, flag, type RawArgs } from './options.js';
 
 export function builder(yargs: Argv): void {
   yargs
     .positional('files', { type: 'string', array: true, describe: '.dcz files, or - for stdin' })
-    .option('pixels', { type: 'boolean', default: true, describe: 'Decode and compare, where a file holds a hash of its pixels; --no-pixels leaves that out' })
+    .option('pixels', {
+      type: 'boolean',
+      default: true,
+      describe: 'Decode and compare, where a file holds a hash of its pixels; --no-pixels leaves that out',
+    })
     .option('json', { type: 'boolean', describe: 'A line of JSON a file, for programs' });
   engineOptions(yargs);
 }
@@ -28,21 +32,33 @@ export async function run(args: RawArgs): Promise<number> {
     try {
       const bytes = await readSource(file);
       const found = verify(bytes);
-      const pixels = await comparePixels(found, async () => decode(repair(bytes).bytes, { threads, ...(model === undefined ? {} : { model }) }), withPixels);
+      const pixels = await comparePixels(
+        found,
+        async () => decode(repair(bytes).bytes, { threads, ...(model === undefined ? {} : { model }) }),
+        withPixels,
+      );
       bad ||= found.state !== 'intact' || pixels === 'mismatch';
       if (json) process.stdout.write(`${JSON.stringify({ file, ...found, pixels })}\n`);
-      else if (!quiet || found.state !== 'intact' || pixels === 'mismatch') process.stdout.write(asText(file, found, pixels, verbose));
+      else if (!quiet || found.state !== 'intact' || pixels === 'mismatch')
+        process.stdout.write(asText(file, found, pixels, verbose));
     } catch (error) {
       if (!(error instanceof DcompError)) throw error;
       bad = true;
-      if (json) process.stdout.write(`${JSON.stringify({ file, state: 'damaged', error: error.code, message: error.message })}\n`);
+      if (json)
+        process.stdout.write(
+          `${JSON.stringify({ file, state: 'damaged', error: error.code, message: error.message })}\n`,
+        );
       else reportError(error.code === 'E_IO' ? error : about(inputName(file), error), verbose); // the former names it already
     }
   }
   return bad ? EXIT_DATA : 0;
 }
 
-async function comparePixels(found: Verification, decodeIt: () => ReturnType<typeof decode>, wanted: boolean): Promise<Pixels> {
+async function comparePixels(
+  found: Verification,
+  decodeIt: () => ReturnType<typeof decode>,
+  wanted: boolean,
+): Promise<Pixels> {
   if (found.pixelHash === null) return 'none';
   if (!wanted || found.state === 'cut' || found.state === 'damaged') return 'skipped';
   return Buffer.from(pixelHash(await decodeIt())).toString('hex') === found.pixelHash ? 'match' : 'mismatch';
@@ -59,7 +75,19 @@ const PIXELS: Record<Pixels, string> = {
 function asText(file: string, found: Verification, pixels: Pixels, verbose: boolean): string {
   const { state, parts, repairs } = found;
   const damaged = parts.filter((part) => part.state !== 'intact');
-  const lines = (verbose ? parts : damaged).map((part) => `  ${part.part} (byte offset ${part.offset}, ${part.byteLength} bytes): ${part.state}`);
-  const advice = { intact: '', cut: ': it ends early', repairable: '; decode it with --allow-damaged, which repairs it', damaged: '; decode --allow-damaged shows what can be saved' }[state];
-  return [`${inputName(file)}: ${state}${advice}${PIXELS[pixels]}`, ...lines, ...repairs.map((each) => `  ${repairText(each)}`), ''].join('\n');
+  const lines = (verbose ? parts : damaged).map(
+    (part) => `  ${part.part} (byte offset ${part.offset}, ${part.byteLength} bytes): ${part.state}`,
+  );
+  const advice = {
+    intact: '',
+    cut: ': it ends early',
+    repairable: '; decode it with --allow-damaged, which repairs it',
+    damaged: '; decode --allow-damaged shows what can be saved',
+  }[state];
+  return [
+    `${inputName(file)}: ${state}${advice}${PIXELS[pixels]}`,
+    ...lines,
+    ...repairs.map((each) => `  ${repairText(each)}`),
+    '',
+  ].join('\n');
 }

@@ -1,7 +1,7 @@
 /** `npm run corpus [-- FOLDER]`: writes the test pictures as PNG files, by default into out/corpus. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { writePng } from '../cli/pictures/png-writer.js';
+import { writePng } from '../formats/png-writer.js';
 import { CORPUS, corpusPicture } from './pictures.js';
 
 const folder = process.argv[2] ?? join('out', 'corpus');

@@ -168,7 +168,10 @@ function shadeBall({ x: bx, y: by, radius, colour }: Ball, x: number, y: number)
 function scene(width: number, height: number, seed: number): Shader {
   const all = balls(width, height, seed);
   const horizon = div(height * 2, 5);
-  const ridge = Array.from({ length: width }, (_, x) => horizon - div((fractal(seed ^ 0x51, x, 0, 64) - 90) * height, 900));
+  const ridge = Array.from(
+    { length: width },
+    (_, x) => horizon - div((fractal(seed ^ 0x51, x, 0, 64) - 90) * height, 900),
+  );
   const behind = (x: number, y: number): Rgba => {
     if (y < ridge[x]) {
       const cloud = Math.max(0, fractal(seed ^ 0xc1, x, y * 2, 64) - 120);
@@ -177,7 +180,12 @@ function scene(width: number, height: number, seed: number): Shader {
     }
     const soil = fractal(seed ^ 0x50, x, y * 3, 32);
     const near = div((y - ridge[x]) * 128, Math.max(1, height - horizon)); // haze: the far is pale
-    return [clamp(mix(150, (soil * 5) >> 3, near + 100)), clamp(mix(165, 30 + ((soil * 3) >> 2), near + 100)), clamp(mix(175, soil >> 1, near + 100)), 255];
+    return [
+      clamp(mix(150, (soil * 5) >> 3, near + 100)),
+      clamp(mix(165, 30 + ((soil * 3) >> 2), near + 100)),
+      clamp(mix(175, soil >> 1, near + 100)),
+      255,
+    ];
   };
   return (x, y) => {
     let pixel = behind(x, y);
@@ -185,7 +193,8 @@ function scene(width: number, height: number, seed: number): Shader {
       // A flat shadow to the lower right, then the ball over it.
       const sx = x - ball.x - div(ball.radius, 2);
       const sy = (y - ball.y - ball.radius) * 4;
-      if (sx * sx + sy * sy < ball.radius * ball.radius) pixel = [(pixel[0] * 5) >> 3, (pixel[1] * 5) >> 3, (pixel[2] * 11) >> 4, 255];
+      if (sx * sx + sy * sy < ball.radius * ball.radius)
+        pixel = [(pixel[0] * 5) >> 3, (pixel[1] * 5) >> 3, (pixel[2] * 11) >> 4, 255];
       pixel = shadeBall(ball, x, y) ?? pixel;
     }
     const n = (channel: number): number => (bellGrain(seed ^ channel, x, y) * 3) >> 8; // a standard deviation of about 2
@@ -235,7 +244,7 @@ function glyphs(_width: number, _height: number, seed: number): Shader {
     const gx = x % 7;
     const gy = y % 11;
     const h = hash32(seed, (row << 12) ^ column);
-    const space = (h >>> 28) < 3 || gx >= 5 || gy >= 8;
+    const space = h >>> 28 < 3 || gx >= 5 || gy >= 8;
     const vertical = (gx === 0 && (h & 1) === 1) || (gx === 4 && (h & 2) === 2) || (gx === 2 && (h & 12) === 12);
     const level = (gy === 0 && (h & 16) === 16) || (gy === 3 && (h & 32) === 32) || (gy === 7 && (h & 64) === 64);
     const ink = !space && (vertical || level);

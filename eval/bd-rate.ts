@@ -3,7 +3,8 @@ import { rising, type CurvePoint } from './curve.js';
 import { pchip } from './pchip.js';
 
 /** How the reports name it. */
-export const BD_METHOD = 'Bjøntegaard difference in rate (VCEG-M33), piecewise cubic Hermite interpolation (PCHIP) of log rate over quality';
+export const BD_METHOD =
+  'Bjøntegaard difference in rate (VCEG-M33), piecewise cubic Hermite interpolation (PCHIP) of log rate over quality';
 
 export interface BdRate {
   /** Mean difference in rate of the test curve at equal quality, in percent of the reference's; negative: test is better. */
@@ -25,6 +26,11 @@ export function bdRate(reference: readonly CurvePoint[], test: readonly CurvePoi
   const from = Math.max(...curves.map((curve) => curve[0]!.quality));
   const to = Math.min(...curves.map((curve) => curve[curve.length - 1]!.quality));
   if (!(to > from)) return undefined;
-  const [a, b] = curves.map((curve) => pchip(curve.map((p) => p.quality), curve.map((p) => Math.log(p.rate))).integral(from, to)) as [number, number];
+  const [a, b] = curves.map((curve) =>
+    pchip(
+      curve.map((p) => p.quality),
+      curve.map((p) => Math.log(p.rate)),
+    ).integral(from, to),
+  ) as [number, number];
   return { percent: 100 * (Math.exp((b - a) / (to - from)) - 1), from, to };
 }

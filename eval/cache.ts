@@ -11,7 +11,8 @@ export function codeHash(folders: readonly string[]): string {
   const hash = createHash('sha256');
   for (const name of folders) {
     const folder = new URL(`../${name}/`, import.meta.url);
-    for (const file of readdirSync(folder).sort()) if (file.endsWith('.js')) hash.update(file).update(readFileSync(new URL(file, folder)));
+    for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort())
+      if (file.endsWith('.js')) hash.update(file).update(readFileSync(new URL(file, folder)));
   }
   return hash.digest('hex').slice(0, 16);
 }

@@ -12,7 +12,11 @@ export function rising(points: readonly CurvePoint[]): CurvePoint[] {
   const curve: CurvePoint[] = [];
   for (const point of [...points].sort((a, b) => a.rate - b.rate || b.quality - a.quality)) {
     const last = curve[curve.length - 1];
-    if (Number.isFinite(point.quality) && (last === undefined || (point.quality > last.quality && point.rate > last.rate))) curve.push(point);
+    if (
+      Number.isFinite(point.quality) &&
+      (last === undefined || (point.quality > last.quality && point.rate > last.rate))
+    )
+      curve.push(point);
   }
   return curve;
 }
@@ -50,7 +54,10 @@ export function rateAt(points: readonly CurvePoint[], quality: number): number |
 
 /** Over the logarithm of the rate. @param curve at least two points, rising */
 function interpolant(curve: readonly CurvePoint[]): Interpolant {
-  return pchip(curve.map((p) => Math.log(p.rate)), curve.map((p) => p.quality));
+  return pchip(
+    curve.map((p) => Math.log(p.rate)),
+    curve.map((p) => p.quality),
+  );
 }
 
 /** The part of a curve between two rates, with its ends interpolated where the curve goes beyond them. */

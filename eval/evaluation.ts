@@ -45,6 +45,8 @@ export function curvePoints({ curves }: PictureResult, codec: string, metric: Me
   const { scale } = metricOf(metric);
   return (curves[codec]?.points ?? []).flatMap(({ bitsPerPixel, scores }) => {
     const value = scores[metric];
-    return value === undefined || value === null ? [] : [{ rate: bitsPerPixel, quality: scale === undefined ? value : scale(value) }];
+    return value === undefined || value === null
+      ? []
+      : [{ rate: bitsPerPixel, quality: scale === undefined ? value : scale(value) }];
   });
 }

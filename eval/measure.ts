@@ -1,12 +1,19 @@
 /** Measures one picture with one codec; runs in a process of its own (worker.ts). */
 import { readFileSync } from 'node:fs';
-import { readModelFile } from '../src/model/model-file.js';
-import { createThreadedEvaluator } from '../src/model/threads-node.js';
+import { readModelFile } from '../src/model/integer/model-file.js';
+import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
 import { DcompError } from '../src/errors.js';
 import type { Picture } from '../src/picture.js';
 import { codeHash, ResultCache, type Key } from './cache.js';
 import type { Codec } from './codecs/codec.js';
-import { codedAtQualities, codedAtRates, codedToTarget, idealPictures, RememberingEvaluator, type Coded } from './codecs/dcomp.js';
+import {
+  codedAtQualities,
+  codedAtRates,
+  codedToTarget,
+  idealPictures,
+  RememberingEvaluator,
+  type Coded,
+} from './codecs/dcomp.js';
 import { RIVALS } from './codecs/table.js';
 import type { Curve, CurveJob, Loaded, OwnSettings, Point, Sample, SampleJob, StepBits } from './measurement.js';
 import { peakMemory, resetPeak, residentMemory } from './memory.js';
@@ -15,8 +22,8 @@ import { psnrRgb } from './metrics/psnr.js';
 import { loadPicture } from './pictures.js';
 import { sampleImage } from './report/sample-image.js';
 
-const METRICS_CODE = codeHash(['eval/metrics']);
-const OWN_CODE = codeHash(['src/codec', 'src/entropy', 'src/kernels', 'src/math', 'src/model', 'eval/codecs']);
+const METRICS_CODE = codeHash(['src', 'eval/codecs']);
+const OWN_CODE = codeHash(['src', 'eval/codecs']);
 
 /** The whole curve from the cache, undefined where a part of it is not there. */
 export function keptCurve(job: CurveJob): Curve | undefined {
@@ -36,8 +43,21 @@ function pointKey({ hash, codec, about, metrics }: CurveJob, setting: number): K
   return { picture: hash, codec, about, setting, metrics: [...metrics, METRICS_CODE] };
 }
 
-function ownKey({ hash, codec, settings, byQuality, maxRate, metrics }: CurveJob, { modelId, effort }: OwnSettings): Key {
-  return { picture: hash, codec, modelId, effort, settings, byQuality, maxRate, metrics: [...metrics, METRICS_CODE], code: OWN_CODE };
+function ownKey(
+  { hash, codec, settings, byQuality, maxRate, metrics }: CurveJob,
+  { modelId, effort }: OwnSettings,
+): Key {
+  return {
+    picture: hash,
+    codec,
+    modelId,
+    effort,
+    settings,
+    byQuality,
+    maxRate,
+    metrics: [...metrics, METRICS_CODE],
+    code: OWN_CODE,
+  };
 }
 
 /** @throws DcompError, and whatever a codec throws */
@@ -45,7 +65,8 @@ export async function measureCurve(job: CurveJob): Promise<Curve> {
   const cache = new ResultCache(job.cache);
   const picture = loadPicture(job.path);
   if (job.own !== undefined) {
-    const curve = job.codec === 'ideal' ? await idealCurve(picture, job, job.own) : await ownCurve(picture, job, job.own);
+    const curve =
+      job.codec === 'ideal' ? await idealCurve(picture, job, job.own) : await ownCurve(picture, job, job.own);
     cache.keep(ownKey(job, job.own), curve);
     return curve;
   }
@@ -62,7 +83,12 @@ export async function measureCurve(job: CurveJob): Promise<Curve> {
 }
 
 /** Codes at each setting that the cache does not have, up to the first whose rate is beyond the highest. */
-async function codeAll(picture: Picture, codec: Codec, job: CurveJob, cache: ResultCache): Promise<{ points: Point[]; fresh: Coded[] }> {
+async function codeAll(
+  picture: Picture,
+  codec: Codec,
+  job: CurveJob,
+  cache: ResultCache,
+): Promise<{ points: Point[]; fresh: Coded[] }> {
   await warmUp(codec);
   const points: Point[] = [];
   const fresh: Coded[] = [];
@@ -96,7 +122,10 @@ async function codeOnce(picture: Picture, codec: Codec, setting: number, base: n
   const decodeSeconds = (performance.now() - middle) / 1000;
   const decodeMemory = memory();
   if (decoded.width !== picture.width || decoded.height !== picture.height) {
-    throw new DcompError('E_IO', `${decoded.width}×${decoded.height} pixels came back of ${picture.width}×${picture.height}`);
+    throw new DcompError(
+      'E_IO',
+      `${decoded.width}×${decoded.height} pixels came back of ${picture.width}×${picture.height}`,
+    );
   }
   const bytes = file.length;
   const bitsPerPixel = (8 * bytes) / (picture.width * picture.height);
@@ -113,7 +142,12 @@ async function warmUp(codec: Codec): Promise<void> {
 
 async function ownCurve(picture: Picture, job: CurveJob, own: OwnSettings): Promise<Curve> {
   const evaluator = openEvaluator(own);
-  const small: Picture = { width: 64, height: 64, channels: 3, data: Uint8Array.from({ length: 3 * 64 * 64 }, (_, i) => (i * i) >> 5) };
+  const small: Picture = {
+    width: 64,
+    height: 64,
+    channels: 3,
+    data: Uint8Array.from({ length: 3 * 64 * 64 }, (_, i) => (i * i) >> 5),
+  };
   await codedToTarget(small, evaluator, { bitsPerPixel: 1 }, own.effort);
   const warm = new RememberingEvaluator(evaluator);
   globalThis.gc?.();
@@ -132,12 +166,22 @@ const SHOWN_STEPS = 2;
 /** Of the ideal channel only the PSNRs are of interest: it is there to be compared with the real rate. */
 async function idealCurve(picture: Picture, job: CurveJob, own: OwnSettings): Promise<Curve> {
   const evaluator = new RememberingEvaluator(openEvaluator(own));
-  const score = scorer(picture, job.metrics.filter((name) => name.startsWith('psnr')));
+  const score = scorer(
+    picture,
+    job.metrics.filter((name) => name.startsWith('psnr')),
+  );
   const steps: StepBits[] = [];
   const points: Point[] = [];
   for await (const { rate, decoded } of idealPictures(picture, evaluator, job.maxRate, steps, SHOWN_STEPS)) {
     const bytes = Math.ceil((rate * picture.width * picture.height) / 8);
-    points.push({ setting: points.length, bytes, bitsPerPixel: rate, encodeSeconds: 0, decodeSeconds: 0, scores: score(decoded) });
+    points.push({
+      setting: points.length,
+      bytes,
+      bitsPerPixel: rate,
+      encodeSeconds: 0,
+      decodeSeconds: 0,
+      scores: score(decoded),
+    });
   }
   await evaluator.close();
   return { points, steps };
@@ -170,7 +214,14 @@ export async function loadInfo(name: string): Promise<Loaded> {
 }
 
 function sampleKey({ hash, codec, about, bytes, own, crop }: SampleJob): Key {
-  return { picture: hash, codec, about, bytes, crop: [crop.x, crop.y, crop.width, crop.height], own: own === undefined ? '' : `${own.modelId} ${own.effort} ${OWN_CODE}` };
+  return {
+    picture: hash,
+    codec,
+    about,
+    bytes,
+    crop: [crop.x, crop.y, crop.width, crop.height],
+    own: own === undefined ? '' : `${own.modelId} ${own.effort} ${OWN_CODE}`,
+  };
 }
 
 export function keptSample(job: SampleJob): Sample | undefined {
@@ -189,7 +240,12 @@ export async function makeSample(job: SampleJob): Promise<Sample> {
 
 async function sampleOf(picture: Picture, job: SampleJob): Promise<{ bytes: number; decoded: Picture }> {
   if (job.own !== undefined) {
-    const { bytes, decoded } = await codedToTarget(picture, openEvaluator(job.own), { size: job.bytes }, job.own.effort);
+    const { bytes, decoded } = await codedToTarget(
+      picture,
+      openEvaluator(job.own),
+      { size: job.bytes },
+      job.own.effort,
+    );
     return { bytes: bytes.length, decoded };
   }
   const codec = await loadRival(job.codec);
@@ -207,7 +263,11 @@ async function largestFile(picture: Picture, codec: Codec, { bytes, known }: Sam
   let best = await codec.encode(picture, low);
   if (best.length > bytes) return best;
   const whole = codec.settings.every(Number.isInteger);
-  for (let i = 0; i < SEARCHES && high !== undefined && Math.abs(high - low) > (whole ? 1 : 0.01 * Math.abs(low)); i++) {
+  for (
+    let i = 0;
+    i < SEARCHES && high !== undefined && Math.abs(high - low) > (whole ? 1 : 0.01 * Math.abs(low));
+    i++
+  ) {
     const middle: number = whole ? Math.round((low + high) / 2) : (low + high) / 2;
     const file = await codec.encode(picture, middle);
     if (file.length <= bytes) {

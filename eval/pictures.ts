@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { readInput } from '../cli/files.js';
-import { readPng } from '../cli/pictures/png-reader.js';
+import { readInput } from '../formats/files.js';
+import { readPng } from '../formats/png-reader.js';
 import { withDepth } from '../src/picture.js';
 import { DcompError } from '../src/errors.js';
 import type { Picture } from '../src/picture.js';
@@ -53,6 +53,7 @@ export function toRgb(picture: Picture): Picture {
   const { width, height, channels, data } = withDepth(picture, 8);
   if (channels === 3) return { width, height, channels, data };
   const out = new Uint8Array(width * height * 3);
-  for (let i = 0; i < width * height; i++) for (let c = 0; c < 3; c++) out[3 * i + c] = data[i * channels + (channels > 2 ? c : 0)]!;
+  for (let i = 0; i < width * height; i++)
+    for (let c = 0; c < 3; c++) out[3 * i + c] = data[i * channels + (channels > 2 ? c : 0)]!;
   return { width, height, channels: 3, data: out };
 }

@@ -19,7 +19,12 @@ export interface Outcome<T> {
  * @returns outcomes in the order of the jobs
  * @throws DcompError E_ABORTED
  */
-export async function runJobs<T>(jobs: readonly Job[], processes: number, done: (index: number, outcome: Outcome<T>) => void, signal: AbortSignal): Promise<Outcome<T>[]> {
+export async function runJobs<T>(
+  jobs: readonly Job[],
+  processes: number,
+  done: (index: number, outcome: Outcome<T>) => void,
+  signal: AbortSignal,
+): Promise<Outcome<T>[]> {
   const outcomes: Outcome<T>[] = [];
   let next = 0;
   const lane = async (): Promise<void> => {
@@ -37,7 +42,10 @@ export async function runJobs<T>(jobs: readonly Job[], processes: number, done: 
 
 function runJob<T>(job: Job, signal: AbortSignal): Promise<Outcome<T>> {
   return new Promise((resolve, reject) => {
-    const child: ChildProcess = fork(WORKER, [], { execArgv: ['--expose-gc', '--enable-source-maps'], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    const child: ChildProcess = fork(WORKER, [], {
+      execArgv: ['--expose-gc', '--enable-source-maps'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
     let answer: Answer | undefined;
     let complaints = '';
     const stop = (): void => void child.kill('SIGKILL');
@@ -48,7 +56,10 @@ function runJob<T>(job: Job, signal: AbortSignal): Promise<Outcome<T>> {
     child.on('close', (code, killedBy) => {
       signal.removeEventListener('abort', stop);
       if (signal.aborted) reject(new DcompError('E_ABORTED', 'stopped'));
-      else if (answer === undefined) resolve({ error: `its process ended without a result (${killedBy ?? `exit code ${String(code)}`})${lastLine(complaints)}` });
+      else if (answer === undefined)
+        resolve({
+          error: `its process ended without a result (${killedBy ?? `exit code ${String(code)}`})${lastLine(complaints)}`,
+        });
       else resolve('error' in answer ? { error: answer.error } : { result: answer.result as T });
     });
     child.send(job);
@@ -56,6 +67,9 @@ function runJob<T>(job: Job, signal: AbortSignal): Promise<Outcome<T>> {
 }
 
 function lastLine(text: string): string {
-  const line = text.trim().split('\n').find((entry) => /error/i.test(entry));
+  const line = text
+    .trim()
+    .split('\n')
+    .find((entry) => /error/i.test(entry));
   return line === undefined ? '' : `: ${line.trim()}`;
 }

@@ -64,7 +64,9 @@ export async function evaluate(options: EvaluationOptions): Promise<{ evaluation
   const evaluation: Evaluation = {
     date: new Date().toISOString().slice(0, 10),
     dcompVersion: options.dcompVersion,
-    model: codecs.some(isOwn) ? { id: options.own.modelId, formatVersion: FORMAT_VERSION, effort: options.own.effort } : undefined,
+    model: codecs.some(isOwn)
+      ? { id: options.own.modelId, formatVersion: FORMAT_VERSION, effort: options.own.effort }
+      : undefined,
     machine: `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${cpus().length} threads, ${platform()}, Node ${process.versions.node}`,
     processes: options.processes,
     metrics: options.metrics,
@@ -104,17 +106,33 @@ function isOwn({ name }: { name: string }): boolean {
   return OWN_CODECS.some((entry) => entry.name === name);
 }
 
-async function loadCodecs(options: EvaluationOptions, notice: (line: string) => void): Promise<{ codecs: CodecInfo[]; settings: Record<string, CodecSettings> }> {
+async function loadCodecs(
+  options: EvaluationOptions,
+  notice: (line: string) => void,
+): Promise<{ codecs: CodecInfo[]; settings: Record<string, CodecSettings> }> {
   const { own, qualities, rates, processes, signal } = options;
   const rivals = options.codecs.filter((name) => RIVALS.some((entry) => entry.name === name));
-  const loaded = await runJobs<Loaded>(rivals.map((codec) => ({ kind: 'load', codec })), processes, () => undefined, signal);
+  const loaded = await runJobs<Loaded>(
+    rivals.map((codec) => ({ kind: 'load', codec })),
+    processes,
+    () => undefined,
+    signal,
+  );
   const codecs: CodecInfo[] = [];
   const settings: Record<string, CodecSettings> = {};
   for (const name of options.codecs) {
     const label = labelOf(name);
     if (!rivals.includes(name)) {
-      const about = name === 'ideal' ? `the model’s KL with an ideal Gaussian channel, without headers` : `model ${own.modelId}, format ${FORMAT_VERSION}, effort ${own.effort}`;
-      codecs.push({ name, label, about, parameter: qualities === undefined || name === 'ideal' ? 'bits per pixel' : 'quality' });
+      const about =
+        name === 'ideal'
+          ? `the model’s KL with an ideal Gaussian channel, without headers`
+          : `model ${own.modelId}, format ${FORMAT_VERSION}, effort ${own.effort}`;
+      codecs.push({
+        name,
+        label,
+        about,
+        parameter: qualities === undefined || name === 'ideal' ? 'bits per pixel' : 'quality',
+      });
       settings[name] = { about, settings: name === 'ideal' ? [] : (qualities ?? rates) };
       continue;
     }
@@ -123,9 +141,13 @@ async function loadCodecs(options: EvaluationOptions, notice: (line: string) => 
       notice(`${name} is left out: ${error ?? ''}`);
       continue;
     }
-    if (qualities !== undefined && result.parameter !== 'quality') notice(`${name} has no qualities: its own settings are used (${result.parameter})`);
+    if (qualities !== undefined && result.parameter !== 'quality')
+      notice(`${name} has no qualities: its own settings are used (${result.parameter})`);
     codecs.push({ name, label, about: result.about, parameter: result.parameter });
-    settings[name] = { about: result.about, settings: qualities !== undefined && result.parameter === 'quality' ? qualities : result.settings };
+    settings[name] = {
+      about: result.about,
+      settings: qualities !== undefined && result.parameter === 'quality' ? qualities : result.settings,
+    };
   }
   if (codecs.length === 0) throw new DcompError('E_MISSING_DEPENDENCY', 'none of the codecs can be loaded');
   return { codecs, settings };
@@ -147,11 +169,23 @@ async function measureAll(
   const jobs = pictures.flatMap(({ path, hash }) =>
     order.map(({ name }): CurveJob => {
       const byQuality = options.qualities !== undefined && name === 'dcomp';
-      return { kind: 'curve', path, hash, codec: name, ...settings[name]!, maxRate, metrics: options.metrics, own: isOwn({ name }) ? options.own : undefined, byQuality, cache: options.cache };
+      return {
+        kind: 'curve',
+        path,
+        hash,
+        codec: name,
+        ...settings[name]!,
+        maxRate,
+        metrics: options.metrics,
+        own: isOwn({ name }) ? options.own : undefined,
+        byQuality,
+        cache: options.cache,
+      };
     }),
   );
   const results = pictures.map(({ name, width, height }): PictureResult => ({ name, width, height, curves: {} }));
-  const put = (job: CurveJob, curve: Curve): void => void (results[pictures.findIndex(({ path }) => path === job.path)]!.curves[job.codec] = curve);
+  const put = (job: CurveJob, curve: Curve): void =>
+    void (results[pictures.findIndex(({ path }) => path === job.path)]!.curves[job.codec] = curve);
   const missing: CurveJob[] = [];
   for (const job of jobs) {
     const curve = options.fresh ? undefined : keptCurve(job);
@@ -187,19 +221,28 @@ async function measureAll(
   // A picture that one codec fails on is left out for all: means are over the same pictures.
   const whole = results.filter((result) => codecs.every(({ name }) => result.curves[name] !== undefined));
   if (whole.length === 0) throw new DcompError('E_IO', 'no picture could be measured with all codecs');
-  for (const result of results) if (!whole.includes(result)) notice(`${result.name} is not in the figures: not all codecs could be measured on it`);
+  for (const result of results)
+    if (!whole.includes(result)) notice(`${result.name} is not in the figures: not all codecs could be measured on it`);
   return { results: whole, kept: jobs.length - missing.length };
 }
 
 function tellUnreached(name: string, rates: readonly number[], reached: number, notice: (line: string) => void): void {
   const beyond = rates.filter((rate) => rate > reached * 1.02 + 1e-9);
-  if (beyond.length > 0) notice(`${name}: dcomp does not reach ${beyond.join(', ')} bits per pixel, its whole stream has ${reached.toFixed(3)}`);
+  if (beyond.length > 0)
+    notice(
+      `${name}: dcomp does not reach ${beyond.join(', ')} bits per pixel, its whole stream has ${reached.toFixed(3)}`,
+    );
 }
 
 /** Sides of the part that is shown. */
 const CROP = 384;
 
-async function makeSamples(options: EvaluationOptions, evaluation: Evaluation, files: PictureFile[], notice: (line: string) => void): Promise<SampleSet[]> {
+async function makeSamples(
+  options: EvaluationOptions,
+  evaluation: Evaluation,
+  files: PictureFile[],
+  notice: (line: string) => void,
+): Promise<SampleSet[]> {
   const measured = files.filter(({ name }) => evaluation.pictures.some((picture) => picture.name === name));
   const chosen = options.samples === 0 ? [] : spread(measured, options.samples);
   const codecs = ['original', ...evaluation.codecs.map(({ name }) => name).filter((name) => name !== 'ideal')];
@@ -209,16 +252,32 @@ async function makeSamples(options: EvaluationOptions, evaluation: Evaluation, f
       const points = evaluation.pictures.find((picture) => picture.name === name)!.curves[codec]?.points ?? [];
       const known = points.map((point) => ({ setting: point.setting, bytes: point.bytes }));
       const about = evaluation.codecs.find((entry) => entry.name === codec)?.about ?? '';
-      return { kind: 'sample', path, hash, codec, about, bytes, known, own: codec === 'dcomp' ? options.own : undefined, crop: middle(width, height), cache: options.cache };
+      return {
+        kind: 'sample',
+        path,
+        hash,
+        codec,
+        about,
+        bytes,
+        known,
+        own: codec === 'dcomp' ? options.own : undefined,
+        crop: middle(width, height),
+        cache: options.cache,
+      };
     }),
   );
   const found = jobs.map((job) => (options.fresh ? undefined : keptSample(job)));
   const missing = jobs.filter((_, i) => found[i] === undefined);
   let done = 0;
-  const outcomes: Outcome<Sample>[] = await runJobs<Sample>(missing, options.processes, (index, { error }) => {
-    if (error !== undefined) notice(`no picture of ${missing[index]!.codec} to look at: ${error}`);
-    options.onProgress(++done / missing.length, 'pictures to look at', undefined);
-  }, options.signal);
+  const outcomes: Outcome<Sample>[] = await runJobs<Sample>(
+    missing,
+    options.processes,
+    (index, { error }) => {
+      if (error !== undefined) notice(`no picture of ${missing[index]!.codec} to look at: ${error}`);
+      options.onProgress(++done / missing.length, 'pictures to look at', undefined);
+    },
+    options.signal,
+  );
   return chosen.map(({ path, name, width, height }): SampleSet => {
     const shown = codecs.flatMap((codec) => {
       const i = jobs.findIndex((job) => job.path === path && job.codec === codec);

@@ -60,11 +60,21 @@ export function summarise(evaluation: Evaluation): Summary {
   const names = codecs.map(({ name }) => name);
   const real = names.includes('dcomp');
   const bdRange = bdRangeOf(rates);
-  const summary: Summary = { pictures: pictures.length, rates, quality: {}, lead: {}, bdRates: [], bdRange, costs: names.filter((name) => name !== 'ideal').map((name) => costOf(name, pictures)) };
+  const summary: Summary = {
+    pictures: pictures.length,
+    rates,
+    quality: {},
+    lead: {},
+    bdRates: [],
+    bdRange,
+    costs: names.filter((name) => name !== 'ideal').map((name) => costOf(name, pictures)),
+  };
   for (const metric of metrics) {
     const table: Record<string, Values> = {};
     for (const name of names) {
-      const values = rates.map((rate) => mean(pictures.map((picture) => qualityAt(curvePoints(picture, name, metric), rate))));
+      const values = rates.map((rate) =>
+        mean(pictures.map((picture) => qualityAt(curvePoints(picture, name, metric), rate))),
+      );
       if (name !== 'ideal' || values.some((value) => value !== undefined)) table[name] = values;
     }
     summary.quality[metric] = table;
@@ -73,22 +83,33 @@ export function summarise(evaluation: Evaluation): Summary {
   for (const name of names) {
     if (name === 'dcomp' || name === 'ideal') continue;
     const leads = rates.map((rate) => pictures.map((picture) => lead(picture, name, rate)));
-    summary.lead[name] = { mean: leads.map(mean), wins: leads.map((values) => mean(values.map((value) => (value === undefined ? undefined : Number(value > 0))))) };
+    summary.lead[name] = {
+      mean: leads.map(mean),
+      wins: leads.map((values) => mean(values.map((value) => (value === undefined ? undefined : Number(value > 0))))),
+    };
   }
   if (names.includes('ideal')) {
-    const overheads = rates.map((rate) => pictures.map((picture) => overhead(picture, rate)).filter((value) => value !== undefined));
+    const overheads = rates.map((rate) =>
+      pictures.map((picture) => overhead(picture, rate)).filter((value) => value !== undefined),
+    );
     summary.overhead = {
       mean: overheads.map(mean),
       most: overheads.map((values) => (values.length === 0 ? undefined : Math.max(...values))),
       counted: overheads.map((values) => values.length),
     };
   }
-  for (const metric of metrics) for (const name of names) if (name !== 'dcomp' && summary.quality[metric]![name] !== undefined) summary.bdRates.push(bdEntry(summary, pictures, metric, name));
-  const at = (of: (point: Point) => number | undefined): Values => rates.map((rate) => mean(pictures.map((picture) => ownAt(picture, rate, of))));
+  for (const metric of metrics)
+    for (const name of names)
+      if (name !== 'dcomp' && summary.quality[metric]![name] !== undefined)
+        summary.bdRates.push(bdEntry(summary, pictures, metric, name));
+  const at = (of: (point: Point) => number | undefined): Values =>
+    rates.map((rate) => mean(pictures.map((picture) => ownAt(picture, rate, of))));
   summary.own = {
     evaluations: at((point) => point.evaluations),
     kiloFlopPerPixel: at((point) => point.kiloFlopPerPixel),
-    statedOverhead: at(({ bytes, idealBits }) => (idealBits === undefined || idealBits === 0 ? undefined : (8 * bytes) / idealBits - 1)),
+    statedOverhead: at(({ bytes, idealBits }) =>
+      idealBits === undefined || idealBits === 0 ? undefined : (8 * bytes) / idealBits - 1,
+    ),
   };
   return summary;
 }
@@ -102,7 +123,10 @@ function bdRangeOf(rates: readonly number[]): [number, number] {
 
 /** dcomp minus a codec in dB of PSNR at a rate. */
 export function lead(picture: PictureResult, codec: string, rate: number): number | undefined {
-  const [own, other] = [qualityAt(curvePoints(picture, 'dcomp', 'psnr'), rate), qualityAt(curvePoints(picture, codec, 'psnr'), rate)];
+  const [own, other] = [
+    qualityAt(curvePoints(picture, 'dcomp', 'psnr'), rate),
+    qualityAt(curvePoints(picture, codec, 'psnr'), rate),
+  ];
   return own === undefined || other === undefined ? undefined : own - other;
 }
 
@@ -126,15 +150,26 @@ function near(real: number, wanted: number): boolean {
 
 function bdEntry(summary: Summary, pictures: readonly PictureResult[], metric: MetricName, reference: string): BdEntry {
   const [low, high] = summary.bdRange;
-  const part = (picture: PictureResult, codec: string): CurvePoint[] => between(curvePoints(picture, codec, metric), low, high);
-  const each = pictures.map((picture) => bdRate(part(picture, reference), part(picture, 'dcomp'))?.percent).filter((percent) => percent !== undefined);
+  const part = (picture: PictureResult, codec: string): CurvePoint[] =>
+    between(curvePoints(picture, codec, metric), low, high);
+  const each = pictures
+    .map((picture) => bdRate(part(picture, reference), part(picture, 'dcomp'))?.percent)
+    .filter((percent) => percent !== undefined);
   const meanOf = (codec: string): CurvePoint[] =>
     summary.rates.flatMap((rate, i) => {
       const quality = summary.quality[metric]![codec]![i];
       return quality === undefined || rate < low || rate > high ? [] : [{ rate, quality }];
     });
   const whole = summary.quality[metric]!.dcomp === undefined ? undefined : bdRate(meanOf(reference), meanOf('dcomp'));
-  return { metric, reference, pictures: mean(each), counted: each.length, meanCurve: whole?.percent, from: whole?.from, to: whole?.to };
+  return {
+    metric,
+    reference,
+    pictures: mean(each),
+    counted: each.length,
+    meanCurve: whole?.percent,
+    from: whole?.from,
+    to: whole?.to,
+  };
 }
 
 function costOf(codec: string, pictures: readonly PictureResult[]): Cost {
@@ -144,7 +179,11 @@ function costOf(codec: string, pictures: readonly PictureResult[]): Cost {
       pictures.map((picture) => {
         const points = picture.curves[codec]?.points ?? [];
         if (points.length === 0) return undefined;
-        const nearest = points.reduce((best, point) => (Math.abs(Math.log(point.bitsPerPixel / COST_RATE)) < Math.abs(Math.log(best.bitsPerPixel / COST_RATE)) ? point : best));
+        const nearest = points.reduce((best, point) =>
+          Math.abs(Math.log(point.bitsPerPixel / COST_RATE)) < Math.abs(Math.log(best.bitsPerPixel / COST_RATE))
+            ? point
+            : best,
+        );
         return (1e6 * of(nearest)) / (picture.width * picture.height);
       }),
     );

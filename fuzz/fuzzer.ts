@@ -35,9 +35,18 @@ export interface FuzzOptions {
 
 const BATCH = 128;
 
-export async function fuzz(target: Target, { executions, seed, coverage, more = [], onProgress }: FuzzOptions): Promise<Report> {
+export async function fuzz(
+  target: Target,
+  { executions, seed, coverage, more = [], onProgress }: FuzzOptions,
+): Promise<Report> {
   const corpus = [...(await target.seeds()), ...more];
-  const report: Report = { executions: 0, corpus, covered: 0, findings: [], slowest: { seconds: 0, input: corpus[0]! } };
+  const report: Report = {
+    executions: 0,
+    corpus,
+    covered: 0,
+    findings: [],
+    slowest: { seconds: 0, input: corpus[0]! },
+  };
   const told = new Set<string>();
   const run = async (input: Uint8Array): Promise<void> => {
     const started = process.cpuUsage().user; // not the time of a machine that others use, too
@@ -58,7 +67,8 @@ export async function fuzz(target: Target, { executions, seed, coverage, more = 
   for (let round = 0; report.executions < executions; round++) {
     const below = numbers(seed + round * 0x9e3779b1);
     // Half of the time one of the newest, which have been changed least often.
-    const pick = (): Uint8Array => corpus[below(2) === 0 ? below(corpus.length) : Math.max(0, corpus.length - 1 - below(20))]!;
+    const pick = (): Uint8Array =>
+      corpus[below(2) === 0 ? below(corpus.length) : Math.max(0, corpus.length - 1 - below(20))]!;
     let batch = Array.from({ length: BATCH }, () => mutate(pick(), pick(), below(2 ** 32)));
     for (const input of batch) await run(input);
     const reached = await coverage.take();
@@ -117,7 +127,8 @@ export class Coverage {
       // Functions and their blocks come from the outermost to the innermost. The first is the module itself, which says nothing.
       for (const { ranges } of functions) {
         if (ranges[0]!.startOffset === 0) continue;
-        for (const { startOffset, endOffset, count } of ranges) characters.fill(Math.min(1, count), startOffset, endOffset);
+        for (const { startOffset, endOffset, count } of ranges)
+          characters.fill(Math.min(1, count), startOffset, endOffset);
       }
       reached.set(url, characters);
     }
@@ -138,10 +149,17 @@ export class Coverage {
       for (let i = 0; i < characters.length; i++) if (characters[i] === 1) known[i] = 1;
       this.all.set(url, known);
     }
-    this.covered = [...this.all.values()].reduce((sum, characters) => sum + characters.reduce((n, value) => n + value, 0), 0);
+    this.covered = [...this.all.values()].reduce(
+      (sum, characters) => sum + characters.reduce((n, value) => n + value, 0),
+      0,
+    );
   }
 
   private post(method: string, parameters: object = {}): Promise<unknown> {
-    return new Promise((resolve, reject) => this.session.post(method, parameters, (error, result) => (error === null ? resolve(result) : reject(new Error(error.message)))));
+    return new Promise((resolve, reject) =>
+      this.session.post(method, parameters, (error, result) =>
+        error === null ? resolve(result) : reject(new Error(error.message)),
+      ),
+    );
   }
 }

@@ -18,7 +18,9 @@ const { values, positionals } = parseArgs({
 const executions = Number(values.executions);
 const seed = Number(values.seed);
 if (!(executions >= 1) || !Number.isInteger(seed)) throw new Error('--executions and --seed are whole numbers');
-const chosen = TARGETS.filter(({ name }) => positionals.length === 0 || positionals.some((word) => name.includes(word)));
+const chosen = TARGETS.filter(
+  ({ name }) => positionals.length === 0 || positionals.some((word) => name.includes(word)),
+);
 const shares = chosen.reduce((sum, { share }) => sum + share, 0);
 
 const folder = join('out', 'fuzz');

@@ -36,7 +36,8 @@ export function mutate(input: Uint8Array, other: Uint8Array, seed: number): Uint
       case 4: {
         const word = INTERESTING_WORDS[below(INTERESTING_WORDS.length)]!;
         const bigEndian = below(2) === 1;
-        for (let i = 0; i < 4 && at + i < bytes.length; i++) bytes[at + i] = (word >>> (8 * (bigEndian ? 3 - i : i))) & 255;
+        for (let i = 0; i < 4 && at + i < bytes.length; i++)
+          bytes[at + i] = (word >>> (8 * (bigEndian ? 3 - i : i))) & 255;
         break;
       }
       case 5:

@@ -1,9 +1,9 @@
 /** Checksums that hold, so that changed files are read further than to the first of them. */
 import { createHash } from 'node:crypto';
 import { deflateSync } from 'node:zlib';
-import { concat, CRC_BYTES, readHeader, readVarint } from '../src/codec/container.js';
-import { crc32 } from '../src/codec/crc32.js';
-import { hasAlpha } from '../src/codec/picture-planes.js';
+import { concat, CRC_BYTES, readHeader, readVarint } from '../src/container/container.js';
+import { crc32 } from '../src/container/crc32.js';
+import { hasAlpha } from '../src/pixels/picture-planes.js';
 
 function setU32(bytes: Uint8Array, at: number, value: number, littleEndian = true): void {
   if (at + 4 <= bytes.length) new DataView(bytes.buffer, bytes.byteOffset).setUint32(at, value, littleEndian);
@@ -52,7 +52,7 @@ export function sealedModel(file: Uint8Array): Uint8Array {
 export function sealedPng(file: Uint8Array): Uint8Array {
   const bytes = Uint8Array.from(file);
   const view = new DataView(bytes.buffer);
-  for (let at = 8; at + 12 <= bytes.length; ) {
+  for (let at = 8; at + 12 <= bytes.length;) {
     const end = at + 8 + view.getUint32(at);
     if (end + 4 > bytes.length) break;
     setU32(bytes, end, crc32(bytes.subarray(at + 4, end)), false);

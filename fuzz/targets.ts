@@ -3,25 +3,32 @@
  * what it says or with a `DcompError`; anything else is a finding. Valid inputs to begin with are its seeds.
  */
 import assert from 'node:assert/strict';
-import { writePng } from '../cli/pictures/png-writer.js';
-import { readPng } from '../cli/pictures/png-reader.js';
+import { writePng } from '../formats/png-writer.js';
+import { readPng } from '../formats/png-reader.js';
 import { corpusPicture } from '../corpus/pictures.js';
-import { concat, readContainer, writeAlpha, writeHeader, writeSegment, type Header } from '../src/codec/container.js';
+import {
+  concat,
+  readContainer,
+  writeAlpha,
+  writeHeader,
+  writeSegment,
+  type Header,
+} from '../src/container/container.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
-import { LAST_CODE } from '../src/codec/format.js';
-import { fileInfo } from '../src/codec/info.js';
-import { repairFile } from '../src/codec/repair.js';
+import { LAST_CODE } from '../src/format.js';
+import { fileInfo } from '../src/container/info.js';
+import { repairFile } from '../src/container/repair.js';
 import { decodeCorrections, encodeCorrections, type Corrections } from '../src/entropy/corrections.js';
 import { decodeGains, encodeGains, GAIN_CONTEXTS } from '../src/entropy/gains.js';
 import { decodePlane, encodePlane } from '../src/entropy/plane.js';
 import { DcompError } from '../src/errors.js';
 import { hash32 } from '../src/math/hash.js';
 import { uNet } from '../src/model/architecture.js';
-import { readModelFile, writeModelFile } from '../src/model/model-file.js';
+import { readModelFile, writeModelFile } from '../src/model/integer/model-file.js';
 import { checkPicture } from '../src/picture.js';
-import { tinyEvaluator } from '../test/helpers/tiny-model.js';
-import { randomModel } from '../test/random-model.js';
+import { tinyEvaluator } from '../corpus/tiny-model.js';
+import { randomModel } from '../corpus/random-model.js';
 import { composedPng, sealedFile, sealedModel, sealedPng } from './seal.js';
 
 export interface Target {
@@ -52,15 +59,28 @@ function refused(error: unknown): undefined {
 
 const equal = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 
-const noise = (length: number, seed: number): Uint8Array => Uint8Array.from({ length }, (_, i) => hash32(seed, i) & 255);
+const noise = (length: number, seed: number): Uint8Array =>
+  Uint8Array.from({ length }, (_, i) => hash32(seed, i) & 255);
 
 const container: Target = {
   name: 'container',
   share: 8,
   seeds() {
-    const header: Header = { width: 300, height: 7, channels: 4, depth: 8, modelId: '0123456789abcdef', schedule: { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE, tail: 0, views: 1, coarseViews: 1 }, nu: 14 };
+    const header: Header = {
+      width: 300,
+      height: 7,
+      channels: 4,
+      depth: 8,
+      modelId: '0123456789abcdef',
+      schedule: { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE, tail: 0, views: 1, coarseViews: 1 },
+      nu: 14,
+    };
     const segments = [writeSegment(noise(40, 1), 3, 128), writeSegment(noise(150, 2), 9, 120)];
-    const parts = [{ type: 2, payload: Uint8Array.of(6) }, { type: 6, payload: noise(30, 3) }, { type: 99, payload: noise(2, 3) }];
+    const parts = [
+      { type: 2, payload: Uint8Array.of(6) },
+      { type: 6, payload: noise(30, 3) },
+      { type: 99, payload: noise(2, 3) },
+    ];
     return [
       concat([writeHeader(header, parts), writeAlpha(noise(12, 4)), ...segments]),
       concat([writeHeader({ ...header, channels: 2, width: 20 }), writeAlpha(Uint8Array.of(1, 255)), ...segments]),
@@ -74,7 +94,11 @@ const container: Target = {
       const found = read(() => readContainer(file));
       const info = read(() => fileInfo(file));
       assert.equal(info === undefined, found === undefined);
-      for (const { payloadOffset, payloadLength } of [...(found?.parts ?? []), ...(found?.alpha === undefined ? [] : [found.alpha]), ...(found?.segments ?? [])]) {
+      for (const { payloadOffset, payloadLength } of [
+        ...(found?.parts ?? []),
+        ...(found?.alpha === undefined ? [] : [found.alpha]),
+        ...(found?.segments ?? []),
+      ]) {
         assert.ok(payloadLength >= 0 && payloadOffset + payloadLength <= file.length, 'an extent outside the file');
       }
       const { bytes: mended, repairs } = repairFile(file);
@@ -82,7 +106,11 @@ const container: Target = {
       for (const { offset, found: was } of repairs) undone[offset] = was;
       assert.ok(equal(undone, file), 'repair changed other bytes than it says');
       if (repairs.length > 0) {
-        assert.notEqual(read(() => readContainer(mended)), undefined, 'repair made a file that is refused');
+        assert.notEqual(
+          read(() => readContainer(mended)),
+          undefined,
+          'repair made a file that is refused',
+        );
         assert.deepEqual(repairFile(mended).repairs, [], 'repair left something to repair');
       }
     }
@@ -97,17 +125,30 @@ const decoder: Target = {
   name: 'decoder',
   share: 0.25,
   async seeds() {
-    const pictures = [['rgba-balls', 12, 9, 70], ['grey-scene', 20, 3, 100], ['scene', 16, 16, 90], ['grey-alpha-disc', 5, 7, 40], ['glyphs', 19, 18, 60]] as const;
+    const pictures = [
+      ['rgba-balls', 12, 9, 70],
+      ['grey-scene', 20, 3, 100],
+      ['scene', 16, 16, 90],
+      ['grey-alpha-disc', 5, 7, 40],
+      ['glyphs', 19, 18, 60],
+    ] as const;
     const files: Uint8Array[] = [];
     for (const [name, width, height, quality] of pictures) {
-      files.push((await encodePicture(corpusPicture(name, { width, height }), evaluator, { effort: 1, target: { quality } })).bytes);
+      files.push(
+        (await encodePicture(corpusPicture(name, { width, height }), evaluator, { effort: 1, target: { quality } }))
+          .bytes,
+      );
     }
     return files;
   },
   async run(bytes) {
     const file = sealedFile(bytes);
     // The model's id is not what is fuzzed.
-    if (file.length >= 18) file.set(evaluator.model.id.match(/../g)!.map((hex) => parseInt(hex, 16)), 10);
+    if (file.length >= 18)
+      file.set(
+        evaluator.model.id.match(/../g)!.map((hex) => parseInt(hex, 16)),
+        10,
+      );
     const sealed = sealedFile(file);
     for (const allowDamaged of [false, true]) {
       try {
@@ -130,8 +171,22 @@ const plane: Target = {
   name: 'plane',
   share: 4,
   seeds() {
-    const of = (width: number, height: number, data: Uint8Array): Uint8Array => concat([Uint8Array.of(width, height), encodePlane(data, width, height)]);
-    return [of(7, 5, noise(35, 1)), of(30, 20, noise(600, 1).fill(255)), of(40, 30, Uint8Array.from({ length: 1200 }, (_, i) => (i % 40) * 6)), of(9, 60, noise(540, 2).map((v) => (v & 1) * 255))];
+    const of = (width: number, height: number, data: Uint8Array): Uint8Array =>
+      concat([Uint8Array.of(width, height), encodePlane(data, width, height)]);
+    return [
+      of(7, 5, noise(35, 1)),
+      of(30, 20, noise(600, 1).fill(255)),
+      of(
+        40,
+        30,
+        Uint8Array.from({ length: 1200 }, (_, i) => (i % 40) * 6),
+      ),
+      of(
+        9,
+        60,
+        noise(540, 2).map((v) => (v & 1) * 255),
+      ),
+    ];
   },
   run(bytes) {
     const [width = 0, height = 0] = bytes;
@@ -139,7 +194,10 @@ const plane: Target = {
     const data = read(() => decodePlane(bytes.subarray(2), width, height));
     if (data === undefined) return;
     assert.equal(data.length, width * height);
-    assert.ok(equal(decodePlane(encodePlane(data, width, height), width, height), data), 'what was read is not read again');
+    assert.ok(
+      equal(decodePlane(encodePlane(data, width, height), width, height), data),
+      'what was read is not read again',
+    );
   },
 };
 
@@ -150,7 +208,14 @@ const gains: Target = {
   seeds() {
     return [0, 1, 16, 100].map((n) => {
       const contexts = noise(n, 1).map((v) => v % GAIN_CONTEXTS);
-      return concat([Uint8Array.of(n), contexts, encodeGains(Int8Array.from(noise(n, 2), (v) => (v % 6) - 2), contexts)]);
+      return concat([
+        Uint8Array.of(n),
+        contexts,
+        encodeGains(
+          Int8Array.from(noise(n, 2), (v) => (v % 6) - 2),
+          contexts,
+        ),
+      ]);
     });
   },
   run(bytes) {
@@ -173,7 +238,10 @@ const corrections: Target = {
     const lists: Corrections[] = [
       { indices: Uint32Array.of(), steps: Int32Array.of() },
       { indices: Uint32Array.of(0, 1, 2, 1000, 65000), steps: Int32Array.of(1, -1, 5, -3000, 16383) },
-      { indices: Uint32Array.from({ length: 90 }, (_, i) => i * 7), steps: Int32Array.from({ length: 90 }, (_, i) => (i % 2 === 0 ? 1 : -2)) },
+      {
+        indices: Uint32Array.from({ length: 90 }, (_, i) => i * 7),
+        steps: Int32Array.from({ length: 90 }, (_, i) => (i % 2 === 0 ? 1 : -2)),
+      },
     ];
     return lists.map((list) => concat([Uint8Array.of(16), encodeCorrections(list)]));
   },
@@ -214,7 +282,10 @@ function checkPng(bytes: Uint8Array): void {
 const png: Target = {
   name: 'png',
   share: 4,
-  seeds: () => ['scene', 'grey-scene', 'rgba-balls', 'grey-alpha-disc'].map((name) => writePng(corpusPicture(name, { width: 11, height: 7 }))),
+  seeds: () =>
+    ['scene', 'grey-scene', 'rgba-balls', 'grey-alpha-disc'].map((name) =>
+      writePng(corpusPicture(name, { width: 11, height: 7 })),
+    ),
   run(bytes) {
     checkPng(bytes);
     checkPng(sealedPng(bytes));
@@ -225,14 +296,27 @@ const pngRows: Target = {
   name: 'png-rows',
   share: 4,
   seeds() {
-    const kinds = [[0, [1, 2, 4, 8, 16]], [2, [8, 16]], [3, [1, 2, 4, 8]], [4, [8, 16]], [6, [8, 16]]] as const;
+    const kinds = [
+      [0, [1, 2, 4, 8, 16]],
+      [2, [8, 16]],
+      [3, [1, 2, 4, 8]],
+      [4, [8, 16]],
+      [6, [8, 16]],
+    ] as const;
     return kinds.flatMap(([colour, depths]) =>
       depths.flatMap((depth) =>
         [0, 1].map((interlace) => {
           const ihdr = Uint8Array.of(0, 0, 0, 9, 0, 0, 0, 7, depth, colour, 0, 0, interlace);
           const palette = colour === 3 ? noise(3 * Math.min(2 ** depth, 60), 1) : new Uint8Array(0);
-          const transparency = interlace === 1 && colour <= 3 ? noise(colour === 0 ? 2 : colour === 2 ? 6 : 2, 2) : new Uint8Array(0);
-          return concat([ihdr, Uint8Array.of(palette.length, transparency.length), palette, transparency, noise(900, 3).map((v, i) => (i % 8 === 0 ? v % 5 : 0))]);
+          const transparency =
+            interlace === 1 && colour <= 3 ? noise(colour === 0 ? 2 : colour === 2 ? 6 : 2, 2) : new Uint8Array(0);
+          return concat([
+            ihdr,
+            Uint8Array.of(palette.length, transparency.length),
+            palette,
+            transparency,
+            noise(900, 3).map((v, i) => (i % 8 === 0 ? v % 5 : 0)),
+          ]);
         }),
       ),
     );

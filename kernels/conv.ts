@@ -1,7 +1,7 @@
 /** Kernels of the integer network: rows of its input, of its layers and of its output. */
 import { ACTIVATION, FLOAT, OUTPUT, OUTPUT_PIXEL, OUTPUT_ROW, PART_SIZE, WIDTH, convRow } from './lib/tile';
 
-/** Offsets in a tensor's descriptor, in bytes; the twin of TENSOR in src/model/plan.ts. */
+/** Offsets in a tensor's descriptor, in bytes; the twin of TENSOR in src/model/wasm/plan.ts. */
 const BASE: usize = 0; // of the border
 const ROW: usize = 4; // bytes of a row, border included
 const PIXEL: usize = 8; // bytes of a pixel
@@ -51,7 +51,7 @@ export function outputRows(part: usize, y0: i32, y1: i32, lowest: f32, highest: 
   }
 }
 
-/** Offsets in the input's descriptor, in bytes; the twin of INPUT in src/model/plan.ts. */
+/** Offsets in the input's descriptor, in bytes; the twin of INPUT in src/model/wasm/plan.ts. */
 const Z: usize = 0;
 const CODES: usize = 4;
 const INPUT_WIDTH: usize = 8; // without padding

@@ -6,7 +6,7 @@
  * addresses of the imported memory, so one memory serves one search at a time.
  */
 
-// Addresses. src/entropy/encoder.ts states the same ones.
+// Addresses. src/entropy/trellis-encoder.ts states the same ones.
 const HISTOGRAM: usize = 0; // f32 × 256: metric sums by generator, then (transformed) by label
 const METRIC: usize = 1024; // i16 × 256: branch metrics by label
 const PERMUTATION: usize = 1536; // 8 byte permutations: lane i ^ x
@@ -55,8 +55,8 @@ export function begin(nu_: i32, state: i32, keyMix_: u32, window_: i32, keep_: i
   paths = PATHS_A;
   memory.fill(HISTOGRAM, 0, LABELS * 4);
   const states = 1 << nu;
-  for (let s = 0; s < states; s++) store<i16>(PATHS_A + (<usize>s << 1), i16.MIN_VALUE);
-  store<i16>(PATHS_A + (<usize>state << 1), 0);
+  for (let s = 0; s < states; s++) store<i16>(PATHS_A + ((<usize>s) << 1), i16.MIN_VALUE);
+  store<i16>(PATHS_A + ((<usize>state) << 1), 0);
   for (let x = 0; x < 8; x++) {
     for (let i = 0; i < 8; i++) {
       const at = PERMUTATION + <usize>(x * 16 + i * 2);
@@ -82,7 +82,7 @@ export function feed(count: i32): i32 {
     index++;
     const at = HISTOGRAM + <usize>((h >> 24) << 2);
     // The sign bit of the hash (bit 23) is moved to the sign of the metric.
-    const m = reinterpret<f32>(load<u32>(INPUT + (<usize>j << 2)) ^ ((h << 8) & 0x80000000));
+    const m = reinterpret<f32>(load<u32>(INPUT + ((<usize>j) << 2)) ^ ((h << 8) & 0x80000000));
     store<f32>(at, load<f32>(at) + m);
     if (load<u8>(CLOSES + <usize>j) != 0) {
       branchMetrics();
@@ -137,7 +137,7 @@ function branchMetrics(): void {
 
 /** One section: new path metrics and decisions for every state. */
 function step(): void {
-  const half: usize = <usize>1 << (nu - 1);
+  const half: usize = (<usize>1) << (nu - 1);
   const upper: usize = half << 1;
   let from = paths;
   let to = PATHS_A + PATHS_B - paths;
@@ -182,13 +182,13 @@ function emit(count: i32): void {
   let best: i32 = i32.MIN_VALUE;
   let s = 0;
   for (let i = 0; i < states; i++) {
-    const m = <i32>load<i16>(paths + (<usize>i << 1));
+    const m = <i32>load<i16>(paths + ((<usize>i) << 1));
     if (m > best) {
       best = m;
       s = i;
     }
   }
-  const bytes: usize = <usize>1 << (nu - 3);
+  const bytes: usize = (<usize>1) << (nu - 3);
   for (let k = held - 1; k >= 0; k--) {
     const q = s >> 1;
     if (k < count) store<u8>(BITS + <usize>(emitted + k), <u8>(s & 1));

@@ -16,20 +16,33 @@ const GOLDEN = {
   'grey-1x1': { picture: { name: 'grey-scene', width: 1, height: 1 }, options: { target: { quality: 50 } } },
   'rgb-33x47': { picture: { name: 'scene', width: 33, height: 47 }, options: { target: { quality: 60 }, effort: 3 } },
   'rgba-64x40': { picture: { name: 'rgba-balls', width: 64, height: 40 }, options: { target: { size: 1200 } } },
-  'grey-alpha-41x75': { picture: { name: 'grey-alpha-disc', width: 41, height: 75 }, options: { target: { psnr: 34 }, effort: 1 } },
-  'grey4-19x23': { picture: { name: 'grey-scene', width: 19, height: 23, depth: 4 }, options: { target: { quality: 70 }, effort: 2 } },
+  'grey-alpha-41x75': {
+    picture: { name: 'grey-alpha-disc', width: 41, height: 75 },
+    options: { target: { psnr: 34 }, effort: 1 },
+  },
+  'grey4-19x23': {
+    picture: { name: 'grey-scene', width: 19, height: 23, depth: 4 },
+    options: { target: { quality: 70 }, effort: 2 },
+  },
   'rgba16-30x20': {
     picture: {
       name: 'rgba-balls',
       width: 30,
       height: 20,
       depth: 16,
-      metadata: { orientation: 6, density: { x: 11811, y: 11811, unit: 'metre' }, text: [{ keyword: 'Title', text: 'Bälle', language: 'de' }] },
+      metadata: {
+        orientation: 6,
+        density: { x: 11811, y: 11811, unit: 'metre' },
+        text: [{ keyword: 'Title', text: 'Bälle', language: 'de' }],
+      },
     },
     options: { target: { quality: 80 }, effort: 2, alphaQuality: 60 },
   },
   'rgb-128x96': { picture: { name: 'scene', width: 128, height: 96 }, options: { target: { bitsPerPixel: 1 } } },
-  'grey-17x23-hash': { picture: { name: 'grey-scene', width: 17, height: 23 }, options: { target: { quality: 40 }, effort: 2, pixelHash: true } },
+  'grey-17x23-hash': {
+    picture: { name: 'grey-scene', width: 17, height: 23 },
+    options: { target: { quality: 40 }, effort: 2, pixelHash: true },
+  },
 };
 
 const folder = fileURLToPath(new URL('../test/golden', import.meta.url));
@@ -37,7 +50,10 @@ mkdirSync(folder, { recursive: true });
 for (const name of readdirSync(folder)) if (name.endsWith('.dcz')) rmSync(join(folder, name));
 
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
-const asBytes = (samples) => (samples instanceof Uint8Array ? samples : Uint8Array.from({ length: 2 * samples.length }, (_, i) => (i & 1 ? samples[i >> 1] : samples[i >> 1] >> 8)));
+const asBytes = (samples) =>
+  samples instanceof Uint8Array
+    ? samples
+    : Uint8Array.from({ length: 2 * samples.length }, (_, i) => (i & 1 ? samples[i >> 1] : samples[i >> 1] >> 8));
 const hashes = {};
 let total = 0;
 for (const [name, { picture, options }] of Object.entries(GOLDEN)) {

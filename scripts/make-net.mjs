@@ -7,5 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { netHashes } from '../dist/test/helpers/net.js';
 
 const hashes = await netHashes();
-writeFileSync(fileURLToPath(new URL('../test/golden/net.json', import.meta.url)), `${JSON.stringify(hashes, null, 2)}\n`);
+writeFileSync(
+  fileURLToPath(new URL('../test/golden/net.json', import.meta.url)),
+  `${JSON.stringify(hashes, null, 2)}\n`,
+);
 console.log(`${Object.keys(hashes).length} hashes`);

@@ -35,10 +35,19 @@ function text() {
   const bd = (metric, name) => summary.bdRates.find((entry) => entry.metric === metric && entry.reference === name);
   const rivals = ['avif', 'webp', 'jxl', 'jpeg'].filter((name) => bd('psnr', name) !== undefined);
   const label = (name) => evaluation.codecs.find((codec) => codec.name === name).label;
-  const value = ({ pictures, counted }) => (pictures == null ? 'the curves do not overlap' : `${number(pictures, 1, true)} %${counted < summary.pictures ? ` (${counted} pictures)` : ''}`);
+  const value = ({ pictures, counted }) =>
+    pictures == null
+      ? 'the curves do not overlap'
+      : `${number(pictures, 1, true)} %${counted < summary.pictures ? ` (${counted} pictures)` : ''}`;
   const bdTable = {
-    head: ['BD-rate of dcomp', ...evaluation.metrics.map((name) => evaluation.metricInfo.find((info) => info.name === name).label)],
-    rows: rivals.map((name) => [`against ${label(name)}`, ...evaluation.metrics.map((metric) => value(bd(metric, name)))]),
+    head: [
+      'BD-rate of dcomp',
+      ...evaluation.metrics.map((name) => evaluation.metricInfo.find((info) => info.name === name).label),
+    ],
+    rows: rivals.map((name) => [
+      `against ${label(name)}`,
+      ...evaluation.metrics.map((metric) => value(bd(metric, name))),
+    ]),
   };
   const overhead = summary.overhead === undefined ? [] : summary.overhead.mean.filter((entry) => entry != null);
   return [
@@ -52,7 +61,11 @@ function text() {
     markdown(bdTable),
     '',
     `A dash: that codec does not reach the rate on every picture. BD-rate: ${summary.bdRange[0]} to ${summary.bdRange[1]} bits per pixel, PCHIP, mean of the pictures; negative: fewer bytes.`,
-    ...(overhead.length === 0 ? [] : [`dcomp spends ${percent(Math.min(...overhead), 0)} to ${percent(Math.max(...overhead), 0)} % more than the ideal rate, the model's KL.`]),
+    ...(overhead.length === 0
+      ? []
+      : [
+          `dcomp spends ${percent(Math.min(...overhead), 0)} to ${percent(Math.max(...overhead), 0)} % more than the ideal rate, the model's KL.`,
+        ]),
     `\`npm run report\`, ${evaluation.date}, ${evaluation.machine}; ${evaluation.codecs
       .filter(({ name }) => name !== 'ideal')
       .map(({ label: name, about }) => `${name}: ${about}`)

@@ -21,7 +21,9 @@ const folders = ['dist/test', ...(slow ? ['dist/test/slow'] : [])];
 const files = folders.flatMap((folder) =>
   existsSync(join(root, folder))
     ? readdirSync(join(root, folder))
-        .filter((name) => name.endsWith('.test.js') && (words.length === 0 || words.some((word) => name.includes(word))))
+        .filter(
+          (name) => name.endsWith('.test.js') && (words.length === 0 || words.some((word) => name.includes(word))),
+        )
         // A test whose source is gone would otherwise live on in dist.
         .filter((name) => existsSync(join(root, folder.replace('dist/', ''), name.replace(/\.js$/, '.ts'))))
         .sort()
@@ -34,7 +36,15 @@ if (files.length === 0) {
 }
 
 const reporter = process.stdout.isTTY ? 'spec' : 'tap';
-const options = ['--test', `--test-reporter=${reporter}`, '--test-reporter-destination=stdout', `--test-timeout=${limitSeconds * 1000}`];
-const { status, error } = spawnSync(process.execPath, ['--enable-source-maps', ...options, ...files], { cwd: root, stdio: 'inherit' });
+const options = [
+  '--test',
+  `--test-reporter=${reporter}`,
+  '--test-reporter-destination=stdout',
+  `--test-timeout=${limitSeconds * 1000}`,
+];
+const { status, error } = spawnSync(process.execPath, ['--enable-source-maps', ...options, ...files], {
+  cwd: root,
+  stdio: 'inherit',
+});
 if (error !== undefined) console.error(`run-tests: ${error.message}`);
 process.exit(status ?? 1);

@@ -42,7 +42,7 @@ RECOLOURED, EXPOSURE, SATURATION = 0.3, (-0.5, 0.2), (-0.6, 0.4)
 HALF_KNOWN = 0.4
 CODED_SHARE = 0.4
 STEP_GAIN = 2**0.5 - 1
-# As in src/codec/format.ts: most information of a pass (with the odds of src/train/coded-examples.ts), least of what is first; width of a step.
+# As in src/format.ts: most information of a pass (with the odds of src/train/coded-examples.ts), least of what is first; width of a step.
 PASS_INFORMATION, LIMIT_ODDS = (1 / 16, 1 / 8, 1 / 4), (0.6, 0.25, 0.15)
 FIRST_INFORMATION = 1 / 8
 FINE_WIDTH, COARSE_WIDTH = 4, 2

@@ -1,11 +1,17 @@
 /** `encode` and `decode` over evaluators that are kept between calls; the entries say where models and threads come from. */
 import { containerOf, decodePicture, type DecodeResult, type DecoderOptions } from './codec/decoder.js';
-import { checkEncoding, encodePicture, encodePictureToSizes, type EncodeResult, type EncoderOptions } from './codec/encoder.js';
-import { fileInfo, type FileInfo } from './codec/info.js';
+import {
+  checkEncoding,
+  encodePicture,
+  encodePictureToSizes,
+  type EncodeResult,
+  type EncoderOptions,
+} from './codec/encoder.js';
+import { fileInfo, type FileInfo } from './container/info.js';
 import { Progression, type ProgressiveOptions } from './codec/progressive.js';
 import type { Evaluator } from './model/evaluator.js';
-import { readModelFile } from './model/model-file.js';
-import type { IntegerModel } from './model/integer-model.js';
+import { readModelFile } from './model/integer/model-file.js';
+import type { IntegerModel } from './model/integer/integer-model.js';
 import type { Picture } from './picture.js';
 
 export interface ModelOptions {
@@ -58,7 +64,11 @@ export interface Codec {
    * Codes a picture to several sizes in bytes at the cost of one: each file is what `encode` makes for that size.
    * @throws DcompError as `encode`
    */
-  encodeToSizes(picture: Picture, sizes: readonly number[], options?: Omit<EncodeOptions, 'target'>): Promise<EncodeResult[]>;
+  encodeToSizes(
+    picture: Picture,
+    sizes: readonly number[],
+    options?: Omit<EncodeOptions, 'target'>,
+  ): Promise<EncodeResult[]>;
   /**
    * Decodes a file or any prefix of one that holds the header.
    * @throws DcompError E_EMPTY, E_NOT_DCZ, E_VERSION, E_DAMAGED_HEADER, E_TRUNCATED, E_TOO_LARGE, E_OTHER_MODEL,

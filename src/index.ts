@@ -1,13 +1,32 @@
 /** What both entries (Node and browser) export. */
 export { DcompError, isMisuse, type DcompErrorCode, type MisuseCode, type DataCode } from './errors.js';
-export { MAX_PIXELS, MAX_SIDE, withDepth, type Channels, type Density, type Depth, type Metadata, type Picture, type Samples, type Text } from './picture.js';
-export { fileInfo as info, type FileInfo, type PartInfo, type SegmentInfo, type StepInfo } from './codec/info.js';
-export { verifyFile as verify, type PartCheck, type Verification } from './codec/verify.js';
-export { repairFile as repair, repairText, type Repair, type Repaired } from './codec/repair.js';
-export { pixelHash } from './codec/pixel-hash.js';
-export { DEFAULT_EFFORT, DEFAULT_QUALITY, psnr, type EncodeResult, type EncoderOptions, type Progress, type Target } from './codec/encoder.js';
-export { DEFAULT_VIEWS, VIEWS, type Views } from './codec/schedule.js';
+export {
+  MAX_PIXELS,
+  MAX_SIDE,
+  withDepth,
+  type Channels,
+  type Density,
+  type Depth,
+  type Metadata,
+  type Picture,
+  type Samples,
+  type Text,
+} from './picture.js';
+export { fileInfo as info, type FileInfo, type PartInfo, type SegmentInfo, type StepInfo } from './container/info.js';
+export { verifyFile as verify, type PartCheck, type Verification } from './container/verify.js';
+export { repairFile as repair, repairText, type Repair, type Repaired } from './container/repair.js';
+export { pixelHash } from './container/pixel-hash.js';
+export {
+  DEFAULT_EFFORT,
+  DEFAULT_QUALITY,
+  psnr,
+  type EncodeResult,
+  type EncoderOptions,
+  type Progress,
+  type Target,
+} from './codec/encoder.js';
+export { DEFAULT_VIEWS, VIEWS, type Views } from './diffusion/schedule.js';
 export { DEFAULT_WEIGHT, type Importance, type Region } from './codec/region.js';
-export type { Rectangle } from './codec/rectangle.js';
+export type { Rectangle } from './math/rectangle.js';
 export type { DecodeResult, DecoderOptions } from './codec/decoder.js';
-export { FORMAT_VERSION } from './codec/format.js';
+export { FORMAT_VERSION } from './format.js';

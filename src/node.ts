@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { createCodec } from './api.js';
 import { DcompError } from './errors.js';
-import { createThreadedEvaluator } from './model/threads-node.js';
+import { createThreadedEvaluator } from './model/wasm/threads-node.js';
 
 export * from './index.js';
 export type { DecodeOptions, EncodeOptions, ModelOptions, ProgressiveDecodeOptions } from './api.js';
@@ -15,7 +15,11 @@ const codec = createCodec({
     try {
       return await readFile(DEFAULT_MODEL);
     } catch (cause) {
-      throw new DcompError('E_IO', `cannot read the model of the package (${DEFAULT_MODEL.pathname}); install the package anew or give a model`, { cause });
+      throw new DcompError(
+        'E_IO',
+        `cannot read the model of the package (${DEFAULT_MODEL.pathname}); install the package anew or give a model`,
+        { cause },
+      );
     }
   },
   createEvaluator: (model, threads) => createThreadedEvaluator(model, threads === undefined ? {} : { threads }),

@@ -101,26 +101,36 @@ export function checkPicture(picture: Picture): void {
     ['width', width],
     ['height', height],
   ] as const) {
-    if (!Number.isInteger(side) || side < 1) throw bad(`picture.${name} is ${side}; it must be a whole number of at least 1`);
+    if (!Number.isInteger(side) || side < 1)
+      throw bad(`picture.${name} is ${side}; it must be a whole number of at least 1`);
     if (side > MAX_SIDE) {
       throw new DcompError('E_TOO_LARGE', `picture.${name} is ${side}; the format codes at most ${MAX_SIDE}`);
     }
   }
   if (width * height > MAX_PIXELS) {
-    throw new DcompError('E_TOO_LARGE', `the picture has ${width * height} pixels; the format codes at most ${MAX_PIXELS}`);
+    throw new DcompError(
+      'E_TOO_LARGE',
+      `the picture has ${width * height} pixels; the format codes at most ${MAX_PIXELS}`,
+    );
   }
   if (channels !== 1 && channels !== 2 && channels !== 3 && channels !== 4) {
-    throw bad(`picture.channels is ${String(channels)}; it must be 1 (grey), 2 (grey + alpha), 3 (RGB) or 4 (RGB + alpha)`);
+    throw bad(
+      `picture.channels is ${String(channels)}; it must be 1 (grey), 2 (grey + alpha), 3 (RGB) or 4 (RGB + alpha)`,
+    );
   }
   const depth = depthOf(picture);
-  if (![1, 2, 4, 8, 16].includes(depth)) throw bad(`picture.depth is ${String(depth)}; it must be 1, 2, 4, 8 or 16 bits`);
+  if (![1, 2, 4, 8, 16].includes(depth))
+    throw bad(`picture.depth is ${String(depth)}; it must be 1, 2, 4, 8 or 16 bits`);
   if (depth < 8 && channels !== 1) throw bad(`picture.depth is ${depth} bits, which only a grey picture can have`);
   const fits = depth === 16 ? data instanceof Uint16Array : data instanceof Uint8Array;
   const length = width * height * channels;
   if (!fits || data.length !== length) {
-    throw bad(`picture.data must be a ${depth === 16 ? 'Uint16Array' : 'Uint8Array'} of width · height · channels = ${length} samples`);
+    throw bad(
+      `picture.data must be a ${depth === 16 ? 'Uint16Array' : 'Uint8Array'} of width · height · channels = ${length} samples`,
+    );
   }
-  if (depth < 8 && data.some((sample) => sample > rangeOf(depth))) throw bad(`picture.data has samples above ${rangeOf(depth)}, the largest of ${depth} bits`);
+  if (depth < 8 && data.some((sample) => sample > rangeOf(depth)))
+    throw bad(`picture.data has samples above ${rangeOf(depth)}, the largest of ${depth} bits`);
   if (metadata !== undefined) checkMetadata(metadata);
 }
 
@@ -128,7 +138,8 @@ export function checkPicture(picture: Picture): void {
 function checkMetadata({ icc, orientation, density, exif, xmp, text }: Metadata): void {
   for (const [name, bytes] of Object.entries({ icc, exif, xmp })) {
     if (bytes === undefined) continue;
-    if (!(bytes instanceof Uint8Array) || bytes.length > MAX_METADATA_BYTES) throw bad(`metadata.${name} must be a Uint8Array of at most ${MAX_METADATA_BYTES} bytes`);
+    if (!(bytes instanceof Uint8Array) || bytes.length > MAX_METADATA_BYTES)
+      throw bad(`metadata.${name} must be a Uint8Array of at most ${MAX_METADATA_BYTES} bytes`);
   }
   if (orientation !== undefined && !(Number.isInteger(orientation) && orientation >= 1 && orientation <= 8)) {
     throw bad(`metadata.orientation is ${String(orientation)}; it must be a whole number from 1 to 8`);
@@ -144,13 +155,20 @@ function checkMetadata({ icc, orientation, density, exif, xmp, text }: Metadata)
   let total = 0;
   for (const entry of text) {
     const fields = [entry.keyword, entry.text, entry.language ?? '', entry.translatedKeyword ?? ''];
-    if (fields.some((field) => typeof field !== 'string')) throw bad('metadata.text must be a list of texts with a keyword each');
-    if (!isKeyword(entry.keyword)) throw bad('a keyword in metadata.text must have 1 to 79 characters of Latin-1, no space at its ends and none beside another');
-    if (!/^[a-z0-9-]*$/i.test(fields[2]!)) throw bad('a language in metadata.text must be of letters, digits and hyphens');
-    if (fields.some((field) => field.includes('\0'))) throw bad('a text in metadata.text has a zero character, which none can have');
+    if (fields.some((field) => typeof field !== 'string'))
+      throw bad('metadata.text must be a list of texts with a keyword each');
+    if (!isKeyword(entry.keyword))
+      throw bad(
+        'a keyword in metadata.text must have 1 to 79 characters of Latin-1, no space at its ends and none beside another',
+      );
+    if (!/^[a-z0-9-]*$/i.test(fields[2]!))
+      throw bad('a language in metadata.text must be of letters, digits and hyphens');
+    if (fields.some((field) => field.includes('\0')))
+      throw bad('a text in metadata.text has a zero character, which none can have');
     for (const field of fields) total += 4 * (field.length + 1);
   }
-  if (total > MAX_METADATA_BYTES) throw bad(`the texts in metadata.text are too long; together they may have ${MAX_METADATA_BYTES / 4} characters`);
+  if (total > MAX_METADATA_BYTES)
+    throw bad(`the texts in metadata.text are too long; together they may have ${MAX_METADATA_BYTES / 4} characters`);
 }
 
 /** PNG section 11.3.3.2: printable Latin-1, 1 to 79 characters, single spaces inside only. */

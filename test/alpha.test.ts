@@ -3,25 +3,33 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { corpusPicture } from '../corpus/pictures.js';
-import { alphaLevels, decodeAlpha, encodeAlpha, quantiseAlpha } from '../src/codec/alpha.js';
+import { alphaLevels, decodeAlpha, encodeAlpha, quantiseAlpha } from '../src/container/alpha.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
 import { DcompError } from '../src/errors.js';
 import { hash32 } from '../src/math/hash.js';
 import { withDepth, type Picture, type Samples } from '../src/picture.js';
 import { codeOfError } from './helpers/outcome.js';
-import { tinyEvaluator } from './helpers/tiny-model.js';
+import { tinyEvaluator } from '../corpus/tiny-model.js';
 
 const evaluator = tinyEvaluator();
 const alphaOf = ({ channels, data }: Picture): Samples => data.filter((_, i) => i % channels === channels - 1);
 const differentValues = (samples: Samples): number => new Set(samples).size;
 
 const planes16 = fc
-  .record({ width: fc.integer({ min: 1, max: 30 }), height: fc.integer({ min: 1, max: 30 }), seed: fc.nat(), shift: fc.constantFrom(0, 4, 8) })
+  .record({
+    width: fc.integer({ min: 1, max: 30 }),
+    height: fc.integer({ min: 1, max: 30 }),
+    seed: fc.nat(),
+    shift: fc.constantFrom(0, 4, 8),
+  })
   .map(({ width, height, seed, shift }) => ({
     width,
     height,
-    alpha: Uint16Array.from({ length: width * height }, (_, i) => ((Math.imul(i + seed, 0x9e3779b1) >>> 16) >> shift) * (1 << shift)),
+    alpha: Uint16Array.from(
+      { length: width * height },
+      (_, i) => ((Math.imul(i + seed, 0x9e3779b1) >>> 16) >> shift) * (1 << shift),
+    ),
   }));
 
 describe('alpha', () => {
@@ -42,7 +50,8 @@ describe('alpha', () => {
   it('that is damaged or cut is told of, or gives a plane of the right size', () => {
     const alpha = Uint16Array.from({ length: 600 }, (_, i) => Math.imul(i, 40503) & 0xffff);
     const coded = encodeAlpha(alpha, 30, 20);
-    const known = (error: unknown): boolean => error instanceof DcompError && ['E_TRUNCATED', 'E_DAMAGED_SEGMENT'].includes(error.code);
+    const known = (error: unknown): boolean =>
+      error instanceof DcompError && ['E_TRUNCATED', 'E_DAMAGED_SEGMENT'].includes(error.code);
     for (let n = 0; n < coded.length; n++) assert.throws(() => decodeAlpha(coded.subarray(0, n), 30, 20, 16), known);
     for (let n = 0; n < coded.length; n++) {
       const damaged = coded.slice();
@@ -83,7 +92,8 @@ describe('alpha', () => {
     assert.deepEqual([0, 70, 99].map(alphaLevels), [2, 16, 248]);
     const picture = corpusPicture('rgba-balls', { width: 64, height: 48 });
     // Soft and noisy, so that many values are there to lose.
-    for (let i = 0; i < 64 * 48; i++) picture.data[4 * i + 3] = Math.max(0, Math.min(255, 4 * (i % 64) + (hash32(1, i) & 31) - 16));
+    for (let i = 0; i < 64 * 48; i++)
+      picture.data[4 * i + 3] = Math.max(0, Math.min(255, 4 * (i % 64) + (hash32(1, i) & 31) - 16));
     for (const depth of [8, 16] as const) {
       const source = withDepth(picture, depth);
       let before = 0;
@@ -96,6 +106,7 @@ describe('alpha', () => {
         before = bytes.length;
       }
     }
-    for (const alphaQuality of [-1, 101, NaN]) assert.equal(await codeOfError(() => encodePicture(picture, evaluator, { alphaQuality })), 'E_USAGE');
+    for (const alphaQuality of [-1, 101, NaN])
+      assert.equal(await codeOfError(() => encodePicture(picture, evaluator, { alphaQuality })), 'E_USAGE');
   });
 });

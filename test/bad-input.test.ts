@@ -3,16 +3,18 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { corpusPicture } from '../corpus/pictures.js';
-import { concat, readContainer, varint, writeHeader, writeSegment, type Header } from '../src/codec/container.js';
+import { concat, readContainer, varint, writeHeader, writeSegment, type Header } from '../src/container/container.js';
 import { DcompError, type DcompErrorCode } from '../src/errors.js';
 import * as dcomp from '../src/node.js';
 import { info, type DecodeOptions, type EncodeOptions } from '../src/node.js';
 import type { Picture } from '../src/picture.js';
-import { smallModelFile } from './small-model.js';
+import { smallModelFile } from '../corpus/small-model.js';
 
 const model = smallModelFile();
-const encode = (picture: Picture, options: EncodeOptions = {}) => dcomp.encode(picture, { model, threads: 1, ...options });
-const decode = (bytes: Uint8Array, options: DecodeOptions = {}) => dcomp.decode(bytes, { model, threads: 1, ...options });
+const encode = (picture: Picture, options: EncodeOptions = {}) =>
+  dcomp.encode(picture, { model, threads: 1, ...options });
+const decode = (bytes: Uint8Array, options: DecodeOptions = {}) =>
+  dcomp.decode(bytes, { model, threads: 1, ...options });
 
 async function rejects(promise: Promise<unknown>, code: DcompErrorCode | DcompErrorCode[], about = ''): Promise<void> {
   await assert.rejects(promise, (error: unknown) => {
@@ -62,7 +64,8 @@ describe('bad input', () => {
       [{ width: 65536 }, 'E_TOO_LARGE'],
       [{ width: 65535, height: 65535 }, 'E_TOO_LARGE'],
     ];
-    for (const [fields, code] of bad) await rejects(encode({ ...good, ...fields } as Picture), code, JSON.stringify(fields));
+    for (const [fields, code] of bad)
+      await rejects(encode({ ...good, ...fields } as Picture), code, JSON.stringify(fields));
   });
 
   it('options that make no sense are refused', async () => {
@@ -80,7 +83,8 @@ describe('bad input', () => {
       {},
       { q: 50 },
     ];
-    for (const target of targets) await rejects(encode(picture, { target } as EncodeOptions), 'E_USAGE', JSON.stringify(target));
+    for (const target of targets)
+      await rejects(encode(picture, { target } as EncodeOptions), 'E_USAGE', JSON.stringify(target));
     for (const effort of [0, 10, 2.5, NaN]) await rejects(encode(picture, { effort }), 'E_USAGE', `effort ${effort}`);
     for (const threads of [0, -1, 1.5, NaN]) {
       await rejects(encode(picture, { threads }), 'E_USAGE', `threads ${threads}`);
@@ -121,7 +125,10 @@ describe('bad input', () => {
 
   it('a transfer as text is noticed', async () => {
     const latin1 = Buffer.from(file).toString('latin1');
-    for (const changed of [latin1.replaceAll(/[\x80-\xff]/g, '?'), latin1.replaceAll(/[\x80-\xff]/g, (letter) => String.fromCharCode(letter.charCodeAt(0) & 127))]) {
+    for (const changed of [
+      latin1.replaceAll(/[\x80-\xff]/g, '?'),
+      latin1.replaceAll(/[\x80-\xff]/g, (letter) => String.fromCharCode(letter.charCodeAt(0) & 127)),
+    ]) {
       await rejects(decode(Buffer.from(changed, 'latin1')), 'E_NOT_DCZ');
     }
     const lines = latin1.replaceAll(/[\n\r]/g, '\r\n');
@@ -164,17 +171,30 @@ describe('bad input', () => {
       const found = await outcome(() => info(bytes));
       if (typeof found !== 'string') {
         // A length that was changed may reach over the end of the file, as in one that was cut.
-        const noticed = found.truncated || found.alpha?.state === 'damaged' || found.segments.some(({ state }) => state !== 'complete');
+        const noticed =
+          found.truncated ||
+          found.alpha?.state === 'damaged' ||
+          found.segments.some(({ state }) => state !== 'complete');
         assert.ok(noticed, `byte ${n} of ${file.length}: not noticed`);
       }
-      if (n % 7 === 0) await rejects(decode(bytes), ['E_NOT_DCZ', 'E_VERSION', 'E_OTHER_MODEL', 'E_DAMAGED_HEADER', 'E_DAMAGED_SEGMENT', 'E_TRUNCATED']);
+      if (n % 7 === 0)
+        await rejects(decode(bytes), [
+          'E_NOT_DCZ',
+          'E_VERSION',
+          'E_OTHER_MODEL',
+          'E_DAMAGED_HEADER',
+          'E_DAMAGED_SEGMENT',
+          'E_TRUNCATED',
+        ]);
     }
   });
 
   it('headers that state the impossible are refused, each with its own code, before anything is allocated', async () => {
     const { header } = readContainer(file);
     const before = process.memoryUsage().arrayBuffers;
-    const schedule = (change: Partial<Header['schedule']>): Partial<Header> => ({ schedule: { ...header.schedule, ...change } });
+    const schedule = (change: Partial<Header['schedule']>): Partial<Header> => ({
+      schedule: { ...header.schedule, ...change },
+    });
     const cases: [Partial<Record<keyof Header, unknown>>, DcompErrorCode][] = [
       [{ width: 65535, height: 32769 }, 'E_TOO_LARGE'], // 2^31 pixels
       [{ width: 2 ** 31, height: 1 }, 'E_TOO_LARGE'],
@@ -217,7 +237,11 @@ describe('bad input', () => {
       if (typeof found !== 'string') assert.deepEqual([found.width, found.height], [header.width, header.height]);
     }
     // Segments that go on after the last step, steps without bits, bits without steps: their checksums hold.
-    for (const segment of [writeSegment(new Uint8Array(50), 255, 128), writeSegment(new Uint8Array(0), 255, 0), writeSegment(new Uint8Array(9), 0, 255)]) {
+    for (const segment of [
+      writeSegment(new Uint8Array(50), 255, 128),
+      writeSegment(new Uint8Array(0), 255, 0),
+      writeSegment(new Uint8Array(9), 0, 255),
+    ]) {
       for (const bytes of [concat([file, segment]), concat([start, segment, segment])]) {
         const found = await outcome(() => decode(bytes));
         if (typeof found !== 'string') assert.deepEqual([found.width, found.height], [header.width, header.height]);

@@ -13,7 +13,8 @@ const curve: CurvePoint[] = [
 ];
 const faster = (factor: number): CurvePoint[] => curve.map(({ rate, quality }) => ({ rate: rate * factor, quality }));
 
-const points = (rates: number[], qualities: number[]): CurvePoint[] => rates.map((rate, i) => ({ rate, quality: qualities[i]! }));
+const points = (rates: number[], qualities: number[]): CurvePoint[] =>
+  rates.map((rate, i) => ({ rate, quality: qualities[i]! }));
 
 /** Reference, test, and what bjontegaard 1.3.0 (PyPI), method pchip, says. */
 const PUBLISHED: [CurvePoint[], CurvePoint[], number][] = [
@@ -27,7 +28,11 @@ const PUBLISHED: [CurvePoint[], CurvePoint[], number][] = [
     points([0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 0.75, 1], [24.4, 25.9, 26.9, 27.8, 28.6, 30.9, 32.8, 34.3]),
     -39.56142916538074,
   ],
-  [points([0.15, 0.2, 0.25, 0.3, 0.5], [25.96, 27.2, 28.08, 28.82, 31.1]), points([0.15, 0.2, 0.25, 0.3, 0.5], [26.89, 27.83, 28.6, 29.28, 31.48]), -11.856346034236731],
+  [
+    points([0.15, 0.2, 0.25, 0.3, 0.5], [25.96, 27.2, 28.08, 28.82, 31.1]),
+    points([0.15, 0.2, 0.25, 0.3, 0.5], [26.89, 27.83, 28.6, 29.28, 31.48]),
+    -11.856346034236731,
+  ],
 ];
 
 describe('BD-rate', () => {
@@ -36,7 +41,8 @@ describe('BD-rate', () => {
   });
 
   it('a shift of the rate is that shift', () => {
-    for (const factor of [1.1, 0.9, 2]) assert.ok(Math.abs(bdRate(curve, faster(factor))!.percent - 100 * (factor - 1)) < 1e-9);
+    for (const factor of [1.1, 0.9, 2])
+      assert.ok(Math.abs(bdRate(curve, faster(factor))!.percent - 100 * (factor - 1)) < 1e-9);
   });
 
   it('the other way round is the reciprocal', () => {
@@ -48,18 +54,27 @@ describe('BD-rate', () => {
 
   it('of straight lines (in the logarithm of the rate) is exact, over the overlap alone', () => {
     const line = (from: number, to: number, offset: number): CurvePoint[] =>
-      [0, 1, 2, 3, 4].map((i) => from + ((to - from) * i) / 4).map((quality) => ({ quality, rate: Math.exp((quality - 30) / 5 + offset) }));
+      [0, 1, 2, 3, 4]
+        .map((i) => from + ((to - from) * i) / 4)
+        .map((quality) => ({ quality, rate: Math.exp((quality - 30) / 5 + offset) }));
     const { percent, from, to } = bdRate(line(25, 35, 0), line(28, 40, 0.2))!;
     assert.ok(Math.abs(percent - 100 * (Math.exp(0.2) - 1)) < 1e-9);
     assert.deepEqual([from, to], [28, 35]);
   });
 
   it('agrees with the bjontegaard package (PCHIP)', () => {
-    for (const [reference, test, percent] of PUBLISHED) assert.ok(Math.abs(bdRate(reference, test)!.percent - percent) < 1e-4, String(percent));
+    for (const [reference, test, percent] of PUBLISHED)
+      assert.ok(Math.abs(bdRate(reference, test)!.percent - percent) < 1e-4, String(percent));
   });
 
   it('is refused where curves do not overlap or are points', () => {
-    assert.equal(bdRate(curve, curve.map(({ rate, quality }) => ({ rate, quality: quality + 20 }))), undefined);
+    assert.equal(
+      bdRate(
+        curve,
+        curve.map(({ rate, quality }) => ({ rate, quality: quality + 20 })),
+      ),
+      undefined,
+    );
     assert.equal(bdRate(curve, curve.slice(0, 1)), undefined);
   });
 });
@@ -71,14 +86,18 @@ describe('curves', () => {
   });
 
   it('rate and quality of a point between are each other’s inverse', () => {
-    for (const rate of [0.1, 0.12, 0.4, 0.8, 1]) assert.ok(Math.abs(rateAt(curve, qualityAt(curve, rate)!)! - rate) < 1e-9);
+    for (const rate of [0.1, 0.12, 0.4, 0.8, 1])
+      assert.ok(Math.abs(rateAt(curve, qualityAt(curve, rate)!)! - rate) < 1e-9);
     assert.equal(qualityAt(curve, 0.09), undefined);
     assert.equal(rateAt(curve, 38), undefined);
   });
 
   it('a part of a curve ends where it is asked to', () => {
     const part = between(curve, 0.12, 0.8);
-    assert.deepEqual(part.map((p) => p.rate), [0.12, 0.15, 0.25, 0.5, 0.75, 0.8]);
+    assert.deepEqual(
+      part.map((p) => p.rate),
+      [0.12, 0.15, 0.25, 0.5, 0.75, 0.8],
+    );
     assert.deepEqual(between(curve, 0.01, 5), curve);
   });
 });

@@ -11,7 +11,7 @@ import { chromium, type Browser, type Page } from 'playwright-core';
 import { corpusPicture } from '../corpus/pictures.js';
 import { decode, encode } from '../src/node.js';
 import { withDepth } from '../src/picture.js';
-import { smallModelFile } from './small-model.js';
+import { smallModelFile } from '../corpus/small-model.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const golden = join(root, 'test', 'golden');
@@ -32,7 +32,12 @@ function findBrowser(): string | undefined {
   });
 }
 
-const MIME: Record<string, string> = { '.js': 'text/javascript', '.mjs': 'text/javascript', '.json': 'application/json', '.html': 'text/html' };
+const MIME: Record<string, string> = {
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.json': 'application/json',
+  '.html': 'text/html',
+};
 
 /** The modules are loaded as they are, without a bundler: only bare names have to be told where they are. */
 const PAGE = `<!doctype html><meta charset="utf-8"><title>dcomp</title>
@@ -52,14 +57,17 @@ function serve(): Promise<Server> {
       response.writeHead(404, headers).end();
       return;
     }
-    response.writeHead(200, { ...headers, 'Content-Type': MIME[extname(file)] ?? 'application/octet-stream' }).end(readFileSync(file));
+    response
+      .writeHead(200, { ...headers, 'Content-Type': MIME[extname(file)] ?? 'application/octet-stream' })
+      .end(readFileSync(file));
   });
   return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
 }
 
 const executablePath = findBrowser();
 const MODEL = 'models/dcomp-1.dcm';
-const missing = executablePath === undefined ? 'no Chromium found; install it or name it in the environment variable CHROME' : false;
+const missing =
+  executablePath === undefined ? 'no Chromium found; install it or name it in the environment variable CHROME' : false;
 
 interface Golden {
   /** SHA-256 of the .dcz file. */
@@ -79,7 +87,13 @@ describe('browser', { skip: missing }, () => {
 
   before(async () => {
     server = await serve();
-    const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'];
+    const args = [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+    ];
     browser = await chromium.launch({
       ...(executablePath === undefined ? {} : { executablePath }),
       headless: true,
@@ -97,40 +111,50 @@ describe('browser', { skip: missing }, () => {
     server?.close();
   });
 
-  it('golden files decode to their hashes', { skip: existsSync(golden) ? false : 'no golden files (test/golden)' }, async () => {
-    const hashes = JSON.parse(readFileSync(join(golden, 'hashes.json'), 'utf8')) as Record<string, Golden>;
-    const names = readdirSync(golden)
-      .filter((name) => name.endsWith('.dcz'))
-      .map((name) => name.slice(0, -4));
-    assert.ok(names.length > 0, 'test/golden has no .dcz file');
-    assert.deepEqual(names.sort(), Object.keys(hashes).sort());
-    for (const name of names) {
-      const file = readFileSync(join(golden, `${name}.dcz`));
-      assert.equal(createHash('sha256').update(file).digest('hex'), hashes[name].dcz, `${name}.dcz itself`);
-      const pixels = await page.evaluate(
-        async ({ name, modelPath }) => {
-          const entry = '/dist/src/browser.js';
-          const { decode } = (await import(entry)) as BrowserEntry;
-          const load = async (path: string) => new Uint8Array(await (await fetch(path)).arrayBuffer());
-          const picture = await decode(await load(`/test/golden/${name}.dcz`), { model: await load(modelPath) });
-          const { data } = picture;
-          const bytes = data instanceof Uint8Array ? data : Uint8Array.from({ length: 2 * data.length }, (_, i) => (i & 1 ? data[i >> 1] : data[i >> 1] >> 8));
-          const digest = await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
-          return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
-        },
-        { name, modelPath: `/${MODEL}` },
-      );
-      assert.equal(pixels, hashes[name].pixels, `${name}: other pixels in the browser`);
-    }
-    assert.deepEqual(complaints, []);
-  });
+  it(
+    'golden files decode to their hashes',
+    { skip: existsSync(golden) ? false : 'no golden files (test/golden)' },
+    async () => {
+      const hashes = JSON.parse(readFileSync(join(golden, 'hashes.json'), 'utf8')) as Record<string, Golden>;
+      const names = readdirSync(golden)
+        .filter((name) => name.endsWith('.dcz'))
+        .map((name) => name.slice(0, -4));
+      assert.ok(names.length > 0, 'test/golden has no .dcz file');
+      assert.deepEqual(names.sort(), Object.keys(hashes).sort());
+      for (const name of names) {
+        const file = readFileSync(join(golden, `${name}.dcz`));
+        assert.equal(createHash('sha256').update(file).digest('hex'), hashes[name].dcz, `${name}.dcz itself`);
+        const pixels = await page.evaluate(
+          async ({ name, modelPath }) => {
+            const entry = '/dist/src/browser.js';
+            const { decode } = (await import(entry)) as BrowserEntry;
+            const load = async (path: string) => new Uint8Array(await (await fetch(path)).arrayBuffer());
+            const picture = await decode(await load(`/test/golden/${name}.dcz`), { model: await load(modelPath) });
+            const { data } = picture;
+            const bytes =
+              data instanceof Uint8Array
+                ? data
+                : Uint8Array.from({ length: 2 * data.length }, (_, i) => (i & 1 ? data[i >> 1] : data[i >> 1] >> 8));
+            const digest = await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
+            return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+          },
+          { name, modelPath: `/${MODEL}` },
+        );
+        assert.equal(pixels, hashes[name].pixels, `${name}: other pixels in the browser`);
+      }
+      assert.deepEqual(complaints, []);
+    },
+  );
 
   it('a picture codes to the same bytes as in Node, and decodes to the same pixels and metadata', async () => {
     const xmp = Array.from(Buffer.from('<x:xmpmeta>'.repeat(20)));
     for (const depth of [8, 16] as const) {
       const picture = withDepth(corpusPicture('rgba-balls', { width: 75, height: 41 }), depth);
       const model = smallModelFile();
-      const expected = await encode({ ...picture, metadata: { xmp: Uint8Array.from(xmp), orientation: 6 } }, { target: { quality: 40 }, model });
+      const expected = await encode(
+        { ...picture, metadata: { xmp: Uint8Array.from(xmp), orientation: 6 } },
+        { target: { quality: 40 }, model },
+      );
       const pixels = await decode(expected.bytes, { model });
       const found = await page.evaluate(
         async ({ width, height, channels, depth, data, model, xmp }) => {
@@ -138,19 +162,34 @@ describe('browser', { skip: missing }, () => {
           const { encode, decode, info, ProgressiveDecoder } = (await import(entry)) as BrowserEntry;
           const options = { model: Uint8Array.from(model) };
           const metadata = { xmp: Uint8Array.from(xmp), orientation: 6 };
-          const source = { width, height, channels, data: depth === 16 ? Uint16Array.from(data) : Uint8Array.from(data), metadata };
+          const source = {
+            width,
+            height,
+            channels,
+            data: depth === 16 ? Uint16Array.from(data) : Uint8Array.from(data),
+            metadata,
+          };
           const { bytes } = await encode(source, { target: { quality: 40 }, ...options });
           const back = await decode(bytes, options);
           // The same from a stream.
           const decoder = new ProgressiveDecoder(options);
           let last: ArrayLike<number> | undefined;
-          for await (const portion of new Blob([bytes as Uint8Array<ArrayBuffer>]).stream() as unknown as AsyncIterable<Uint8Array>) {
+          for await (const portion of new Blob([
+            bytes as Uint8Array<ArrayBuffer>,
+          ]).stream() as unknown as AsyncIterable<Uint8Array>) {
             for (let at = 0; at < portion.length; at += 900) {
               decoder.push(portion.subarray(at, at + 900));
               last = (await decoder.picture())?.data;
             }
           }
-          return { bytes: Array.from(bytes), streamed: Array.from(last ?? []), data: Array.from(back.data), width: info(bytes).width, depth: back.depth, xmp: Array.from(back.metadata?.xmp ?? []) };
+          return {
+            bytes: Array.from(bytes),
+            streamed: Array.from(last ?? []),
+            data: Array.from(back.data),
+            width: info(bytes).width,
+            depth: back.depth,
+            xmp: Array.from(back.metadata?.xmp ?? []),
+          };
         },
         { ...picture, depth, data: Array.from(picture.data), model: Array.from(model), xmp },
       );

@@ -1,11 +1,20 @@
 /** The program with streams, and with many files at once. */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { linkSync, mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync, statSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { after, beforeEach, describe, it } from 'node:test';
 import { fillTemplate } from '../cli/batch/template.js';
-import { readPng } from '../cli/pictures/png-reader.js';
-import { writePng } from '../cli/pictures/png-writer.js';
+import { readPng } from '../formats/png-reader.js';
+import { writePng } from '../formats/png-writer.js';
 import { corpusPicture } from '../corpus/pictures.js';
 import { DEFAULT_EFFORT, type FileInfo } from '../src/index.js';
 import { codeOfError } from './helpers/outcome.js';
@@ -83,14 +92,23 @@ describe('many files', () => {
       return readFileSync(file('one.dcz'));
     });
     const order = ['in/deep/er/rgba-balls', 'in/deep/glyphs', 'in/deep/grey-scene', 'in/scene'];
-    for (const [i, options] of [['--jobs', '1'], ['--jobs', '2', '--threads', '2'], ['--jobs', '3', '--threads', '7'], []].entries()) {
+    for (const [i, options] of [
+      ['--jobs', '1'],
+      ['--jobs', '2', '--threads', '2'],
+      ['--jobs', '3', '--threads', '7'],
+      [],
+    ].entries()) {
       const out = `out${i}`;
       const { stderr, stdout } = works('encode', 'in', '-o', out, ...options);
       assert.equal(stdout, '');
-      for (const [k, input] of inputs.entries()) assert.deepEqual(readFileSync(file(input.replace(/^in/, out).replace('png', 'dcz'))), expected[k]);
+      for (const [k, input] of inputs.entries())
+        assert.deepEqual(readFileSync(file(input.replace(/^in/, out).replace('png', 'dcz'))), expected[k]);
       const said = lines(stderr);
       const bytes = expected.reduce((sum, { length }) => sum + length, 0);
-      assert.deepEqual(said.slice(0, -1).map((line) => line.replace(/\.dcz: \d+ bytes, .*/, '')), order.map((path) => path.replace(/^in/, out)));
+      assert.deepEqual(
+        said.slice(0, -1).map((line) => line.replace(/\.dcz: \d+ bytes, .*/, '')),
+        order.map((path) => path.replace(/^in/, out)),
+      );
       assert.match(said[4]!, new RegExp(`^4 done, 0 failed, \\d+ bytes → ${bytes} bytes in [\\d.]+ s$`));
     }
     works('decode', 'out1', '-o', 'back', '--jobs', '2', '--quiet');
@@ -103,7 +121,10 @@ describe('many files', () => {
   it('names by a pattern', async () => {
     makeTree();
     works('encode', 'in/scene.png', 'in/deep/glyphs.png', '-q', '30', '-o', 'out/{name}-{quality}-{effort}.dcz');
-    assert.deepEqual(files().filter((name) => name.startsWith('out')), [`out/glyphs-30-${DEFAULT_EFFORT}.dcz`, `out/scene-30-${DEFAULT_EFFORT}.dcz`]);
+    assert.deepEqual(
+      files().filter((name) => name.startsWith('out')),
+      [`out/glyphs-30-${DEFAULT_EFFORT}.dcz`, `out/scene-30-${DEFAULT_EFFORT}.dcz`],
+    );
     works('encode', 'in', '--bpp', '4.5', '-o', '{{x}}/{dir}/{ext}/{name}.{bpp}');
     assert.deepEqual(
       files().filter((name) => name.startsWith('{')),
@@ -130,11 +151,27 @@ describe('many files', () => {
   it('what would lose a file is refused before anything is written', () => {
     makeTree();
     writeFileSync(file('in/deep/scene.png'), png('bricks'));
-    fails(2, /in\/scene\.png and in\/deep\/scene\.png would have the same output, out\/scene\.dcz/, 'encode', 'in/scene.png', 'in/deep/scene.png', '-o', 'out');
+    fails(
+      2,
+      /in\/scene\.png and in\/deep\/scene\.png would have the same output, out\/scene\.dcz/,
+      'encode',
+      'in/scene.png',
+      'in/deep/scene.png',
+      '-o',
+      'out',
+    );
     fails(2, /same output, one\.dcz/, 'encode', 'in', '-o', 'one.dcz/../one.dcz{{}}/../{ext}/../one.dcz');
     fails(2, /scene\.png is named twice/, 'encode', 'in/scene.png', './in/deep/../scene.png', '-o', '{name}.dcz');
     fails(2, /in\/scene\.png is named twice/, 'encode', 'in', 'in/scene.png', '-o', 'out');
-    fails(2, /in\/deep\/scene\.png of in\/scene\.png is an input, too/, 'encode', 'in/scene.png', 'in/deep/scene.png', '-o', 'in/deep/{name}.{ext}');
+    fails(
+      2,
+      /in\/deep\/scene\.png of in\/scene\.png is an input, too/,
+      'encode',
+      'in/scene.png',
+      'in/deep/scene.png',
+      '-o',
+      'in/deep/{name}.{ext}',
+    );
     fails(2, /input and output are the same file/, 'encode', 'in', '-o', 'in/{dir}/{name}.png');
     // `dcomp encode *.png` where there are two.
     fails(2, /in\/deep\/scene\.png has the name of an input/, 'encode', 'in/scene.png', 'in/deep/scene.png');
@@ -194,7 +231,16 @@ describe('many files', () => {
     const coded = cli.dcomp('encode', 'in', '-o', 'out', '--json', '--jobs', '2', '--threads', '2');
     assert.equal(coded.code, 1);
     const records = lines(coded.stdout).map((line) => JSON.parse(line));
-    assert.deepEqual(records.map(({ output }) => output), ['out/deep/broken.dcz', 'out/deep/er/rgba-balls.dcz', 'out/deep/glyphs.dcz', 'out/deep/grey-scene.dcz', 'out/scene.dcz']);
+    assert.deepEqual(
+      records.map(({ output }) => output),
+      [
+        'out/deep/broken.dcz',
+        'out/deep/er/rgba-balls.dcz',
+        'out/deep/glyphs.dcz',
+        'out/deep/grey-scene.dcz',
+        'out/scene.dcz',
+      ],
+    );
     const [failed, ...done] = records;
     assert.deepEqual([failed.status, failed.error.code], ['failed', 'E_DAMAGED_PNG']);
     for (const record of done) {
@@ -211,8 +257,14 @@ describe('many files', () => {
     assert.equal(one.stderr, '');
     const back = JSON.parse(one.stdout);
     const { segments, bitsPerPixel } = JSON.parse(works('info', 'out/scene.dcz', '--json').stdout) as FileInfo;
-    assert.deepEqual([back.input, back.output, back.status, back.width, back.height, back.truncated], ['out/scene.dcz', 'back.png', 'done', 24, 17, false]);
-    assert.deepEqual([back.bitsPerPixel, back.realBits], [bitsPerPixel, segments.reduce((sum, { bits }) => sum + bits, 0)]);
+    assert.deepEqual(
+      [back.input, back.output, back.status, back.width, back.height, back.truncated],
+      ['out/scene.dcz', 'back.png', 'done', 24, 17, false],
+    );
+    assert.deepEqual(
+      [back.bitsPerPixel, back.realBits],
+      [bitsPerPixel, segments.reduce((sum, { bits }) => sum + bits, 0)],
+    );
     assert.equal(back.outputBytes, readFileSync(file('back.png')).length);
     const skipped = works('encode', 'in/scene.png', '-o', 'out/', '--json', '--skip-existing');
     assert.deepEqual(JSON.parse(skipped.stdout), { input: 'in/scene.png', output: 'out/scene.dcz', status: 'skipped' });
@@ -224,7 +276,19 @@ describe('many files', () => {
     const bytes = readFileSync(file('a.dcz'));
     for (const back of [3, 9]) bytes[bytes.length - back]! ^= 0xff; // one byte would be repaired
     writeFileSync(file('b.dcz'), bytes);
-    const { stderr } = works('decode', 'a.dcz', 'b.dcz', '-o', 'out', '--allow-damaged', '--quiet', '--jobs', '2', '--threads', '2');
+    const { stderr } = works(
+      'decode',
+      'a.dcz',
+      'b.dcz',
+      '-o',
+      'out',
+      '--allow-damaged',
+      '--quiet',
+      '--jobs',
+      '2',
+      '--threads',
+      '2',
+    );
     assert.match(stderr, /^b\.dcz: .*damaged[^\n]*\n$/);
     const { stdout } = works('decode', 'b.dcz', '-o', 'c.png', '--allow-damaged', '--json');
     assert.match(JSON.parse(stdout).damage[0], /damaged/);
@@ -235,7 +299,26 @@ describe('many files', () => {
     writeFileSync(file('a.png'), png('scene'));
     writeFileSync(file('b.png'), png('scene', 40, 30));
     for (const name of ['c.png', 'd.png']) writeFileSync(file(name), png('scene', 768, 512));
-    const args = ['encode', 'a.png', 'b.png', 'c.png', 'd.png', '-o', '.', '--json', '--model', cli.model, '--effort', '9', '-q', '95', '--jobs', '2', '--threads', '2'];
+    const args = [
+      'encode',
+      'a.png',
+      'b.png',
+      'c.png',
+      'd.png',
+      '-o',
+      '.',
+      '--json',
+      '--model',
+      cli.model,
+      '--effort',
+      '9',
+      '-q',
+      '95',
+      '--jobs',
+      '2',
+      '--threads',
+      '2',
+    ];
     const child = spawn(process.execPath, [program, ...args], { cwd: cli.folder, stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
     child.stderr.on('data', (text) => (said += text));
@@ -249,12 +332,31 @@ describe('many files', () => {
   it('Ctrl-C leaves whole files only', { skip: noSignals }, async () => {
     writeFileSync(file('a.png'), png('scene'));
     for (const name of ['b.png', 'c.png', 'd.png']) writeFileSync(file(name), png('scene', 768, 512));
-    const args = ['encode', 'a.png', 'b.png', 'c.png', 'd.png', '-o', '.', '--model', cli.model, '--effort', '9', '-q', '95', '--jobs', '2', '--threads', '2'];
+    const args = [
+      'encode',
+      'a.png',
+      'b.png',
+      'c.png',
+      'd.png',
+      '-o',
+      '.',
+      '--model',
+      cli.model,
+      '--effort',
+      '9',
+      '-q',
+      '95',
+      '--jobs',
+      '2',
+      '--threads',
+      '2',
+    ];
     const child = spawn(process.execPath, [program, ...args], { cwd: cli.folder, stdio: 'ignore' });
     const ended = new Promise<number | null>((resolve) => child.on('exit', (code) => resolve(code)));
     const names = (): string[] => readdirSync(cli.folder);
     // The small one is done, two others are under way.
-    const ready = (): boolean => names().includes('a.dcz') && names().filter((name) => name.endsWith('.tmp')).length === 2;
+    const ready = (): boolean =>
+      names().includes('a.dcz') && names().filter((name) => name.endsWith('.tmp')).length === 2;
     while (!ready() && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 10));
     assert.ok(ready(), 'ended by itself');
     child.kill('SIGINT');

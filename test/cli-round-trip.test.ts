@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { readPng } from '../cli/pictures/png-reader.js';
-import { writePng } from '../cli/pictures/png-writer.js';
+import { readPng } from '../formats/png-reader.js';
+import { writePng } from '../formats/png-writer.js';
 import { CORPUS, corpusPicture } from '../corpus/pictures.js';
 import { decode, DEFAULT_MODEL, encode, info, psnr, type Target } from '../src/node.js';
 import type { Channels, Picture } from '../src/picture.js';
-import { smallModelFile } from './small-model.js';
+import { smallModelFile } from '../corpus/small-model.js';
 
 const model = smallModelFile();
 const NAMES: Record<Channels, string[]> = { 1: [], 2: [], 3: [], 4: [] };
@@ -16,7 +16,12 @@ for (const { name } of CORPUS) NAMES[corpusPicture(name, { width: 1, height: 1 }
 
 /** Odd and even sizes from 1×1, all kinds, from flat to noise. */
 const pictures: fc.Arbitrary<Picture> = fc
-  .tuple(fc.integer({ min: 1, max: 70 }), fc.integer({ min: 1, max: 70 }), fc.constantFrom<Channels>(1, 2, 3, 4), fc.nat())
+  .tuple(
+    fc.integer({ min: 1, max: 70 }),
+    fc.integer({ min: 1, max: 70 }),
+    fc.constantFrom<Channels>(1, 2, 3, 4),
+    fc.nat(),
+  )
   .chain(([width, height, channels, seed]) => {
     const length = width * height * channels;
     return fc.oneof(
@@ -58,25 +63,37 @@ async function encodeIfPossible(picture: Picture, target: Target, effort: number
 
 describe('round trip', () => {
   it('size, kind and alpha come back; a byte limit holds; every prefix decodes', async () => {
-    const property = fc.asyncProperty(pictures, targets, fc.integer({ min: 1, max: 9 }), fc.double({ min: 0, max: 1, noNaN: true }), async (picture, target, effort, cut) => {
-      const { picture: read } = readPng(writePng(picture));
-      const bytes = await encodeIfPossible(read, target, effort);
-      if (bytes === undefined) return;
-      assert.ok(bytes.length <= limitOf(target, picture), `${bytes.length} bytes for ${JSON.stringify(target)}`);
-      const back = await decode(bytes, { model, threads: 1 });
-      assert.deepEqual(shapeOf(back), shapeOf(picture));
-      assert.deepEqual(alphaOf(back), alphaOf(picture));
-      assert.deepEqual(readPng(writePng(back)).picture, { width: back.width, height: back.height, channels: back.channels, depth: 8, data: back.data });
-      const { segments, alpha } = info(bytes);
-      const start = segments[0]?.offset ?? bytes.length;
-      const maxBytes = start + Math.round(cut * (bytes.length - start));
-      const coarse = await decode(bytes.subarray(0, maxBytes), { model, threads: 1 });
-      assert.deepEqual(shapeOf(coarse), shapeOf(picture));
-      assert.deepEqual(alphaOf(coarse), alphaOf(picture));
-      assert.equal(alpha === null, picture.channels % 2 === 1);
-      const same = await decode(bytes, { model, threads: 1, maxBytes });
-      assert.deepEqual(same.data, coarse.data);
-    });
+    const property = fc.asyncProperty(
+      pictures,
+      targets,
+      fc.integer({ min: 1, max: 9 }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      async (picture, target, effort, cut) => {
+        const { picture: read } = readPng(writePng(picture));
+        const bytes = await encodeIfPossible(read, target, effort);
+        if (bytes === undefined) return;
+        assert.ok(bytes.length <= limitOf(target, picture), `${bytes.length} bytes for ${JSON.stringify(target)}`);
+        const back = await decode(bytes, { model, threads: 1 });
+        assert.deepEqual(shapeOf(back), shapeOf(picture));
+        assert.deepEqual(alphaOf(back), alphaOf(picture));
+        assert.deepEqual(readPng(writePng(back)).picture, {
+          width: back.width,
+          height: back.height,
+          channels: back.channels,
+          depth: 8,
+          data: back.data,
+        });
+        const { segments, alpha } = info(bytes);
+        const start = segments[0]?.offset ?? bytes.length;
+        const maxBytes = start + Math.round(cut * (bytes.length - start));
+        const coarse = await decode(bytes.subarray(0, maxBytes), { model, threads: 1 });
+        assert.deepEqual(shapeOf(coarse), shapeOf(picture));
+        assert.deepEqual(alphaOf(coarse), alphaOf(picture));
+        assert.equal(alpha === null, picture.channels % 2 === 1);
+        const same = await decode(bytes, { model, threads: 1, maxBytes });
+        assert.deepEqual(same.data, coarse.data);
+      },
+    );
     await fc.assert(property, { numRuns: 60 });
   });
 
@@ -85,7 +102,10 @@ describe('round trip', () => {
     const { bytes: all } = await encode(whole, { target: { quality: 100 }, model, threads: 1 });
     for (const size of [60, 61, 100, 333, 1000, 2000, 2001, 3000, 5000].filter((n) => n < all.length)) {
       const { bytes } = await encode(whole, { target: { size }, model, threads: 1 });
-      assert.ok(bytes.length <= size && bytes.length >= size - Math.max(16, size / 100), `${bytes.length} of ${size} bytes`);
+      assert.ok(
+        bytes.length <= size && bytes.length >= size - Math.max(16, size / 100),
+        `${bytes.length} of ${size} bytes`,
+      );
     }
   });
 
@@ -94,23 +114,33 @@ describe('round trip', () => {
     const first = await encode(picture, { model, threads: 1 });
     const second = await encode(picture, { model, threads: 2 });
     assert.deepEqual(second.bytes, first.bytes);
-    assert.deepEqual((await decode(first.bytes, { model, threads: 2 })).data, (await decode(first.bytes, { model, threads: 1 })).data);
+    assert.deepEqual(
+      (await decode(first.bytes, { model, threads: 2 })).data,
+      (await decode(first.bytes, { model, threads: 1 })).data,
+    );
   });
 
-  it('a longer prefix is never worse, on average over the corpus', { skip: existsSync(DEFAULT_MODEL) ? false : 'the package has no model yet' }, async () => {
-    const trained = readFileSync(DEFAULT_MODEL);
-    const shares = [0.1, 0.2, 0.35, 0.5, 0.7, 1];
-    const mean = shares.map(() => 0);
-    const natural = CORPUS.filter(({ name }) => !['noise', 'flat'].includes(name)); // nothing to predict, nothing to send
-    for (const { name } of natural) {
-      const picture = corpusPicture(name, { width: 96, height: 64 });
-      const { bytes } = await encode(picture, { target: { bitsPerPixel: 3 }, model: trained });
-      const start = info(bytes).segments[0].offset;
-      for (const [i, share] of shares.entries()) {
-        const back = await decode(bytes.subarray(0, start + Math.round(share * (bytes.length - start))), { model: trained });
-        mean[i] += Math.min(60, psnr(picture, back)) / natural.length;
+  it(
+    'a longer prefix is never worse, on average over the corpus',
+    { skip: existsSync(DEFAULT_MODEL) ? false : 'the package has no model yet' },
+    async () => {
+      const trained = readFileSync(DEFAULT_MODEL);
+      const shares = [0.1, 0.2, 0.35, 0.5, 0.7, 1];
+      const mean = shares.map(() => 0);
+      const natural = CORPUS.filter(({ name }) => !['noise', 'flat'].includes(name)); // nothing to predict, nothing to send
+      for (const { name } of natural) {
+        const picture = corpusPicture(name, { width: 96, height: 64 });
+        const { bytes } = await encode(picture, { target: { bitsPerPixel: 3 }, model: trained });
+        const start = info(bytes).segments[0].offset;
+        for (const [i, share] of shares.entries()) {
+          const back = await decode(bytes.subarray(0, start + Math.round(share * (bytes.length - start))), {
+            model: trained,
+          });
+          mean[i] += Math.min(60, psnr(picture, back)) / natural.length;
+        }
       }
-    }
-    for (let i = 1; i < mean.length; i++) assert.ok(mean[i] >= mean[i - 1], `PSNR by share of the file: ${mean.map((v) => v.toFixed(2)).join(' ')}`);
-  });
+      for (let i = 1; i < mean.length; i++)
+        assert.ok(mean[i] >= mean[i - 1], `PSNR by share of the file: ${mean.map((v) => v.toFixed(2)).join(' ')}`);
+    },
+  );
 });

@@ -5,8 +5,8 @@ import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSyn
 import { join } from 'node:path';
 import { after, beforeEach, describe, it } from 'node:test';
 import { reportError } from '../cli/errors.js';
-import { readPng } from '../cli/pictures/png-reader.js';
-import { writePng } from '../cli/pictures/png-writer.js';
+import { readPng } from '../formats/png-reader.js';
+import { writePng } from '../formats/png-writer.js';
 import { corpusPicture } from '../corpus/pictures.js';
 import type { FileInfo } from '../src/index.js';
 import type { Channels } from '../src/picture.js';
@@ -25,8 +25,22 @@ describe('command line', () => {
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
     assert.equal(works('--version').stdout.trim(), version);
     const help = works('--help').stdout;
-    for (const command of ['encode', 'decode', 'info', 'eval', 'train']) assert.match(help, new RegExp(`dcomp ${command}`));
-    for (const option of ['--quality', '--bpp', '--size', '--psnr', '--effort', '--threads', '--model', '--quiet', '--output', '--jobs', '--skip-existing', '--json']) {
+    for (const command of ['encode', 'decode', 'info', 'eval', 'train'])
+      assert.match(help, new RegExp(`dcomp ${command}`));
+    for (const option of [
+      '--quality',
+      '--bpp',
+      '--size',
+      '--psnr',
+      '--effort',
+      '--threads',
+      '--model',
+      '--quiet',
+      '--output',
+      '--jobs',
+      '--skip-existing',
+      '--json',
+    ]) {
       assert.match(works('encode', '--help').stdout, new RegExp(option));
     }
   });
@@ -39,7 +53,18 @@ describe('command line', () => {
     fails(2, /3 files are named; several inputs need -o/, 'encode', 'small.png', 'two', 'three');
     fails(2, /unknown argument: qulity/, 'encode', '--qulity', '5', 'small.png');
     fails(2, /quality and --bpp contradict/, 'encode', 'small.png', '-q', '5', '--bpp', '1');
-    fails(2, /bpp and --size and --psnr contradict/, 'encode', 'small.png', '--psnr', '30', '--size', '100', '--bpp', '1');
+    fails(
+      2,
+      /bpp and --size and --psnr contradict/,
+      'encode',
+      'small.png',
+      '--psnr',
+      '30',
+      '--size',
+      '100',
+      '--bpp',
+      '1',
+    );
     fails(2, /quality is given 2 times/, 'encode', 'small.png', '-q', '5', '--quality', '6');
     fails(2, /verbose and --quiet contradict/, 'encode', 'small.png', '--verbose', '--quiet');
     for (const [option, values] of Object.entries({
@@ -75,7 +100,10 @@ describe('command line', () => {
 
   it('input that is not what it should be is refused, with exit code 1', () => {
     writeFileSync(file('empty'), '');
-    writeFileSync(file('text.txt'), 'some text, which is no picture and no coded picture either, but long enough to be looked at');
+    writeFileSync(
+      file('text.txt'),
+      'some text, which is no picture and no coded picture either, but long enough to be looked at',
+    );
     const png = readFileSync(file('small.png'));
     writeFileSync(file('cut.png'), png.subarray(0, png.length - 20));
     fails(1, /^dcomp: empty: .*empty/, 'encode', 'empty');
@@ -152,9 +180,15 @@ describe('command line', () => {
     assert.equal(works('encode', 'small.png', '--quiet').stderr, '');
     assert.match(works('encode', 'small.png').stderr, /^small\.dcz: \d+ bytes, \d+\.\d{3} bits per pixel\n$/);
     assert.match(works('encode', 'small.png', '-v').stderr, /seconds: /);
-    writeFileSync(file('turned.png'), writePng({ ...corpusPicture('scene', { width: 3, height: 2 }), metadata: { orientation: 6 } }));
+    writeFileSync(
+      file('turned.png'),
+      writePng({ ...corpusPicture('scene', { width: 3, height: 2 }), metadata: { orientation: 6 } }),
+    );
     const none = ['--metadata', 'none'];
-    assert.match(works('encode', 'turned.png', ...none).stderr, /^turned\.png: the orientation is not kept; [^\n]*\nturned\.dcz: /);
+    assert.match(
+      works('encode', 'turned.png', ...none).stderr,
+      /^turned\.png: the orientation is not kept; [^\n]*\nturned\.dcz: /,
+    );
     assert.equal(works('encode', 'turned.png', '--quiet', ...none).stderr, '');
     assert.match(works('decode', 'small.dcz', 'x.png').stderr, /^x\.png: 24×17 pixels\n$/);
   });
@@ -172,7 +206,10 @@ describe('command line', () => {
     works('encode', 'long.png', '--effort', '1', '-q', '20');
     const { segments } = JSON.parse(works('info', 'long.dcz', '--json').stdout) as FileInfo;
     assert.ok(segments.length > 20);
-    const lines = (...args: string[]): string[] => works('info', 'long.dcz', ...args).stdout.split('\n').filter((line) => /^ *\d+ |^…/.test(line));
+    const lines = (...args: string[]): string[] =>
+      works('info', 'long.dcz', ...args)
+        .stdout.split('\n')
+        .filter((line) => /^ *\d+ |^…/.test(line));
     const all = lines('--all-segments');
     assert.equal(all.length, segments.length);
     const some = lines();
@@ -183,10 +220,14 @@ describe('command line', () => {
 
   it('a pipe that closes early is no error', () => {
     works('encode', 'small.png');
-    const { status, stderr } = spawnSync('/bin/sh', ['-c', `"${process.execPath}" "${program}" info small.dcz --json | head -c 1`], {
-      cwd: folder,
-      encoding: 'utf8',
-    });
+    const { status, stderr } = spawnSync(
+      '/bin/sh',
+      ['-c', `"${process.execPath}" "${program}" info small.dcz --json | head -c 1`],
+      {
+        cwd: folder,
+        encoding: 'utf8',
+      },
+    );
     assert.deepEqual([status, stderr], [0, '']);
   });
 
@@ -223,7 +264,11 @@ describe('command line', () => {
   const noSignals = process.platform === 'win32' ? 'no signals on this system' : false;
   it('Ctrl-C leaves nothing behind', { skip: noSignals }, async () => {
     writeFileSync(file('large.png'), writePng(corpusPicture('scene', { width: 768, height: 512 })));
-    const child = spawn(process.execPath, [program, 'encode', 'large.png', '--model', model, '--effort', '9', '-q', '95'], { cwd: folder, stdio: 'ignore' });
+    const child = spawn(
+      process.execPath,
+      [program, 'encode', 'large.png', '--model', model, '--effort', '9', '-q', '95'],
+      { cwd: folder, stdio: 'ignore' },
+    );
     const ended = new Promise<number | null>((resolve) => child.on('exit', (code) => resolve(code)));
     const hidden = (): string[] => readdirSync(folder).filter((name) => name.endsWith('.tmp'));
     while (hidden().length === 0 && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 10));
@@ -252,13 +297,23 @@ describe('command line', () => {
     const { stdout } = works('decode', 'small.dcz', 'part.png', '--crop', '5,4,3,11', '--json');
     const { picture: part } = readPng(readFileSync(file('part.png')));
     assert.deepEqual([part.width, part.height], [3, 11]);
-    const row = (y: number): Uint8Array => Uint8Array.from(whole.data.subarray(3 * (24 * (4 + y) + 5), 3 * (24 * (4 + y) + 8)));
+    const row = (y: number): Uint8Array =>
+      Uint8Array.from(whole.data.subarray(3 * (24 * (4 + y) + 5), 3 * (24 * (4 + y) + 8)));
     assert.deepEqual(Buffer.from(part.data), Buffer.concat(Array.from({ length: 11 }, (_, y) => row(y))));
     const { width, height, work } = JSON.parse(stdout) as { width: number; height: number; work: number };
     assert.ok(width === 3 && height === 11 && work > 0);
     works('decode', 'small.dcz', 'part.png', '--crop', '11,8,1,1', '--scale', '1/2');
-    for (const crop of ['1,2,3', '1,2,0,3', '1,2,3,0', '1.5,2,3,4', '1,2,3,4,5', 'a,b,c,d']) fails(2, /--crop is .*x,y,width,height/, 'decode', 'small.dcz', 'no.png', '--crop', crop);
-    fails(2, /the crop 20,0,5,5 is not within the picture of 24×17 pixels/, 'decode', 'small.dcz', 'no.png', '--crop', '20,0,5,5');
+    for (const crop of ['1,2,3', '1,2,0,3', '1,2,3,0', '1.5,2,3,4', '1,2,3,4,5', 'a,b,c,d'])
+      fails(2, /--crop is .*x,y,width,height/, 'decode', 'small.dcz', 'no.png', '--crop', crop);
+    fails(
+      2,
+      /the crop 20,0,5,5 is not within the picture of 24×17 pixels/,
+      'decode',
+      'small.dcz',
+      'no.png',
+      '--crop',
+      '20,0,5,5',
+    );
     fails(2, /not within the picture of 12×9/, 'decode', 'small.dcz', 'no.png', '--crop', '12,0,1,1', '--scale', '1/2');
     fails(2, /2 times/, 'decode', 'small.dcz', 'no.png', '--crop', '1,1,1,1', '--crop', '2,2,1,1');
     assert.ok(!existsSync(file('no.png')));
@@ -266,7 +321,10 @@ describe('command line', () => {
 
   it('refuses pictures above --max-pixels, before anything is made of them', () => {
     works('encode', 'small.png');
-    for (const args of [['encode', 'small.png', 'other.dcz'], ['decode', 'small.dcz', 'other.png']]) {
+    for (const args of [
+      ['encode', 'small.png', 'other.dcz'],
+      ['decode', 'small.dcz', 'other.png'],
+    ]) {
       const { code, stderr } = cli.dcomp(...args, '--max-pixels', '407');
       assert.equal(code, 1);
       assert.match(stderr, /24×17.* 407;/);

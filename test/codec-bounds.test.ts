@@ -5,27 +5,34 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { corpusPicture } from '../corpus/pictures.js';
-import { readContainer, segmentOverhead, writeHeader } from '../src/codec/container.js';
+import { readContainer, segmentOverhead, writeHeader } from '../src/container/container.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
-import { GAIN_BLOCK, groupsOf, LAST_CODE } from '../src/codec/format.js';
+import { GAIN_BLOCK, groupsOf, LAST_CODE } from '../src/format.js';
 import { codeGroupStep, Workspace } from '../src/codec/group-step.js';
-import { blankObservation, type Observation } from '../src/codec/observation.js';
-import { separate } from '../src/codec/picture-planes.js';
-import { DEFAULT_SCHEDULE, hasCorrections, pyramidSizes, stepsOf, type Schedule, type Step } from '../src/codec/schedule.js';
+import { blankObservation, type Observation } from '../src/diffusion/observation.js';
+import { separate } from '../src/pixels/picture-planes.js';
+import {
+  DEFAULT_SCHEDULE,
+  hasCorrections,
+  pyramidSizes,
+  stepsOf,
+  type Schedule,
+  type Step,
+} from '../src/diffusion/schedule.js';
 import { runCost } from '../src/entropy/trellis.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS } from '../src/model/architecture.js';
 import { rowsOfWhole, type Evaluator } from '../src/model/evaluator.js';
 import { LOG_VARIANCE_MIN, wienerGains, type Condition } from '../src/model/inputs.js';
-import type { IntegerModel } from '../src/model/integer-model.js';
+import type { IntegerModel } from '../src/model/integer/integer-model.js';
 import { EXACT, sigmaOf, TOP_CODE, UNKNOWN } from '../src/model/sigma.js';
 import { priorOf } from '../src/model/weights.js';
 import type { Picture } from '../src/picture.js';
 import { inKind } from './helpers/arbitrary.js';
 import { CountingChannel } from './helpers/channels.js';
-import { tinyModel } from './helpers/tiny-model.js';
+import { tinyModel } from '../corpus/tiny-model.js';
 import { coefficientsOf, stepsIn, walk } from './helpers/walk.js';
-import { gaussian } from './random-model.js';
+import { gaussian } from '../corpus/random-model.js';
 
 const model = tinyModel();
 
@@ -40,7 +47,13 @@ class Cheat implements Evaluator {
     this.x = coefficientsOf(picture, pyramidSizes(colour.width, colour.height).length - 1);
   }
 
-  async evaluate(z: Float32Array, codes: Uint8Array, width: number, height: number, { level }: Condition): Promise<Float32Array> {
+  async evaluate(
+    z: Float32Array,
+    codes: Uint8Array,
+    width: number,
+    height: number,
+    { level }: Condition,
+  ): Promise<Float32Array> {
     const x = this.x[level]!;
     const prior = priorOf(model.architecture, model.statistics, level);
     const output = new Float32Array(width * height * OUTPUT_CHANNELS);
@@ -82,7 +95,8 @@ function leastBits(picture: Picture): number {
 function gainBits(picture: Picture): number {
   let bits = stepsOf(ONE_VIEW, pyramidSizes(picture.width, picture.height).length - 1).length;
   for (const { width, height } of pyramidSizes(picture.width, picture.height).slice(0, -1)) {
-    for (const group of groupsOf((width + 1) >> 1, (height + 1) >> 1)) bits += 24 + 4.1 * Math.ceil(group.width / GAIN_BLOCK) * Math.ceil(group.height / GAIN_BLOCK);
+    for (const group of groupsOf((width + 1) >> 1, (height + 1) >> 1))
+      bits += 24 + 4.1 * Math.ceil(group.width / GAIN_BLOCK) * Math.ceil(group.height / GAIN_BLOCK);
   }
   return bits;
 }
@@ -106,17 +120,34 @@ describe('a model that knows the picture', () => {
       const channel = new CountingChannel(8);
       let root = 0;
       const steps = stepsOf(ONE_VIEW, pyramidSizes(picture.width, picture.height).length - 1);
-      const { reconstruction } = await walk(picture, new Cheat(picture), ONE_VIEW, steps.length, channel, ({ kind }) => {
-        if (kind === 'root') root = channel.signBits;
-      });
+      const { reconstruction } = await walk(
+        picture,
+        new Cheat(picture),
+        ONE_VIEW,
+        steps.length,
+        channel,
+        ({ kind }) => {
+          if (kind === 'root') root = channel.signBits;
+        },
+      );
       assert.deepEqual(reconstruction.data, picture.data);
       assert.ok(root <= ROOT_BITS, `${root} bits for the root`);
       const bound = leastBits(picture) + channel.runs / 2;
       assert.ok(channel.signBits - root <= bound, `${channel.signBits - root} bits of signs, but at most ${bound}`);
-      assert.equal(channel.correctionBits, steps.filter(hasCorrections).length, 'a bit says that there is nothing to correct');
-      assert.ok(channel.gainBits <= gainBits(picture), `${channel.gainBits} bits of gains, but at most ${gainBits(picture)}`);
+      assert.equal(
+        channel.correctionBits,
+        steps.filter(hasCorrections).length,
+        'a bit says that there is nothing to correct',
+      );
+      assert.ok(
+        channel.gainBits <= gainBits(picture),
+        `${channel.gainBits} bits of gains, but at most ${gainBits(picture)}`,
+      );
       // That is next to nothing: samples of 8 bits for less than a hundredth of a bit each, besides the gains.
-      assert.ok(leastBits(picture) < 0.01 * picture.data.length, `bound of ${leastBits(picture)} bits for ${picture.data.length} samples`);
+      assert.ok(
+        leastBits(picture) < 0.01 * picture.data.length,
+        `bound of ${leastBits(picture)} bits for ${picture.data.length} samples`,
+      );
     }
   });
 
@@ -178,26 +209,49 @@ describe('a model that is exactly right', () => {
     const scales = new Int8Array(1);
     return codes.map((to, index) => {
       const before = channel.signBits + channel.gainBits;
-      const step: Step = { index, level: 0, kind: index === 0 ? 'enter' : 'refine', from: index === 0 ? TOP_CODE : codes[index - 1]!, to };
-      const ideal = codeGroupStep({ step, observation, group, groupIndex: 0, output, prior, channel, scales, truth: { x } }, workspace);
+      const step: Step = {
+        index,
+        level: 0,
+        kind: index === 0 ? 'enter' : 'refine',
+        from: index === 0 ? TOP_CODE : codes[index - 1]!,
+        to,
+      };
+      const ideal = codeGroupStep(
+        { step, observation, group, groupIndex: 0, output, prior, channel, scales, truth: { x } },
+        workspace,
+      );
       let sum = 0;
       let squares = 0;
       let worst = 0;
       for (let i = 0; i < x.length; i++) {
-        assert.ok(observation.codes[i]! <= to || observation.codes[i] === TOP_CODE, `coefficient ${i} has code ${observation.codes[i]}`);
+        assert.ok(
+          observation.codes[i]! <= to || observation.codes[i] === TOP_CODE,
+          `coefficient ${i} has code ${observation.codes[i]}`,
+        );
         const noise = (observation.z[i]! - x[i]!) / sigmaOf(observation.codes[i]!);
         sum += noise;
         squares += noise * noise;
         worst = Math.max(worst, Math.abs(noise));
       }
       const mean = sum / x.length;
-      return { mean, variance: squares / x.length - mean * mean, worst, rate: (channel.signBits + channel.gainBits - before) / ideal };
+      return {
+        mean,
+        variance: squares / x.length - mean * mean,
+        worst,
+        rate: (channel.signBits + channel.gainBits - before) / ideal,
+      };
     });
   }
 
   /** Every quarter of an octave, as at level 0. */
   const steps = (octaves: number): number[] => Array.from({ length: 4 * octaves + 1 }, (_, i) => TOP_CODE - 4 * i);
-  const tell = (figures: Figures[]): string => figures.map(({ mean, variance, rate }) => `mean ${mean.toFixed(3)}, variance ${variance.toFixed(3)}, rate ${rate.toFixed(3)}`).join('; ');
+  const tell = (figures: Figures[]): string =>
+    figures
+      .map(
+        ({ mean, variance, rate }) =>
+          `mean ${mean.toFixed(3)}, variance ${variance.toFixed(3)}, rate ${rate.toFixed(3)}`,
+      )
+      .join('; ');
 
   for (const nu of [8, 12]) {
     it(`gets the noise that it asks for within 2 %, at the ideal rate and the cost of the trellis (nu ${nu})`, (t) => {

@@ -6,41 +6,78 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { corpusPicture } from '../corpus/pictures.js';
-import { concat, readContainer, varint, writeAlpha, writeHeader, writeSegment, type Header } from '../src/codec/container.js';
+import {
+  concat,
+  readContainer,
+  varint,
+  writeAlpha,
+  writeHeader,
+  writeSegment,
+  type Header,
+} from '../src/container/container.js';
 import { decodePicture, type DecodeResult, type DecoderOptions } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
-import { LAST_CODE, MAX_FINE_NU } from '../src/codec/format.js';
-import { fileInfo } from '../src/codec/info.js';
+import { LAST_CODE, MAX_FINE_NU } from '../src/format.js';
+import { fileInfo } from '../src/container/info.js';
 import type { DcompErrorCode } from '../src/errors.js';
 import { MIN_NU } from '../src/entropy/trellis.js';
 import { encodePlane } from '../src/entropy/plane.js';
 import { hash32 } from '../src/math/hash.js';
 import { anySchedules, sampleKinds } from './helpers/arbitrary.js';
 import { codeOfError, outcome } from './helpers/outcome.js';
-import { tinyEvaluator } from './helpers/tiny-model.js';
+import { tinyEvaluator } from '../corpus/tiny-model.js';
 
 const evaluator = tinyEvaluator();
-const plain: Header = { width: 40, height: 30, channels: 3, depth: 8, modelId: evaluator.model.id, schedule: { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE, tail: 0, views: 1, coarseViews: 1 }, nu: 14 };
+const plain: Header = {
+  width: 40,
+  height: 30,
+  channels: 3,
+  depth: 8,
+  modelId: evaluator.model.id,
+  schedule: { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE, tail: 0, views: 1, coarseViews: 1 },
+  nu: 14,
+};
 
-const headers: fc.Arbitrary<Header> = fc.record({
-  width: fc.integer({ min: 1, max: 90 }),
-  height: fc.integer({ min: 1, max: 90 }),
-  kind: sampleKinds,
-  modelId: fc.constant(evaluator.model.id),
-  schedule: anySchedules,
-  nu: fc.integer({ min: MIN_NU, max: MAX_FINE_NU }),
-}).map(({ kind, ...header }) => ({ ...header, ...kind }));
+const headers: fc.Arbitrary<Header> = fc
+  .record({
+    width: fc.integer({ min: 1, max: 90 }),
+    height: fc.integer({ min: 1, max: 90 }),
+    kind: sampleKinds,
+    modelId: fc.constant(evaluator.model.id),
+    schedule: anySchedules,
+    nu: fc.integer({ min: MIN_NU, max: MAX_FINE_NU }),
+  })
+  .map(({ kind, ...header }) => ({ ...header, ...kind }));
 
 /** Bytes of one value, random ones, and mixtures: long runs of equal signs drive values as far as they go. */
 const payloads = fc
-  .record({ length: fc.oneof(fc.nat({ max: 40 }), fc.nat({ max: 4000 })), fill: fc.constantFrom(0, 255, 0x55, -1, -2), seed: fc.nat() })
-  .map(({ length, fill, seed }) => Uint8Array.from({ length }, (_, i) => (fill >= 0 ? fill : fill === -1 ? hash32(seed, i) & 255 : hash32(seed, i >> 5) & 255)));
-const segments = fc.array(fc.record({ payload: payloads, units: fc.oneof(fc.nat({ max: 12 }), fc.nat({ max: 255 })), ratio: fc.nat({ max: 255 }) }), { maxLength: 4 });
+  .record({
+    length: fc.oneof(fc.nat({ max: 40 }), fc.nat({ max: 4000 })),
+    fill: fc.constantFrom(0, 255, 0x55, -1, -2),
+    seed: fc.nat(),
+  })
+  .map(({ length, fill, seed }) =>
+    Uint8Array.from({ length }, (_, i) =>
+      fill >= 0 ? fill : fill === -1 ? hash32(seed, i) & 255 : hash32(seed, i >> 5) & 255,
+    ),
+  );
+const segments = fc.array(
+  fc.record({
+    payload: payloads,
+    units: fc.oneof(fc.nat({ max: 12 }), fc.nat({ max: 255 })),
+    ratio: fc.nat({ max: 255 }),
+  }),
+  { maxLength: 4 },
+);
 
 /** What a decoder may say of a file whose header is good. */
 const DATA_CODES: readonly DcompErrorCode[] = ['E_DAMAGED_SEGMENT', 'E_TRUNCATED'];
 
-async function decodes(bytes: Uint8Array, header: Header, options: DecoderOptions = {}): Promise<DecodeResult | DcompErrorCode> {
+async function decodes(
+  bytes: Uint8Array,
+  header: Header,
+  options: DecoderOptions = {},
+): Promise<DecodeResult | DcompErrorCode> {
   const result = await outcome(() => decodePicture(bytes, evaluator, options));
   if (typeof result === 'string') assert.ok(DATA_CODES.includes(result), result);
   else {
@@ -54,9 +91,15 @@ describe('hostile files', () => {
   it('any segments after a good header are a picture or a DcompError', async () => {
     await fc.assert(
       fc.asyncProperty(headers, segments, payloads, fc.boolean(), async (header, parts, alpha, goodAlpha) => {
-        const plane = goodAlpha ? encodePlane(new Uint8Array(header.width * header.height).fill(9), header.width, header.height) : alpha;
+        const plane = goodAlpha
+          ? encodePlane(new Uint8Array(header.width * header.height).fill(9), header.width, header.height)
+          : alpha;
         const alphaPart = header.channels % 2 === 0 ? [writeAlpha(plane)] : [];
-        const bytes = concat([writeHeader(header), ...alphaPart, ...parts.map(({ payload, units, ratio }) => writeSegment(payload, units, ratio))]);
+        const bytes = concat([
+          writeHeader(header),
+          ...alphaPart,
+          ...parts.map(({ payload, units, ratio }) => writeSegment(payload, units, ratio)),
+        ]);
         assert.equal(fileInfo(bytes).segments.length, parts.length);
         await decodes(bytes, header);
         await decodes(bytes, header, { maxBytes: Math.floor(bytes.length * 0.8) + 40 });
@@ -81,11 +124,17 @@ describe('hostile files', () => {
   });
 
   it('steps beyond the last are reported as damage', async () => {
-    const { bytes } = await encodePicture(corpusPicture('flat', { width: 9, height: 7 }), evaluator, { effort: 1, target: { quality: 100 } });
+    const { bytes } = await encodePicture(corpusPicture('flat', { width: 9, height: 7 }), evaluator, {
+      effort: 1,
+      target: { quality: 100 },
+    });
     const more = concat([bytes, writeSegment(new Uint8Array(60), 200, 128)]);
     assert.equal(await codeOfError(() => decodePicture(more, evaluator)), 'E_DAMAGED_SEGMENT');
     const told: string[] = [];
-    const back = await decodePicture(more, evaluator, { allowDamaged: true, onDamage: (message) => told.push(message) });
+    const back = await decodePicture(more, evaluator, {
+      allowDamaged: true,
+      onDamage: (message) => told.push(message),
+    });
     assert.equal(told.length, 1);
     assert.deepEqual(back.data, (await decodePicture(bytes, evaluator)).data);
   });
@@ -110,15 +159,32 @@ describe('hostile files', () => {
       const result = await decodes(lying, plain);
       if (typeof result !== 'string') assert.ok(result.truncated, `length ${length} is believed`);
       const alphaHeader: Header = { ...plain, channels: 4 };
-      const plane = encodePlane(new Uint8Array(1200).map((_, i) => i), 40, 30);
-      const file = concat([writeHeader(alphaHeader), Uint8Array.from(varint(length)), writeAlpha(plane).subarray(varint(plane.length).length), after]);
-      if (length !== plane.length) assert.notEqual(typeof (await decodes(file, alphaHeader)), 'object', `alpha of length ${length} is believed`);
+      const plane = encodePlane(
+        new Uint8Array(1200).map((_, i) => i),
+        40,
+        30,
+      );
+      const file = concat([
+        writeHeader(alphaHeader),
+        Uint8Array.from(varint(length)),
+        writeAlpha(plane).subarray(varint(plane.length).length),
+        after,
+      ]);
+      if (length !== plane.length)
+        assert.notEqual(typeof (await decodes(file, alphaHeader)), 'object', `alpha of length ${length} is believed`);
     }
   });
 
   it('huge sizes are refused before anything is allocated', async () => {
     const before = process.memoryUsage();
-    const sizes: [number, number][] = [[65535, 32769], [2 ** 31, 1], [1, 2 ** 31], [2 ** 14, 2 ** 14 + 1], [65536, 1], [2 ** 34, 2 ** 34]];
+    const sizes: [number, number][] = [
+      [65535, 32769],
+      [2 ** 31, 1],
+      [1, 2 ** 31],
+      [2 ** 14, 2 ** 14 + 1],
+      [65536, 1],
+      [2 ** 34, 2 ** 34],
+    ];
     for (const [width, height] of sizes) {
       const bytes = concat([writeHeader({ ...plain, width, height }), writeSegment(new Uint8Array(50), 5, 128)]);
       assert.equal(await codeOfError(() => decodePicture(bytes, evaluator)), 'E_TOO_LARGE', `${width}×${height}`);
@@ -137,7 +203,10 @@ describe('hostile files', () => {
       const bytes = concat([writeHeader(header), writeAlpha(Uint8Array.from(alpha))]);
       assert.ok(DATA_CODES.includes(await codeOfError(() => decodePicture(bytes, evaluator))), alpha.join());
       const shown = await decodePicture(bytes, evaluator, { allowDamaged: true });
-      assert.ok(shown.data.every((value, i) => i % 2 === 0 || value === 255), 'opaque where alpha is missing');
+      assert.ok(
+        shown.data.every((value, i) => i % 2 === 0 || value === 255),
+        'opaque where alpha is missing',
+      );
     }
   });
 });

@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { corpusPicture } from '../corpus/pictures.js';
-import { concat, readContainer, writeHeader } from '../src/codec/container.js';
+import { concat, readContainer, writeHeader } from '../src/container/container.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
-import { PARTS } from '../src/codec/parts.js';
+import { PARTS } from '../src/container/parts.js';
 import { pictures, picturesOfAnyDepth, qualities, schedules } from './helpers/arbitrary.js';
 import { secondDecode } from './helpers/second-decoder.js';
-import { tinyEvaluator } from './helpers/tiny-model.js';
+import { tinyEvaluator } from '../corpus/tiny-model.js';
 
 const evaluator = tinyEvaluator();
 
@@ -18,17 +18,26 @@ async function assertSame(bytes: Uint8Array): Promise<void> {
     if (length < 40 || length > bytes.length) continue;
     const { data } = await decodePicture(bytes, evaluator, { maxBytes: length });
     const second = await secondDecode(bytes.subarray(0, length), evaluator);
-    assert.ok(data.length === second.length && second.every((sample, i) => sample === data[i]), `other pixels from ${length} of ${bytes.length} bytes`);
+    assert.ok(
+      data.length === second.length && second.every((sample, i) => sample === data[i]),
+      `other pixels from ${length} of ${bytes.length} bytes`,
+    );
   }
 }
 
 describe('a second decoder, written from the description of the format,', () => {
   it('gives the same pixels', async () => {
     await fc.assert(
-      fc.asyncProperty(pictures(30), qualities, schedules, fc.integer({ min: 1, max: 3 }), async (picture, quality, schedule, effort) => {
-        const { bytes } = await encodePicture(picture, evaluator, { effort, schedule, target: { quality } });
-        await assertSame(bytes);
-      }),
+      fc.asyncProperty(
+        pictures(30),
+        qualities,
+        schedules,
+        fc.integer({ min: 1, max: 3 }),
+        async (picture, quality, schedule, effort) => {
+          const { bytes } = await encodePicture(picture, evaluator, { effort, schedule, target: { quality } });
+          await assertSame(bytes);
+        },
+      ),
       { numRuns: 6 },
     );
   });
@@ -44,16 +53,29 @@ describe('a second decoder, written from the description of the format,', () => 
   });
 
   it('also where gains and corrections are sent', async () => {
-    for (const [name, quality] of [['scene', 45], ['glyphs', 55]] as const) {
-      const { bytes } = await encodePicture(corpusPicture(name, { width: 70, height: 66 }), evaluator, { effort: 1, target: { quality } });
+    for (const [name, quality] of [
+      ['scene', 45],
+      ['glyphs', 55],
+    ] as const) {
+      const { bytes } = await encodePicture(corpusPicture(name, { width: 70, height: 66 }), evaluator, {
+        effort: 1,
+        target: { quality },
+      });
       await assertSame(bytes);
     }
   });
 
   it('also where parts stand before the picture, known and unknown ones, or what is left of them', async () => {
-    const { bytes } = await encodePicture(corpusPicture('rgba-balls', { width: 21, height: 17 }), evaluator, { effort: 1, target: { quality: 60 } });
+    const { bytes } = await encodePicture(corpusPicture('rgba-balls', { width: 21, height: 17 }), evaluator, {
+      effort: 1,
+      target: { quality: 60 },
+    });
     const { header } = readContainer(bytes);
-    const parts = [{ type: 98, payload: new Uint8Array(200).fill(7) }, { type: 99, payload: new Uint8Array(0) }, { type: PARTS.orientation, payload: Uint8Array.of(3) }];
+    const parts = [
+      { type: 98, payload: new Uint8Array(200).fill(7) },
+      { type: 99, payload: new Uint8Array(0) },
+      { type: PARTS.orientation, payload: Uint8Array.of(3) },
+    ];
     const file = concat([writeHeader(header, parts), bytes.subarray(writeHeader(header).length)]);
     await assertSame(file);
     assert.deepEqual((await decodePicture(file, evaluator)).data, (await decodePicture(bytes, evaluator)).data);
@@ -65,27 +87,46 @@ describe('a second decoder, written from the description of the format,', () => 
   });
 
   it('a damaged part is refused, or told of and passed over', async () => {
-    const { bytes } = await encodePicture(corpusPicture('scene', { width: 21, height: 17 }), evaluator, { effort: 1, target: { quality: 60 } });
+    const { bytes } = await encodePicture(corpusPicture('scene', { width: 21, height: 17 }), evaluator, {
+      effort: 1,
+      target: { quality: 60 },
+    });
     const { header } = readContainer(bytes);
-    const file = concat([writeHeader(header, [{ type: PARTS.xmp, payload: new Uint8Array(20) }]), bytes.subarray(writeHeader(header).length)]);
+    const file = concat([
+      writeHeader(header, [{ type: PARTS.xmp, payload: new Uint8Array(20) }]),
+      bytes.subarray(writeHeader(header).length),
+    ]);
     const { payloadOffset } = readContainer(file).parts[0]!;
     file[payloadOffset]! ^= 4;
     file[payloadOffset + 9]! ^= 4; // one byte would be repaired
     await assert.rejects(decodePicture(file, evaluator), { code: 'E_DAMAGED_SEGMENT' });
     const told: string[] = [];
-    const { data } = await decodePicture(file, evaluator, { allowDamaged: true, onDamage: (message) => told.push(message) });
+    const { data } = await decodePicture(file, evaluator, {
+      allowDamaged: true,
+      onDamage: (message) => told.push(message),
+    });
     assert.match(told.join(), /part "xmp"/);
     assert.deepEqual(data, (await decodePicture(bytes, evaluator)).data);
   });
 
   it('also for several groups, whole, at the end of units and within them', async () => {
-    for (const [name, width, height, quality] of [['scene', 1540, 2, 21], ['edges', 2, 800, 25]] as const) {
-      const { bytes } = await encodePicture(corpusPicture(name, { width, height }), evaluator, { effort: 1, target: { quality } });
+    for (const [name, width, height, quality] of [
+      ['scene', 1540, 2, 21],
+      ['edges', 2, 800, 25],
+    ] as const) {
+      const { bytes } = await encodePicture(corpusPicture(name, { width, height }), evaluator, {
+        effort: 1,
+        target: { quality },
+      });
       const { segments } = readContainer(bytes);
       const ends = segments.slice(-5).map(({ payloadOffset, payloadLength }) => payloadOffset + payloadLength);
       for (const length of [ends[4]!, ends[3]!, ends[4]! - 1, ends[3]! - 1]) {
         const { data } = await decodePicture(bytes, evaluator, { maxBytes: length });
-        assert.deepEqual(Array.from(data), await secondDecode(bytes.subarray(0, length), evaluator), `${name}: other pixels from ${length} of ${bytes.length} bytes`);
+        assert.deepEqual(
+          Array.from(data),
+          await secondDecode(bytes.subarray(0, length), evaluator),
+          `${name}: other pixels from ${length} of ${bytes.length} bytes`,
+        );
       }
     }
   });

@@ -6,13 +6,13 @@ import { corpusPicture } from '../corpus/pictures.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
 import { Session } from '../src/codec/session.js';
-import { DEFAULT_SCHEDULE } from '../src/codec/schedule.js';
-import { Engine } from '../src/model/engine.js';
+import { DEFAULT_SCHEDULE } from '../src/diffusion/schedule.js';
+import { Engine } from '../src/model/wasm/engine.js';
 import { rowsOfWhole, type Evaluator } from '../src/model/evaluator.js';
 import type { Picture } from '../src/picture.js';
 import { inKind } from './helpers/arbitrary.js';
 import { CountingChannel } from './helpers/channels.js';
-import { tinyModel } from './helpers/tiny-model.js';
+import { tinyModel } from '../corpus/tiny-model.js';
 
 const model = tinyModel();
 const inWhole = new Engine(model);
@@ -45,7 +45,11 @@ async function assertSame(picture: Picture, strip: number, quality: number): Pro
   assert.deepEqual((await encodePicture(picture, strips, options)).bytes, bytes, 'the file');
   for (const maxBytes of [bytes.length, Math.min(bytes.length, Math.max(40, Math.floor(bytes.length / 2)))]) {
     const expected = await decodePicture(bytes, whole, { maxBytes });
-    assert.deepEqual((await decodePicture(bytes, strips, { maxBytes })).data, expected.data, `the pixels of ${maxBytes} bytes`);
+    assert.deepEqual(
+      (await decodePicture(bytes, strips, { maxBytes })).data,
+      expected.data,
+      `the pixels of ${maxBytes} bytes`,
+    );
   }
 }
 
@@ -67,7 +71,11 @@ describe('evaluation in strips', () => {
   });
 
   it('makes no difference: groups beside and below each other', async () => {
-    for (const [width, height, strip, quality] of [[1601, 7, 8, 40], [9, 1540, 16, 40], [780, 790, 24, 15]] as const) {
+    for (const [width, height, strip, quality] of [
+      [1601, 7, 8, 40],
+      [9, 1540, 16, 40],
+      [780, 790, 24, 15],
+    ] as const) {
       await assertSame(corpusPicture('scene', { width, height }), strip, quality);
     }
   });
@@ -77,17 +85,27 @@ describe('a session', () => {
   it('shows a picture in strips as it does in one piece, and says which unit comes next', async () => {
     const picture = corpusPicture('scene', { width: 10, height: 1600 });
     const session = new Session(picture.width, picture.height, false, DEFAULT_SCHEDULE, inStrips(8));
-    const zeros = (first: number, end: number): Float32Array => new Float32Array((end - first) * 12 * ((session.sizes[session.next!.step.level]!.width + 1) >> 1));
+    const zeros = (first: number, end: number): Float32Array =>
+      new Float32Array((end - first) * 12 * ((session.sizes[session.next!.step.level]!.width + 1) >> 1));
     const channel = new CountingChannel(8);
     const seen: string[] = [];
-    for (let unit = session.next; unit !== undefined && !(unit.step.level === 0 && unit.step.kind === 'refine' && unit.groupIndex > 0); unit = session.next) {
+    for (
+      let unit = session.next;
+      unit !== undefined && !(unit.step.level === 0 && unit.step.kind === 'refine' && unit.groupIndex > 0);
+      unit = session.next
+    ) {
       seen.push(`${unit.step.index}.${unit.groupIndex}/${unit.groups}`);
       await session.runUnit(channel, zeros);
     }
     const { steps } = session;
     const enter = steps.find(({ level, kind }) => level === 0 && kind === 'enter')!;
     const at = seen.indexOf(`${enter.index}.0/3`);
-    assert.deepEqual(seen.slice(at, at + 4), [`${enter.index}.0/3`, `${enter.index}.1/3`, `${enter.index}.2/3`, `${enter.index + 1}.0/3`]);
+    assert.deepEqual(seen.slice(at, at + 4), [
+      `${enter.index}.0/3`,
+      `${enter.index}.1/3`,
+      `${enter.index}.2/3`,
+      `${enter.index + 1}.0/3`,
+    ]);
     const plane = await session.reconstruct();
     let rows = 0;
     await session.show((strip, y) => {

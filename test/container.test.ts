@@ -2,14 +2,25 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { concat, MAX_SEGMENT_UNITS, readContainer, segmentOverhead, varint, writeAlpha, writeHeader, writeSegment, type Extent, type Header } from '../src/codec/container.js';
-import { crc32 } from '../src/codec/crc32.js';
-import { groupsOf, FORMAT_VERSION, LAST_CODE, MAGIC, MAX_FINE_NU } from '../src/codec/format.js';
-import { fileInfo } from '../src/codec/info.js';
-import { MAX_PART_BYTES, MUST_BE_KNOWN, PARTS, type Part } from '../src/codec/parts.js';
-import { pyramidSizes, stepsOf, type Step } from '../src/codec/schedule.js';
+import {
+  concat,
+  MAX_SEGMENT_UNITS,
+  readContainer,
+  segmentOverhead,
+  varint,
+  writeAlpha,
+  writeHeader,
+  writeSegment,
+  type Extent,
+  type Header,
+} from '../src/container/container.js';
+import { crc32 } from '../src/container/crc32.js';
+import { groupsOf, FORMAT_VERSION, LAST_CODE, MAGIC, MAX_FINE_NU } from '../src/format.js';
+import { fileInfo } from '../src/container/info.js';
+import { MAX_PART_BYTES, MUST_BE_KNOWN, PARTS, type Part } from '../src/container/parts.js';
+import { pyramidSizes, stepsOf, type Step } from '../src/diffusion/schedule.js';
 import { MIN_NU } from '../src/entropy/trellis.js';
-import { MODEL_ID_BYTES } from '../src/model/integer-model.js';
+import { MODEL_ID_BYTES } from '../src/model/integer/integer-model.js';
 import { TOP_CODE } from '../src/model/sigma.js';
 import { MAX_PIXELS, MAX_SIDE, type Channels } from '../src/picture.js';
 import { anySchedules, sampleKinds } from './helpers/arbitrary.js';
@@ -18,30 +29,67 @@ import { codeOfError, outcome } from './helpers/outcome.js';
 /** Records that look like those of the codec, for comparisons. */
 const plainObjects = { noNullPrototype: true };
 
-const headers: fc.Arbitrary<Header> = fc.record({
-  width: fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 4096 })),
-  height: fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: MAX_SIDE })),
-  kind: sampleKinds,
-  modelId: fc.uint8Array({ minLength: MODEL_ID_BYTES, maxLength: MODEL_ID_BYTES }).map((bytes) => Buffer.from(bytes).toString('hex')),
-  schedule: anySchedules,
-  nu: fc.integer({ min: MIN_NU, max: MAX_FINE_NU }),
-}, plainObjects).map(({ kind, ...header }) => ({ ...header, ...kind }));
+const headers: fc.Arbitrary<Header> = fc
+  .record(
+    {
+      width: fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 4096 })),
+      height: fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: MAX_SIDE })),
+      kind: sampleKinds,
+      modelId: fc
+        .uint8Array({ minLength: MODEL_ID_BYTES, maxLength: MODEL_ID_BYTES })
+        .map((bytes) => Buffer.from(bytes).toString('hex')),
+      schedule: anySchedules,
+      nu: fc.integer({ min: MIN_NU, max: MAX_FINE_NU }),
+    },
+    plainObjects,
+  )
+  .map(({ kind, ...header }) => ({ ...header, ...kind }));
 const payloads = fc.uint8Array({ maxLength: 300 });
-const parts: fc.Arbitrary<Part[]> = fc.array(fc.record({ type: fc.integer({ min: 1, max: MUST_BE_KNOWN - 1 }), payload: payloads }, plainObjects), { maxLength: 4 });
-const segments = fc.array(fc.record({ payload: payloads, units: fc.integer({ min: 0, max: MAX_SEGMENT_UNITS }), ratio: fc.nat({ max: 255 }) }), { maxLength: 5 });
+const parts: fc.Arbitrary<Part[]> = fc.array(
+  fc.record({ type: fc.integer({ min: 1, max: MUST_BE_KNOWN - 1 }), payload: payloads }, plainObjects),
+  { maxLength: 4 },
+);
+const segments = fc.array(
+  fc.record({ payload: payloads, units: fc.integer({ min: 0, max: MAX_SEGMENT_UNITS }), ratio: fc.nat({ max: 255 }) }),
+  { maxLength: 5 },
+);
 
-const plain: Header = { width: 40, height: 30, channels: 3, depth: 8, modelId: '01234567', schedule: { coarseWidth: 2, fineWidth: 4, lastCode: 64, tail: 0, views: 1, coarseViews: 1 }, nu: 14 };
+const plain: Header = {
+  width: 40,
+  height: 30,
+  channels: 3,
+  depth: 8,
+  modelId: '01234567',
+  schedule: { coarseWidth: 2, fineWidth: 4, lastCode: 64, tail: 0, views: 1, coarseViews: 1 },
+  nu: 14,
+};
 const hasAlpha = (channels: number): boolean => channels % 2 === 0;
 
 /** A file of any header, alpha, segments and parts. */
-function fileOf(header: Header, alpha: Uint8Array, body: { payload: Uint8Array; units: number; ratio: number }[], more: Part[] = []): Uint8Array {
-  return concat([writeHeader(header, more), ...(hasAlpha(header.channels) ? [writeAlpha(alpha)] : []), ...body.map(({ payload, units, ratio }) => writeSegment(payload, units, ratio))]);
+function fileOf(
+  header: Header,
+  alpha: Uint8Array,
+  body: { payload: Uint8Array; units: number; ratio: number }[],
+  more: Part[] = [],
+): Uint8Array {
+  return concat([
+    writeHeader(header, more),
+    ...(hasAlpha(header.channels) ? [writeAlpha(alpha)] : []),
+    ...body.map(({ payload, units, ratio }) => writeSegment(payload, units, ratio)),
+  ]);
 }
 
-const payloadOf = (bytes: Uint8Array, { payloadOffset, payloadLength }: Extent): Uint8Array => bytes.slice(payloadOffset, payloadOffset + payloadLength);
+const payloadOf = (bytes: Uint8Array, { payloadOffset, payloadLength }: Extent): Uint8Array =>
+  bytes.slice(payloadOffset, payloadOffset + payloadLength);
 
 /** Header bytes with anything in them, and a checksum that holds. */
-function forgedHeader(fields: { width?: number[]; height?: number[]; kind?: number; version?: number; tail?: number[] }): Uint8Array {
+function forgedHeader(fields: {
+  width?: number[];
+  height?: number[];
+  kind?: number;
+  version?: number;
+  tail?: number[];
+}): Uint8Array {
   const { width = [40], height = [30], kind = 3, version = FORMAT_VERSION, tail = [2, 4, 64, 14] } = fields;
   const bytes = Uint8Array.from([...MAGIC, version, kind, 1, 2, 3, 4, ...width, ...height, ...tail]);
   const crc = crc32(bytes);
@@ -71,7 +119,12 @@ describe('container', () => {
           assert.deepEqual(payloadOf(bytes, read.alpha), alpha);
         } else assert.equal(read.alpha, undefined);
         assert.deepEqual(
-          read.segments.map((segment) => ({ payload: payloadOf(bytes, segment), units: segment.units, ratio: segment.idealRatio, state: segment.state })),
+          read.segments.map((segment) => ({
+            payload: payloadOf(bytes, segment),
+            units: segment.units,
+            ratio: segment.idealRatio,
+            state: segment.state,
+          })),
           body.map((segment) => ({ ...segment, state: 'complete' })),
         );
       }),
@@ -85,10 +138,16 @@ describe('container', () => {
 
   it('a part of an unknown type is passed over below 128, and refused from there on, unless it is damaged', async () => {
     const payload = Uint8Array.of(1, 2, 3);
-    const file = (type: number): Uint8Array => fileOf(plain, payload, [{ payload, units: 1, ratio: 3 }], [{ type, payload }]);
-    assert.deepEqual(fileInfo(file(127)).parts, [{ type: 127, name: 'unknown', offset: writeHeader(plain).length, byteLength: 3, state: 'complete' }]);
+    const file = (type: number): Uint8Array =>
+      fileOf(plain, payload, [{ payload, units: 1, ratio: 3 }], [{ type, payload }]);
+    assert.deepEqual(fileInfo(file(127)).parts, [
+      { type: 127, name: 'unknown', offset: writeHeader(plain).length, byteLength: 3, state: 'complete' },
+    ]);
     assert.equal(fileInfo(file(127)).segments.length, 1);
-    assert.deepEqual(fileInfo(file(PARTS.icc)).parts.map(({ name }) => name), ['icc']);
+    assert.deepEqual(
+      fileInfo(file(PARTS.icc)).parts.map(({ name }) => name),
+      ['icc'],
+    );
     for (const type of [MUST_BE_KNOWN + 1, 200, 255]) {
       assert.equal(await codeOfError(() => readContainer(file(type))), 'E_VERSION');
       const damaged = file(type);
@@ -99,7 +158,9 @@ describe('container', () => {
 
   it('a part of more bytes than a part may have is damaged, whatever its checksum', () => {
     for (const length of [MAX_PART_BYTES, MAX_PART_BYTES + 1]) {
-      const read = readContainer(fileOf(plain, new Uint8Array(0), [], [{ type: PARTS.exif, payload: new Uint8Array(length) }]));
+      const read = readContainer(
+        fileOf(plain, new Uint8Array(0), [], [{ type: PARTS.exif, payload: new Uint8Array(length) }]),
+      );
       assert.equal(read.parts[0]!.state, length === MAX_PART_BYTES ? 'complete' : 'damaged');
     }
   });
@@ -127,22 +188,40 @@ describe('container', () => {
           { width, height, channels, depth, modelId },
         );
         assert.equal(info.formatVersion, FORMAT_VERSION);
-        assert.deepEqual(info.parts.map(({ type, byteLength }) => [type, byteLength]), more.map(({ type, payload }) => [type, payload.length]));
+        assert.deepEqual(
+          info.parts.map(({ type, byteLength }) => [type, byteLength]),
+          more.map(({ type, payload }) => [type, payload.length]),
+        );
         assert.equal(info.segments.length, body.length);
         const sizes = pyramidSizes(width, height);
-        const groups = ({ level }: Step): number => groupsOf(Math.ceil(sizes[level]!.width / 2), Math.ceil(sizes[level]!.height / 2)).length;
+        const groups = ({ level }: Step): number =>
+          groupsOf(Math.ceil(sizes[level]!.width / 2), Math.ceil(sizes[level]!.height / 2)).length;
         const all = stepsOf(header.schedule, sizes.length - 1).reduce((sum, step) => sum + groups(step), 0);
         const told = info.segments.reduce((sum, { units }) => sum + units, 0);
-        assert.equal(told, Math.min(all, body.reduce((sum, { units }) => sum + units, 0)));
+        assert.equal(
+          told,
+          Math.min(
+            all,
+            body.reduce((sum, { units }) => sum + units, 0),
+          ),
+        );
       }),
     );
   });
 
   it('every prefix is read as what is there, or refused as cut inside the header', () => {
-    const bytes = fileOf({ ...plain, channels: 4 }, new Uint8Array(20).fill(7), [
-      { payload: new Uint8Array(200).fill(1), units: 3, ratio: 120 },
-      { payload: new Uint8Array(30).fill(2), units: 1, ratio: 110 },
-    ], [{ type: PARTS.icc, payload: new Uint8Array(140).fill(3) }, { type: PARTS.orientation, payload: Uint8Array.of(6) }]);
+    const bytes = fileOf(
+      { ...plain, channels: 4 },
+      new Uint8Array(20).fill(7),
+      [
+        { payload: new Uint8Array(200).fill(1), units: 3, ratio: 120 },
+        { payload: new Uint8Array(30).fill(2), units: 1, ratio: 110 },
+      ],
+      [
+        { type: PARTS.icc, payload: new Uint8Array(140).fill(3) },
+        { type: PARTS.orientation, payload: Uint8Array.of(6) },
+      ],
+    );
     const whole = readContainer(bytes);
     const starts = [whole.alpha!.payloadOffset + 20, whole.segments[1]!.offset, bytes.length];
     for (let n = 1; n < bytes.length; n++) {
@@ -153,19 +232,40 @@ describe('container', () => {
       }
       const read = readContainer(bytes.subarray(0, n));
       assert.equal(read.truncated, n !== headerLength ? !starts.includes(n) : true, `${n} bytes`);
-      const states = [...read.parts.map(({ state }) => state), read.alpha?.state, ...read.segments.map(({ state }) => state)].filter((state) => state !== undefined);
-      assert.ok(states.every((state, i) => state === 'complete' || (state === 'cut' && i === states.length - 1)), `${n} bytes: ${states.join()}`);
+      const states = [
+        ...read.parts.map(({ state }) => state),
+        read.alpha?.state,
+        ...read.segments.map(({ state }) => state),
+      ].filter((state) => state !== undefined);
+      assert.ok(
+        states.every((state, i) => state === 'complete' || (state === 'cut' && i === states.length - 1)),
+        `${n} bytes: ${states.join()}`,
+      );
     }
   });
 
   it('a changed bit is damage in exactly the part that it lies in, or moves its end', () => {
-    const bytes = fileOf({ ...plain, channels: 2 }, new Uint8Array(20).fill(7), [
-      { payload: new Uint8Array(40).fill(1), units: 3, ratio: 120 },
-      { payload: new Uint8Array(30).fill(2), units: 1, ratio: 110 },
-    ], [{ type: PARTS.density, payload: new Uint8Array(9) }, { type: PARTS.orientation, payload: Uint8Array.of(6) }]);
+    const bytes = fileOf(
+      { ...plain, channels: 2 },
+      new Uint8Array(20).fill(7),
+      [
+        { payload: new Uint8Array(40).fill(1), units: 3, ratio: 120 },
+        { payload: new Uint8Array(30).fill(2), units: 1, ratio: 110 },
+      ],
+      [
+        { type: PARTS.density, payload: new Uint8Array(9) },
+        { type: PARTS.orientation, payload: Uint8Array.of(6) },
+      ],
+    );
     const whole = readContainer(bytes);
     const alphaStart = whole.alpha!.payloadOffset - 5;
-    const starts = [whole.parts[0]!.offset, whole.parts[1]!.offset, alphaStart, whole.segments[0]!.offset, whole.segments[1]!.offset];
+    const starts = [
+      whole.parts[0]!.offset,
+      whole.parts[1]!.offset,
+      alphaStart,
+      whole.segments[0]!.offset,
+      whole.segments[1]!.offset,
+    ];
     // Where a length stands, or a type, which may turn into the end of the list: behind it, all moves.
     const lengths = [starts[0]!, starts[0]! + 1, starts[1]!, starts[1]! + 1, alphaStart - 1, ...starts.slice(2)];
     for (let bit = 8 * starts[0]!; bit < 8 * bytes.length; bit++) {
@@ -173,10 +273,19 @@ describe('container', () => {
       const damaged = Uint8Array.from(bytes);
       damaged[at]! ^= 1 << (bit & 7);
       const read = readContainer(damaged);
-      const states = [...read.parts.map(({ state }) => state), read.alpha?.state, ...read.segments.map(({ state }) => state)];
+      const states = [
+        ...read.parts.map(({ state }) => state),
+        read.alpha?.state,
+        ...read.segments.map(({ state }) => state),
+      ];
       const hit = starts.filter((start) => start <= at).length - 1;
       if (lengths.includes(at)) assert.ok(read.truncated || states.includes('damaged'), `byte ${at}: ${states.join()}`);
-      else assert.deepEqual(states, starts.map((_, i) => (i === hit ? 'damaged' : 'complete')), `byte ${at}`);
+      else
+        assert.deepEqual(
+          states,
+          starts.map((_, i) => (i === hit ? 'damaged' : 'complete')),
+          `byte ${at}`,
+        );
     }
   });
 
@@ -213,7 +322,11 @@ describe('container', () => {
       ['height 65536', forgedHeader({ height: varint(65536) }), 'E_TOO_LARGE'],
       ['2^31 pixels', forgedHeader({ width: varint(2 ** 16 - 1), height: varint(2 ** 15 + 1) }), 'E_TOO_LARGE'],
       ['2^31 × 1 pixels', forgedHeader({ width: varint(2 ** 31), height: [1] }), 'E_TOO_LARGE'],
-      ['one pixel row more than 2^28', forgedHeader({ width: varint(2 ** 14), height: varint(2 ** 14 + 1) }), 'E_TOO_LARGE'],
+      [
+        'one pixel row more than 2^28',
+        forgedHeader({ width: varint(2 ** 14), height: varint(2 ** 14 + 1) }),
+        'E_TOO_LARGE',
+      ],
       ['a number of 35 bits', forgedHeader({ width: [255, 255, 255, 255, 127] }), 'E_TOO_LARGE'],
       ['a number that does not end', forgedHeader({ width: Array(30).fill(255) as number[] }), 'E_DAMAGED_HEADER'],
       ['views code 3', forgedHeader({ tail: [0x31, 4, 64, 14] }), 'E_DAMAGED_HEADER'],
@@ -225,7 +338,8 @@ describe('container', () => {
       ['nu 7', forgedHeader({ tail: [2, 4, 64, MIN_NU - 1] }), 'E_DAMAGED_HEADER'],
       ['nu 17', forgedHeader({ tail: [2, 4, 64, MAX_FINE_NU + 1] }), 'E_DAMAGED_HEADER'],
     ];
-    for (const [name, bytes, expected] of cases) assert.equal(await codeOfError(() => readContainer(bytes)), expected, name);
+    for (const [name, bytes, expected] of cases)
+      assert.equal(await codeOfError(() => readContainer(bytes)), expected, name);
     assert.equal(readContainer(forgedHeader({})).header.width, 40, 'the forger makes good headers too');
   });
 

@@ -21,7 +21,9 @@ const SUMS: Record<string, string> = {
 
 describe('corpus', () => {
   it('every picture is what it was', () => {
-    const sums = Object.fromEntries(CORPUS.map(({ name }) => [name, crc32(corpusPicture(name).data).toString(16).padStart(8, '0')]));
+    const sums = Object.fromEntries(
+      CORPUS.map(({ name }) => [name, crc32(corpusPicture(name).data).toString(16).padStart(8, '0')]),
+    );
     assert.deepEqual(sums, SUMS);
   });
 
@@ -43,7 +45,11 @@ describe('corpus', () => {
   it('another seed is another picture', () => {
     for (const { name } of CORPUS) {
       if (name === 'gradient') continue;
-      assert.notDeepEqual(corpusPicture(name, { width: 32, height: 32 }, 2), corpusPicture(name, { width: 32, height: 32 }, 1), name);
+      assert.notDeepEqual(
+        corpusPicture(name, { width: 32, height: 32 }, 2),
+        corpusPicture(name, { width: 32, height: 32 }, 1),
+        name,
+      );
     }
   });
 

@@ -2,15 +2,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { corpusPicture } from '../corpus/pictures.js';
-import { concat, readContainer, writeHeader } from '../src/codec/container.js';
+import { concat, readContainer, writeHeader } from '../src/container/container.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
-import { PictureCoefficients } from '../src/codec/picture-coefficients.js';
+import { PictureCoefficients } from '../src/pixels/picture-coefficients.js';
 import { Session } from '../src/codec/session.js';
 import { Stream } from '../src/codec/stream.js';
 import { assertCrops, assertSame, fileOf, rectangleOf } from './helpers/crops.js';
 import { outcome } from './helpers/outcome.js';
-import { tinyEvaluator } from './helpers/tiny-model.js';
+import { tinyEvaluator } from '../corpus/tiny-model.js';
 
 const evaluator = tinyEvaluator();
 
@@ -30,7 +30,9 @@ describe('a crop', () => {
     const early = await assertSame(bytes, { maxBytes: Math.floor(0.75 * bytes.length) }, [0.9, 0, 0, 1]);
     assert.ok(early.part.work < 0.7 * early.whole.work, `${early.part.work} of ${early.whole.work}`);
     const small = await decodePicture(await fileOf(SMALL), evaluator);
-    const { evaluations } = await decodePicture(await fileOf(SMALL), evaluator, { crop: { x: 42, y: 56, width: 1, height: 1 } });
+    const { evaluations } = await decodePicture(await fileOf(SMALL), evaluator, {
+      crop: { x: 42, y: 56, width: 1, height: 1 },
+    });
     assert.equal(evaluations, small.evaluations);
   });
 
@@ -59,7 +61,11 @@ describe('a crop', () => {
       assert.deepEqual(await decodePicture(all, evaluator, { crop }), expected);
       assert.equal(await outcome(() => decodePicture(all, evaluator)), 'E_DAMAGED_SEGMENT');
       const told: string[] = [];
-      const tolerant = await decodePicture(all, evaluator, { crop, allowDamaged: true, onDamage: (message) => told.push(message) });
+      const tolerant = await decodePicture(all, evaluator, {
+        crop,
+        allowDamaged: true,
+        onDamage: (message) => told.push(message),
+      });
       assert.deepEqual(tolerant, expected);
       assert.equal(told.length, wrong === 1 ? unneeded.length : 0);
     }
@@ -68,7 +74,11 @@ describe('a crop', () => {
       const moved = Uint8Array.from(bytes);
       moved[segments[i]!.offset]! ^= 1;
       for (const k of [2, 4]) moved[segments[i]!.payloadOffset + k]! ^= 0x77;
-      assert.equal(await outcome(() => decodePicture(moved, evaluator, { crop })), 'E_DAMAGED_SEGMENT', `length of segment ${i + 1}`);
+      assert.equal(
+        await outcome(() => decodePicture(moved, evaluator, { crop })),
+        'E_DAMAGED_SEGMENT',
+        `length of segment ${i + 1}`,
+      );
     }
   });
 
@@ -103,16 +113,31 @@ describe('a crop', () => {
     const joined = concat([writeHeader(header), stream.cut(Infinity).bytes]);
     assert.ok(readContainer(joined).segments.length < 0.7 * readContainer(bytes).segments.length);
     assert.deepEqual((await decodePicture(joined, evaluator)).data, (await decodePicture(bytes, evaluator)).data);
-    for (const cut of [1, 0.8, 0.3]) await assertSame(joined, { maxBytes: Math.floor(cut * joined.length) }, [0.1, 0, 0.1, 0.4]);
+    for (const cut of [1, 0.8, 0.3])
+      await assertSame(joined, { maxBytes: Math.floor(cut * joined.length) }, [0.1, 0, 0.1, 0.4]);
   });
 
   it('that is no rectangle of the picture is refused', async () => {
     const bytes = await fileOf(SMALL);
     const part = { x: 0, y: 0, width: 5, height: 5 };
-    for (const crop of [{ ...part, width: 0 }, { ...part, height: -1 }, { ...part, x: 0.5 }, { ...part, x: 39 }, { ...part, y: 53 }, { ...part, y: -1 }, { ...part, height: NaN }]) {
+    for (const crop of [
+      { ...part, width: 0 },
+      { ...part, height: -1 },
+      { ...part, x: 0.5 },
+      { ...part, x: 39 },
+      { ...part, y: 53 },
+      { ...part, y: -1 },
+      { ...part, height: NaN },
+    ]) {
       assert.equal(await outcome(() => decodePicture(bytes, evaluator, { crop })), 'E_USAGE', JSON.stringify(crop));
     }
-    assert.equal(await outcome(() => decodePicture(bytes, evaluator, { scale: 0.5, crop: { ...part, x: 20 } })), 'E_USAGE');
-    assert.notEqual(await outcome(() => decodePicture(bytes, evaluator, { crop: { ...part, x: 38, y: 52 } })), 'E_USAGE');
+    assert.equal(
+      await outcome(() => decodePicture(bytes, evaluator, { scale: 0.5, crop: { ...part, x: 20 } })),
+      'E_USAGE',
+    );
+    assert.notEqual(
+      await outcome(() => decodePicture(bytes, evaluator, { crop: { ...part, x: 38, y: 52 } })),
+      'E_USAGE',
+    );
   });
 });

@@ -3,13 +3,13 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { DcompError } from '../src/errors.js';
 import { uNet, weightShape } from '../src/model/architecture.js';
-import { sumLimit } from '../src/model/arithmetic.js';
-import { absoluteSums } from '../src/model/check-model.js';
-import { createEvaluator } from '../src/model/engine.js';
+import { sumLimit } from '../src/model/integer/arithmetic.js';
+import { absoluteSums } from '../src/model/integer/check-model.js';
+import { createEvaluator } from '../src/model/wasm/engine.js';
 import { floatForward, type Request } from '../src/model/float-forward.js';
 import type { Condition } from '../src/model/inputs.js';
-import { quantise, tensorRanges } from '../src/model/quantise.js';
-import { gaussian, randomFloatModel } from './random-model.js';
+import { quantise, tensorRanges } from '../src/model/integer/quantise.js';
+import { gaussian, randomFloatModel } from '../corpus/random-model.js';
 
 function requests(seed: number, count: number, width: number, height: number): Request[] {
   const next = gaussian(seed);
@@ -22,7 +22,11 @@ function requests(seed: number, count: number, width: number, height: number): R
 }
 
 test('float and integer outputs agree within quantisation', async () => {
-  for (const [seed, channels] of [[1, [8]], [2, [16, 24]], [3, [8, 12, 20]]] as const) {
+  for (const [seed, channels] of [
+    [1, [8]],
+    [2, [16, 24]],
+    [3, [8, 12, 20]],
+  ] as const) {
     const model = randomFloatModel(uNet(channels, 8, 3), seed);
     const evaluator = createEvaluator(quantise(model, requests(seed, 4, 32, 16)));
     for (const { z, codes, width, height, condition } of requests(seed + 10, 3, 9, 7)) {
@@ -55,12 +59,17 @@ test('weights are a sixteenth of what the sum rule allows', () => {
 });
 
 test('weights of any size can be quantised, or are refused where their activations leave all bounds', () => {
-  const settings = fc.record({ seed: fc.integer(), gain: fc.constantFrom(0, 1e-9, 1e-6, 1, 50, 1e20), sparse: fc.boolean() });
+  const settings = fc.record({
+    seed: fc.integer(),
+    gain: fc.constantFrom(0, 1e-9, 1e-6, 1, 50, 1e20),
+    sparse: fc.boolean(),
+  });
   fc.assert(
     fc.property(settings, ({ seed, gain, sparse }) => {
       const model = randomFloatModel(uNet([3, 5], 4, 2), seed);
       for (const [name, values] of model.parameters) {
-        if (!name.startsWith('cond')) values.forEach((value, i) => (values[i] = sparse && i % 7 !== 0 ? 0 : gain * value));
+        if (!name.startsWith('cond'))
+          values.forEach((value, i) => (values[i] = sparse && i % 7 !== 0 ? 0 : gain * value));
       }
       try {
         assert.match(quantise(model, requests(seed, 1, 3, 3)).id, /^[0-9a-f]{8}$/);
@@ -74,7 +83,10 @@ test('weights of any size can be quantised, or are refused where their activatio
 
 test('NaN among the weights and an empty calibration are refused', () => {
   const model = randomFloatModel(uNet([8], 4, 2), 1);
-  const code = (expected: string) => (error: unknown): boolean => error instanceof DcompError && error.code === expected;
+  const code =
+    (expected: string) =>
+    (error: unknown): boolean =>
+      error instanceof DcompError && error.code === expected;
   assert.throws(() => quantise(model, []), code('E_USAGE'));
   model.parameters.get('in.w')![5] = NaN;
   assert.throws(() => quantise(model, requests(1, 1, 3, 3)), code('E_DAMAGED_MODEL'));

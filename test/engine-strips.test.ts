@@ -3,17 +3,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { windowOf } from '../src/codec/needs.js';
-import { cutOut } from '../src/codec/rectangle.js';
+import { cutOut } from '../src/math/rectangle.js';
 import { DcompError } from '../src/errors.js';
 import { DEFAULT_ARCHITECTURE, OUTPUT_CHANNELS, uNet, type Architecture } from '../src/model/architecture.js';
-import { Engine, createEvaluator } from '../src/model/engine.js';
+import { Engine, createEvaluator } from '../src/model/wasm/engine.js';
 import type { Condition } from '../src/model/inputs.js';
-import { planGrid } from '../src/model/plan.js';
-import { createReferenceEvaluator, referenceEvaluate } from '../src/model/reference.js';
+import { planGrid } from '../src/model/wasm/plan.js';
+import { createReferenceEvaluator, referenceEvaluate } from '../src/model/integer/reference.js';
 import { contextRows, rowsHeld, rowsKept, rowsNeeded } from '../src/model/strips.js';
-import { createThreadedEvaluator } from '../src/model/threads-node.js';
+import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
 import { randomArchitecture, randomArguments } from './helpers/random-network.js';
-import { randomModel, uniform } from './random-model.js';
+import { randomModel, uniform } from '../corpus/random-model.js';
 
 const CONDITION: Condition = { level: 0, sigma: 140, mode: 'refine' };
 
@@ -26,7 +26,16 @@ function cut(height: number, most: number, seed: number): number[] {
 }
 
 /** Rows given are overwritten at once: what is below must not depend on that. */
-async function assertParts(engine: Engine, z: Float32Array, codes: Uint8Array, width: number, height: number, most: number, strip: number | undefined, seed: number): Promise<void> {
+async function assertParts(
+  engine: Engine,
+  z: Float32Array,
+  codes: Uint8Array,
+  width: number,
+  height: number,
+  most: number,
+  strip: number | undefined,
+  seed: number,
+): Promise<void> {
   const whole = referenceEvaluate(engine.model, z, codes, width, height, CONDITION);
   const [ownZ, ownCodes] = [z.slice(), codes.slice()];
   const evaluation = engine.evaluateRows(ownZ, ownCodes, width, height, CONDITION, Math.min(most, height), strip);
@@ -34,7 +43,10 @@ async function assertParts(engine: Engine, z: Float32Array, codes: Uint8Array, w
   for (const count of cut(height, most, seed)) {
     const part = await evaluation.next(count);
     const expected = whole.subarray(row * width * OUTPUT_CHANNELS, (row + count) * width * OUTPUT_CHANNELS);
-    assert.ok(Buffer.compare(Buffer.from(part.slice().buffer), Buffer.from(expected.slice().buffer)) === 0, `rows ${row} to ${row + count}`);
+    assert.ok(
+      Buffer.compare(Buffer.from(part.slice().buffer), Buffer.from(expected.slice().buffer)) === 0,
+      `rows ${row} to ${row + count}`,
+    );
     row += count;
     ownZ.fill(7, 0, row * width * 12);
     ownCodes.fill(3, 0, row * width * 12);
@@ -64,7 +76,13 @@ test('rows one after the other equal the whole: the U-Net, higher than its recep
   const model = randomModel(uNet([8, 8, 8, 8], 8, 2), 1, 0.3);
   const one = new Engine(model);
   const two = createThreadedEvaluator(model, { threads: 3 }) as Engine;
-  for (const [width, height, most, strip] of [[21, 203, 70, 8], [5, 340, 340, 16], [70, 150, 11, 3], [40, 100, 100, undefined], [33, 129, 30, 64]] as const) {
+  for (const [width, height, most, strip] of [
+    [21, 203, 70, 8],
+    [5, 340, 340, 16],
+    [70, 150, 11, 3],
+    [40, 100, 100, undefined],
+    [33, 129, 30, 64],
+  ] as const) {
     const { z, codes } = randomArguments(width, width, height, 100);
     for (const engine of [one, two]) await assertParts(engine, z, codes, width, height, most, strip, height);
   }
@@ -74,7 +92,11 @@ test('rows one after the other equal the whole: the U-Net, higher than its recep
 test('a part of a grid with its context equals that part of the whole', async () => {
   const { architecture, ...model } = randomModel(uNet([8, 8, 8, 8], 8, 2), 3, 0.3);
   const engine = new Engine({ architecture, ...model });
-  for (const [width, height] of [[230, 45], [41, 219], [170, 175]] as const) {
+  for (const [width, height] of [
+    [230, 45],
+    [41, 219],
+    [170, 175],
+  ] as const) {
     const grid = { x: 0, y: 0, width, height };
     const { z, codes } = randomArguments(9, width, height, 100);
     const whole = Float32Array.from(await engine.evaluate(z, codes, width, height, CONDITION));
@@ -88,8 +110,18 @@ test('a part of a grid with its context equals that part of the whole', async ()
       const wanted = { x, y, width: w, height: h };
       const window = windowOf(architecture, wanted, grid);
       assert.ok(window.x % 8 === 0 && window.y % 8 === 0);
-      const result = await engine.evaluate(cutOut(z, grid, window, 12), cutOut(codes, grid, window, 12), window.width, window.height, CONDITION);
-      assert.deepEqual(cutOut(result.slice(), window, wanted, 24), cutOut(whole, grid, wanted, 24), JSON.stringify(wanted));
+      const result = await engine.evaluate(
+        cutOut(z, grid, window, 12),
+        cutOut(codes, grid, window, 12),
+        window.width,
+        window.height,
+        CONDITION,
+      );
+      assert.deepEqual(
+        cutOut(result.slice(), window, wanted, 24),
+        cutOut(whole, grid, wanted, 24),
+        JSON.stringify(wanted),
+      );
     }
   }
 });
@@ -101,16 +133,22 @@ test('the receptive field of the network: 97 positions each way, from a row that
 
 test('what a strip needs is there: kept rows begin before the new ones, and all fit their memory', () => {
   fc.assert(
-    fc.property(fc.integer(), fc.integer({ min: 0, max: 12 }), fc.integer({ min: 1, max: 40 }), fc.integer({ min: -100, max: 100 }), (seed, length, strip, row) => {
-      const architecture: Architecture = randomArchitecture(seed, length);
-      const done = rowsNeeded(architecture, row);
-      const next = rowsNeeded(architecture, row + strip);
-      const held = rowsHeld(architecture, strip);
-      for (const [tensor, first] of rowsKept(architecture, done)) {
-        assert.ok(first <= done.get(tensor)! && done.get(tensor)! <= next.get(tensor)!);
-        assert.ok(next.get(tensor)! - first <= held.get(tensor)!);
-      }
-    }),
+    fc.property(
+      fc.integer(),
+      fc.integer({ min: 0, max: 12 }),
+      fc.integer({ min: 1, max: 40 }),
+      fc.integer({ min: -100, max: 100 }),
+      (seed, length, strip, row) => {
+        const architecture: Architecture = randomArchitecture(seed, length);
+        const done = rowsNeeded(architecture, row);
+        const next = rowsNeeded(architecture, row + strip);
+        const held = rowsHeld(architecture, strip);
+        for (const [tensor, first] of rowsKept(architecture, done)) {
+          assert.ok(first <= done.get(tensor)! && done.get(tensor)! <= next.get(tensor)!);
+          assert.ok(next.get(tensor)! - first <= held.get(tensor)!);
+        }
+      },
+    ),
   );
 });
 

@@ -3,15 +3,15 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { DcompError } from '../src/errors.js';
 import { DEFAULT_ARCHITECTURE, uNet } from '../src/model/architecture.js';
-import { WEIGHT_LIMIT, inputTables, roundToEven, sumLimit } from '../src/model/arithmetic.js';
-import { createEvaluator } from '../src/model/engine.js';
+import { WEIGHT_LIMIT, inputTables, roundToEven, sumLimit } from '../src/model/integer/arithmetic.js';
+import { createEvaluator } from '../src/model/wasm/engine.js';
 import { LOG_VARIANCE_MAX, LOG_VARIANCE_MIN, type Condition } from '../src/model/inputs.js';
-import type { IntegerModel } from '../src/model/integer-model.js';
-import { planGrid } from '../src/model/plan.js';
-import { createReferenceEvaluator, referenceEvaluate } from '../src/model/reference.js';
+import type { IntegerModel } from '../src/model/integer/integer-model.js';
+import { planGrid } from '../src/model/wasm/plan.js';
+import { createReferenceEvaluator, referenceEvaluate } from '../src/model/integer/reference.js';
 import { UNKNOWN } from '../src/model/sigma.js';
 import { randomArchitecture, randomArguments } from './helpers/random-network.js';
-import { randomModel, uniform } from './random-model.js';
+import { randomModel, uniform } from '../corpus/random-model.js';
 
 const CONDITION: Condition = { level: 0, sigma: 140, mode: 'refine' };
 
@@ -61,7 +61,10 @@ test('engine equals the reference bit for bit: any layers, sizes, weights, satur
 });
 
 test('engine equals the reference on whole networks', async () => {
-  for (const [architecture, width, height] of [[uNet([12, 20, 9], 8, 2), 21, 10], [DEFAULT_ARCHITECTURE, 9, 3]] as const) {
+  for (const [architecture, width, height] of [
+    [uNet([12, 20, 9], 8, 2), 21, 10],
+    [DEFAULT_ARCHITECTURE, 9, 3],
+  ] as const) {
     const { z, codes } = randomArguments(1, width, height, 100);
     const result = await assertEngineIsReference(randomModel(architecture, 2, 0.3), z, codes, width, height);
     assert.ok(new Set(result).size > result.length / 4, 'the network says something');
@@ -71,7 +74,14 @@ test('engine equals the reference on whole networks', async () => {
 test('one evaluator serves sizes and conditions in any order', async () => {
   const model = randomModel(uNet([8, 16], 4, 2), 3, 0.3);
   const evaluator = createEvaluator(model);
-  for (const [width, height, level] of [[5, 4, 0], [1, 1, 1], [40, 30, 0], [5, 4, 1], [3, 9, 0], [5, 4, 0]] as const) {
+  for (const [width, height, level] of [
+    [5, 4, 0],
+    [1, 1, 1],
+    [40, 30, 0],
+    [5, 4, 1],
+    [3, 9, 0],
+    [5, 4, 0],
+  ] as const) {
     const { z, codes } = randomArguments(width, width, height, 50);
     const condition: Condition = { level, sigma: 100 + level, mode: level === 0 ? 'enter' : 'refine' };
     const result = await evaluator.evaluate(z, codes, width, height, condition);
@@ -89,7 +99,13 @@ test('sums at the edge of int32 do not overflow', async () => {
     integers.weightScale.fill(1e3);
   }
   for (const value of [1e30, -1e30, Infinity, -Infinity, NaN]) {
-    await assertEngineIsReference(model, new Float32Array(5 * 4 * 12).fill(value), new Uint8Array(5 * 4 * 12).fill(1), 5, 4);
+    await assertEngineIsReference(
+      model,
+      new Float32Array(5 * 4 * 12).fill(value),
+      new Uint8Array(5 * 4 * 12).fill(1),
+      5,
+      4,
+    );
   }
 });
 
@@ -115,7 +131,8 @@ test('padding is unknown: a grid equals one completed with unknown coefficients'
   const small = Float32Array.from(await evaluator.evaluate(z, codes, width, height, CONDITION));
   const large = await evaluator.evaluate(padded.z, padded.codes, 8, 8, CONDITION);
   for (let y = 0; y < height; y++) {
-    const rowOf = (values: Float32Array, side: number): Float32Array => values.slice(y * side * 24, (y * side + width) * 24);
+    const rowOf = (values: Float32Array, side: number): Float32Array =>
+      values.slice(y * side * 24, (y * side + width) * 24);
     assert.deepEqual(bitsOf(rowOf(small, width)), bitsOf(rowOf(large, 8)));
   }
 });
@@ -135,7 +152,17 @@ test('input tables are symmetric, bounded and zero for the unknown', () => {
 });
 
 test('roundToEven rounds as IEEE does', () => {
-  const pairs = [[0.5, 0], [1.5, 2], [2.5, 2], [-0.5, 0], [-1.5, -2], [-2.5, -2], [0.49999997, 0], [-7.2, -7], [3, 3]] as const;
+  const pairs = [
+    [0.5, 0],
+    [1.5, 2],
+    [2.5, 2],
+    [-0.5, 0],
+    [-1.5, -2],
+    [-2.5, -2],
+    [0.49999997, 0],
+    [-7.2, -7],
+    [3, 3],
+  ] as const;
   for (const [x, rounded] of pairs) {
     assert.equal(Math.abs(roundToEven(x) - rounded), 0, `${x}`);
   }
@@ -152,7 +179,9 @@ test('tensors that are needed at the same time never share memory', () => {
       const architecture = randomArchitecture(seed, length);
       const plan = planGrid(architecture, width, height, 1000);
       const spans = [...plan.tensors].map(([name, place]) => {
-        const uses = architecture.layers.flatMap((layer, i) => ([layer.from, layer.to, layer.add].includes(name) ? [i + 1] : []));
+        const uses = architecture.layers.flatMap((layer, i) =>
+          [layer.from, layer.to, layer.add].includes(name) ? [i + 1] : [],
+        );
         const bytes = name === 'out' ? width * height * 96 : (place.height + 2) * place.row;
         const first = name === 'input' ? 0 : Math.min(...uses);
         return { first, last: Math.max(first, ...uses), base: place.base, end: place.base + bytes };

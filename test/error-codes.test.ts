@@ -6,17 +6,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { readInput } from '../cli/files.js';
-import { readPng } from '../cli/pictures/png-reader.js';
-import { writePng } from '../cli/pictures/png-writer.js';
-import { readPicture } from '../cli/pictures/read.js';
+import { readInput } from '../formats/files.js';
+import { readPng } from '../formats/png-reader.js';
+import { writePng } from '../formats/png-writer.js';
+import { readPicture } from '../formats/read.js';
 import { corpusPicture } from '../corpus/pictures.js';
-import { readContainer, writeHeader } from '../src/codec/container.js';
+import { readContainer, writeHeader } from '../src/container/container.js';
 import { DcompError, isMisuse, type DcompErrorCode } from '../src/errors.js';
 import { decode, encode, info, release } from '../src/node.js';
 import { readCheckpoint } from '../src/train/checkpoint.js';
 import { loadDataset } from '../src/train/dataset.js';
-import { smallModelFile } from './small-model.js';
+import { smallModelFile } from '../corpus/small-model.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const model = smallModelFile();
@@ -52,9 +52,14 @@ describe('error codes', () => {
     for (const part of ['cli', 'src']) cpSync(join(root, 'dist', part), join(place, 'dist', part), { recursive: true });
     cpSync(join(root, 'package.json'), join(place, 'package.json'));
     for (const name of readdirSync(join(root, 'node_modules'))) {
-      if (!name.startsWith('.') && name !== '@tensorflow') symlinkSync(join(root, 'node_modules', name), join(place, 'node_modules', name), 'junction');
+      if (!name.startsWith('.') && name !== '@tensorflow')
+        symlinkSync(join(root, 'node_modules', name), join(place, 'node_modules', name), 'junction');
     }
-    const { stderr } = spawnSync(process.execPath, [join(place, 'dist', 'cli', 'main.js'), 'train', '--data', folder, '--checkpoint', join(place, 'a')], { encoding: 'utf8' });
+    const { stderr } = spawnSync(
+      process.execPath,
+      [join(place, 'dist', 'cli', 'main.js'), 'train', '--data', folder, '--checkpoint', join(place, 'a')],
+      { encoding: 'utf8' },
+    );
     const [, message] = /^dcomp: (training needs .*)\n$/.exec(stderr) ?? assert.fail(stderr);
     throw new DcompError('E_MISSING_DEPENDENCY', message!);
   }
@@ -103,7 +108,11 @@ describe('error codes', () => {
 
   it('a checkpoint whose header lacks something is damaged, not a crash', async () => {
     for (const header of ['{}', '[]', 'null', '{"architecture":{}}', '{"architecture":null}']) {
-      await assert.rejects(readCheckpoint(saved('half', `dcomp-checkpoint-1\n${header}\n`)), { code: 'E_DAMAGED_CHECKPOINT' }, header);
+      await assert.rejects(
+        readCheckpoint(saved('half', `dcomp-checkpoint-1\n${header}\n`)),
+        { code: 'E_DAMAGED_CHECKPOINT' },
+        header,
+      );
     }
   });
 });

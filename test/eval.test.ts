@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { writePng } from '../cli/pictures/png-writer.js';
+import { writePng } from '../formats/png-writer.js';
 import { corpusPicture } from '../corpus/pictures.js';
 import { ResultCache } from '../eval/cache.js';
 import { versionOf } from '../eval/codecs/programs.js';
@@ -16,7 +16,7 @@ import { spread } from '../eval/pictures.js';
 import { compressAiJson, csv } from '../eval/report/data.js';
 import { markdown, number } from '../eval/report/text.js';
 import { summarise, type Summary } from '../eval/summary.js';
-import { smallModelFile } from './small-model.js';
+import { smallModelFile } from '../corpus/small-model.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -33,9 +33,16 @@ describe('dcomp eval', () => {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  function run(args: string[], env: Record<string, string> = {}): { code: number | null; stdout: string; stderr: string } {
+  function run(
+    args: string[],
+    env: Record<string, string> = {},
+  ): { code: number | null; stdout: string; stderr: string } {
     const options = { cwd: folder, encoding: 'utf8', input: '', env: { ...process.env, ...env } } as const;
-    const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'dist', 'cli', 'main.js'), 'eval', '--model', 'small.dcm', ...args], options);
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [join(root, 'dist', 'cli', 'main.js'), 'eval', '--model', 'small.dcm', ...args],
+      options,
+    );
     return { code: status, stdout, stderr };
   }
 
@@ -57,7 +64,24 @@ describe('dcomp eval', () => {
     fails(2, /file name is missing|files are missing/);
   });
 
-  const ARGS = ['pictures', 'broken.png', '-o', 'report', '--codecs', 'dcomp,ideal,jpeg,bpgenc', '--rates', '1,2,4', '--metrics', 'psnr,ssimulacra2', '--samples', '1', '--threads', '2', '--effort', '1'];
+  const ARGS = [
+    'pictures',
+    'broken.png',
+    '-o',
+    'report',
+    '--codecs',
+    'dcomp,ideal,jpeg,bpgenc',
+    '--rates',
+    '1,2,4',
+    '--metrics',
+    'psnr,ssimulacra2',
+    '--samples',
+    '1',
+    '--threads',
+    '2',
+    '--effort',
+    '1',
+  ];
 
   it('measures, tells what it had to leave out, and takes up from the cache what is there', () => {
     const first = run(ARGS, { PATH: '' });
@@ -66,7 +90,17 @@ describe('dcomp eval', () => {
     assert.match(first.stderr, /^bpgenc is left out: .* needs the programs bpgenc and bpgdec, not found on the PATH/m);
     assert.match(first.stdout, /^PSNR \(RGB\), dB$/m);
     const names = readdirSync(file('report')).sort();
-    assert.deepEqual(names, ['cache', 'dcomp.json', 'ideal.json', 'jpeg.json', 'pictures.csv', 'psnr.svg', 'report.html', 'report.json', 'ssimulacra2.svg']);
+    assert.deepEqual(names, [
+      'cache',
+      'dcomp.json',
+      'ideal.json',
+      'jpeg.json',
+      'pictures.csv',
+      'psnr.svg',
+      'report.html',
+      'report.json',
+      'ssimulacra2.svg',
+    ]);
     const report = JSON.parse(readFileSync(file('report', 'report.json'), 'utf8')) as Evaluation & { summary: Summary };
     assert.equal(report.pictures.length, 2);
     assert.equal(report.kept, 0);
@@ -75,11 +109,16 @@ describe('dcomp eval', () => {
       for (const point of curves.dcomp!.points) {
         assert.equal(point.bitsPerPixel, (8 * point.bytes) / (width * height));
         assert.ok(point.bitsPerPixel <= point.setting && point.bitsPerPixel > 0.94 * point.setting);
-        assert.ok(point.encodeSeconds > 0 && point.decodeSeconds > 0 && point.evaluations! > 0 && point.kiloFlopPerPixel! > 0);
+        assert.ok(
+          point.encodeSeconds > 0 && point.decodeSeconds > 0 && point.evaluations! > 0 && point.kiloFlopPerPixel! > 0,
+        );
         assert.ok(point.idealBits! > 0);
       }
       const psnrs = curves.jpeg!.points.map(({ scores }) => scores.psnr!);
-      assert.ok(psnrs.every((value, i) => i === 0 || value > psnrs[i - 1]!), 'JPEG does not become better with its quality');
+      assert.ok(
+        psnrs.every((value, i) => i === 0 || value > psnrs[i - 1]!),
+        'JPEG does not become better with its quality',
+      );
       assert.ok(curves.ideal!.steps!.reduce((sum, { bits }) => sum + bits, 0) / (width * height) > 4);
     }
 
@@ -87,7 +126,10 @@ describe('dcomp eval', () => {
     assert.doesNotMatch(html, /(src|href)="(?!data:|#)/);
     assert.doesNotMatch(html, /url\(|@import|https?:\/\/(?!www\.w3\.org\/)/);
     assert.match(html, /<svg[^>]*>.*dcomp.*<\/svg>/s);
-    assert.match(readFileSync(file('report', 'psnr.svg'), 'utf8'), /^<svg [^>]*xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
+    assert.match(
+      readFileSync(file('report', 'psnr.svg'), 'utf8'),
+      /^<svg [^>]*xmlns="http:\/\/www\.w3\.org\/2000\/svg"/,
+    );
 
     const second = run([...ARGS, '--json'], { PATH: '' });
     const again = JSON.parse(second.stdout) as Evaluation;
@@ -96,25 +138,71 @@ describe('dcomp eval', () => {
   });
 
   it('codes at qualities in place of rates', () => {
-    const { code, stdout, stderr } = run(['pictures', '--limit', '1', '-o', 'qualities', '--codecs', 'dcomp,jpeg', '--qualities', '30,60', '--metrics', 'psnr', '--samples', '0', '--rates', '1,20', '--json', '--threads', '2']);
+    const { code, stdout, stderr } = run([
+      'pictures',
+      '--limit',
+      '1',
+      '-o',
+      'qualities',
+      '--codecs',
+      'dcomp,jpeg',
+      '--qualities',
+      '30,60',
+      '--metrics',
+      'psnr',
+      '--samples',
+      '0',
+      '--rates',
+      '1,20',
+      '--json',
+      '--threads',
+      '2',
+    ]);
     assert.equal(code, 0, stderr);
     const { pictures } = JSON.parse(stdout) as Evaluation;
-    for (const { points } of Object.values(pictures[0]!.curves)) assert.deepEqual(points.map(({ setting }) => setting), [30, 60]);
+    for (const { points } of Object.values(pictures[0]!.curves))
+      assert.deepEqual(
+        points.map(({ setting }) => setting),
+        [30, 60],
+      );
   });
 });
 
 /** Pictures on which dcomp needs `factor` times the rate of jpeg. */
 function invented(factor: number): Evaluation {
   const rates = [0.1, 0.2, 0.4, 0.8, 1];
-  const point = (setting: number, bitsPerPixel: number, psnr: number): Point => ({ setting, bytes: Math.round(1000 * bitsPerPixel), bitsPerPixel, encodeSeconds: 2, decodeSeconds: 1, scores: { psnr } });
+  const point = (setting: number, bitsPerPixel: number, psnr: number): Point => ({
+    setting,
+    bytes: Math.round(1000 * bitsPerPixel),
+    bitsPerPixel,
+    encodeSeconds: 2,
+    decodeSeconds: 1,
+    scores: { psnr },
+  });
   const picture = (name: string, offset: number): PictureResult => {
     const jpeg = [0.05, 0.1, 0.3, 0.7, 1.5, 3].map((rate, i) => point(10 * i, rate, 30 + offset + 3 * Math.log(rate)));
     const dcomp = rates.map((rate) => point(rate, rate, 30 + offset + 3 * Math.log(rate / factor)));
     return { name, width: 100, height: 80, curves: { dcomp: { points: dcomp }, jpeg: { points: jpeg } } };
   };
-  const codec = (name: string): Evaluation['codecs'][number] => ({ name, label: name, about: 'about', parameter: 'quality' });
+  const codec = (name: string): Evaluation['codecs'][number] => ({
+    name,
+    label: name,
+    about: 'about',
+    parameter: 'quality',
+  });
   return {
-    ...{ date: '', dcompVersion: '', model: undefined, machine: '', processes: 1, metrics: ['psnr'], rates, kept: 0, failed: 0, notices: [] },
+    ...{
+      date: '',
+      dcompVersion: '',
+      model: undefined,
+      machine: '',
+      processes: 1,
+      metrics: ['psnr'],
+      rates,
+      kept: 0,
+      failed: 0,
+      notices: [],
+    },
     codecs: [codec('dcomp'), codec('jpeg')],
     pictures: [picture('a', 0), picture('b, "c"', 4)],
   };
@@ -143,7 +231,10 @@ describe('figures of an evaluation', () => {
   });
 
   it('JSON has CompressAI’s shape', () => {
-    const { name, results } = compressAiJson(invented(1), 'jpeg') as { name: string; results: Record<string, number[]> };
+    const { name, results } = compressAiJson(invented(1), 'jpeg') as {
+      name: string;
+      results: Record<string, number[]>;
+    };
     assert.equal(name, 'jpeg');
     assert.deepEqual(Object.keys(results), ['bpp', 'psnr-rgb', 'encoding_time', 'decoding_time']);
     assert.deepEqual(results.bpp, [0.05, 0.1, 0.3, 0.7, 1.5, 3]);
@@ -164,7 +255,8 @@ describe('figures of an evaluation', () => {
       cache.keep({ a: 1 }, [1, 2]);
       assert.deepEqual(cache.find({ a: 1 }), [1, 2]);
       assert.equal(cache.find({ a: 2 }), undefined);
-      for (const name of readdirSync(join(folder, 'new'))) writeFileSync(join(folder, 'new', name), '{"key":{"a":1},"resu');
+      for (const name of readdirSync(join(folder, 'new')))
+        writeFileSync(join(folder, 'new', name), '{"key":{"a":1},"resu');
       assert.equal(cache.find({ a: 1 }), undefined, 'a damaged file is no result');
     } finally {
       rmSync(folder, { recursive: true });

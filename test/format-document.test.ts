@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { concat, readContainer, writeAlpha, writeHeader, writeSegment } from '../src/codec/container.js';
+import { concat, readContainer, writeAlpha, writeHeader, writeSegment } from '../src/container/container.js';
 import { hash32 } from '../src/math/hash.js';
 import { info } from '../src/index.js';
 import { outcome } from './helpers/outcome.js';
@@ -17,12 +17,16 @@ import { outcome } from './helpers/outcome.js';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const golden = join(root, 'test', 'golden');
 const script = join(root, 'test', 'dcz_info.py');
-const python = ['python3', 'python'].find((name) => spawnSync(name, ['-c', 'import sys; sys.exit(sys.version_info < (3, 6))']).status === 0);
+const python = ['python3', 'python'].find(
+  (name) => spawnSync(name, ['-c', 'import sys; sys.exit(sys.version_info < (3, 6))']).status === 0,
+);
 
 describe('the format document', { skip: python === undefined ? 'there is no python3 on this machine' : false }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'dcomp-format-'));
   after(() => rmSync(folder, { recursive: true, force: true }));
-  const names = readdirSync(golden).filter((name) => name.endsWith('.dcz')).sort();
+  const names = readdirSync(golden)
+    .filter((name) => name.endsWith('.dcz'))
+    .sort();
 
   /** What the Python says of each file. */
   function pythonSays(paths: string[]): unknown[] {
@@ -48,7 +52,11 @@ describe('the format document', { skip: python === undefined ? 'there is no pyth
     const said = pythonSays(names.map((name) => join(golden, name)));
     assert.ok(names.length >= 5);
     for (const [i, name] of names.entries()) {
-      const { status, stdout } = spawnSync(process.execPath, [join(root, 'dist', 'cli', 'main.js'), 'info', '--json', join(golden, name)], { encoding: 'utf8' });
+      const { status, stdout } = spawnSync(
+        process.execPath,
+        [join(root, 'dist', 'cli', 'main.js'), 'info', '--json', join(golden, name)],
+        { encoding: 'utf8' },
+      );
       assert.equal(status, 0);
       assert.deepEqual(said[i], JSON.parse(stdout), name);
     }
@@ -73,12 +81,39 @@ describe('the format document', { skip: python === undefined ? 'there is no pyth
   it('agrees on what no encoder writes: parts known and unknown, any depth, steps without end', async () => {
     const plain = readContainer(readFileSync(join(golden, names[0]!))).header;
     const segment = writeSegment(Uint8Array.of(1, 2, 3), 200, 77);
-    const part = (type: number, length: number): { type: number; payload: Uint8Array } => ({ type, payload: new Uint8Array(length).fill(type) });
+    const part = (type: number, length: number): { type: number; payload: Uint8Array } => ({
+      type,
+      payload: new Uint8Array(length).fill(type),
+    });
     const files = [
       concat([writeHeader({ ...plain, channels: 1, depth: 1 }, [part(1, 300), part(6, 0), part(127, 3)]), segment]),
-      concat([writeHeader({ ...plain, channels: 2, depth: 16, width: 9, height: 2000 }, [part(7, 32)]), writeAlpha(Uint8Array.of(1, 9)), segment, segment, segment]),
-      concat([writeHeader({ ...plain, channels: 3, width: 65535, schedule: { coarseWidth: 16, fineWidth: 3, lastCode: 168, tail: 0, views: 2, coarseViews: 2 } }), segment]),
-      ...[1, 2, 7].map((tail) => concat([writeHeader({ ...plain, channels: 3, width: 20, schedule: { coarseWidth: 5, fineWidth: 16, lastCode: 150, tail, views: 4, coarseViews: 4 } }), segment])),
+      concat([
+        writeHeader({ ...plain, channels: 2, depth: 16, width: 9, height: 2000 }, [part(7, 32)]),
+        writeAlpha(Uint8Array.of(1, 9)),
+        segment,
+        segment,
+        segment,
+      ]),
+      concat([
+        writeHeader({
+          ...plain,
+          channels: 3,
+          width: 65535,
+          schedule: { coarseWidth: 16, fineWidth: 3, lastCode: 168, tail: 0, views: 2, coarseViews: 2 },
+        }),
+        segment,
+      ]),
+      ...[1, 2, 7].map((tail) =>
+        concat([
+          writeHeader({
+            ...plain,
+            channels: 3,
+            width: 20,
+            schedule: { coarseWidth: 5, fineWidth: 16, lastCode: 150, tail, views: 4, coarseViews: 4 },
+          }),
+          segment,
+        ]),
+      ),
       writeHeader({ ...plain, channels: 3, depth: 4 }),
       writeHeader({ ...plain, channels: 1 }, [part(128, 3)]),
       writeHeader({ ...plain, channels: 1 }, [part(129, 3)]),

@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { Coverage, fuzz } from '../fuzz/fuzzer.js';
 import { mutate } from '../fuzz/mutate.js';
 import { TARGETS, type Target } from '../fuzz/targets.js';
-import { readContainer, writeHeader } from '../src/codec/container.js';
+import { readContainer, writeHeader } from '../src/container/container.js';
 import { DcompError } from '../src/errors.js';
 
 const folder = fileURLToPath(new URL('../../test/regressions', import.meta.url));
@@ -17,24 +17,43 @@ describe('fuzz targets', () => {
   const regressions = readdirSync(folder).filter((name) => !name.endsWith('.md'));
 
   it('every regression file belongs to a target', () => {
-    for (const name of regressions) assert.ok(TARGETS.some((target) => name.startsWith(`${target.name}-`)), name);
+    for (const name of regressions)
+      assert.ok(
+        TARGETS.some((target) => name.startsWith(`${target.name}-`)),
+        name,
+      );
   });
 
   for (const target of TARGETS) {
     it(`${target.name}: seeds, regressions and changes to them give a result or a DcompError`, async () => {
       const seeds = await target.seeds();
-      const inputs = [...seeds, ...regressions.filter((name) => name.startsWith(`${target.name}-`)).map((name) => new Uint8Array(readFileSync(join(folder, name))))];
+      const inputs = [
+        ...seeds,
+        ...regressions
+          .filter((name) => name.startsWith(`${target.name}-`))
+          .map((name) => new Uint8Array(readFileSync(join(folder, name)))),
+      ];
       for (const input of inputs) await target.run(input);
       const index = fc.nat({ max: inputs.length - 1 });
       await fc.assert(
-        fc.asyncProperty(index, index, fc.integer(), async (a, b, seed) => target.run(mutate(inputs[a]!, inputs[b]!, seed))),
+        fc.asyncProperty(index, index, fc.integer(), async (a, b, seed) =>
+          target.run(mutate(inputs[a]!, inputs[b]!, seed)),
+        ),
         { numRuns: target.share < 1 ? 60 : 500 },
       );
     });
   }
 
   it('a run finds the way to a fault, tells of it once, and gives an input that repeats it', async () => {
-    const header = writeHeader({ width: 5, height: 5, channels: 3, depth: 8, modelId: '01234567', schedule: { coarseWidth: 2, fineWidth: 4, lastCode: 64, tail: 0, views: 1, coarseViews: 1 }, nu: 14 });
+    const header = writeHeader({
+      width: 5,
+      height: 5,
+      channels: 3,
+      depth: 8,
+      modelId: '01234567',
+      schedule: { coarseWidth: 2, fineWidth: 4, lastCode: 64, tail: 0, views: 1, coarseViews: 1 },
+      nu: 14,
+    });
     const planted: Target = {
       name: 'planted',
       share: 1,

@@ -23,7 +23,11 @@ test('gains come back, with the index behind them', () => {
 });
 
 test('gains that are all 0 cost next to nothing', () => {
-  const size = (n: number): number => encodeGains(new Int8Array(n), Uint8Array.from({ length: n }, (_, i) => i % 7)).length;
+  const size = (n: number): number =>
+    encodeGains(
+      new Int8Array(n),
+      Uint8Array.from({ length: n }, (_, i) => i % 7),
+    ).length;
   assert.equal(size(0), 0);
   assert.ok(size(1) <= 3);
   assert.ok(size(100) <= 6);
@@ -34,7 +38,9 @@ test('gains cost about their entropy when their distribution depends on the cont
   // Two contexts of opposite habits: 2 % exceptions each.
   const n = 4000;
   const contexts = Uint8Array.from({ length: n }, (_, i) => (i % 2) * 6);
-  const gains = Int8Array.from({ length: n }, (_, i) => (Math.imul(i, 0x9e3779b1) >>> 0 < 0.02 * 2 ** 32 ? -1 : i % 2 === 0 ? 0 : 1));
+  const gains = Int8Array.from({ length: n }, (_, i) =>
+    Math.imul(i, 0x9e3779b1) >>> 0 < 0.02 * 2 ** 32 ? -1 : i % 2 === 0 ? 0 : 1,
+  );
   const ideal = (n * 0.1414) / 8;
   assert.ok(encodeGains(gains, contexts).length < 1.25 * ideal);
 });
@@ -48,7 +54,10 @@ test('what cannot be coded, and damaged gains, are told', () => {
   fails(() => encodeGains(Int8Array.of(0), Uint8Array.of(7)), 'E_USAGE');
   fails(() => encodeGains(Int8Array.of(0), new Uint8Array(0)), 'E_USAGE');
   const contexts = new Uint8Array(200);
-  const coded = encodeGains(Int8Array.from({ length: 200 }, (_, i) => (i % 6) - 2), contexts);
+  const coded = encodeGains(
+    Int8Array.from({ length: 200 }, (_, i) => (i % 6) - 2),
+    contexts,
+  );
   for (let length = 0; length < coded.length; length++) {
     fails(() => decodeGains(coded.subarray(0, length), 0, 200, contexts), 'E_TRUNCATED');
   }

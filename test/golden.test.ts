@@ -6,7 +6,17 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { corpusPicture } from '../corpus/pictures.js';
-import { decode, DEFAULT_MODEL, encode, release, withDepth, type Depth, type EncodeOptions, type Metadata, type Samples } from '../src/node.js';
+import {
+  decode,
+  DEFAULT_MODEL,
+  encode,
+  release,
+  withDepth,
+  type Depth,
+  type EncodeOptions,
+  type Metadata,
+  type Samples,
+} from '../src/node.js';
 
 interface Golden {
   picture: { name: string; width: number; height: number; depth?: Depth; metadata?: Metadata };
@@ -19,17 +29,28 @@ interface Golden {
 const folder = fileURLToPath(new URL('../../test/golden', import.meta.url));
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 /** 16 bits count most significant byte first. */
-const asBytes = (samples: Samples): Uint8Array => (samples instanceof Uint8Array ? samples : Uint8Array.from({ length: 2 * samples.length }, (_, i) => (i & 1 ? samples[i >> 1]! : samples[i >> 1]! >> 8)));
+const asBytes = (samples: Samples): Uint8Array =>
+  samples instanceof Uint8Array
+    ? samples
+    : Uint8Array.from({ length: 2 * samples.length }, (_, i) => (i & 1 ? samples[i >> 1]! : samples[i >> 1]! >> 8));
 const noModel = existsSync(DEFAULT_MODEL) ? false : 'the model of the package (models/dcomp-1.dcm) is not there yet';
-const missing = noModel || (existsSync(join(folder, 'hashes.json')) ? false : 'there are no golden files: npm run golden');
+const missing =
+  noModel || (existsSync(join(folder, 'hashes.json')) ? false : 'there are no golden files: npm run golden');
 
 describe('golden files', { skip: missing }, () => {
-  const hashes = missing ? {} : (JSON.parse(readFileSync(join(folder, 'hashes.json'), 'utf8')) as Record<string, Golden>);
+  const hashes = missing
+    ? {}
+    : (JSON.parse(readFileSync(join(folder, 'hashes.json'), 'utf8')) as Record<string, Golden>);
   after(() => release());
 
   it('are all listed, and small', () => {
     const files = readdirSync(folder).filter((name) => name.endsWith('.dcz'));
-    assert.deepEqual(files.sort(), Object.keys(hashes).map((name) => `${name}.dcz`).sort());
+    assert.deepEqual(
+      files.sort(),
+      Object.keys(hashes)
+        .map((name) => `${name}.dcz`)
+        .sort(),
+    );
     const total = files.reduce((sum, name) => sum + readFileSync(join(folder, name)).length, 0);
     assert.ok(total < 16384, `${total} bytes`);
   });
@@ -48,7 +69,10 @@ describe('golden files', { skip: missing }, () => {
     it(`come out of the encoder again with ${threads} thread${threads > 1 ? 's' : ''}`, async () => {
       for (const [name, { picture, options, dcz }] of Object.entries(hashes)) {
         const source = withDepth(corpusPicture(picture.name, picture), picture.depth ?? 8);
-        const { bytes } = await encode(picture.metadata === undefined ? source : { ...source, metadata: picture.metadata }, { ...options, threads });
+        const { bytes } = await encode(
+          picture.metadata === undefined ? source : { ...source, metadata: picture.metadata },
+          { ...options, threads },
+        );
         assert.equal(sha256(bytes), dcz, name);
       }
     });

@@ -3,33 +3,60 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
-import { concat, readContainer, varint, writeHeader, type Header } from '../src/codec/container.js';
+import { concat, readContainer, varint, writeHeader, type Header } from '../src/container/container.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
-import { metadataOf, partsOf } from '../src/codec/metadata.js';
-import { PARTS, type Part } from '../src/codec/parts.js';
+import { metadataOf, partsOf } from '../src/container/metadata.js';
+import { PARTS, type Part } from '../src/container/parts.js';
 import { checkPicture, MAX_METADATA_BYTES, type Metadata, type Picture } from '../src/picture.js';
 import { constantPicture } from './helpers/arbitrary.js';
 import { codeOfError } from './helpers/outcome.js';
-import { tinyEvaluator } from './helpers/tiny-model.js';
+import { tinyEvaluator } from '../corpus/tiny-model.js';
 
-const plain: Header = { width: 40, height: 30, channels: 3, depth: 8, modelId: '01234567', schedule: { coarseWidth: 2, fineWidth: 4, lastCode: 64, tail: 0, views: 1, coarseViews: 1 }, nu: 14 };
+const plain: Header = {
+  width: 40,
+  height: 30,
+  channels: 3,
+  depth: 8,
+  modelId: '01234567',
+  schedule: { coarseWidth: 2, fineWidth: 4, lastCode: 64, tail: 0, views: 1, coarseViews: 1 },
+  nu: 14,
+};
 const plainObjects = { noNullPrototype: true, requiredKeys: [] as [] };
 
 const bytes = fc.oneof(
   fc.uint8Array({ minLength: 1, maxLength: 200 }),
-  fc.record({ length: fc.integer({ min: 1, max: 100_000 }), value: fc.nat({ max: 255 }) }).map(({ length, value }) => new Uint8Array(length).fill(value)),
+  fc
+    .record({ length: fc.integer({ min: 1, max: 100_000 }), value: fc.nat({ max: 255 }) })
+    .map(({ length, value }) => new Uint8Array(length).fill(value)),
 );
-const word = fc.array(fc.constantFrom(...'abcXYZ019-+ß'), { minLength: 1, maxLength: 12 }).map((letters) => letters.join(''));
+const word = fc
+  .array(fc.constantFrom(...'abcXYZ019-+ß'), { minLength: 1, maxLength: 12 })
+  .map((letters) => letters.join(''));
 const keywords = fc.array(word, { minLength: 1, maxLength: 3 }).map((words) => words.join(' '));
 const words = fc.string({ unit: 'grapheme', maxLength: 60 }).map((text) => text.replaceAll('\0', ''));
-const density = fc.record({ x: fc.nat(), y: fc.nat(), unit: fc.constantFrom('metre' as const, 'none' as const) }, { noNullPrototype: true });
+const density = fc.record(
+  { x: fc.nat(), y: fc.nat(), unit: fc.constantFrom('metre' as const, 'none' as const) },
+  { noNullPrototype: true },
+);
 const text = fc.record(
-  { keyword: keywords, text: words, language: fc.constantFrom('de', 'en-GB', 'x-i'), translatedKeyword: words.filter((each) => each !== '') },
+  {
+    keyword: keywords,
+    text: words,
+    language: fc.constantFrom('de', 'en-GB', 'x-i'),
+    translatedKeyword: words.filter((each) => each !== ''),
+  },
   { noNullPrototype: true, requiredKeys: ['keyword', 'text'] },
 );
 const metadatas = fc.record(
-  { icc: bytes, orientation: fc.integer({ min: 2, max: 8 }), density, exif: bytes, xmp: bytes, text: fc.array(text, { minLength: 1, maxLength: 4 }) },
+  {
+    icc: bytes,
+    orientation: fc.integer({ min: 2, max: 8 }),
+    density,
+    exif: bytes,
+    xmp: bytes,
+    text: fc.array(text, { minLength: 1, maxLength: 4 }),
+  },
   plainObjects,
 ) as fc.Arbitrary<Metadata>;
 
@@ -40,7 +67,8 @@ function read(parts: readonly Part[]): { metadata: Metadata | undefined; damages
   return { metadata: metadataOf(file, readContainer(file).parts, (message) => damages.push(message)), damages };
 }
 
-const packed = (length: number, content: Uint8Array): Uint8Array => concat([Uint8Array.from(varint(length)), deflateRawSync(content)]);
+const packed = (length: number, content: Uint8Array): Uint8Array =>
+  concat([Uint8Array.from(varint(length)), deflateRawSync(content)]);
 
 describe('metadata', () => {
   it('comes back as it was', () => {
@@ -61,14 +89,20 @@ describe('metadata', () => {
   });
 
   it('that says nothing takes no byte', () => {
-    for (const metadata of [{}, { orientation: 1 }, { icc: new Uint8Array(0), text: [] }]) assert.deepEqual(partsOf(metadata), []);
+    for (const metadata of [{}, { orientation: 1 }, { icc: new Uint8Array(0), text: [] }])
+      assert.deepEqual(partsOf(metadata), []);
     assert.equal(read([]).metadata, undefined);
   });
 
   it('goes through the codec beside the picture, and does not change it', async () => {
     const evaluator = tinyEvaluator();
     const picture = constantPicture(9, 7, 4, 77);
-    const metadata: Metadata = { icc: Uint8Array.of(1, 2, 3), orientation: 6, density: { x: 2835, y: 2836, unit: 'metre' }, text: [{ keyword: 'Title', text: 'Ein Bild' }] };
+    const metadata: Metadata = {
+      icc: Uint8Array.of(1, 2, 3),
+      orientation: 6,
+      density: { x: 2835, y: 2836, unit: 'metre' },
+      text: [{ keyword: 'Title', text: 'Ein Bild' }],
+    };
     const target = { quality: 50 };
     const { bytes: file } = await encodePicture({ ...picture, metadata }, evaluator, { target, effort: 1 });
     const without = await encodePicture(picture, evaluator, { target, effort: 1 });
@@ -76,7 +110,10 @@ describe('metadata', () => {
     assert.deepEqual(back.metadata, metadata);
     assert.deepEqual(back.data, (await decodePicture(without.bytes, evaluator)).data);
     assert.equal((await decodePicture(without.bytes, evaluator)).metadata, undefined);
-    assert.equal(await codeOfError(() => encodePicture({ ...picture, metadata }, evaluator, { target: { size: 60 } })), 'E_UNREACHABLE');
+    assert.equal(
+      await codeOfError(() => encodePicture({ ...picture, metadata }, evaluator, { target: { size: 60 } })),
+      'E_UNREACHABLE',
+    );
   });
 
   it('that the format cannot hold is refused', async () => {
@@ -106,7 +143,8 @@ describe('metadata', () => {
 
   it('a part that is not what its type says is damage, and the others are read', () => {
     const good: Part = { type: PARTS.orientation, payload: Uint8Array.of(3) };
-    const utf8 = (...fields: string[]): Uint8Array => concat(fields.flatMap((field) => [Uint8Array.from(varint(Buffer.byteLength(field))), Buffer.from(field)]));
+    const utf8 = (...fields: string[]): Uint8Array =>
+      concat(fields.flatMap((field) => [Uint8Array.from(varint(Buffer.byteLength(field))), Buffer.from(field)]));
     const bad: Record<string, Part> = {
       'orientation 0': { type: PARTS.orientation, payload: Uint8Array.of(0) },
       'orientation of two bytes': { type: PARTS.orientation, payload: Uint8Array.of(1, 1) },
@@ -122,7 +160,10 @@ describe('metadata', () => {
       'text that ends early': { type: PARTS.text, payload: packed(2, Uint8Array.of(5, 65)) },
       'text of three fields': { type: PARTS.text, payload: packed(6, utf8('a', 'b', '').subarray(0, 6)) },
       'text that is not UTF-8': { type: PARTS.text, payload: packed(6, Uint8Array.of(1, 65, 1, 255, 0, 0)) },
-      'text with a keyword that is none': { type: PARTS.text, payload: packed(utf8(' ', 'b', '', '').length, utf8(' ', 'b', '', '')) },
+      'text with a keyword that is none': {
+        type: PARTS.text,
+        payload: packed(utf8(' ', 'b', '', '').length, utf8(' ', 'b', '', '')),
+      },
     };
     for (const [name, part] of Object.entries(bad)) {
       const parts = part.type === good.type ? [part] : [part, good];
@@ -141,7 +182,9 @@ describe('metadata', () => {
     for (const length of [10, MAX_METADATA_BYTES]) {
       const before = process.memoryUsage();
       const started = process.cpuUsage();
-      const { metadata, damages } = read([{ type: PARTS.icc, payload: concat([Uint8Array.from(varint(length)), bomb]) }]);
+      const { metadata, damages } = read([
+        { type: PARTS.icc, payload: concat([Uint8Array.from(varint(length)), bomb]) },
+      ]);
       assert.equal(metadata, undefined);
       assert.match(damages.join(), /more than it states/);
       assert.ok(process.memoryUsage().rss - before.rss < 2 ** 27, 'memory');
@@ -150,13 +193,19 @@ describe('metadata', () => {
   });
 
   it('any payload is read or told to be damaged', () => {
-    const content = fc.oneof(fc.uint8Array({ maxLength: 60 }), fc.uint8Array({ maxLength: 60 }).map((raw) => packed(raw.length, raw)));
+    const content = fc.oneof(
+      fc.uint8Array({ maxLength: 60 }),
+      fc.uint8Array({ maxLength: 60 }).map((raw) => packed(raw.length, raw)),
+    );
     fc.assert(
-      fc.property(fc.array(fc.record({ type: fc.integer({ min: 1, max: 6 }), payload: content }), { maxLength: 4 }), (parts) => {
-        const { metadata, damages } = read(parts);
-        assert.ok(damages.length <= parts.length);
-        if (metadata !== undefined) checkPicture({ ...constantPicture(1, 1, 1, 0), metadata });
-      }),
+      fc.property(
+        fc.array(fc.record({ type: fc.integer({ min: 1, max: 6 }), payload: content }), { maxLength: 4 }),
+        (parts) => {
+          const { metadata, damages } = read(parts);
+          assert.ok(damages.length <= parts.length);
+          if (metadata !== undefined) checkPicture({ ...constantPicture(1, 1, 1, 0), metadata });
+        },
+      ),
       { numRuns: 1000 },
     );
   });

@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { DcompError, type DcompErrorCode } from '../src/errors.js';
 import { uNet } from '../src/model/architecture.js';
-import { MODEL_FILE_VERSION, readModelFile, writeModelFile } from '../src/model/model-file.js';
-import { randomModel } from './random-model.js';
+import { MODEL_FILE_VERSION, readModelFile, writeModelFile } from '../src/model/integer/model-file.js';
+import { randomModel } from '../corpus/random-model.js';
 
 const MODEL = randomModel(uNet([4, 6], 5, 2), 1);
 const FILE = writeModelFile(MODEL);
@@ -101,8 +101,14 @@ test('malformed headers with a right checksum: each has its own message', () => 
     [/architecture is not an object/, (h) => (h.architecture = null)],
     [/name of the architecture is not a name/, (h) => (h.architecture.name = 7)],
     [/list of tensors is not a list/, (h) => (h.architecture.tensors = {})],
-    [/list of layers has 1001 entries/, (h) => (h.architecture.layers = Array.from({ length: 1001 }, () => h.architecture.layers[0]))],
-    [/channel count of tensor 1 is 1e\+9|channel count of tensor 1 is 1000000000/, (h) => (h.architecture.tensors[1].channels = 1e9)],
+    [
+      /list of layers has 1001 entries/,
+      (h) => (h.architecture.layers = Array.from({ length: 1001 }, () => h.architecture.layers[0])),
+    ],
+    [
+      /channel count of tensor 1 is 1e\+9|channel count of tensor 1 is 1000000000/,
+      (h) => (h.architecture.tensors[1].channels = 1e9),
+    ],
     [/scale of tensor 1 is -1/, (h) => (h.architecture.tensors[1].scale = -1)],
     [/unknown kind "conv5x5"/, (h) => (h.architecture.layers[0].kind = 'conv5x5')],
     [/'relu' of layer 0 is not true or false/, (h) => (h.architecture.layers[0].relu = 1)],
@@ -127,12 +133,15 @@ test('malformed headers with a right checksum: each has its own message', () => 
     [/are no Rice codes/, (h) => (h.architecture.conditioning.hidden = 6)],
   ];
   for (const [message, change] of cases) {
-    assert.throws(() => readModelFile(withHeader(change)), (error: unknown) => {
-      assert.ok(error instanceof DcompError, String(error));
-      assert.equal(error.code, 'E_DAMAGED_MODEL');
-      assert.match(error.message, message);
-      return true;
-    });
+    assert.throws(
+      () => readModelFile(withHeader(change)),
+      (error: unknown) => {
+        assert.ok(error instanceof DcompError, String(error));
+        assert.equal(error.code, 'E_DAMAGED_MODEL');
+        assert.match(error.message, message);
+        return true;
+      },
+    );
   }
 });
 
@@ -158,7 +167,10 @@ test('values replaced at random in the header: a DcompError or a model, never an
 });
 
 test('numbers out of range with a right checksum are damage', () => {
-  for (const [at, what] of [[0, 'prior'], [2 * 12 * 4, 'input scales']] as const) {
+  for (const [at, what] of [
+    [0, 'prior'],
+    [2 * 12 * 4, 'input scales'],
+  ] as const) {
     for (const value of [NaN, Infinity, 0, -1, 1e30]) {
       const bytes = FILE.slice();
       new DataView(bytes.buffer).setFloat32(HEADER_AT + HEADER_LENGTH + at, value, true);

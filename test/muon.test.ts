@@ -18,7 +18,9 @@ function normal(n: number, seed: number): Float32Array {
 test('orthogonalising keeps singular vectors and brings singular values to 0.6..1.3', () => {
   // Diagonal matrices: their singular values can be read off.
   const values = [1, 0.5, 0.1, 0.03];
-  const matrix = Float32Array.from({ length: 2 * 4 * 6 }, (_, i) => (Math.floor((i % 24) / 6) === i % 6 ? values[i % 6]! * (i < 24 ? 7 : 1e-3) : 0));
+  const matrix = Float32Array.from({ length: 2 * 4 * 6 }, (_, i) =>
+    Math.floor((i % 24) / 6) === i % 6 ? values[i % 6]! * (i < 24 ? 7 : 1e-3) : 0,
+  );
   const out = orthogonalise(tf.tensor3d(matrix, [2, 4, 6])).dataSync();
   for (const [i, value] of out.entries()) {
     if (matrix[i] === 0) assert.ok(Math.abs(value) < 1e-6, `${value} beside the diagonal`);

@@ -23,27 +23,48 @@ function sources(folder: string): string[] {
 
 function imports(file: string): string[] {
   const text = readFileSync(join(root, file), 'utf8');
-  return [...text.matchAll(/^\s*(?:import|export)\s(?!type\s)[^'";]*?from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\('([^']+)'\)/gm)].map(
-    (match) => match[1] ?? match[2] ?? match[3],
-  );
+  return [
+    ...text.matchAll(
+      /^\s*(?:import|export)\s(?!type\s)[^'";]*?from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\('([^']+)'\)/gm,
+    ),
+  ].map((match) => match[1] ?? match[2] ?? match[3]);
 }
 
 describe('package', () => {
   it('depends on few packages, and needs no native code', () => {
-    assert.deepEqual(Object.keys(manifest.dependencies).sort(), ['@noble/hashes', 'cli-progress', 'fflate', 'pngjs', 'tinypool', 'yargs']);
-    assert.deepEqual(Object.keys(manifest.optionalDependencies).sort(), ['@tensorflow/tfjs-backend-cpu', '@tensorflow/tfjs-core', 'sharp']);
+    assert.deepEqual(Object.keys(manifest.dependencies).sort(), [
+      '@noble/hashes',
+      'cli-progress',
+      'fflate',
+      'pngjs',
+      'tinypool',
+      'yargs',
+    ]);
+    assert.deepEqual(Object.keys(manifest.optionalDependencies).sort(), [
+      '@tensorflow/tfjs-backend-cpu',
+      '@tensorflow/tfjs-core',
+      'sharp',
+    ]);
     const optional = ['@observablehq/plot', '@tensorflow/tfjs-node', 'linkedom', 'wasm-vips'];
-    assert.deepEqual(manifest.peerDependenciesMeta, Object.fromEntries(optional.map((name) => [name, { optional: true }])));
+    assert.deepEqual(
+      manifest.peerDependenciesMeta,
+      Object.fromEntries(optional.map((name) => [name, { optional: true }])),
+    );
   });
 
   it('the core touches no file, process, clock or random source: no import of it is one of Node', () => {
     // Files named `…-node.ts` are of Node; nothing of the core imports them either.
-    const core = ['src/codec', 'src/entropy', 'src/math', 'src/model'].flatMap(sources).filter((file) => !file.endsWith('-node.ts'));
+    const core = ['src/codec', 'src/container', 'src/diffusion', 'src/entropy', 'src/math', 'src/model', 'src/pixels']
+      .flatMap(sources)
+      .filter((file) => !file.endsWith('-node.ts'));
     assert.ok(core.length > 0);
     for (const file of core) {
       for (const name of imports(file)) {
         assert.doesNotMatch(name, /-node\.js$/, `${file} imports ${name}`);
-        assert.ok(name.startsWith('.') || name.startsWith('@noble/hashes/') || name === 'fflate', `${file} imports ${name}`);
+        assert.ok(
+          name.startsWith('.') || name.startsWith('@noble/hashes/') || name === 'fflate',
+          `${file} imports ${name}`,
+        );
       }
     }
   });
@@ -61,10 +82,17 @@ describe('package', () => {
 
   it('the arrow points one way: cli → codec → model, entropy → math', () => {
     const forbidden: Record<string, RegExp> = {
-      'src/math': /\/(codec|entropy|model|train)\/|\/(cli|eval)\//,
-      'src/entropy': /\/(codec|train)\/|\/(cli|eval)\//,
-      'src/model': /\/(codec|entropy|train)\/|\/(cli|eval)\//,
-      'src/codec': /\/train\/|\/(cli|eval)\//,
+      'src/math': /\/(pixels|container|diffusion|codec|entropy|model|train)\/|\/(formats|cli|eval)\//,
+      'src/entropy': /\/(pixels|container|diffusion|codec|model|train)\/|\/(formats|cli|eval)\//,
+      'src/model': /\/(pixels|container|diffusion|codec|entropy|train)\/|\/(formats|cli|eval)\//,
+      'src/pixels': /\/(container|diffusion|codec|entropy|train)\/|\/(formats|cli|eval)\//,
+      'src/diffusion': /\/(container|codec|entropy|train)\/|\/(formats|cli|eval)\//,
+      'src/container': /\/(codec|train)\/|\/(formats|cli|eval)\//,
+      'src/codec': /\/train\/|\/(formats|cli|eval)\//,
+      formats: /\/(train|codec|model|entropy)\/|\/(cli|eval)\//,
+      eval: /\/cli\//,
+      bench: /\/test\//,
+      fuzz: /\/test\//,
     };
     for (const [folder, pattern] of Object.entries(forbidden)) {
       for (const file of sources(folder)) {

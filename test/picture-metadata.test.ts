@@ -4,11 +4,11 @@ import { describe, it } from 'node:test';
 import { deflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import type Sharp from 'sharp';
-import { exifOfOrientation, orientationOf, tiffOf, withOrientation } from '../cli/pictures/exif.js';
-import { choosing } from '../cli/pictures/metadata.js';
-import { readPng } from '../cli/pictures/png-reader.js';
-import { writePng } from '../cli/pictures/png-writer.js';
-import { readPicture } from '../cli/pictures/read.js';
+import { exifOfOrientation, orientationOf, tiffOf, withOrientation } from '../formats/exif.js';
+import { choosing } from '../formats/metadata.js';
+import { readPng } from '../formats/png-reader.js';
+import { writePng } from '../formats/png-writer.js';
+import { readPicture } from '../formats/read.js';
 import { checkPicture, MAX_METADATA_BYTES, withDepth, type Metadata, type Picture } from '../src/picture.js';
 import { constantPicture, inKind, picturesOfAnyDepth } from './helpers/arbitrary.js';
 import { chunk, ihdr, png } from './helpers/make-png.js';
@@ -54,11 +54,22 @@ describe('metadata of PNG', () => {
   });
 
   it('sharp reads what we write: samples, profile, density, orientation, EXIF and XMP', { skip }, async () => {
-    const p3 = (await sharp({ create: { width: 1, height: 1, channels: 3, background: 'red' } }).withIccProfile('p3').png().toBuffer().then((bytes) => sharp(bytes).metadata())).icc!;
+    const p3 = (
+      await sharp({ create: { width: 1, height: 1, channels: 3, background: 'red' } })
+        .withIccProfile('p3')
+        .png()
+        .toBuffer()
+        .then((bytes) => sharp(bytes).metadata())
+    ).icc!;
     await fc.assert(
       fc.asyncProperty(picturesOfAnyDepth(20), fc.integer({ min: 1, max: 8 }), async (source, orientation) => {
         const colour = source.channels > 2;
-        const metadata: Metadata = { ...full, orientation, exif: withOrientation(full.exif!, orientation), ...(colour ? { icc: p3 } : {}) };
+        const metadata: Metadata = {
+          ...full,
+          orientation,
+          exif: withOrientation(full.exif!, orientation),
+          ...(colour ? { icc: p3 } : {}),
+        };
         if (!colour) delete metadata.icc;
         const bytes = writePng({ ...source, metadata });
         const found = await sharp(bytes).metadata();
@@ -66,13 +77,22 @@ describe('metadata of PNG', () => {
         assert.equal(found.depth, source.depth === 16 ? 'ushort' : 'uchar');
         assert.equal(found.orientation, orientation);
         assert.equal(found.density, 300);
-        assert.deepEqual(found.icc === undefined ? undefined : Uint8Array.from(found.icc), colour ? Uint8Array.from(p3) : undefined);
+        assert.deepEqual(
+          found.icc === undefined ? undefined : Uint8Array.from(found.icc),
+          colour ? Uint8Array.from(p3) : undefined,
+        );
         assert.deepEqual(Uint8Array.from(tiffOf(found.exif!)!), metadata.exif);
         assert.deepEqual(Uint8Array.from(found.xmp!), full.xmp);
         const wide = source.depth === 16;
-        const raw = await sharp(bytes, { ignoreIcc: true }).toColourspace(wide ? 'rgb16' : 'srgb').raw({ depth: wide ? 'ushort' : 'uchar' }).toBuffer();
+        const raw = await sharp(bytes, { ignoreIcc: true })
+          .toColourspace(wide ? 'rgb16' : 'srgb')
+          .raw({ depth: wide ? 'ushort' : 'uchar' })
+          .toBuffer();
         const samples = wide ? new Uint16Array(Uint8Array.from(raw).buffer) : Uint8Array.from(raw);
-        assert.deepEqual(Array.from(samples), Array.from(inKind(withDepth(source, wide ? 16 : 8), source.channels % 2 === 0 ? 4 : 3).data));
+        assert.deepEqual(
+          Array.from(samples),
+          Array.from(inKind(withDepth(source, wide ? 16 : 8), source.channels % 2 === 0 ? 4 : 3).data),
+        );
       }),
       { numRuns: 40 },
     );
@@ -86,18 +106,24 @@ describe('metadata of PNG', () => {
     }
     assert.equal(readPng(writePng({ ...picture, metadata: { orientation: 1 } })).picture.metadata, undefined);
     // EXIF that says another is made to say the same.
-    const { metadata } = readPng(writePng({ ...picture, metadata: { orientation: 3, exif: exifOfOrientation(8) } })).picture;
+    const { metadata } = readPng(
+      writePng({ ...picture, metadata: { orientation: 3, exif: exifOfOrientation(8) } }),
+    ).picture;
     assert.deepEqual(metadata, { orientation: 3, exif: exifOfOrientation(3) });
   });
 
   it('is kept as the user wishes', async () => {
     const bytes = writePng({ ...constantPicture(1, 1, 3, 9), metadata: full });
-    const kept = async (choice: 'all' | 'default' | 'none'): Promise<Metadata | undefined> => (await readPicture(bytes, choice)).picture.metadata;
+    const kept = async (choice: 'all' | 'default' | 'none'): Promise<Metadata | undefined> =>
+      (await readPicture(bytes, choice)).picture.metadata;
     assert.deepEqual(await kept('all'), full);
     assert.deepEqual(await kept('default'), { icc: full.icc, orientation: 6, density: full.density });
     assert.equal(await kept('none'), undefined);
     assert.deepEqual((await readPicture(bytes)).picture.metadata, await kept('default'));
-    assert.match((await readPicture(bytes, 'none')).notices.join('; '), /profile is not kept.*; the orientation is not kept/);
+    assert.match(
+      (await readPicture(bytes, 'none')).notices.join('; '),
+      /profile is not kept.*; the orientation is not kept/,
+    );
     const bare: Picture = { ...constantPicture(1, 1, 1, 0), metadata: { text: [] } };
     assert.equal(choosing(bare, 'default').picture.metadata, undefined);
   });
@@ -122,7 +148,11 @@ describe('metadata of PNG', () => {
       ['text that is not deflated', chunk('zTXt', Buffer.from('k\0\0text')), /text .* damaged/],
       ['unknown compression', chunk('zTXt', Buffer.concat([Buffer.from('k\0\x01'), deflated('t')])), /text .* damaged/],
       ['international text of one field', chunk('iTXt', Buffer.from('k\0\0\0')), /text .* damaged/],
-      ['international text that is not UTF-8', chunk('iTXt', Buffer.from([107, 0, 0, 0, 0, 0, 255])), /text .* damaged/],
+      [
+        'international text that is not UTF-8',
+        chunk('iTXt', Buffer.from([107, 0, 0, 0, 0, 0, 255])),
+        /text .* damaged/,
+      ],
     ];
     for (const [name, bad, notice] of cases) {
       const { metadata, notices } = withChunks(bad);
@@ -130,8 +160,16 @@ describe('metadata of PNG', () => {
       assert.equal(notices.length, 1, name);
       assert.match(notices[0], notice, name);
     }
-    const twice = withChunks(profileChunk(deflated(emptyProfile('GRAY'))), profileChunk(deflated('x')), chunk('eXIf', exifOfOrientation(5)), chunk('eXIf', exifOfOrientation(6)));
-    assert.deepEqual(twice, { metadata: { icc: emptyProfile('GRAY'), exif: exifOfOrientation(5), orientation: 5 }, notices: [] });
+    const twice = withChunks(
+      profileChunk(deflated(emptyProfile('GRAY'))),
+      profileChunk(deflated('x')),
+      chunk('eXIf', exifOfOrientation(5)),
+      chunk('eXIf', exifOfOrientation(6)),
+    );
+    assert.deepEqual(twice, {
+      metadata: { icc: emptyProfile('GRAY'), exif: exifOfOrientation(5), orientation: 5 },
+      notices: [],
+    });
   });
 
   it('a bomb in a compressed chunk is refused, without the memory or the time that it asks for', () => {
@@ -161,14 +199,35 @@ describe('metadata of PNG', () => {
 
   it('random chunks are read as something that can be coded, or left out', () => {
     const body = fc.uint8Array({ maxLength: 60 });
-    const start = fc.constantFrom('', 'k\0', 'k\0\0', 'k\0\0\0\0\0', 'k\0\x01\0\0\0', 'XML:com.adobe.xmp\0\0\0\0\0', 'II*\0\b\0\0\0', 'MM\0*\0\0\0\b');
-    const content = fc.tuple(start, fc.oneof(body, body.map((b) => deflateSync(b)))).map(([first, rest]) => Buffer.concat([Buffer.from(first, 'latin1'), rest]));
-    const any = fc.tuple(fc.constantFrom('iCCP', 'pHYs', 'eXIf', 'tEXt', 'zTXt', 'iTXt', 'gAMA', 'cICP', 'sRGB'), content);
+    const start = fc.constantFrom(
+      '',
+      'k\0',
+      'k\0\0',
+      'k\0\0\0\0\0',
+      'k\0\x01\0\0\0',
+      'XML:com.adobe.xmp\0\0\0\0\0',
+      'II*\0\b\0\0\0',
+      'MM\0*\0\0\0\b',
+    );
+    const content = fc
+      .tuple(
+        start,
+        fc.oneof(
+          body,
+          body.map((b) => deflateSync(b)),
+        ),
+      )
+      .map(([first, rest]) => Buffer.concat([Buffer.from(first, 'latin1'), rest]));
+    const any = fc.tuple(
+      fc.constantFrom('iCCP', 'pHYs', 'eXIf', 'tEXt', 'zTXt', 'iTXt', 'gAMA', 'cICP', 'sRGB'),
+      content,
+    );
     fc.assert(
       fc.property(fc.array(any, { maxLength: 5 }), (chunks) => {
         const { metadata } = withChunks(...chunks.map(([name, bytes]) => chunk(name, bytes)));
         // And what was read is written and read again the same.
-        if (metadata !== undefined) assert.deepEqual(readPng(writePng({ ...constantPicture(1, 1, 1, 0), metadata })).picture.metadata, metadata);
+        if (metadata !== undefined)
+          assert.deepEqual(readPng(writePng({ ...constantPicture(1, 1, 1, 0), metadata })).picture.metadata, metadata);
       }),
       { numRuns: 2000 },
     );
@@ -177,7 +236,9 @@ describe('metadata of PNG', () => {
 
 describe('EXIF', () => {
   it('of both byte orders has its orientation found and changed, and of random bytes nothing', () => {
-    const little = Uint8Array.from(Buffer.from('49492a000800000001001201030001000000060000000000000000', 'hex').subarray(0, 26));
+    const little = Uint8Array.from(
+      Buffer.from('49492a000800000001001201030001000000060000000000000000', 'hex').subarray(0, 26),
+    );
     for (const exif of [exifOfOrientation(6), little]) {
       assert.equal(orientationOf(exif), 6);
       assert.equal(orientationOf(withOrientation(exif, 3)), 3);

@@ -46,7 +46,11 @@ function pngBytes(data: Uint8Array, width: number, height: number): number {
 }
 
 const noise = (seed: number, x: number, y: number): number => hash32(seed, 4096 * y + x) / 2 ** 32;
-const disc = Array.from({ length: 10 }, (_, i) => ({ x: 300 * noise(1, i, 0), y: 200 * noise(1, i, 1), r: 10 + 40 * noise(1, i, 2) }));
+const disc = Array.from({ length: 10 }, (_, i) => ({
+  x: 300 * noise(1, i, 0),
+  y: 200 * noise(1, i, 1),
+  r: 10 + 40 * noise(1, i, 2),
+}));
 const inside: Sample = (x, y) => Math.max(...disc.map((d) => d.r - Math.hypot(x - d.x, y - d.y)));
 
 const contents: Record<string, Sample> = {
@@ -105,7 +109,8 @@ test('damaged and cut planes are told, or give a plane of the right size', () =>
     error instanceof DcompError && (error.code === 'E_TRUNCATED' || error.code === 'E_DAMAGED_SEGMENT');
   const data = draw(60, 40, contents['anti-aliased shapes']!);
   const coded = encodePlane(data, 60, 40);
-  for (let length = 0; length < coded.length; length++) assert.throws(() => decodePlane(coded.subarray(0, length), 60, 40), known);
+  for (let length = 0; length < coded.length; length++)
+    assert.throws(() => decodePlane(coded.subarray(0, length), 60, 40), known);
   assert.throws(() => decodePlane(Uint8Array.from([...coded, 0]), 60, 40), known, 'too long');
   assert.throws(() => decodePlane(Uint8Array.of(1, 2, 3), 60, 40), known, 'too long a constant plane');
   assert.throws(() => decodePlane(Uint8Array.of(7, 2, 3), 60, 40), known, 'unknown kind');
@@ -120,5 +125,8 @@ test('damaged and cut planes are told, or give a plane of the right size', () =>
       }
     }),
   );
-  assert.throws(() => encodePlane(data, 60, 41), (error) => error instanceof DcompError && error.code === 'E_USAGE');
+  assert.throws(
+    () => encodePlane(data, 60, 41),
+    (error) => error instanceof DcompError && error.code === 'E_USAGE',
+  );
 });

@@ -4,8 +4,8 @@ import { deflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { PNG } from 'pngjs';
 import type Sharp from 'sharp';
-import { readPng } from '../cli/pictures/png-reader.js';
-import { writePng } from '../cli/pictures/png-writer.js';
+import { readPng } from '../formats/png-reader.js';
+import { writePng } from '../formats/png-writer.js';
 import { CORPUS, corpusPicture } from '../corpus/pictures.js';
 import { DcompError, type DcompErrorCode } from '../src/errors.js';
 import { depthOf, MAX_PIXELS, MAX_SIDE, withDepth, type Channels, type Picture } from '../src/picture.js';
@@ -62,19 +62,32 @@ const pictures = fc
 
 describe('PNG', () => {
   it('what is written is read back the same', () => {
-    fc.assert(fc.property(pictures, (picture) => assert.deepEqual(readPng(writePng(picture)), { picture: { ...picture, depth: 8 }, notices: [] })));
-    fc.assert(fc.property(picturesOfAnyDepth(40), (picture) => assert.deepEqual(readPng(writePng(picture)), { picture: { ...picture, depth: depthOf(picture) }, notices: [] })));
+    fc.assert(
+      fc.property(pictures, (picture) =>
+        assert.deepEqual(readPng(writePng(picture)), { picture: { ...picture, depth: 8 }, notices: [] }),
+      ),
+    );
+    fc.assert(
+      fc.property(picturesOfAnyDepth(40), (picture) =>
+        assert.deepEqual(readPng(writePng(picture)), { picture: { ...picture, depth: depthOf(picture) }, notices: [] }),
+      ),
+    );
   });
 
   it('the test pictures come through a file unchanged', () => {
-    for (const { name } of CORPUS) assert.deepEqual(readPng(writePng(corpusPicture(name))).picture, { ...corpusPicture(name), depth: 8 }, name);
+    for (const { name } of CORPUS)
+      assert.deepEqual(readPng(writePng(corpusPicture(name))).picture, { ...corpusPicture(name), depth: 8 }, name);
   });
 
   itWithSharp('sharp reads what we write, with the same pixels', async (sharp) => {
     for (const { name } of CORPUS) {
       const picture = corpusPicture(name);
       const { width, height, channels } = await sharp(writePng(picture)).metadata();
-      assert.deepEqual({ width, height, channels }, { width: picture.width, height: picture.height, channels: picture.channels }, name);
+      assert.deepEqual(
+        { width, height, channels },
+        { width: picture.width, height: picture.height, channels: picture.channels },
+        name,
+      );
       const rgba = await sharp(writePng(picture)).toColourspace('srgb').ensureAlpha().raw().toBuffer();
       assert.ok(Buffer.compare(rgba, toRgba(picture)) === 0, `${name}: other pixels`);
     }
@@ -91,9 +104,15 @@ describe('PNG', () => {
         ]) {
           const data = Uint8Array.from(samplesOf(width * height * channels, 8));
           const raw = sharp(data, { raw: { width, height, channels } });
-          const bytes = await (channels < 3 ? raw.toColourspace('b-w') : raw).png({ progressive, adaptiveFiltering: true }).toBuffer();
+          const bytes = await (channels < 3 ? raw.toColourspace('b-w') : raw)
+            .png({ progressive, adaptiveFiltering: true })
+            .toBuffer();
           const { metadata: _density, ...picture } = readPng(bytes).picture;
-          assert.deepEqual(picture, { width, height, channels, depth: 8, data }, `${width}×${height}×${channels} ${progressive}`);
+          assert.deepEqual(
+            picture,
+            { width, height, channels, depth: 8, data },
+            `${width}×${height}×${channels} ${progressive}`,
+          );
         }
       }
     }
@@ -101,21 +120,30 @@ describe('PNG', () => {
 
   itWithSharp('reads palettes of sharp, with and without alpha, at every bit depth', async (sharp) => {
     for (const channels of [3, 4] as const) {
-      for (const [colours, progressive] of [2, 4, 16, 256].flatMap((n): [number, boolean][] => [[n, false], [n, true]])) {
+      for (const [colours, progressive] of [2, 4, 16, 256].flatMap((n): [number, boolean][] => [
+        [n, false],
+        [n, true],
+      ])) {
         const source = corpusPicture(channels === 3 ? 'gradient' : 'rgba-balls', { width: 31, height: 29 });
         const raw = sharp(source.data, { raw: { width: 31, height: 29, channels } });
         const bytes = await raw.png({ palette: true, colours, progressive, dither: 0 }).toBuffer();
         const { picture } = readPng(bytes);
         const expected = await sharp(bytes).toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
         assert.equal(picture.channels, expected.info.channels);
-        assert.ok(Buffer.compare(expected.data, Uint8Array.from(picture.data)) === 0, `${channels} channels, ${colours} colours`);
+        assert.ok(
+          Buffer.compare(expected.data, Uint8Array.from(picture.data)) === 0,
+          `${channels} channels, ${colours} colours`,
+        );
       }
     }
   });
 
   it('agrees with pngjs on every colour type and bit depth', () => {
     const kinds: [number, number][] = [0, 2, 3, 4, 6].flatMap((type) =>
-      (type === 0 ? [1, 2, 4, 8, 16] : type === 3 ? [1, 2, 4, 8] : [8, 16]).map((depth): [number, number] => [type, depth]),
+      (type === 0 ? [1, 2, 4, 8, 16] : type === 3 ? [1, 2, 4, 8] : [8, 16]).map((depth): [number, number] => [
+        type,
+        depth,
+      ]),
     );
     for (const [type, depth] of kinds) {
       for (const [width, height] of [
@@ -145,35 +173,71 @@ describe('PNG', () => {
     const values = [0, 128, 129, 257, 385, 386, 32767, 32768, 65406, 65407, 65535];
     const bytes = png(ihdr(values.length, 1, 16, 0), chunk('IDAT', deflateSync(rows(values.length, 1, 1, 16, values))));
     const { picture, notices } = readPng(bytes);
-    assert.deepEqual(picture, { width: values.length, height: 1, channels: 1, depth: 16, data: Uint16Array.from(values) });
+    assert.deepEqual(picture, {
+      width: values.length,
+      height: 1,
+      channels: 1,
+      depth: 16,
+      data: Uint16Array.from(values),
+    });
     assert.deepEqual(notices, []);
-    assert.deepEqual([...withDepth(picture, 8).data], values.map((v) => Math.round((v * 255) / 65535)));
-    assert.deepEqual(withDepth(withDepth(picture, 8), 16).data, Uint16Array.from(values, (v) => Math.round((v * 255) / 65535) * 257));
+    assert.deepEqual(
+      [...withDepth(picture, 8).data],
+      values.map((v) => Math.round((v * 255) / 65535)),
+    );
+    assert.deepEqual(
+      withDepth(withDepth(picture, 8), 16).data,
+      Uint16Array.from(values, (v) => Math.round((v * 255) / 65535) * 257),
+    );
   });
 
   it('makes a transparent colour (tRNS) an alpha channel and keeps the colour under it', () => {
-    const grey = png(ihdr(3, 1, 4, 0), chunk('tRNS', Buffer.from([0, 5])), chunk('IDAT', deflateSync(rows(3, 1, 1, 4, [4, 5, 6]))));
-    assert.deepEqual(readPng(grey).picture, { width: 3, height: 1, channels: 2, depth: 8, data: Uint8Array.of(68, 255, 85, 0, 102, 255) });
+    const grey = png(
+      ihdr(3, 1, 4, 0),
+      chunk('tRNS', Buffer.from([0, 5])),
+      chunk('IDAT', deflateSync(rows(3, 1, 1, 4, [4, 5, 6]))),
+    );
+    assert.deepEqual(readPng(grey).picture, {
+      width: 3,
+      height: 1,
+      channels: 2,
+      depth: 8,
+      data: Uint8Array.of(68, 255, 85, 0, 102, 255),
+    });
     // At 16 bits, a colour that is nearly the transparent one stays opaque.
     const rgb = png(
       ihdr(2, 1, 16, 2),
       chunk('tRNS', Buffer.from([1, 1, 2, 2, 3, 3])),
       chunk('IDAT', deflateSync(rows(2, 1, 3, 16, [257, 514, 771, 258, 514, 771]))),
     );
-    assert.deepEqual(readPng(rgb).picture, { width: 2, height: 1, channels: 4, depth: 16, data: Uint16Array.of(257, 514, 771, 0, 258, 514, 771, 65535) });
+    assert.deepEqual(readPng(rgb).picture, {
+      width: 2,
+      height: 1,
+      channels: 4,
+      depth: 16,
+      data: Uint16Array.of(257, 514, 771, 0, 258, 514, 771, 65535),
+    });
   });
 
   it('reads pixel data in many pieces, and ignores what follows the end', () => {
     const data = deflateSync(rows(5, 4, 3, 8, samplesOf(60, 8)));
     const pieces = [...data].map((byte) => chunk('IDAT', Uint8Array.of(byte)));
-    const bytes = Buffer.concat([png(ihdr(5, 4, 8, 2), chunk('tIME', Buffer.alloc(7)), ...pieces), Buffer.from('trailing')]);
+    const bytes = Buffer.concat([
+      png(ihdr(5, 4, 8, 2), chunk('tIME', Buffer.alloc(7)), ...pieces),
+      Buffer.from('trailing'),
+    ]);
     assert.deepEqual([...readPng(bytes).picture.data], samplesOf(60, 8));
   });
 
   it('tells of what it leaves out', () => {
-    const noticesOf = (...chunks: Buffer[]): string => readPng(png(ihdr(1, 1, 8, 0), ...chunks, chunk('IDAT', deflateSync(Buffer.alloc(2))))).notices.join('; ');
-    assert.match(noticesOf(chunk('iCCP', Buffer.from('x')), chunk('acTL', Buffer.alloc(8))), /profile is damaged.*; .*animation/);
-    const gamma = (value: number): Buffer => chunk('gAMA', Buffer.from([0, value >> 16, (value >> 8) & 255, value & 255]));
+    const noticesOf = (...chunks: Buffer[]): string =>
+      readPng(png(ihdr(1, 1, 8, 0), ...chunks, chunk('IDAT', deflateSync(Buffer.alloc(2))))).notices.join('; ');
+    assert.match(
+      noticesOf(chunk('iCCP', Buffer.from('x')), chunk('acTL', Buffer.alloc(8))),
+      /profile is damaged.*; .*animation/,
+    );
+    const gamma = (value: number): Buffer =>
+      chunk('gAMA', Buffer.from([0, value >> 16, (value >> 8) & 255, value & 255]));
     assert.match(noticesOf(gamma(100000)), /gamma \(1\.000\) is not kept/);
     assert.equal(noticesOf(gamma(45455)), '');
     assert.equal(noticesOf(gamma(100000), chunk('sRGB', Buffer.of(0))), '');
@@ -208,7 +272,11 @@ describe('bad PNG', () => {
     fails(png(ihdr(1, 1, 8, 0), chunk('IDAT', deflateSync(Buffer.alloc(3)))), 'E_DAMAGED_PNG', /more pixel data/);
     fails(png(ihdr(1, 1, 8, 0), chunk('IDAT', deflateSync(Buffer.from([9, 0])))), 'E_DAMAGED_PNG', /filter 9/);
     const palette = chunk('PLTE', Buffer.alloc(3));
-    fails(png(ihdr(1, 1, 8, 3), palette, chunk('IDAT', deflateSync(Buffer.from([0, 1])))), 'E_DAMAGED_PNG', /colour 1 of a palette of 1/);
+    fails(
+      png(ihdr(1, 1, 8, 3), palette, chunk('IDAT', deflateSync(Buffer.from([0, 1])))),
+      'E_DAMAGED_PNG',
+      /colour 1 of a palette of 1/,
+    );
   });
 
   it('headers that promise too much are refused before anything is allocated', () => {
@@ -241,7 +309,13 @@ describe('bad PNG', () => {
 
   it('random chunks, well summed, never cause another error than ours', () => {
     const body = fc.uint8Array({ maxLength: 40 });
-    const anyChunk = fc.tuple(fc.constantFrom('PLTE', 'tRNS', 'IDAT', 'gAMA', 'IEND', 'IHDR'), fc.oneof(body, body.map((b) => deflateSync(b))));
+    const anyChunk = fc.tuple(
+      fc.constantFrom('PLTE', 'tRNS', 'IDAT', 'gAMA', 'IEND', 'IHDR'),
+      fc.oneof(
+        body,
+        body.map((b) => deflateSync(b)),
+      ),
+    );
     const header = fc.tuple(
       fc.integer({ min: 1, max: 9 }),
       fc.integer({ min: 1, max: 9 }),
@@ -265,7 +339,10 @@ describe('bad PNG', () => {
 
   it('a picture that is inconsistent is not written', () => {
     const broken: Picture = { width: 2, height: 2, channels: 3, data: new Uint8Array(11) };
-    assert.throws(() => writePng(broken), (error: unknown) => error instanceof DcompError && error.code === 'E_PICTURE');
+    assert.throws(
+      () => writePng(broken),
+      (error: unknown) => error instanceof DcompError && error.code === 'E_PICTURE',
+    );
     assert.equal(COLOUR_TYPE[3], writePng({ ...broken, data: new Uint8Array(12) })[25]);
   });
 });

@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { corpusPicture } from '../corpus/pictures.js';
-import { readContainer } from '../src/codec/container.js';
+import { readContainer } from '../src/container/container.js';
 import { decodePicture, type DecodeResult } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
 import { Progression } from '../src/codec/progressive.js';
 import { decode, info, ProgressiveDecoder } from '../src/node.js';
 import { options, pictures } from './helpers/arbitrary.js';
 import { codeOfError, outcome } from './helpers/outcome.js';
-import { tinyEvaluator, tinyModelFile } from './helpers/tiny-model.js';
+import { tinyEvaluator, tinyModelFile } from '../corpus/tiny-model.js';
 
 const evaluator = tinyEvaluator();
 
@@ -30,7 +30,10 @@ async function decodePrefix(bytes: Uint8Array, length: number): Promise<object |
 }
 
 /** Ends of portions: shares of the length, most of them early, where the steps are short. */
-const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }).map((share) => share ** 2), { minLength: 1, maxLength: 12 });
+const cuts = fc.array(
+  fc.double({ min: 0, max: 1, noNaN: true }).map((share) => share ** 2),
+  { minLength: 1, maxLength: 12 },
+);
 
 describe('progressive decoding', () => {
   it('after any portions, the picture is that of the prefix; after all bytes, that of the file', async () => {
@@ -45,7 +48,11 @@ describe('progressive decoding', () => {
         for (const end of ends) {
           progression.push(bytes.subarray(at, end));
           at = end;
-          assert.deepEqual(shown(await progression.picture(evaluator)), await decodePrefix(bytes, end), `${end} of ${bytes.length} bytes`);
+          assert.deepEqual(
+            shown(await progression.picture(evaluator)),
+            await decodePrefix(bytes, end),
+            `${end} of ${bytes.length} bytes`,
+          );
         }
         assert.deepEqual(shown(await progression.picture(evaluator)), shown(await decodePicture(bytes, evaluator)));
       }),
@@ -54,28 +61,49 @@ describe('progressive decoding', () => {
   });
 
   it('byte by byte', async () => {
-    for (const [name, width, height] of [['scene', 24, 17], ['grey-alpha-disc', 19, 13]] as const) {
-      const { bytes } = await encodePicture(corpusPicture(name, { width, height }), evaluator, { effort: 1, target: { size: 450 } });
+    for (const [name, width, height] of [
+      ['scene', 24, 17],
+      ['grey-alpha-disc', 19, 13],
+    ] as const) {
+      const { bytes } = await encodePicture(corpusPicture(name, { width, height }), evaluator, {
+        effort: 1,
+        target: { size: 450 },
+      });
       const progression = new Progression();
       for (let end = 1; end <= bytes.length; end++) {
         progression.push(bytes.subarray(end - 1, end));
-        assert.deepEqual(shown(await progression.picture(evaluator)), await decodePrefix(bytes, end), `${name}: ${end} of ${bytes.length} bytes`);
+        assert.deepEqual(
+          shown(await progression.picture(evaluator)),
+          await decodePrefix(bytes, end),
+          `${name}: ${end} of ${bytes.length} bytes`,
+        );
       }
     }
   });
 
   it('a picture of several groups, whose steps end between two of them', async () => {
-    const { bytes } = await encodePicture(corpusPicture('scene', { width: 780, height: 14 }), evaluator, { effort: 1, target: { size: 1100 } });
+    const { bytes } = await encodePicture(corpusPicture('scene', { width: 780, height: 14 }), evaluator, {
+      effort: 1,
+      target: { size: 1100 },
+    });
     const progression = new Progression();
     for (let at = 0; at < bytes.length; at += 50) {
       progression.push(bytes.subarray(at, at + 50));
       const end = progression.bytes.length;
-      assert.deepEqual(shown(await progression.picture(evaluator)), await decodePrefix(bytes, end), `${end} of ${bytes.length} bytes`);
+      assert.deepEqual(
+        shown(await progression.picture(evaluator)),
+        await decodePrefix(bytes, end),
+        `${end} of ${bytes.length} bytes`,
+      );
     }
   });
 
   it('steps that were whole are not decoded again', async () => {
-    const { bytes } = await encodePicture(corpusPicture('scene', { width: 144, height: 105 }), evaluator, { effort: 1, views: 1, target: { quality: 93 } });
+    const { bytes } = await encodePicture(corpusPicture('scene', { width: 144, height: 105 }), evaluator, {
+      effort: 1,
+      views: 1,
+      target: { quality: 93 },
+    });
     const { segments } = readContainer(bytes);
     assert.ok(segments.length > 3);
     const progression = new Progression();
@@ -89,7 +117,10 @@ describe('progressive decoding', () => {
     for (const [i, { payloadOffset, payloadLength, units: steps }] of segments.entries()) {
       const { evaluations } = await to(payloadOffset + payloadLength);
       // Each of its steps once (the root step needs none), and the picture: an evaluation of each level that is left.
-      assert.ok(evaluations - before <= steps + 5, `segment ${i}: ${evaluations - before} evaluations for ${steps} steps`);
+      assert.ok(
+        evaluations - before <= steps + 5,
+        `segment ${i}: ${evaluations - before} evaluations for ${steps} steps`,
+      );
       before = evaluations;
       assert.equal((await to(pushed)).evaluations - before <= 5, true, 'asked again: the picture alone');
       before = (await progression.picture(evaluator))!.evaluations;
@@ -104,7 +135,10 @@ describe('progressive decoding', () => {
   });
 
   it('damage is met as the decoder meets it, also in a segment that was shown before it was whole', async () => {
-    const { bytes } = await encodePicture(corpusPicture('rgba-balls', { width: 60, height: 44 }), evaluator, { effort: 1, target: { quality: 90 } });
+    const { bytes } = await encodePicture(corpusPicture('rgba-balls', { width: 60, height: 44 }), evaluator, {
+      effort: 1,
+      target: { quality: 90 },
+    });
     const { alpha, segments } = readContainer(bytes);
     const middle = segments[1]!;
     for (const at of [alpha!.payloadOffset + 3, middle.payloadOffset + 5]) {
@@ -116,7 +150,9 @@ describe('progressive decoding', () => {
         const progression = new Progression({ allowDamaged, onDamage });
         for (let from = 0; from < bad.length; from += 97) {
           progression.push(bad.subarray(from, from + 97));
-          const expected = await outcome(() => decodePicture(progression.bytes.slice(), evaluator, { allowDamaged, maxBytes: progression.bytes.length }));
+          const expected = await outcome(() =>
+            decodePicture(progression.bytes.slice(), evaluator, { allowDamaged, maxBytes: progression.bytes.length }),
+          );
           const found = await outcome(() => progression.picture(evaluator));
           if (typeof expected === 'string') assert.equal(found ?? 'E_TRUNCATED', expected);
           else assert.deepEqual(shown(found as DecodeResult), shown(expected));
@@ -159,14 +195,22 @@ describe('ProgressiveDecoder of the package', () => {
   it('several at a time, and other calls between, do not disturb each other', async () => {
     const model = tinyModelFile();
     const files: Uint8Array[] = [];
-    for (const name of ['scene', 'glyphs']) files.push((await encodePicture(corpusPicture(name, { width: 50, height: 40 }), evaluator, { effort: 1 })).bytes);
+    for (const name of ['scene', 'glyphs'])
+      files.push((await encodePicture(corpusPicture(name, { width: 50, height: 40 }), evaluator, { effort: 1 })).bytes);
     const decoders = files.map(() => new ProgressiveDecoder({ model, threads: 1 }));
-    assert.deepEqual([await decoders[0]!.picture(), decoders[0]!.info(), decoders[0]!.byteLength], [undefined, undefined, 0]);
+    assert.deepEqual(
+      [await decoders[0]!.picture(), decoders[0]!.info(), decoders[0]!.byteLength],
+      [undefined, undefined, 0],
+    );
     const most = Math.max(...files.map((file) => file.length));
     for (let at = 0; at < most; at += 300) {
       for (const [i, decoder] of decoders.entries()) decoder.push(files[i]!.subarray(at, at + 300));
       // With another number of threads, so that the network of the decoders is another one at every turn.
-      const [first, whole, second] = await Promise.all([decoders[0]!.picture(), decode(files[1]!, { model, threads: 2 }), decoders[1]!.picture()]);
+      const [first, whole, second] = await Promise.all([
+        decoders[0]!.picture(),
+        decode(files[1]!, { model, threads: 2 }),
+        decoders[1]!.picture(),
+      ]);
       const end = (i: number): { maxBytes: number } => ({ maxBytes: Math.min(at + 300, files[i]!.length) });
       assert.deepEqual(shown(first), shown(await decodePicture(files[0]!, evaluator, end(0))));
       assert.deepEqual(shown(second), shown(await decodePicture(files[1]!, evaluator, end(1))));

@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { restoreColours, restoreGrey, rotateColours, rotateGrey } from '../src/codec/colour.js';
-import { blankObservation, finerObservation, type Observation } from '../src/codec/observation.js';
-import { haar, halve, inverseHaar, type Plane } from '../src/codec/pyramid.js';
-import { DEFAULT_SCHEDULE, entersLevel, pyramidSizes, stepsOf } from '../src/codec/schedule.js';
-import { CODES_LEVEL_SPAN, LAST_CODE, ROOT_SIDE } from '../src/codec/format.js';
+import { restoreColours, restoreGrey, rotateColours, rotateGrey } from '../src/pixels/colour.js';
+import { blankObservation, finerObservation, type Observation } from '../src/diffusion/observation.js';
+import { haar, halve, inverseHaar, type Plane } from '../src/pixels/pyramid.js';
+import { DEFAULT_SCHEDULE, entersLevel, pyramidSizes, stepsOf } from '../src/diffusion/schedule.js';
+import { CODES_LEVEL_SPAN, LAST_CODE, ROOT_SIDE } from '../src/format.js';
 import { CODES_PER_OCTAVE, codeOf, EXACT, log2SigmaOf, sigmaOf, TOP_CODE, UNKNOWN } from '../src/model/sigma.js';
 import { schedules } from './helpers/arbitrary.js';
-import { gaussian } from './random-model.js';
+import { gaussian } from '../corpus/random-model.js';
 
 const side = fc.integer({ min: 1, max: 40 });
 
@@ -36,7 +36,12 @@ describe('colour', () => {
       for (let i = 0; i < 65536; i++) rgb.set([i & 255, i >> 8, third], 3 * i);
       assert.deepEqual(restoreColours(rotateColours(rgb)), rgb);
     }
-    fc.assert(fc.property(fc.uint8Array({ minLength: 3, maxLength: 3 }), (colour) => assert.deepEqual(restoreColours(rotateColours(colour)), colour)), { numRuns: 1000 });
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 3, maxLength: 3 }), (colour) =>
+        assert.deepEqual(restoreColours(rotateColours(colour)), colour),
+      ),
+      { numRuns: 1000 },
+    );
   });
 
   it('every grey comes back exactly, and has no chroma', () => {
@@ -97,7 +102,8 @@ describe('Haar pyramid', () => {
         const { data } = haar(u);
         half.data.forEach((value, i) => assert.equal(2 * value, data[Math.floor(i / 3) * 12 + (i % 3)]));
         const mean = (c: number): number => {
-          const at = (x: number, y: number): number => u.data[(Math.min(y, height - 1) * width + Math.min(x, width - 1)) * 3 + c]!;
+          const at = (x: number, y: number): number =>
+            u.data[(Math.min(y, height - 1) * width + Math.min(x, width - 1)) * 3 + c]!;
           return (at(0, 0) + at(1, 0) + at(0, 1) + at(1, 1)) / 4;
         };
         for (let c = 0; c < 3; c++) assert.ok(Math.abs(half.data[c]! - mean(c)) < 1e-4);
@@ -106,7 +112,11 @@ describe('Haar pyramid', () => {
   });
 
   it('each subband is what its name says', () => {
-    const pixels = (f: (x: number, y: number) => number): Plane => ({ width: 2, height: 2, data: Float32Array.from({ length: 12 }, (_, i) => f(Math.floor(i / 3) % 2, Math.floor(i / 6))) });
+    const pixels = (f: (x: number, y: number) => number): Plane => ({
+      width: 2,
+      height: 2,
+      data: Float32Array.from({ length: 12 }, (_, i) => f(Math.floor(i / 3) % 2, Math.floor(i / 6))),
+    });
     const bands = (plane: Plane): number[] => [0, 3, 6, 9].map((i) => haar(plane).data[i]!);
     assert.deepEqual(bands(pixels(() => 1)), [2, 0, 0, 0]);
     assert.deepEqual(bands(pixels((x) => 1 - 2 * x)), [0, 2, 0, 0]);
@@ -117,14 +127,23 @@ describe('Haar pyramid', () => {
 
 describe('schedule', () => {
   it('sizes halve, rounded up, until the longer side is at most the root side; there is always a second', () => {
-    assert.deepEqual(pyramidSizes(1, 1), [{ width: 1, height: 1 }, { width: 1, height: 1 }]);
-    assert.deepEqual(pyramidSizes(768, 512).map(({ width }) => width), [768, 384, 192, 96, 48, 24, 12, 6]);
+    assert.deepEqual(pyramidSizes(1, 1), [
+      { width: 1, height: 1 },
+      { width: 1, height: 1 },
+    ]);
+    assert.deepEqual(
+      pyramidSizes(768, 512).map(({ width }) => width),
+      [768, 384, 192, 96, 48, 24, 12, 6],
+    );
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 65535 }), fc.integer({ min: 1, max: 65535 }), (width, height) => {
         const sizes = pyramidSizes(width, height);
         assert.deepEqual(sizes[0], { width, height });
         for (let k = 1; k < sizes.length; k++) {
-          assert.deepEqual(sizes[k], { width: Math.ceil(sizes[k - 1]!.width / 2), height: Math.ceil(sizes[k - 1]!.height / 2) });
+          assert.deepEqual(sizes[k], {
+            width: Math.ceil(sizes[k - 1]!.width / 2),
+            height: Math.ceil(sizes[k - 1]!.height / 2),
+          });
           const longer = Math.max(sizes[k]!.width, sizes[k]!.height);
           assert.equal(longer <= ROOT_SIDE, k === sizes.length - 1, `level ${k} of ${width}×${height}`);
         }
@@ -134,31 +153,47 @@ describe('schedule', () => {
 
   it('steps lead from the root to the last code without a gap, coarsest level first', () => {
     fc.assert(
-      fc.property(schedules, fc.integer({ min: 1, max: 16 }), fc.integer({ min: LAST_CODE, max: TOP_CODE }), (schedule, levels, lastCode) => {
-        const steps = stepsOf({ ...schedule, lastCode }, levels);
-        assert.deepEqual(steps[0], { index: 0, level: levels - 1, kind: 'root', from: TOP_CODE, to: TOP_CODE });
-        steps.forEach((step, i) => assert.equal(step.index, i));
-        for (let level = 0; level < levels; level++) {
-          const ofLevel = steps.filter((step) => step.level === level && step.kind !== 'root');
-          const entering = ofLevel.filter(({ kind }) => kind === 'enter');
-          const refinements = ofLevel.slice(entering.length);
-          assert.deepEqual(entering.map(({ part }) => part), level < levels - 2 ? ['first', 'rest'] : [undefined]);
-          assert.deepEqual(ofLevel.filter(entersLevel), ofLevel.slice(0, 1));
-          const end = level === 0 ? lastCode : TOP_CODE - CODES_LEVEL_SPAN;
-          let code = TOP_CODE;
-          for (const { kind, from, to } of refinements) {
-            assert.deepEqual([kind, from], ['refine', code]);
-            assert.ok(to < from && from - to <= (level > 0 ? schedule.coarseWidth : to === end ? Math.max(schedule.fineWidth, schedule.tail) : schedule.fineWidth));
-            code = to;
+      fc.property(
+        schedules,
+        fc.integer({ min: 1, max: 16 }),
+        fc.integer({ min: LAST_CODE, max: TOP_CODE }),
+        (schedule, levels, lastCode) => {
+          const steps = stepsOf({ ...schedule, lastCode }, levels);
+          assert.deepEqual(steps[0], { index: 0, level: levels - 1, kind: 'root', from: TOP_CODE, to: TOP_CODE });
+          steps.forEach((step, i) => assert.equal(step.index, i));
+          for (let level = 0; level < levels; level++) {
+            const ofLevel = steps.filter((step) => step.level === level && step.kind !== 'root');
+            const entering = ofLevel.filter(({ kind }) => kind === 'enter');
+            const refinements = ofLevel.slice(entering.length);
+            assert.deepEqual(
+              entering.map(({ part }) => part),
+              level < levels - 2 ? ['first', 'rest'] : [undefined],
+            );
+            assert.deepEqual(ofLevel.filter(entersLevel), ofLevel.slice(0, 1));
+            const end = level === 0 ? lastCode : TOP_CODE - CODES_LEVEL_SPAN;
+            let code = TOP_CODE;
+            for (const { kind, from, to } of refinements) {
+              assert.deepEqual([kind, from], ['refine', code]);
+              assert.ok(
+                to < from &&
+                  from - to <=
+                    (level > 0
+                      ? schedule.coarseWidth
+                      : to === end
+                        ? Math.max(schedule.fineWidth, schedule.tail)
+                        : schedule.fineWidth),
+              );
+              code = to;
+            }
+            assert.equal(code, end);
+            if (level === 0 && schedule.tail > 0 && refinements.length > 0) {
+              const last = refinements[refinements.length - 1]!;
+              assert.equal(last.from, Math.min(TOP_CODE, lastCode + schedule.tail));
+            }
           }
-          assert.equal(code, end);
-          if (level === 0 && schedule.tail > 0 && refinements.length > 0) {
-            const last = refinements[refinements.length - 1]!;
-            assert.equal(last.from, Math.min(TOP_CODE, lastCode + schedule.tail));
-          }
-        }
-        for (let i = 1; i < steps.length; i++) assert.ok(steps[i]!.level <= steps[i - 1]!.level);
-      }),
+          for (let i = 1; i < steps.length; i++) assert.ok(steps[i]!.level <= steps[i - 1]!.level);
+        },
+      ),
     );
     assert.equal(stepsOf(DEFAULT_SCHEDULE, 7).length, 1 + 2 * 9 + 4 * 10 + 2 + 26);
   });
@@ -170,7 +205,8 @@ describe('sigma codes', () => {
       assert.equal(codeOf(sigmaOf(code)), code);
       assert.equal(log2SigmaOf(code), (code - 80) / CODES_PER_OCTAVE);
       assert.ok(Math.abs(sigmaOf(code) / 2 ** ((code - 80) / 16) - 1) < 1e-14);
-      if (code > CODES_PER_OCTAVE) assert.equal(sigmaOf(code), 2 * sigmaOf(code - CODES_PER_OCTAVE), 'octaves are exact');
+      if (code > CODES_PER_OCTAVE)
+        assert.equal(sigmaOf(code), 2 * sigmaOf(code - CODES_PER_OCTAVE), 'octaves are exact');
     }
     assert.deepEqual([sigmaOf(EXACT), sigmaOf(UNKNOWN), sigmaOf(80)], [0, Infinity, 1]);
   });

@@ -9,7 +9,7 @@ import { LAG_BLOCK, lagsOf, MAX_LAG, readLags, writeLags, type Region } from '..
 import { DcompError } from '../src/errors.js';
 import type { Picture } from '../src/picture.js';
 import { secondDecode } from './helpers/second-decoder.js';
-import { tinyEvaluator } from './helpers/tiny-model.js';
+import { tinyEvaluator } from '../corpus/tiny-model.js';
 
 const sizes = fc.record({ width: fc.integer({ min: 1, max: 90 }), height: fc.integer({ min: 1, max: 90 }) });
 
@@ -19,7 +19,8 @@ function squaredError(a: Picture, b: Picture, inside: (x: number, y: number) => 
   for (let y = 0; y < a.height; y++) {
     for (let x = 0; x < a.width; x++) {
       if (!inside(x, y)) continue;
-      for (let c = 0; c < a.channels; c++, n++) sum += (a.data[(y * a.width + x) * a.channels + c]! - b.data[(y * a.width + x) * a.channels + c]!) ** 2;
+      for (let c = 0; c < a.channels; c++, n++)
+        sum += (a.data[(y * a.width + x) * a.channels + c]! - b.data[(y * a.width + x) * a.channels + c]!) ** 2;
     }
   }
   return sum / n;
@@ -50,7 +51,17 @@ describe('regions of interest', () => {
     assert.equal(lag([region], 0, 0), 16);
     assert.equal(lag([{ ...region, weight: 1 / 4 }], 25, 22), 16);
     assert.equal(lag([{ ...region, weight: 1 / 4 }], 0, 0), 0);
-    assert.equal(lag([{ ...region, weight: 16 }, { x: 0, y: 0, width: 1, height: 1, weight: 4 }], 0, 0), 16);
+    assert.equal(
+      lag(
+        [
+          { ...region, weight: 16 },
+          { x: 0, y: 0, width: 1, height: 1, weight: 4 },
+        ],
+        0,
+        0,
+      ),
+      16,
+    );
     const mask = new Uint8Array(64 * 48);
     mask[0] = 255;
     const { codes } = lagsOf({ mask }, size);
@@ -64,14 +75,23 @@ describe('regions of interest', () => {
     const inside = (x: number, y: number): boolean => x >= 16 && x < 64 && y >= 16 && y < 64;
     const options = { effort: 1, target: { size: 4000 } };
     const plain = await decodePicture((await encodePicture(picture, evaluator, options)).bytes, evaluator);
-    const { bytes } = await encodePicture(picture, evaluator, { ...options, importance: { regions: [{ ...region, weight: 16 }] } });
+    const { bytes } = await encodePicture(picture, evaluator, {
+      ...options,
+      importance: { regions: [{ ...region, weight: 16 }] },
+    });
     const favoured = await decodePicture(bytes, evaluator);
     assert.ok(bytes.length <= 4000);
     assert.ok(squaredError(picture, favoured, inside) < 0.7 * squaredError(picture, plain, inside));
-    assert.ok(squaredError(picture, favoured, (x, y) => !inside(x, y)) > squaredError(picture, plain, (x, y) => !inside(x, y)));
+    assert.ok(
+      squaredError(picture, favoured, (x, y) => !inside(x, y)) > squaredError(picture, plain, (x, y) => !inside(x, y)),
+    );
     for (const length of [bytes.length, bytes.length - 200, bytes.length >> 1]) {
       const { data } = await decodePicture(bytes, evaluator, { maxBytes: length });
-      assert.deepEqual(Array.from(data), await secondDecode(bytes.subarray(0, length), evaluator), `other pixels from ${length} bytes`);
+      assert.deepEqual(
+        Array.from(data),
+        await secondDecode(bytes.subarray(0, length), evaluator),
+        `other pixels from ${length} bytes`,
+      );
     }
   });
 
@@ -86,7 +106,10 @@ describe('regions of interest', () => {
       { regions: [{ ...region, weight: NaN }] },
       { mask: new Uint8Array(399) },
     ]) {
-      await assert.rejects(encodePicture(picture, evaluator, { importance }), (error: DcompError) => error.code === 'E_USAGE');
+      await assert.rejects(
+        encodePicture(picture, evaluator, { importance }),
+        (error: DcompError) => error.code === 'E_USAGE',
+      );
     }
   });
 });

@@ -3,17 +3,33 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { corpusPicture } from '../corpus/pictures.js';
-import { concat, readContainer, varint, writeAlpha, writeHeader, writeSegment, type Header } from '../src/codec/container.js';
-import { crc32, crc32Combine, singleByteErrors } from '../src/codec/crc32.js';
+import {
+  concat,
+  readContainer,
+  varint,
+  writeAlpha,
+  writeHeader,
+  writeSegment,
+  type Header,
+} from '../src/container/container.js';
+import { crc32, crc32Combine, singleByteErrors } from '../src/container/crc32.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
-import { LAST_CODE } from '../src/codec/format.js';
-import { repairFile } from '../src/codec/repair.js';
+import { LAST_CODE } from '../src/format.js';
+import { repairFile } from '../src/container/repair.js';
 import { hash32 } from '../src/math/hash.js';
 import { codeOfError } from './helpers/outcome.js';
-import { tinyEvaluator } from './helpers/tiny-model.js';
+import { tinyEvaluator } from '../corpus/tiny-model.js';
 
-const plain: Header = { width: 300, height: 30, channels: 4, depth: 8, modelId: '01234567', schedule: { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE, tail: 0, views: 1, coarseViews: 1 }, nu: 14 };
+const plain: Header = {
+  width: 300,
+  height: 30,
+  channels: 4,
+  depth: 8,
+  modelId: '01234567',
+  schedule: { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE, tail: 0, views: 1, coarseViews: 1 },
+  nu: 14,
+};
 
 function noise(length: number, seed: number): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => hash32(seed, i) & 255);
@@ -44,7 +60,8 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
 /** Byte ranges of what has a checksum each. The byte that ends the list of parts has none; what follows speaks for it. */
 function rangesOf(file: Uint8Array): [number, number][] {
   const { parts, alpha, segments } = readContainer(file);
-  const behind = ({ payloadOffset, payloadLength }: { payloadOffset: number; payloadLength: number }): number => payloadOffset + payloadLength;
+  const behind = ({ payloadOffset, payloadLength }: { payloadOffset: number; payloadLength: number }): number =>
+    payloadOffset + payloadLength;
   const metadata = parts.map((part): [number, number] => [part.offset, behind(part)]);
   const lists = segments.map((segment): [number, number] => [segment.offset, behind(segment)]);
   return [[0, parts[0]!.offset], ...metadata, [behind(parts[parts.length - 1]!) + 1, behind(alpha!)], ...lists];
@@ -67,11 +84,16 @@ describe('checksums', () => {
 
   it('differ by what names the place and the value of a single wrong byte', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ minLength: 1, maxLength: 3000 }), fc.nat(), fc.integer({ min: 1, max: 255 }), (bytes, place, error) => {
-        const at = place % bytes.length;
-        const difference = (crc32(bytes) ^ crc32(changed(bytes, [at, error]))) >>> 0;
-        assert.deepEqual(singleByteErrors(difference, bytes.length), [[at, error]]);
-      }),
+      fc.property(
+        fc.uint8Array({ minLength: 1, maxLength: 3000 }),
+        fc.nat(),
+        fc.integer({ min: 1, max: 255 }),
+        (bytes, place, error) => {
+          const at = place % bytes.length;
+          const difference = (crc32(bytes) ^ crc32(changed(bytes, [at, error]))) >>> 0;
+          assert.deepEqual(singleByteErrors(difference, bytes.length), [[at, error]]);
+        },
+      ),
     );
   });
 
@@ -83,7 +105,7 @@ describe('checksums', () => {
     for (let e = 1; e < 256; e++) atEnd[differences[e]! >>> 24] = differences[e]!;
     const step = Uint32Array.from(differences);
     let distance = 0;
-    for (let found = false; !found; ) {
+    for (let found = false; !found;) {
       distance++;
       for (let e = 1; e < 256; e++) {
         differences[e] = step[differences[e]! & 255]! ^ (differences[e]! >>> 8);
@@ -129,22 +151,39 @@ describe('repair', () => {
   it('every value of a byte of the lengths, types and the end of the parts', () => {
     const { parts, alpha, segments } = readContainer(some);
     const last = parts[2]!;
-    const places = [18, 19, ...parts.flatMap(({ offset }) => [offset, offset + 1, offset + 2]), last.payloadOffset, alpha!.payloadOffset - 5, ...segments.flatMap(({ offset }) => [offset, offset + 1])];
+    const places = [
+      18,
+      19,
+      ...parts.flatMap(({ offset }) => [offset, offset + 1, offset + 2]),
+      last.payloadOffset,
+      alpha!.payloadOffset - 5,
+      ...segments.flatMap(({ offset }) => [offset, offset + 1]),
+    ];
     for (const at of places) {
-      for (let error = 1; error < 256; error++) assert.ok(equal(repairFile(changed(some, [at, error])).bytes, some), `byte ${at} xor ${error}`);
+      for (let error = 1; error < 256; error++)
+        assert.ok(equal(repairFile(changed(some, [at, error])).bytes, some), `byte ${at} xor ${error}`);
     }
   });
 
   it('mends one byte in each part at the same time', () => {
     const ranges = rangesOf(some);
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 })), { minLength: ranges.length, maxLength: ranges.length }), (draws) => {
-        const changes = draws.map(([place, error], i): [number, number] => [ranges[i]![0] + (place % (ranges[i]![1] - ranges[i]![0])), error]);
-        const { bytes, repairs, lost } = repairFile(changed(some, ...changes));
-        assert.deepEqual(lost, [], JSON.stringify(changes));
-        assert.equal(repairs.length, ranges.length);
-        assert.ok(equal(bytes, some));
-      }),
+      fc.property(
+        fc.array(fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 })), {
+          minLength: ranges.length,
+          maxLength: ranges.length,
+        }),
+        (draws) => {
+          const changes = draws.map(([place, error], i): [number, number] => [
+            ranges[i]![0] + (place % (ranges[i]![1] - ranges[i]![0])),
+            error,
+          ]);
+          const { bytes, repairs, lost } = repairFile(changed(some, ...changes));
+          assert.deepEqual(lost, [], JSON.stringify(changes));
+          assert.equal(repairs.length, ranges.length);
+          assert.ok(equal(bytes, some));
+        },
+      ),
       { numRuns: 150 },
     );
   });
@@ -152,21 +191,31 @@ describe('repair', () => {
   it('leaves alone what is wrong in two bytes, and mends what is before it', () => {
     const { alpha, segments } = readContainer(some);
     const second = segments[2]!;
-    const two: [number, number][] = [[second.payloadOffset + 3, 1], [second.payloadOffset + 200, 64]];
+    const two: [number, number][] = [
+      [second.payloadOffset + 3, 1],
+      [second.payloadOffset + 200, 64],
+    ];
     const before: [number, number] = [segments[0]!.payloadOffset, 5];
     const { bytes, repairs, lost } = repairFile(changed(some, before, ...two));
     assert.equal(repairs.length, 1);
     assert.deepEqual(lost, [{ part: 'segment 3', offset: second.offset }]);
     assert.ok(equal(bytes, changed(some, ...two)));
     // Alpha does not decide what segments mean: they are mended behind it.
-    const alphaTwice: [number, number][] = [[alpha!.payloadOffset, 3], [alpha!.payloadOffset + 9, 3]];
+    const alphaTwice: [number, number][] = [
+      [alpha!.payloadOffset, 3],
+      [alpha!.payloadOffset + 9, 3],
+    ];
     const behind = repairFile(changed(some, before, ...alphaTwice));
-    assert.deepEqual(behind.lost.map(({ part }) => part), ['alpha']);
+    assert.deepEqual(
+      behind.lost.map(({ part }) => part),
+      ['alpha'],
+    );
     assert.ok(equal(behind.bytes, changed(some, ...alphaTwice)));
   });
 
   it('repairs one wrong bit of a long segment, but not one wrong byte, and nothing of an endless one', () => {
-    const of = (length: number): Uint8Array => concat([writeHeader({ ...plain, channels: 3 }), writeSegment(noise(length, 1), 1, 1)]);
+    const of = (length: number): Uint8Array =>
+      concat([writeHeader({ ...plain, channels: 3 }), writeSegment(noise(length, 1), 1, 1)]);
     const long = of(2 ** 18);
     assert.ok(equal(repairFile(changed(long, [100_000, 16])).bytes, long));
     assert.deepEqual(repairFile(changed(long, [100_000, 17])).repairs, []);
@@ -206,14 +255,25 @@ describe('repair', () => {
 
   it('never fails, and what it gives is repaired as far as it says', () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.nat({ max: some.length - 1 }), fc.nat({ max: 255 })), { maxLength: 12 }), fc.nat({ max: some.length }), (changes, length) => {
-        const damaged = changed(some, ...changes).subarray(0, length);
-        const { bytes, repairs } = repairFile(damaged);
-        assert.ok(equal(bytes, changed(damaged, ...repairs.map(({ offset, found, right }): [number, number] => [offset, found ^ right]))));
-        assert.deepEqual(repairFile(bytes).repairs, [], 'nothing is left to repair');
-      }),
+      fc.property(
+        fc.array(fc.tuple(fc.nat({ max: some.length - 1 }), fc.nat({ max: 255 })), { maxLength: 12 }),
+        fc.nat({ max: some.length }),
+        (changes, length) => {
+          const damaged = changed(some, ...changes).subarray(0, length);
+          const { bytes, repairs } = repairFile(damaged);
+          assert.ok(
+            equal(
+              bytes,
+              changed(damaged, ...repairs.map(({ offset, found, right }): [number, number] => [offset, found ^ right])),
+            ),
+          );
+          assert.deepEqual(repairFile(bytes).repairs, [], 'nothing is left to repair');
+        },
+      ),
     );
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => assert.deepEqual(repairFile(bytes).repairs, [])));
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => assert.deepEqual(repairFile(bytes).repairs, [])),
+    );
   });
 });
 
@@ -221,7 +281,10 @@ describe('decoding of a damaged file', () => {
   const evaluator = tinyEvaluator();
 
   it('gives the very picture where one byte is wrong and damage is allowed, and says what it did', async () => {
-    const { bytes: file } = await encodePicture(corpusPicture('rgba-balls', { width: 24, height: 17 }), evaluator, { effort: 1, target: { quality: 70 } });
+    const { bytes: file } = await encodePicture(corpusPicture('rgba-balls', { width: 24, height: 17 }), evaluator, {
+      effort: 1,
+      target: { quality: 70 },
+    });
     const { data } = await decodePicture(file, evaluator);
     for (let at = 0; at < file.length; at++) {
       const damaged = changed(file, [at, 1 << (at & 7)]);
@@ -233,7 +296,10 @@ describe('decoding of a damaged file', () => {
       assert.ok(equal(repairFile(damaged).bytes, file), `byte ${at}`);
       if (at % 16 !== 0) continue; // each decoding evaluates the network, on the same bytes
       const told: string[] = [];
-      const back = await decodePicture(damaged, evaluator, { allowDamaged: true, onDamage: (message) => told.push(message) });
+      const back = await decodePicture(damaged, evaluator, {
+        allowDamaged: true,
+        onDamage: (message) => told.push(message),
+      });
       assert.deepEqual(back.data, data, `byte ${at}`);
       assert.equal(told.length, 1);
       assert.match(told[0]!, new RegExp(`^repaired .*byte ${at} is`));
@@ -241,13 +307,19 @@ describe('decoding of a damaged file', () => {
   });
 
   it('ends before a segment that is beyond repair, and says so', async () => {
-    const { bytes: file } = await encodePicture(corpusPicture('scene', { width: 70, height: 50 }), evaluator, { effort: 1, target: { quality: 90 } });
+    const { bytes: file } = await encodePicture(corpusPicture('scene', { width: 70, height: 50 }), evaluator, {
+      effort: 1,
+      target: { quality: 90 },
+    });
     const { segments } = readContainer(file);
     const second = segments[1]!;
     const damaged = changed(file, [second.payloadOffset, 3], [second.payloadOffset + 90, 3]);
     assert.equal(await codeOfError(() => decodePicture(damaged, evaluator)), 'E_DAMAGED_SEGMENT');
     const told: string[] = [];
-    const back = await decodePicture(damaged, evaluator, { allowDamaged: true, onDamage: (message) => told.push(message) });
+    const back = await decodePicture(damaged, evaluator, {
+      allowDamaged: true,
+      onDamage: (message) => told.push(message),
+    });
     assert.match(told.join(), /^segment 2 of \d+ \(byte offset \d+\) is damaged beyond repair/);
     assert.deepEqual(back.data, (await decodePicture(file, evaluator, { maxBytes: second.offset })).data);
   });

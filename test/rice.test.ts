@@ -1,15 +1,28 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { readRice, writeRice } from '../src/model/rice.js';
-import { gaussian } from './random-model.js';
+import { readRice, writeRice } from '../src/model/integer/rice.js';
+import { gaussian } from '../corpus/random-model.js';
 
 const values = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.integer({ min: -32768, max: 32767 }));
-const lists = fc.array(fc.array(values, { maxLength: 40 }).map((list) => Int16Array.from(list)), { maxLength: 5 });
+const lists = fc.array(
+  fc.array(values, { maxLength: 40 }).map((list) => Int16Array.from(list)),
+  { maxLength: 5 },
+);
 
 describe('Rice codes', () => {
   it('give lists of integers back', () => {
-    fc.assert(fc.property(lists, (written) => assert.deepEqual(readRice(writeRice(written), written.map(({ length }) => length)), written)));
+    fc.assert(
+      fc.property(lists, (written) =>
+        assert.deepEqual(
+          readRice(
+            writeRice(written),
+            written.map(({ length }) => length),
+          ),
+          written,
+        ),
+      ),
+    );
   });
 
   it('of other lengths, cut or followed by more are refused', () => {
@@ -28,7 +41,11 @@ describe('Rice codes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), fc.array(fc.nat(40), { maxLength: 4 }), (bytes, lengths) => {
         const read = readRice(bytes, lengths);
-        if (read !== undefined) assert.deepEqual(read.map(({ length }) => length), lengths);
+        if (read !== undefined)
+          assert.deepEqual(
+            read.map(({ length }) => length),
+            lengths,
+          );
       }),
     );
     assert.equal(readRice(new Uint8Array(20000).fill(255), [1]), undefined, 'a value beyond 16 bits');
@@ -37,7 +54,9 @@ describe('Rice codes', () => {
   it('are within 0.2 bit of the entropy of normally distributed numbers', () => {
     const next = gaussian(5);
     for (const sigma of [3, 100, 5000]) {
-      const list = Int16Array.from({ length: 20000 }, () => Math.max(-32768, Math.min(32767, Math.round(sigma * next()))));
+      const list = Int16Array.from({ length: 20000 }, () =>
+        Math.max(-32768, Math.min(32767, Math.round(sigma * next()))),
+      );
       const entropy = 0.5 * Math.log2(2 * Math.PI * Math.E * sigma * sigma);
       const bits = (8 * writeRice([list]).length) / list.length;
       assert.ok(bits > entropy - 0.05 && bits < entropy + 0.2, `${bits} bits, entropy ${entropy}`);

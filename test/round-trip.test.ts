@@ -3,17 +3,17 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { CORPUS, corpusPicture } from '../corpus/pictures.js';
-import { readContainer } from '../src/codec/container.js';
+import { readContainer } from '../src/container/container.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture, psnr } from '../src/codec/encoder.js';
-import { LAST_CODE } from '../src/codec/format.js';
-import { stepsOf, pyramidSizes } from '../src/codec/schedule.js';
-import { createThreadedEvaluator } from '../src/model/threads-node.js';
+import { LAST_CODE } from '../src/format.js';
+import { stepsOf, pyramidSizes } from '../src/diffusion/schedule.js';
+import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
 import { withDepth, type Picture } from '../src/picture.js';
 import { constantPicture, extremeNoise, inKind, options, pictures, qualities, schedules } from './helpers/arbitrary.js';
 import { CountingChannel } from './helpers/channels.js';
 import { outcome } from './helpers/outcome.js';
-import { tinyEvaluator, tinyModel } from './helpers/tiny-model.js';
+import { tinyEvaluator, tinyModel } from '../corpus/tiny-model.js';
 import { stepsIn, walk } from './helpers/walk.js';
 
 const evaluator = tinyEvaluator();
@@ -26,7 +26,8 @@ function assertSameKind(back: Picture, picture: Picture): void {
   assert.deepEqual([back.width, back.height, back.channels], [picture.width, picture.height, picture.channels]);
   assert.equal(back.data.length, picture.data.length);
   if (picture.channels % 2 === 1) return;
-  for (let i = picture.channels - 1; i < picture.data.length; i += picture.channels) assert.equal(back.data[i], picture.data[i], `alpha at sample ${i}`);
+  for (let i = picture.channels - 1; i < picture.data.length; i += picture.channels)
+    assert.equal(back.data[i], picture.data[i], `alpha at sample ${i}`);
 }
 
 describe('round trip', () => {
@@ -52,7 +53,11 @@ describe('round trip', () => {
         const back = await decodePicture(coded.bytes, evaluator);
         assertSameKind(back, picture);
         assert.equal(back.truncated, false);
-        if ('psnr' in chosen.target!) assert.ok(psnr(picture, back) >= chosen.target.psnr, `${psnr(picture, back)} dB instead of ${chosen.target.psnr}`);
+        if ('psnr' in chosen.target!)
+          assert.ok(
+            psnr(picture, back) >= chosen.target.psnr,
+            `${psnr(picture, back)} dB instead of ${chosen.target.psnr}`,
+          );
       }),
       RUNS,
     );
@@ -60,8 +65,17 @@ describe('round trip', () => {
 
   it('the smallest pictures of every kind', async () => {
     for (const channels of [1, 2, 3, 4] as const) {
-      for (const [width, height] of [[1, 1], [2, 1], [1, 3], [5, 1], [9, 2]] as const) {
-        for (const picture of [constantPicture(width, height, channels, 200), extremeNoise(width, height, channels, 3)]) {
+      for (const [width, height] of [
+        [1, 1],
+        [2, 1],
+        [1, 3],
+        [5, 1],
+        [9, 2],
+      ] as const) {
+        for (const picture of [
+          constantPicture(width, height, channels, 200),
+          extremeNoise(width, height, channels, 3),
+        ]) {
           const { bytes } = await encodePicture(picture, evaluator, { effort, target: { quality: 90 } });
           assertSameKind(await decodePicture(bytes, evaluator), picture);
         }
@@ -89,29 +103,41 @@ describe('round trip', () => {
   });
 
   it('a higher quality is a larger file, also where a picture has few levels', async () => {
-    for (const [width, height] of [[8, 8], [20, 13], [64, 48]] as const) {
+    for (const [width, height] of [
+      [8, 8],
+      [20, 13],
+      [64, 48],
+    ] as const) {
       const picture = corpusPicture('scene', { width, height });
       const sizes = [];
-      for (const quality of [1, 10, 20, 35, 50, 75, 100]) sizes.push((await encodePicture(picture, evaluator, { effort, target: { quality } })).bytes.length);
+      for (const quality of [1, 10, 20, 35, 50, 75, 100])
+        sizes.push((await encodePicture(picture, evaluator, { effort, target: { quality } })).bytes.length);
       // Below 20 the stream ends at a coarser level, if there is one.
-      for (let i = 1; i < sizes.length; i++) assert.ok(sizes[i]! >= sizes[i - 1]!, `${width}×${height}: ${sizes.join()} bytes`);
+      for (let i = 1; i < sizes.length; i++)
+        assert.ok(sizes[i]! >= sizes[i - 1]!, `${width}×${height}: ${sizes.join()} bytes`);
     }
   });
 
   it('the real size is never above the one asked for, and near it unless nothing is left to send', async () => {
     await fc.assert(
-      fc.asyncProperty(pictures(), schedules, fc.integer({ min: 30, max: 6000 }), fc.boolean(), async (picture, schedule, size, asRate) => {
-        const bitsPerPixel = (8 * (size + 0.5)) / (picture.width * picture.height);
-        fc.pre(bitsPerPixel <= 1000);
-        const target = asRate ? { bitsPerPixel } : { size };
-        const coded = await outcome(() => encodePicture(picture, evaluator, { effort, schedule, target }));
-        if (typeof coded === 'string') return assert.equal(coded, 'E_UNREACHABLE');
-        const { bytes } = coded;
-        assert.ok(bytes.length <= size, `${bytes.length} bytes instead of ${size}`);
-        if (size - bytes.length <= Math.max(16, size / 100)) return;
-        const all = stepsOf(schedule, pyramidSizes(picture.width, picture.height).length - 1).length;
-        assert.equal(stepsIn(bytes), all, `${bytes.length} bytes instead of ${size}, though there are more steps`);
-      }),
+      fc.asyncProperty(
+        pictures(),
+        schedules,
+        fc.integer({ min: 30, max: 6000 }),
+        fc.boolean(),
+        async (picture, schedule, size, asRate) => {
+          const bitsPerPixel = (8 * (size + 0.5)) / (picture.width * picture.height);
+          fc.pre(bitsPerPixel <= 1000);
+          const target = asRate ? { bitsPerPixel } : { size };
+          const coded = await outcome(() => encodePicture(picture, evaluator, { effort, schedule, target }));
+          if (typeof coded === 'string') return assert.equal(coded, 'E_UNREACHABLE');
+          const { bytes } = coded;
+          assert.ok(bytes.length <= size, `${bytes.length} bytes instead of ${size}`);
+          if (size - bytes.length <= Math.max(16, size / 100)) return;
+          const all = stepsOf(schedule, pyramidSizes(picture.width, picture.height).length - 1).length;
+          assert.equal(stepsIn(bytes), all, `${bytes.length} bytes instead of ${size}, though there are more steps`);
+        },
+      ),
       RUNS,
     );
   });
@@ -119,7 +145,8 @@ describe('round trip', () => {
   it('of every size, also where the schedule has a tail and a narrower step before it', async () => {
     const schedule = { coarseWidth: 2, fineWidth: 11, lastCode: LAST_CODE, tail: 4, views: 1, coarseViews: 1 } as const;
     const picture = corpusPicture('rgba-balls', { width: 24, height: 20 });
-    const whole = (await encodePicture(picture, evaluator, { effort, schedule, target: { quality: 100 } })).bytes.length;
+    const whole = (await encodePicture(picture, evaluator, { effort, schedule, target: { quality: 100 } })).bytes
+      .length;
     for (let size = whole - 90; size <= whole; size += 15) {
       const { bytes } = await encodePicture(picture, evaluator, { effort, schedule, target: { size } });
       assert.ok(bytes.length <= size && bytes.length > size - 16, `${bytes.length} bytes instead of ${size}`);
@@ -129,11 +156,17 @@ describe('round trip', () => {
 
   it('the file says truly what its ideal and real bits are', async () => {
     const picture = corpusPicture('scene', { width: 70, height: 51 });
-    const { bytes, idealBits, realBits } = await encodePicture(picture, evaluator, { effort: 5, target: { quality: 60 } });
+    const { bytes, idealBits, realBits } = await encodePicture(picture, evaluator, {
+      effort: 5,
+      target: { quality: 60 },
+    });
     const { segments } = readContainer(bytes);
     const real = segments.reduce((sum, { payloadLength }) => sum + 8 * payloadLength, 0);
     assert.ok(Math.abs(real - realBits) <= 8 * segments.length, `${real} and ${realBits}`);
-    const ideal = segments.reduce((sum, { payloadLength, idealRatio }) => sum + (8 * payloadLength * idealRatio) / 128, 0);
+    const ideal = segments.reduce(
+      (sum, { payloadLength, idealRatio }) => sum + (8 * payloadLength * idealRatio) / 128,
+      0,
+    );
     assert.ok(Math.abs(ideal / idealBits - 1) < 0.02, `${ideal} and ${idealBits}`);
   });
 });
@@ -145,7 +178,13 @@ describe('encoder and decoder', () => {
         const { bytes } = await encodePicture(picture, evaluator, { effort, target: { quality }, schedule });
         const back = await decodePicture(bytes, evaluator);
         const { header } = readContainer(bytes);
-        const { reconstruction } = await walk(picture, evaluator, header.schedule, stepsIn(bytes), new CountingChannel(header.nu));
+        const { reconstruction } = await walk(
+          picture,
+          evaluator,
+          header.schedule,
+          stepsIn(bytes),
+          new CountingChannel(header.nu),
+        );
         assert.deepEqual(back.data, reconstruction.data);
       }),
       RUNS,
@@ -170,10 +209,14 @@ describe('threads', () => {
   after(() => Promise.all(evaluators.map((each) => each.close())));
 
   it('their number changes neither bytes nor pixels', async () => {
-    for (const [name, size] of [['scene', { width: 70, height: 67 }], ['grey-alpha-disc', { width: 131, height: 64 }]] as const) {
+    for (const [name, size] of [
+      ['scene', { width: 70, height: 67 }],
+      ['grey-alpha-disc', { width: 131, height: 64 }],
+    ] as const) {
       const picture = corpusPicture(name, size);
       const files = [];
-      for (const each of evaluators) files.push((await encodePicture(picture, each, { effort, target: { quality: 70 } })).bytes);
+      for (const each of evaluators)
+        files.push((await encodePicture(picture, each, { effort, target: { quality: 70 } })).bytes);
       const shown = [];
       for (const each of evaluators) shown.push((await decodePicture(files[0]!, each)).data);
       for (const i of [1, 2]) {
@@ -187,30 +230,38 @@ describe('threads', () => {
 describe('prefixes', () => {
   it('every prefix decodes, or says that its beginning is missing', async () => {
     await fc.assert(
-      fc.asyncProperty(pictures(40), qualities, fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 6, maxLength: 6 }), async (picture, quality, cuts) => {
-        const { bytes } = await encodePicture(picture, evaluator, { effort, target: { quality } });
-        for (const cut of cuts) {
-          const length = Math.floor(cut * bytes.length);
-          const cutFile = await outcome(() => decodePicture(bytes.subarray(0, length), evaluator));
-          const limited = await outcome(() => decodePicture(bytes, evaluator, { maxBytes: length }));
-          if (typeof limited === 'string') {
-            assert.equal(limited, length === 0 ? 'E_EMPTY' : 'E_TRUNCATED');
-            assert.ok(length < 40);
-            assert.equal(cutFile, limited);
-            continue;
+      fc.asyncProperty(
+        pictures(40),
+        qualities,
+        fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 6, maxLength: 6 }),
+        async (picture, quality, cuts) => {
+          const { bytes } = await encodePicture(picture, evaluator, { effort, target: { quality } });
+          for (const cut of cuts) {
+            const length = Math.floor(cut * bytes.length);
+            const cutFile = await outcome(() => decodePicture(bytes.subarray(0, length), evaluator));
+            const limited = await outcome(() => decodePicture(bytes, evaluator, { maxBytes: length }));
+            if (typeof limited === 'string') {
+              assert.equal(limited, length === 0 ? 'E_EMPTY' : 'E_TRUNCATED');
+              assert.ok(length < 40);
+              assert.equal(cutFile, limited);
+              continue;
+            }
+            if (typeof cutFile === 'string') {
+              // A file that lacks alpha is not whole; who asks for a prefix gets an opaque picture.
+              assert.equal(cutFile, 'E_TRUNCATED');
+              assert.equal(picture.channels % 2, 0);
+              assert.notEqual(readContainer(bytes.subarray(0, length)).alpha?.state, 'complete');
+            } else {
+              assert.deepEqual(cutFile, limited);
+              assertSameKind(cutFile, picture);
+            }
+            assert.deepEqual(
+              [limited.width, limited.height, limited.channels, limited.data.length],
+              [picture.width, picture.height, picture.channels, picture.data.length],
+            );
           }
-          if (typeof cutFile === 'string') {
-            // A file that lacks alpha is not whole; who asks for a prefix gets an opaque picture.
-            assert.equal(cutFile, 'E_TRUNCATED');
-            assert.equal(picture.channels % 2, 0);
-            assert.notEqual(readContainer(bytes.subarray(0, length)).alpha?.state, 'complete');
-          } else {
-            assert.deepEqual(cutFile, limited);
-            assertSameKind(cutFile, picture);
-          }
-          assert.deepEqual([limited.width, limited.height, limited.channels, limited.data.length], [picture.width, picture.height, picture.channels, picture.data.length]);
-        }
-      }),
+        },
+      ),
       RUNS,
     );
   });

@@ -4,11 +4,11 @@ import { describe, it } from 'node:test';
 import { corpusPicture } from '../corpus/pictures.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture, psnr } from '../src/codec/encoder.js';
-import { join, separate } from '../src/codec/picture-planes.js';
-import { halve } from '../src/codec/pyramid.js';
+import { join, separate } from '../src/pixels/picture-planes.js';
+import { halve } from '../src/pixels/pyramid.js';
 import type { Picture } from '../src/picture.js';
 import { outcome } from './helpers/outcome.js';
-import { tinyEvaluator } from './helpers/tiny-model.js';
+import { tinyEvaluator } from '../corpus/tiny-model.js';
 
 const evaluator = tinyEvaluator();
 
@@ -31,7 +31,10 @@ describe('decode with a scale', () => {
       work = small.work;
       // What is told of finer levels does not matter; a file that ends before goes the usual way.
       const cut = Math.floor(0.98 * bytes.length);
-      assert.deepEqual((await decodePicture(bytes, evaluator, { scale: 0.5 ** level, maxBytes: cut })).data, small.data);
+      assert.deepEqual(
+        (await decodePicture(bytes, evaluator, { scale: 0.5 ** level, maxBytes: cut })).data,
+        small.data,
+      );
       const early = await decodePicture(bytes, evaluator, { scale: 0.5 ** level, maxBytes: 60 });
       assert.deepEqual([early.width, early.height], [u.width, u.height]);
     }
@@ -42,10 +45,15 @@ describe('decode with a scale', () => {
     const { bytes } = await encodePicture(picture, evaluator, { effort: 1, target: { quality: 20 } });
     const small = await decodePicture(bytes, evaluator, { scale: 0.5 });
     assert.deepEqual([small.width, small.height, small.channels], [17, 15, 2]);
-    for (const [x, y] of [[0, 0], [8, 7], [15, 3]] as const) {
+    for (const [x, y] of [
+      [0, 0],
+      [8, 7],
+      [15, 3],
+    ] as const) {
       const at = (i: number, j: number): number => picture.data[2 * ((2 * y + j) * 33 + 2 * x + i) + 1]!;
       assert.equal(small.data[2 * (y * 17 + x) + 1], (at(0, 0) + at(1, 0) + at(0, 1) + at(1, 1) + 2) >> 2);
     }
-    for (const scale of [0, 0.3, 2, NaN, -1, 1 / 64]) assert.equal(await outcome(() => decodePicture(bytes, evaluator, { scale })), 'E_USAGE', `scale ${scale}`);
+    for (const scale of [0, 0.3, 2, NaN, -1, 1 / 64])
+      assert.equal(await outcome(() => decodePicture(bytes, evaluator, { scale })), 'E_USAGE', `scale ${scale}`);
   });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { shuffledOrder } from '../src/codec/format.js';
+import { shuffledOrder } from '../src/format.js';
 
 test('the shuffled order visits every coefficient of a group once', () => {
   fc.assert(

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { corpusPicture } from '../corpus/pictures.js';
-import { readContainer } from '../src/codec/container.js';
+import { readContainer } from '../src/container/container.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture, encodePictureToSizes, psnr } from '../src/codec/encoder.js';
-import { pyramidSizes, stepsOf } from '../src/codec/schedule.js';
+import { pyramidSizes, stepsOf } from '../src/diffusion/schedule.js';
 import { secondDecode } from './helpers/second-decoder.js';
-import { tinyEvaluator } from './helpers/tiny-model.js';
+import { tinyEvaluator } from '../corpus/tiny-model.js';
 
 describe('files of given sizes', () => {
   const evaluator = tinyEvaluator();
@@ -26,22 +26,41 @@ describe('files of given sizes', () => {
     const files = await encodePictureToSizes(picture, evaluator, sizes, { effort: 1 });
     let tails = 0;
     for (const [i, { bytes }] of files.entries()) {
-      assert.ok(bytes.length <= sizes[i]! && bytes.length >= Math.min(0.99 * sizes[i]!, sizes[i]! - 16), `${bytes.length} for ${sizes[i]} bytes`);
+      assert.ok(
+        bytes.length <= sizes[i]! && bytes.length >= Math.min(0.99 * sizes[i]!, sizes[i]! - 16),
+        `${bytes.length} for ${sizes[i]} bytes`,
+      );
       const { schedule } = readContainer(bytes).header;
       if (schedule.tail > 0) tails++;
-      assert.deepEqual(Array.from((await decodePicture(bytes, evaluator)).data), await secondDecode(bytes, evaluator), `${sizes[i]} bytes`);
+      assert.deepEqual(
+        Array.from((await decodePicture(bytes, evaluator)).data),
+        await secondDecode(bytes, evaluator),
+        `${sizes[i]} bytes`,
+      );
     }
     assert.ok(tails >= 3, `${tails} files have a last step of their own`);
   });
 
   it('of several groups, end between them in a step of one code: one group is hardly ahead of the other', async () => {
     const wide = corpusPicture('scene', { width: 780, height: 24 });
-    const files = await encodePictureToSizes(wide, evaluator, Array.from({ length: 30 }, (_, i) => 2500 + 67 * i), { effort: 1 });
+    const files = await encodePictureToSizes(
+      wide,
+      evaluator,
+      Array.from({ length: 30 }, (_, i) => 2500 + 67 * i),
+      { effort: 1 },
+    );
     const levels = pyramidSizes(wide.width, wide.height).length - 1;
     let between = 0;
     for (const { bytes } of files) {
       const { header, segments } = readContainer(bytes);
-      const units = stepsOf(header.schedule, levels).flatMap((step) => (step.level === 0 ? [{ step, first: true }, { step, first: false }] : [{ step, first: false }]));
+      const units = stepsOf(header.schedule, levels).flatMap((step) =>
+        step.level === 0
+          ? [
+              { step, first: true },
+              { step, first: false },
+            ]
+          : [{ step, first: false }],
+      );
       const { step, first } = units[segments.reduce((sum, segment) => sum + segment.units, 0) - 1]!;
       if (!first || step.kind !== 'refine') continue;
       assert.equal(step.from - step.to, 1, `${bytes.length} bytes`);

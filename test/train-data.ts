@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import type { ExamplePlan } from '../src/train/examples.js';
-import { gaussian } from './random-model.js';
+import { gaussian } from '../corpus/random-model.js';
 
 /** Waves with a little noise. @returns the folder and a function that removes it */
 export function trainingFolder(count = 30, side = 64): { folder: string; remove: () => void } {
@@ -16,7 +16,10 @@ export function trainingFolder(count = 30, side = 64): { folder: string; remove:
     for (let y = 0; y < side; y++) {
       for (let x = 0; x < side; x++) {
         waves.forEach(({ fx, fy, phase }, c) => {
-          png.data[4 * (y * side + x) + c] = Math.max(0, Math.min(255, 128 + 80 * Math.sin(fx * x + fy * y + phase) + 4 * next()));
+          png.data[4 * (y * side + x) + c] = Math.max(
+            0,
+            Math.min(255, 128 + 80 * Math.sin(fx * x + fy * y + phase) + 4 * next()),
+          );
         });
         png.data[4 * (y * side + x) + 3] = 255;
       }

@@ -4,7 +4,7 @@ import { after, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
 import { DcompError } from '../src/errors.js';
 import { uNet } from '../src/model/architecture.js';
-import { readModelFile } from '../src/model/model-file.js';
+import { readModelFile } from '../src/model/integer/model-file.js';
 import { EXACT, UNKNOWN } from '../src/model/sigma.js';
 import { DEFAULT_INPUT_SCALE, parameterSpecs } from '../src/model/weights.js';
 import { startBackend } from '../src/train/backend.js';
@@ -12,7 +12,7 @@ import { floatModelOf, type CheckpointState } from '../src/train/checkpoint.js';
 import { loadDataset, measurePrior } from '../src/train/dataset.js';
 import { calibrationRequests, exportModel } from '../src/train/export.js';
 import { Validation } from '../src/train/validation.js';
-import { randomFloatModel } from './random-model.js';
+import { randomFloatModel } from '../corpus/random-model.js';
 import { trainingFolder } from './train-data.js';
 
 const data = trainingFolder();
@@ -22,10 +22,23 @@ after(data.remove);
 async function state(): Promise<CheckpointState> {
   const architecture = uNet([8, 16], 8, 3);
   const { parameters } = randomFloatModel(architecture, 4);
-  const flat = Float32Array.from([...parameters].flatMap(([name, values]) => [...(name === 'out.w' ? values.map((x) => 0.1 * x) : values)]));
+  const flat = Float32Array.from(
+    [...parameters].flatMap(([name, values]) => [...(name === 'out.w' ? values.map((x) => 0.1 * x) : values)]),
+  );
   const dataset = await loadDataset(data.folder);
   const statistics = { prior: measurePrior(dataset.training, 3), inputScale: DEFAULT_INPUT_SCALE };
-  return { architecture, statistics, step: 5, seed: 1, seconds: 9, balance: {}, parameters: flat, average: flat, firstMoment: flat, secondMoment: flat };
+  return {
+    architecture,
+    statistics,
+    step: 5,
+    seed: 1,
+    seconds: 9,
+    balance: {},
+    parameters: flat,
+    average: flat,
+    firstMoment: flat,
+    secondMoment: flat,
+  };
 }
 
 test('an exported model costs less than half a percent, and the report agrees with the validation of the training', async () => {
@@ -37,11 +50,16 @@ test('an exported model costs less than half a percent, and the report agrees wi
   assert.ok(Math.abs(report.bitsPercent) < 0.5 && Math.abs(report.decibels.psnr16) < 0.02, JSON.stringify(report));
   await startBackend();
   const float = floatModelOf(checkpoint);
-  const parameters = new Map(parameterSpecs(float.architecture).map(({ name, shape }) => [name, tf.tensor(float.parameters.get(name)!, shape)]));
+  const parameters = new Map(
+    parameterSpecs(float.architecture).map(({ name, shape }) => [name, tf.tensor(float.parameters.get(name)!, shape)]),
+  );
   const validated = new Validation(dataset.validation, float, 1).run(parameters, false);
   for (const [name, value] of Object.entries(validated)) {
     const reported = report.float[name as keyof typeof report.float];
-    assert.ok(Math.abs(reported - (value as number)) < 1e-4 * (value as number), `${name}: ${reported}, ${value as number}`);
+    assert.ok(
+      Math.abs(reported - (value as number)) < 1e-4 * (value as number),
+      `${name}: ${reported}, ${value as number}`,
+    );
   }
 });
 
@@ -62,5 +80,8 @@ test('weights that are no numbers are refused', async () => {
   const checkpoint = await state();
   checkpoint.average = checkpoint.average.map((x, i) => (i === 3 ? NaN : x));
   const dataset = await loadDataset(data.folder, { trainingLimit: 5 });
-  await assert.rejects(exportModel(checkpoint, dataset), (error: unknown) => error instanceof DcompError && error.code === 'E_DAMAGED_MODEL');
+  await assert.rejects(
+    exportModel(checkpoint, dataset),
+    (error: unknown) => error instanceof DcompError && error.code === 'E_DAMAGED_MODEL',
+  );
 });

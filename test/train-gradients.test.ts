@@ -7,13 +7,13 @@ import { after, before, describe, it, type TestContext } from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
 import { uNet, type Architecture } from '../src/model/architecture.js';
 import { DEFAULT_INPUT_SCALE, parameterSpecs } from '../src/model/weights.js';
-import { bfloat16, float32 } from '../src/train/arithmetic.js';
+import { bfloat16, float32 } from '../src/train/tensor-arithmetic.js';
 import { startBackend } from '../src/train/backend.js';
 import { loadDataset, measurePrior, type Dataset } from '../src/train/dataset.js';
 import { makeBatch, type Batch } from '../src/train/examples.js';
 import { forward, forwardBackward } from '../src/train/graph.js';
 import { batchInput, exampleLosses, lossGradient, lossInputs } from '../src/train/loss.js';
-import { gaussian, randomFloatModel } from './random-model.js';
+import { gaussian, randomFloatModel } from '../corpus/random-model.js';
 import { trainingFolder } from './train-data.js';
 
 const data = trainingFolder();
@@ -30,19 +30,34 @@ class Problem {
   private readonly klWeight: number[];
   private readonly squareWeight: number[];
 
-  constructor(readonly architecture: Architecture, crop: number, size: number) {
+  constructor(
+    readonly architecture: Architecture,
+    crop: number,
+    size: number,
+  ) {
     const { levels } = architecture.conditioning;
     const statistics = { prior: measurePrior(dataset.training, levels), inputScale: DEFAULT_INPUT_SCALE };
     this.batch = makeBatch(dataset, { architecture, statistics }, { share: [1], crop: [crop], batch: [size] }, 3, 1);
-    for (const [name, values] of randomFloatModel(architecture, 5).parameters) this.parameters.set(name, name === 'out.w' ? values.map((x) => 0.3 * x) : values);
+    for (const [name, values] of randomFloatModel(architecture, 5).parameters)
+      this.parameters.set(name, name === 'out.w' ? values.map((x) => 0.3 * x) : values);
     this.klWeight = Array.from({ length: size }, (_, i) => 1 + i);
     this.squareWeight = Array.from({ length: size }, (_, i) => 0.02 * (1 + i));
   }
 
-  private tensors(shift?: (name: string, i: number) => number): { input: tf.Tensor4D; features: tf.Tensor2D; parameters: Map<string, tf.Tensor> } {
+  private tensors(shift?: (name: string, i: number) => number): {
+    input: tf.Tensor4D;
+    features: tf.Tensor2D;
+    parameters: Map<string, tf.Tensor>;
+  } {
     const { batch } = this;
     const parameters = new Map(
-      parameterSpecs(this.architecture).map(({ name, shape }) => [name, tf.tensor(this.parameters.get(name)!.map((x, i) => x + (shift?.(name, i) ?? 0)), shape)]),
+      parameterSpecs(this.architecture).map(({ name, shape }) => [
+        name,
+        tf.tensor(
+          this.parameters.get(name)!.map((x, i) => x + (shift?.(name, i) ?? 0)),
+          shape,
+        ),
+      ]),
     );
     const [input, features] = batchInput(batch);
     return { input, features, parameters };
@@ -51,9 +66,15 @@ class Problem {
   loss(shift?: (name: string, i: number) => number): number {
     return tf.tidy(() => {
       const { input, features, parameters } = this.tensors(shift);
-      const losses = exampleLosses(forward(this.architecture, parameters, input, features, false), lossInputs(this.batch));
+      const losses = exampleLosses(
+        forward(this.architecture, parameters, input, features, false),
+        lossInputs(this.batch),
+      );
       const [kl, square] = [losses.kl.dataSync(), losses.square.dataSync()];
-      return this.klWeight.reduce((sum, weight, i) => sum + weight * kl[i]! + this.squareWeight[i]! * square[i]!, 0) / this.batch.size;
+      return (
+        this.klWeight.reduce((sum, weight, i) => sum + weight * kl[i]! + this.squareWeight[i]! * square[i]!, 0) /
+        this.batch.size
+      );
     });
   }
 
@@ -80,7 +101,12 @@ describe('on the pure JavaScript backend', () => {
   it('the gradient of every parameter is what differences of the loss say, to 2 %', () => {
     const problem = new Problem(uNet([8, 16], 8, 3), 16, 2);
     const gradients = problem.gradients(false);
-    assert.deepEqual([...gradients.keys()].sort(), parameterSpecs(problem.architecture).map(({ name }) => name).sort());
+    assert.deepEqual(
+      [...gradients.keys()].sort(),
+      parameterSpecs(problem.architecture)
+        .map(({ name }) => name)
+        .sort(),
+    );
     const next = gaussian(8);
     for (const [name, gradient] of gradients) {
       // Along the gradient with some noise, so far that the loss changes by much more than float32 rounds.
@@ -89,9 +115,13 @@ describe('on the pure JavaScript backend', () => {
       assert.ok(length > 0, name);
       const expected = gradient.reduce((sum, g, i) => sum + g * direction[i]!, 0) / length;
       const h = 3e-3;
-      const along = (t: number): number => problem.loss((other, i) => (other === name ? (t * direction[i]!) / length : 0));
+      const along = (t: number): number =>
+        problem.loss((other, i) => (other === name ? (t * direction[i]!) / length : 0));
       const difference = (along(h) - along(-h)) / (2 * h);
-      assert.ok(Math.abs(difference - expected) < 0.02 * Math.abs(expected) + 2e-4, `${name}: ${expected}, by differences ${difference}`);
+      assert.ok(
+        Math.abs(difference - expected) < 0.02 * Math.abs(expected) + 2e-4,
+        `${name}: ${expected}, by differences ${difference}`,
+      );
     }
   });
 
@@ -127,7 +157,10 @@ describe('on native TensorFlow', () => {
   it('operations in bfloat16 agree with those in float32 to 1 %', (t) => {
     if (skipped(t)) return;
     const half = bfloat16()!;
-    const [x, y] = [tf.randomNormal([2, 8, 8, 16], 0.5, 1, 'float32', 1), tf.randomNormal([2, 8, 8, 16], 0, 1, 'float32', 2)];
+    const [x, y] = [
+      tf.randomNormal([2, 8, 8, 16], 0.5, 1, 'float32', 1),
+      tf.randomNormal([2, 8, 8, 16], 0, 1, 'float32', 2),
+    ];
     const w = tf.randomNormal([3, 3, 16, 16], 0, 1, 'float32', 3);
     const v = tf.randomNormal([2, 2, 16, 16], 0, 1, 'float32', 4);
     const row = tf.randomNormal([2, 1, 1, 16], 0, 1, 'float32', 5);
@@ -142,14 +175,34 @@ describe('on native TensorFlow', () => {
     agree('from, to', x, half.to(of(x)));
     agree('convolve', float32.convolve(x, w, 1), half.to(half.convolve(of(x), of(w), 1)));
     agree('convolve, stride 2', float32.convolve(x, v, 2), half.to(half.convolve(of(x), of(v), 2)));
-    agree('convolveInput', float32.convolveInput(y, w, [2, 8, 8, 16], 1), half.to(half.convolveInput(of(y), of(w), [2, 8, 8, 16], 1)));
-    agree('convolveInput, stride 2', float32.convolveInput(small, v, [2, 8, 8, 16], 2), half.to(half.convolveInput(of(small), of(v), [2, 8, 8, 16], 2)));
-    agree('convolveFilter', float32.convolveFilter(x, y, [3, 3, 16, 16], 1), half.convolveFilter(of(x), of(y), [3, 3, 16, 16], 1));
-    agree('convolveFilter, stride 2', float32.convolveFilter(x, small, [2, 2, 16, 16], 2), half.convolveFilter(of(x), of(small), [2, 2, 16, 16], 2));
+    agree(
+      'convolveInput',
+      float32.convolveInput(y, w, [2, 8, 8, 16], 1),
+      half.to(half.convolveInput(of(y), of(w), [2, 8, 8, 16], 1)),
+    );
+    agree(
+      'convolveInput, stride 2',
+      float32.convolveInput(small, v, [2, 8, 8, 16], 2),
+      half.to(half.convolveInput(of(small), of(v), [2, 8, 8, 16], 2)),
+    );
+    agree(
+      'convolveFilter',
+      float32.convolveFilter(x, y, [3, 3, 16, 16], 1),
+      half.convolveFilter(of(x), of(y), [3, 3, 16, 16], 1),
+    );
+    agree(
+      'convolveFilter, stride 2',
+      float32.convolveFilter(x, small, [2, 2, 16, 16], 2),
+      half.convolveFilter(of(x), of(small), [2, 2, 16, 16], 2),
+    );
     agree('add', float32.add(x, row), half.to(half.add(of(x), of(row))));
     agree('multiply', float32.multiply(x, row), half.to(half.multiply(of(x), of(row))));
     agree('relu', float32.relu(x), half.to(half.relu(of(x))));
-    agree('reluGradient', float32.reluGradient(y, float32.relu(x)), half.to(half.reluGradient(of(y), half.relu(of(x)))));
+    agree(
+      'reluGradient',
+      float32.reluGradient(y, float32.relu(x)),
+      half.to(half.reluGradient(of(y), half.relu(of(x)))),
+    );
     agree('sumGrid', float32.sumGrid(x), half.sumGrid(of(x)));
     const large = tf.add(tf.randomUniform([1, 128, 128, 8], 0, 1, 'float32', 7), 1);
     agree('sumGrid of many of one sign', float32.sumGrid(large), half.sumGrid(half.from(large)));

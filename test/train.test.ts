@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
-import { haar } from '../src/codec/pyramid.js';
+import { haar } from '../src/pixels/pyramid.js';
 import { DcompError } from '../src/errors.js';
 import { uNet } from '../src/model/architecture.js';
 import { floatForward, type Request } from '../src/model/float-forward.js';
@@ -12,7 +12,13 @@ import { EXACT, TOP_CODE, UNKNOWN, codeOf, sigmaOf } from '../src/model/sigma.js
 import { wienerGains } from '../src/model/inputs.js';
 import { DEFAULT_INPUT_SCALE } from '../src/model/weights.js';
 import { startBackend } from '../src/train/backend.js';
-import { checkpointBytes, floatModelOf, readCheckpoint, writeCheckpoint, type CheckpointState } from '../src/train/checkpoint.js';
+import {
+  checkpointBytes,
+  floatModelOf,
+  readCheckpoint,
+  writeCheckpoint,
+  type CheckpointState,
+} from '../src/train/checkpoint.js';
 import { cut, loadDataset, measurePrior, type Dataset } from '../src/train/dataset.js';
 import { codeExample, isCoded, makeCodedBatch, type Predict } from '../src/train/coded-examples.js';
 import { drawExample, makeBatch, type Batch, type ModelShape } from '../src/train/examples.js';
@@ -21,7 +27,7 @@ import { graphNetwork } from '../src/train/graph-network.js';
 import { exampleLosses, lossInputs } from '../src/train/loss.js';
 import { Random } from '../src/train/random.js';
 import { learningRate, train, type TrainOptions } from '../src/train/trainer.js';
-import { gaussian, randomFloatModel } from './random-model.js';
+import { gaussian, randomFloatModel } from '../corpus/random-model.js';
 import { TINY_PLAN, trainingFolder } from './train-data.js';
 
 const ARCHITECTURE = uNet([8, 16], 8, 3);
@@ -33,7 +39,10 @@ let model: ModelShape;
 before(async () => {
   await startBackend('javascript');
   dataset = await loadDataset(data.folder);
-  model = { architecture: ARCHITECTURE, statistics: { prior: measurePrior(dataset.training, 3), inputScale: DEFAULT_INPUT_SCALE } };
+  model = {
+    architecture: ARCHITECTURE,
+    statistics: { prior: measurePrior(dataset.training, 3), inputScale: DEFAULT_INPUT_SCALE },
+  };
 });
 after(data.remove);
 
@@ -46,7 +55,11 @@ describe('graph', () => {
     const float = randomFloatModel(ARCHITECTURE, 7);
     const network = graphNetwork(float);
     const next = gaussian(3);
-    for (const [level, sigma, mode] of [[0, 168, 'enter'], [1, 130, 'refine'], [4, 60, 'refine']] as const) {
+    for (const [level, sigma, mode] of [
+      [0, 168, 'enter'],
+      [1, 130, 'refine'],
+      [4, 60, 'refine'],
+    ] as const) {
       const z = new Float32Array(8 * 6 * 12).map(() => 60 * next());
       const codes = new Uint8Array(z.length).fill(sigma);
       codes.forEach((_, i) => (codes[i] = i % 12 >= 3 && mode === 'enter' ? UNKNOWN : i % 31 === 0 ? EXACT : sigma));
@@ -55,7 +68,9 @@ describe('graph', () => {
       const result = await network(request);
       assert.equal(result.length, expected.length);
       const size = Math.max(...expected.map(Math.abs));
-      expected.forEach((value, i) => assert.ok(Math.abs(value - result[i]!) < 1e-5 * size, `${i}: ${value}, ${result[i]}`));
+      expected.forEach((value, i) =>
+        assert.ok(Math.abs(value - result[i]!) < 1e-5 * size, `${i}: ${value}, ${result[i]}`),
+      );
     }
   });
 });
@@ -67,7 +82,10 @@ describe('examples', () => {
       makeBatch(dataset, model, TINY_PLAN, 6, step);
       assert.deepEqual(makeBatch(dataset, model, TINY_PLAN, 5, step), a);
     }
-    assert.notDeepEqual(makeBatch(dataset, model, TINY_PLAN, 5, 1).input, makeBatch(dataset, model, TINY_PLAN, 5, 2).input);
+    assert.notDeepEqual(
+      makeBatch(dataset, model, TINY_PLAN, 5, 1).input,
+      makeBatch(dataset, model, TINY_PLAN, 5, 2).input,
+    );
   });
 
   it('of entering a level know none of the details, or every other one as the second step does', () => {
@@ -76,11 +94,21 @@ describe('examples', () => {
     for (let seed = 0; seed < count; seed++) {
       const { x, condition, codes } = drawExample(dataset.training, 1, 16, new Random(3, seed));
       if (condition.mode === 'refine') continue;
-      const known = [0, 1].map((parity) => codes.filter((code, i) => {
-        const position = Math.floor(i / 12);
-        const [column, row, channel] = [position % 8, Math.floor(position / 8), i % 12];
-        return column < x.width && row < x.height && channel >= 3 && (column + row + channel) % 2 === parity && code === condition.sigma;
-      }).length / (x.width * x.height * 9));
+      const known = [0, 1].map(
+        (parity) =>
+          codes.filter((code, i) => {
+            const position = Math.floor(i / 12);
+            const [column, row, channel] = [position % 8, Math.floor(position / 8), i % 12];
+            return (
+              column < x.width &&
+              row < x.height &&
+              channel >= 3 &&
+              (column + row + channel) % 2 === parity &&
+              code === condition.sigma
+            );
+          }).length /
+          (x.width * x.height * 9),
+      );
       // More than 0.35 of 0.5: some pictures are grey, or have holes.
       if (Math.max(...known) > 0.35 && Math.min(...known) === 0) halves++;
     }
@@ -93,23 +121,39 @@ describe('examples', () => {
     for (let step = 0; step < 80; step++) {
       const batch = makeBatch(dataset, model, TINY_PLAN, 1, step);
       for (const { level, mode } of batch.conditions) seen.add(`${level} ${mode}`);
-      for (const array of [batch.input, batch.features, batch.target, batch.information, batch.weight, batch.squareWeight]) {
+      for (const array of [
+        batch.input,
+        batch.features,
+        batch.target,
+        batch.information,
+        batch.weight,
+        batch.squareWeight,
+      ]) {
         assert.ok(array.every(Number.isFinite));
       }
-      batch.weight.forEach((weight, i) => assert.ok(weight > 0 || (batch.target[i] === 0 && batch.information[i] === 0 && batch.squareWeight[i] === 0)));
+      batch.weight.forEach((weight, i) =>
+        assert.ok(weight > 0 || (batch.target[i] === 0 && batch.information[i] === 0 && batch.squareWeight[i] === 0)),
+      );
     }
     assert.equal(seen.size, 6);
   });
 
   /** Losses of a network that answers with these corrections and log2 variances. */
-  function lossesOf(batch: Batch, correction: (i: number) => number, logVariance: number): { kl: number; square: number } {
+  function lossesOf(
+    batch: Batch,
+    correction: (i: number) => number,
+    logVariance: number,
+  ): { kl: number; square: number } {
     return tf.tidy(() => {
       const output = new Float32Array(2 * batch.target.length);
       batch.target.forEach((_, i) => {
         output[2 * (i - (i % 12)) + (i % 12)] = correction(i);
         output[2 * (i - (i % 12)) + (i % 12) + 12] = logVariance;
       });
-      const { kl, square } = exampleLosses(tf.tensor4d(output, [batch.size, batch.grid, batch.grid, 24]), lossInputs(batch));
+      const { kl, square } = exampleLosses(
+        tf.tensor4d(output, [batch.size, batch.grid, batch.grid, 24]),
+        lossInputs(batch),
+      );
       return { kl: tf.mean(kl).dataSync()[0]!, square: tf.mean(square).dataSync()[0]! };
     });
   }
@@ -121,7 +165,9 @@ describe('examples', () => {
     assert.ok(sure.kl < 1e-4);
     const unsure = lossesOf(batch, (i) => batch.target[i]!, 0);
     let expected = 0;
-    batch.information.forEach((v, i) => (expected += (0.5 * batch.weight[i]! * (Math.log(1 + v) + 1 / (1 + v) - 1)) / batch.target.length));
+    batch.information.forEach(
+      (v, i) => (expected += (0.5 * batch.weight[i]! * (Math.log(1 + v) + 1 / (1 + v) - 1)) / batch.target.length),
+    );
     assert.ok(Math.abs(unsure.kl - expected) < 1e-5 * expected);
   });
 
@@ -129,7 +175,8 @@ describe('examples', () => {
     // With correction 0 the network is the Wiener filter, whose error is co² in the mean, log2 variance 0.
     const mean = (logVariance: number): number => {
       let sum = 0;
-      for (let step = 0; step < 30; step++) sum += lossesOf(makeBatch(dataset, model, TINY_PLAN, 2, step), () => 0, logVariance).kl;
+      for (let step = 0; step < 30; step++)
+        sum += lossesOf(makeBatch(dataset, model, TINY_PLAN, 2, step), () => 0, logVariance).kl;
       return sum;
     };
     assert.ok(mean(0) < mean(1.5) && mean(0) < mean(-1.5));
@@ -146,7 +193,15 @@ describe('coded examples', () => {
       const batch = makeCodedBatch(dataset, model, TINY_PLAN, 5, step, predict);
       assert.deepEqual(makeCodedBatch(dataset, model, TINY_PLAN, 5, step, predict), batch);
       assert.notDeepEqual(makeCodedBatch(dataset, model, TINY_PLAN, 5, step, other).input, batch.input);
-      for (const array of [batch.input, batch.features, batch.target, batch.information, batch.weight, batch.squareWeight]) assert.ok(array.every(Number.isFinite));
+      for (const array of [
+        batch.input,
+        batch.features,
+        batch.target,
+        batch.information,
+        batch.weight,
+        batch.squareWeight,
+      ])
+        assert.ok(array.every(Number.isFinite));
     }
   });
 
@@ -174,13 +229,23 @@ describe('coded examples', () => {
         const mean = new Float64Array(256 * 12).map((_, i) => wienerGains(Math.floor(i / 12), deviation).mean);
         const correction = mean.map((_, i) => wienerGains(Math.floor(i / 12), deviation).correction);
         const example = { x, codes, z, parity: 0, condition: { level: 0, sigma: TOP_CODE, mode: 'enter' as const } };
-        codeExample(example, { to }, { mean, correction }, new Float32Array(2 * n), 1 / 16, new Random(1, from + deviation));
+        codeExample(
+          example,
+          { to },
+          { mean, correction },
+          new Float32Array(2 * n),
+          1 / 16,
+          new Random(1, from + deviation),
+        );
         const errors = z.map((value, i) => (value - x.data[i]!) / sigmaOf(to)).filter((_, i) => detail(i));
         const truth = x.data.filter((_, i) => detail(i));
         const product = errors.map((value, i) => (value * truth[i]!) / deviation);
         const average = (values: Float32Array): number => values.reduce((a, b) => a + b, 0) / values.length;
         assert.ok(codes.every((code, i) => !detail(i) || code === to));
-        assert.ok(Math.abs(average(errors.map((value) => value * value)) - 1) < 0.07, `variance from ${from}, ${deviation}`);
+        assert.ok(
+          Math.abs(average(errors.map((value) => value * value)) - 1) < 0.07,
+          `variance from ${from}, ${deviation}`,
+        );
         assert.ok(Math.abs(average(product)) < 0.07, `correlation from ${from}, ${deviation}`);
       }
     }
@@ -193,31 +258,50 @@ describe('coded examples', () => {
     const gains = { mean: new Float32Array(256 * 12), correction: new Float32Array(256 * 12).fill(sigmaOf(TOP_CODE)) };
     // Half a bit for the first column and the next, less than 1/8 bit for the others.
     const output = new Float32Array(2 * n).map((_, i) => (i % 24 >= 12 && Math.floor(i / 24) % 8 > 1 ? -4 : 0));
-    const example = { x, codes, z: x.data.map((value, i) => (codes[i] === UNKNOWN ? 0 : value)), parity: 1, condition: { level: 0, sigma: TOP_CODE, mode: 'enter' as const } };
+    const example = {
+      x,
+      codes,
+      z: x.data.map((value, i) => (codes[i] === UNKNOWN ? 0 : value)),
+      parity: 1,
+      condition: { level: 0, sigma: TOP_CODE, mode: 'enter' as const },
+    };
     codeExample(example, { to: TOP_CODE, part: 'first' }, gains, output, 1, new Random(1, 1));
     codes.forEach((code, i) => {
       const [column, row, channel] = [Math.floor(i / 12) % 8, Math.floor(i / 96), i % 12];
       assert.equal(code, channel < 3 || (column < 2 && (column + row + channel) % 2 === 1) ? TOP_CODE : UNKNOWN);
       // One pass of half a bit: y = mu ± √(v + 1/delta) with v = 1/delta = sigma².
-      if (channel >= 3 && code === TOP_CODE) assert.ok(Math.abs(Math.abs(example.z[i]!) / sigmaOf(TOP_CODE) - Math.SQRT2) < 1e-5);
+      if (channel >= 3 && code === TOP_CODE)
+        assert.ok(Math.abs(Math.abs(example.z[i]!) / sigmaOf(TOP_CODE) - Math.SQRT2) < 1e-5);
     });
   });
 });
 
 describe('loss', () => {
   it('is the KL divergence, integrated numerically', () => {
-    for (const [x, logVariance, delta] of [[0.3, 0, 1], [2, -3, 4], [-1, 2, 0.1], [0, -13, 0.5]] as const) {
+    for (const [x, logVariance, delta] of [
+      [0.3, 0, 1],
+      [2, -3, 4],
+      [-1, 2, 0.1],
+      [0, -13, 0.5],
+    ] as const) {
       const variance = 2 ** logVariance;
       const p = { mean: x as number, variance: 1 / delta };
       const q = { mean: 0, variance: variance + 1 / delta };
-      const log = (y: number, g: typeof p): number => -0.5 * Math.log(2 * Math.PI * g.variance) - (y - g.mean) ** 2 / (2 * g.variance);
+      const log = (y: number, g: typeof p): number =>
+        -0.5 * Math.log(2 * Math.PI * g.variance) - (y - g.mean) ** 2 / (2 * g.variance);
       let expected = 0;
       const h = Math.sqrt(p.variance) / 200;
-      for (let i = -2000; i <= 2000; i++) expected += h * Math.exp(log(x + i * h, p)) * (log(x + i * h, p) - log(x + i * h, q));
+      for (let i = -2000; i <= 2000; i++)
+        expected += h * Math.exp(log(x + i * h, p)) * (log(x + i * h, p) - log(x + i * h, q));
       const filled = (value: number): tf.Tensor4D => tf.fill([1, 1, 1, 12], value);
       const kl = tf.tidy(() => {
         const output = tf.concat([filled(0), filled(logVariance)], 3) as tf.Tensor4D;
-        return exampleLosses(output, { target: filled(x), information: filled(delta), weight: filled(1), squareWeight: filled(1) }).kl.dataSync()[0]!;
+        return exampleLosses(output, {
+          target: filled(x),
+          information: filled(delta),
+          weight: filled(1),
+          squareWeight: filled(1),
+        }).kl.dataSync()[0]!;
       });
       assert.ok(Math.abs(kl - expected) < 1e-5 * (1 + expected), `${kl}, ${expected}`);
     }
@@ -227,8 +311,21 @@ describe('loss', () => {
 function randomState(): CheckpointState {
   const { parameters } = randomFloatModel(ARCHITECTURE, 4);
   const flat = Float32Array.from([...parameters.values()].flatMap((values) => [...values]));
-  const arrays = { parameters: flat, average: flat.map((x) => 0.9 * x), firstMoment: flat.map((x) => 1e-3 * x), secondMoment: flat.map((x) => x * x) };
-  return { architecture: ARCHITECTURE, statistics: model.statistics, step: 17, seed: 3, seconds: 1.5, balance: { '0/enter/21': [0.25, 3] }, ...arrays };
+  const arrays = {
+    parameters: flat,
+    average: flat.map((x) => 0.9 * x),
+    firstMoment: flat.map((x) => 1e-3 * x),
+    secondMoment: flat.map((x) => x * x),
+  };
+  return {
+    architecture: ARCHITECTURE,
+    statistics: model.statistics,
+    step: 17,
+    seed: 3,
+    seconds: 1.5,
+    balance: { '0/enter/21': [0.25, 3] },
+    ...arrays,
+  };
 }
 
 describe('checkpoint', () => {
@@ -237,7 +334,8 @@ describe('checkpoint', () => {
     const state = randomState();
     await writeCheckpoint(file, state);
     const { ...back } = await readCheckpoint(file);
-    for (const [name, value] of Object.entries(state)) assert.deepEqual(back[name as keyof CheckpointState], value, name);
+    for (const [name, value] of Object.entries(state))
+      assert.deepEqual(back[name as keyof CheckpointState], value, name);
   });
 
   it('in 16 bits a number it has half the size and comes back within 2^-8', async () => {
@@ -248,7 +346,12 @@ describe('checkpoint', () => {
     assert.ok(bytes.length < 0.55 * checkpointBytes(state, false).length);
     const back = await readCheckpoint(file);
     for (const name of ARRAYS) {
-      state[name].forEach((value, i) => assert.ok(Math.abs(back[name][i]! - value) <= 2 ** -8 * Math.abs(value), `${name} ${i}: ${value}, ${back[name][i]}`));
+      state[name].forEach((value, i) =>
+        assert.ok(
+          Math.abs(back[name][i]! - value) <= 2 ** -8 * Math.abs(value),
+          `${name} ${i}: ${value}, ${back[name][i]}`,
+        ),
+      );
     }
     assert.equal(back.step, state.step);
     assert.deepEqual(back.statistics, state.statistics);
@@ -257,7 +360,12 @@ describe('checkpoint', () => {
   it('a damaged one is refused', async () => {
     const file = join(data.folder, 'damaged.ckpt');
     const whole = checkpointBytes(randomState(), false);
-    for (const bytes of [new Uint8Array(0), whole.subarray(0, 30), whole.subarray(0, whole.length - 1), new Uint8Array(500)]) {
+    for (const bytes of [
+      new Uint8Array(0),
+      whole.subarray(0, 30),
+      whole.subarray(0, whole.length - 1),
+      new Uint8Array(500),
+    ]) {
       writeFileSync(file, bytes);
       await assert.rejects(readCheckpoint(file), code('E_DAMAGED_CHECKPOINT'));
     }
@@ -285,7 +393,9 @@ describe('training', () => {
     await train(options('through'));
     for (const stopAt of [3, 6]) {
       const abort = new AbortController();
-      await train(options('halting', { signal: abort.signal, onProgress: ({ step }) => step === stopAt && abort.abort() }));
+      await train(
+        options('halting', { signal: abort.signal, onProgress: ({ step }) => step === stopAt && abort.abort() }),
+      );
       assert.equal((await readCheckpoint(join(data.folder, 'halting.ckpt'))).step, stopAt);
     }
     await train(options('halting'));
@@ -294,7 +404,14 @@ describe('training', () => {
     for (const name of ARRAYS) assert.deepEqual(halting[name], through[name], name);
     assert.deepEqual(halting.balance, through.balance);
     // Everything but seconds, rate and the recent loss, which is a running mean of each run.
-    const figures = (name: string): string => readFileSync(join(data.folder, `${name}.csv`), 'utf8').trim().split('\n').at(-1)!.split(',').slice(4).join();
+    const figures = (name: string): string =>
+      readFileSync(join(data.folder, `${name}.csv`), 'utf8')
+        .trim()
+        .split('\n')
+        .at(-1)!
+        .split(',')
+        .slice(4)
+        .join();
     assert.equal(figures('halting'), figures('through'));
     assert.match(figures('through'), /^[\d.]+(,[\d.]+){6}$/);
   });
@@ -308,10 +425,22 @@ describe('training', () => {
 
   it('makes the network better than the linear estimate that it begins with', async () => {
     const losses: number[] = [];
-    await train(options('down', { steps: 60, rate: 3e-3, plan: { share: [1], crop: [16], batch: [2] }, onProgress: (p) => void (p.validation ?? losses.push(p.loss)) }));
+    await train(
+      options('down', {
+        steps: 60,
+        rate: 3e-3,
+        plan: { share: [1], crop: [16], batch: [2] },
+        onProgress: (p) => void (p.validation ?? losses.push(p.loss)),
+      }),
+    );
     assert.equal(losses.length, 60);
     const trained = floatModelOf(await readCheckpoint(join(data.folder, 'down.ckpt')));
-    const linear = { ...trained, parameters: new Map([...trained.parameters].map(([name, values]) => [name, values.map((x) => (name.startsWith('out') ? 0 : x))])) };
+    const linear = {
+      ...trained,
+      parameters: new Map(
+        [...trained.parameters].map(([name, values]) => [name, values.map((x) => (name.startsWith('out') ? 0 : x))]),
+      ),
+    };
     const [after, before] = [await squaredError(graphNetwork(trained)), await squaredError(graphNetwork(linear))];
     assert.ok(after < before, `squared error ${after}, of the linear estimate ${before}`);
   });
@@ -325,7 +454,13 @@ describe('training', () => {
       const x = haar(cut(photograph, 0, 0, 0, 64, 64));
       const z = x.data.map((value) => value + sigmaOf(sigma) * next());
       const codes = new Uint8Array(z.length).fill(sigma);
-      const output = await network({ z, codes, width: x.width, height: x.height, condition: { level: 0, sigma, mode: 'refine' } });
+      const output = await network({
+        z,
+        codes,
+        width: x.width,
+        height: x.height,
+        condition: { level: 0, sigma, mode: 'refine' },
+      });
       x.data.forEach((value, i) => {
         const { mean, correction } = wienerGains(sigma, model.statistics.prior[i % 12]!);
         sum += (value - mean * z[i]! - correction * output[2 * (i - (i % 12)) + (i % 12)]!) ** 2;

@@ -1,8 +1,8 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { TrellisEncoder } from '../src/entropy/encoder.js';
+import { TrellisEncoder } from '../src/entropy/trellis-encoder.js';
 import { INFORMATION_UNIT, runCost } from '../src/entropy/trellis.js';
-import { gaussianRun, overhead, signal } from './trellis-signal.js';
+import { gaussianRun, overhead, signal } from '../corpus/trellis-signal.js';
 
 const encoder = new TrellisEncoder();
 const SECTIONS = 30000;
@@ -66,7 +66,17 @@ test('short runs cost about 5 bits each more, whatever state they begin in', () 
 });
 
 // 100 to 200 runs each: the figure scatters by about 2 %.
-for (const [nu, bits] of [[14, 5], [14, 20], [14, 80], [14, 300], [16, 10], [16, 40], [17, 40], [18, 40], [8, 20]] as const) {
+for (const [nu, bits] of [
+  [14, 5],
+  [14, 20],
+  [14, 80],
+  [14, 300],
+  [16, 10],
+  [16, 40],
+  [17, 40],
+  [18, 40],
+  [8, 20],
+] as const) {
   test(`runs that are to tell ${bits} bits tell that within 8 %, for what they cost at nu ${nu}`, () => {
     const n = bits / BITS;
     const runs = Math.min(200, x.length / n);
@@ -75,7 +85,11 @@ for (const [nu, bits] of [[14, 5], [14, 20], [14, 80], [14, 300], [16, 10], [16,
     for (let i = 0; i < runs; i++) {
       const samples = x.subarray(i * n, (i + 1) * n);
       const run = gaussianRun(samples, BITS);
-      const { signs } = encoder.encode({ information: new Uint32Array(n).fill(Math.floor(BITS * cost * INFORMATION_UNIT)), key: i }, run.metric, nu);
+      const { signs } = encoder.encode(
+        { information: new Uint32Array(n).fill(Math.floor(BITS * cost * INFORMATION_UNIT)), key: i },
+        run.metric,
+        nu,
+      );
       for (let j = 0; j < signs.length; j++) product += samples[j]! * signs[j]!;
     }
     const told = -0.5 * Math.log2(1 - (product / (runs * n)) ** 2) * n;

@@ -2,12 +2,20 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { BitReader, BitWriter } from '../src/entropy/bits.js';
-import { TrellisEncoder } from '../src/entropy/encoder.js';
-import { INFORMATION_UNIT, MAX_NU, decodeRun, labelOf, labelTable, runBits, sectionEnds } from '../src/entropy/trellis.js';
+import { TrellisEncoder } from '../src/entropy/trellis-encoder.js';
+import {
+  INFORMATION_UNIT,
+  MAX_NU,
+  decodeRun,
+  labelOf,
+  labelTable,
+  runBits,
+  sectionEnds,
+} from '../src/entropy/trellis.js';
 import { WINDOW_SECTIONS, viterbi } from '../src/entropy/viterbi.js';
 import { DcompError } from '../src/errors.js';
 import { hash32 } from '../src/math/hash.js';
-import { gaussianRun, signal } from './trellis-signal.js';
+import { gaussianRun, signal } from '../corpus/trellis-signal.js';
 
 const encoder = new TrellisEncoder();
 const bit = INFORMATION_UNIT;

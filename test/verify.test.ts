@@ -9,15 +9,15 @@ import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { corpusPicture } from '../corpus/pictures.js';
-import { concat, readContainer, writeHeader, writeSegment, type Header } from '../src/codec/container.js';
+import { concat, readContainer, writeHeader, writeSegment, type Header } from '../src/container/container.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
-import { LAST_CODE } from '../src/codec/format.js';
-import { pixelHash, withPixelHash } from '../src/codec/pixel-hash.js';
-import { verifyFile } from '../src/codec/verify.js';
+import { LAST_CODE } from '../src/format.js';
+import { pixelHash, withPixelHash } from '../src/container/pixel-hash.js';
+import { verifyFile } from '../src/container/verify.js';
 import type { Picture } from '../src/picture.js';
 import { pictures, targets } from './helpers/arbitrary.js';
-import { tinyEvaluator, tinyModelFile } from './helpers/tiny-model.js';
+import { tinyEvaluator, tinyModelFile } from '../corpus/tiny-model.js';
 
 const evaluator = tinyEvaluator();
 const picture = corpusPicture('rgba-balls', { width: 24, height: 17 });
@@ -42,7 +42,11 @@ function hashOf({ width, height, channels, data }: Picture): string {
 
 describe('verification', () => {
   it('accounts for every byte of a file', async () => {
-    for (const file of [await encode(true), await encode(false), await encode(true, corpusPicture('scene', { width: 70, height: 50 }))]) {
+    for (const file of [
+      await encode(true),
+      await encode(false),
+      await encode(true, corpusPicture('scene', { width: 70, height: 50 })),
+    ]) {
       const { state, parts, repairs } = verifyFile(file);
       assert.deepEqual([state, repairs], ['intact', []]);
       let at = 0;
@@ -60,10 +64,15 @@ describe('verification', () => {
     for (let at = 0; at < file.length; at++) {
       const { state, parts, repairs } = verifyFile(changed(file, at));
       assert.equal(state, 'repairable', `byte ${at}`);
-      assert.deepEqual(repairs.map(({ offset }) => offset), [at]);
+      assert.deepEqual(
+        repairs.map(({ offset }) => offset),
+        [at],
+      );
       assert.deepEqual(
         parts,
-        whole.parts.map((part) => (at >= part.offset && at < part.offset + part.byteLength ? { ...part, state: 'repairable' } : part)),
+        whole.parts.map((part) =>
+          at >= part.offset && at < part.offset + part.byteLength ? { ...part, state: 'repairable' } : part,
+        ),
       );
     }
   });
@@ -76,20 +85,36 @@ describe('verification', () => {
     assert.equal(verifyFile(file.subarray(0, segments[0]!.offset + 1)).state, 'cut');
     const twice = verifyFile(changed(file, from, from + 9));
     assert.equal(twice.state, 'damaged');
-    assert.deepEqual(twice.parts.filter(({ state }) => state === 'damaged').map(({ part }) => part), ['segment 1']);
+    assert.deepEqual(
+      twice.parts.filter(({ state }) => state === 'damaged').map(({ part }) => part),
+      ['segment 1'],
+    );
   });
 
   it('is of all files with one byte wrong in a part not repaired to anything else', () => {
-    const header: Header = { width: 9, height: 9, channels: 3, depth: 8, modelId: '01234567', schedule: { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE, tail: 0, views: 1, coarseViews: 1 }, nu: 14 };
+    const header: Header = {
+      width: 9,
+      height: 9,
+      channels: 3,
+      depth: 8,
+      modelId: '01234567',
+      schedule: { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE, tail: 0, views: 1, coarseViews: 1 },
+      nu: 14,
+    };
     fc.assert(
-      fc.property(fc.array(fc.uint8Array({ maxLength: 300 }), { minLength: 1, maxLength: 4 }), fc.nat(), fc.integer({ min: 1, max: 255 }), (payloads, place, error) => {
-        const file = concat([writeHeader(header), ...payloads.map((payload) => writeSegment(payload, 1, 1))]);
-        const damaged = Uint8Array.from(file);
-        const at = place % file.length;
-        damaged[at]! ^= error;
-        const [repair, ...others] = verifyFile(damaged).repairs;
-        assert.deepEqual([repair?.offset, repair?.right, others.length], [at, file[at], 0]);
-      }),
+      fc.property(
+        fc.array(fc.uint8Array({ maxLength: 300 }), { minLength: 1, maxLength: 4 }),
+        fc.nat(),
+        fc.integer({ min: 1, max: 255 }),
+        (payloads, place, error) => {
+          const file = concat([writeHeader(header), ...payloads.map((payload) => writeSegment(payload, 1, 1))]);
+          const damaged = Uint8Array.from(file);
+          const at = place % file.length;
+          damaged[at]! ^= error;
+          const [repair, ...others] = verifyFile(damaged).repairs;
+          assert.deepEqual([repair?.offset, repair?.right, others.length], [at, file[at], 0]);
+        },
+      ),
     );
   });
 });
@@ -98,7 +123,9 @@ describe('the pixel hash', () => {
   it('is that of the picture that the decoder gives, for any picture and target', async () => {
     await fc.assert(
       fc.asyncProperty(pictures(24), targets, async (of, target) => {
-        const result = await encodePicture(of, evaluator, { effort: 1, target, pixelHash: true }).catch((error: { code: string }) => error.code);
+        const result = await encodePicture(of, evaluator, { effort: 1, target, pixelHash: true }).catch(
+          (error: { code: string }) => error.code,
+        );
         if (typeof result === 'string') return assert.equal(result, 'E_UNREACHABLE');
         const decoded = await decodePicture(result.bytes, evaluator);
         assert.equal(verifyFile(result.bytes).pixelHash, hashOf(decoded));
@@ -136,7 +163,10 @@ describe('dcomp verify', () => {
   after(() => rmSync(folder, { recursive: true, force: true }));
 
   function verify(...args: string[]): { code: number | null; stdout: string; stderr: string } {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [program, 'verify', ...args], { cwd: folder, encoding: 'utf8' });
+    const { status, stdout, stderr } = spawnSync(process.execPath, [program, 'verify', ...args], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
     return { code: status, stdout, stderr };
   }
 
@@ -145,11 +175,22 @@ describe('dcomp verify', () => {
     assert.deepEqual([code, stdout, stderr], [0, 'good.dcz: intact, pixels as their hash says\n', '']);
     assert.deepEqual(verify('good.dcz', '--model', 'model.dcm', '--quiet'), { code: 0, stdout: '', stderr: '' });
     const { stdout: all } = verify('good.dcz', '--no-pixels', '-v');
-    for (const part of ['header', 'part pixelHash', 'end of the parts', 'alpha', 'segment 1']) assert.match(all, new RegExp(`^  ${part} \\(byte offset \\d+, \\d+ bytes\\): intact$`, 'm'));
+    for (const part of ['header', 'part pixelHash', 'end of the parts', 'alpha', 'segment 1'])
+      assert.match(all, new RegExp(`^  ${part} \\(byte offset \\d+, \\d+ bytes\\): intact$`, 'm'));
   });
 
   it('goes on to the next file, says what is wrong with each, and exits with 1', () => {
-    const { code, stdout, stderr } = verify('--model', 'model.dcm', 'good.dcz', 'text.dcz', 'one.dcz', 'two.dcz', 'cut.dcz', 'forged.dcz', 'missing.dcz');
+    const { code, stdout, stderr } = verify(
+      '--model',
+      'model.dcm',
+      'good.dcz',
+      'text.dcz',
+      'one.dcz',
+      'two.dcz',
+      'cut.dcz',
+      'forged.dcz',
+      'missing.dcz',
+    );
     assert.equal(code, 1);
     assert.match(stdout, /^good\.dcz: intact/m);
     assert.match(stdout, /^one\.dcz: repairable.*--allow-damaged.*pixels as their hash says$/m);
@@ -157,7 +198,10 @@ describe('dcomp verify', () => {
     assert.match(stdout, /^two\.dcz: damaged.*not compared\n {2}segment 1 \(.*\): damaged$/m);
     assert.match(stdout, /^cut\.dcz: cut/m);
     assert.match(stdout, /^forged\.dcz: intact, but the decoded pixels are not those/m);
-    assert.match(stderr, /^dcomp: text\.dcz: not a \.dcz file.*\ndcomp: cannot read missing\.dcz: there is no such file/);
+    assert.match(
+      stderr,
+      /^dcomp: text\.dcz: not a \.dcz file.*\ndcomp: cannot read missing\.dcz: there is no such file/,
+    );
   });
 
   it('needs no model for the checksums, and says which one it lacks for the pixels', () => {
@@ -174,7 +218,10 @@ describe('dcomp verify', () => {
   it('as JSON, a line a file', () => {
     const { code, stdout } = verify('--json', '--no-pixels', 'good.dcz', 'one.dcz', 'text.dcz');
     assert.equal(code, 1);
-    const [good, one, text] = stdout.trim().split('\n').map((line) => JSON.parse(line));
+    const [good, one, text] = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
     assert.deepEqual([good.file, good.state, good.pixels, good.repairs], ['good.dcz', 'intact', 'skipped', []]);
     assert.equal(one.state, 'repairable');
     assert.equal(one.repairs.length, 1);

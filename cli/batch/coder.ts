@@ -1,7 +1,7 @@
 /** What a command does with the bytes of one file; the rest (reading, writing, reports, threads) is the same for all. */
 import type { Progress } from '../../src/index.js';
 import { about } from '../errors.js';
-import { inputName, readSource } from '../files.js';
+import { inputName, readSource } from '../../formats/files.js';
 
 export interface Hooks {
   signal?: AbortSignal;
@@ -24,13 +24,17 @@ export interface Coded {
 
 export type Coder<Settings> = (input: Uint8Array, settings: Settings, hooks: Hooks) => Promise<Coded>;
 
-
 export interface CodedFile extends Coded {
   inputBytes: number;
 }
 
 /** Reads a file and codes it; errors name the file. @throws DcompError E_IO and what the coder throws */
-export async function codeFile<Settings>(input: string, code: Coder<Settings>, settings: Settings, hooks: Hooks): Promise<CodedFile> {
+export async function codeFile<Settings>(
+  input: string,
+  code: Coder<Settings>,
+  settings: Settings,
+  hooks: Hooks,
+): Promise<CodedFile> {
   const started = performance.now();
   const bytes = await readSource(input);
   const read = (performance.now() - started) / 1000;

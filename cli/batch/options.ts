@@ -1,23 +1,47 @@
 /** Options and names that `encode` and `decode` share. */
 import type { Argv } from 'yargs';
 import { DcompError } from '../../src/errors.js';
-import { readModelFile } from '../../src/model/model-file.js';
-import { STANDARD } from '../files.js';
-import { commonOptions, fileArguments, flag, numberOption, textOption, type CommonOptions, type RawArgs } from '../options.js';
+import { readModelFile } from '../../src/model/integer/model-file.js';
+import { STANDARD } from '../../formats/files.js';
+import {
+  commonOptions,
+  fileArguments,
+  flag,
+  numberOption,
+  textOption,
+  type CommonOptions,
+  type RawArgs,
+} from '../options.js';
 import { planJobs, type Plan, type Request } from './plan.js';
 import type { RunOptions } from './run.js';
 
 export function batchOptions(yargs: Argv, what: string): void {
   yargs
-    .positional('files', { type: 'string', array: true, describe: `${what}, or - for stdin; without -o a second name is the output` })
-    .option('output', { alias: 'o', type: 'string', requiresArg: true, describe: 'Output of one file, - for stdout; or a folder or a pattern as out/{name}.x for many' })
-    .option('jobs', { type: 'string', requiresArg: true, describe: 'Most files at a time, each with its share of the threads  [default: as threads and memory allow]' })
+    .positional('files', {
+      type: 'string',
+      array: true,
+      describe: `${what}, or - for stdin; without -o a second name is the output`,
+    })
+    .option('output', {
+      alias: 'o',
+      type: 'string',
+      requiresArg: true,
+      describe: 'Output of one file, - for stdout; or a folder or a pattern as out/{name}.x for many',
+    })
+    .option('jobs', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Most files at a time, each with its share of the threads  [default: as threads and memory allow]',
+    })
     .option('skip-existing', { type: 'boolean', describe: 'Leave out files whose output is there' })
     .option('json', { type: 'boolean', describe: 'A line of figures a file on stdout' });
 }
 
 /** @throws DcompError E_USAGE, E_IO */
-export function batchOf(args: RawArgs, request: Pick<Request, 'accepts' | 'extension' | 'fields'>): { plan: Plan; common: CommonOptions; options: RunOptions } {
+export function batchOf(
+  args: RawArgs,
+  request: Pick<Request, 'accepts' | 'extension' | 'fields'>,
+): { plan: Plan; common: CommonOptions; options: RunOptions } {
   const common = commonOptions(args);
   const { threads, verbose, quiet } = common;
   const json = flag(args, 'json');
@@ -27,7 +51,8 @@ export function batchOf(args: RawArgs, request: Pick<Request, 'accepts' | 'exten
   if (plan.many && common.model !== undefined) readModelFile(common.model);
   if (plan.jobs.some(({ output }) => output === STANDARD)) {
     if (json) throw new DcompError('E_USAGE', '--json and the output - would both write to stdout; name an output');
-    if (process.stdout.isTTY) throw new DcompError('E_USAGE', 'the output - is a terminal; send it to a file or a program, or name an output');
+    if (process.stdout.isTTY)
+      throw new DcompError('E_USAGE', 'the output - is a terminal; send it to a file or a program, or name an output');
   }
   return { plan, common, options: { threads, jobs, skipExisting: flag(args, 'skip-existing'), json, verbose, quiet } };
 }

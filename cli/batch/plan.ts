@@ -2,7 +2,7 @@
 import { readdirSync, realpathSync, type Stats } from 'node:fs';
 import { basename, dirname, extname, join, normalize, relative, resolve, sep } from 'node:path';
 import { DcompError } from '../../src/errors.js';
-import { defaultOutput, inputName, ioError, outputName, STANDARD, statOrUndefined } from '../files.js';
+import { defaultOutput, inputName, ioError, outputName, STANDARD, statOrUndefined } from '../../formats/files.js';
 import { fillTemplate, isTemplate } from './template.js';
 
 export interface Request {
@@ -46,10 +46,15 @@ export function planJobs(request: Request): Plan {
   if (output === undefined) return { jobs: [withoutOption(request)], many: false, named: false };
   const many = names.length > 1 || isFolder(names[0]!);
   if (many && (names.includes(STANDARD) || output === STANDARD)) {
-    throw new DcompError('E_USAGE', `${names.includes(STANDARD) ? '- (stdin)' : '-o - (stdout)'} goes with a single file only`);
+    throw new DcompError(
+      'E_USAGE',
+      `${names.includes(STANDARD) ? '- (stdin)' : '-o - (stdout)'} goes with a single file only`,
+    );
   }
   const nameOf = outputNames(request, many);
-  const jobs = names.flatMap((name) => sourcesOf(name, request)).map((source) => ({ input: source.path, output: nameOf(source), size: source.stats?.size ?? 0 }));
+  const jobs = names
+    .flatMap((name) => sourcesOf(name, request))
+    .map((source) => ({ input: source.path, output: nameOf(source), size: source.stats?.size ?? 0 }));
   checkOutputs(jobs);
   for (const job of jobs) checkKinds(job, request);
   return { jobs, many, named: jobs.some((job) => job.output !== output) };
@@ -59,8 +64,10 @@ export function planJobs(request: Request): Plan {
 function withoutOption(request: Request): Job {
   const { names, extension } = request;
   const [input, second] = names as [string, string | undefined];
-  if (names.length > 2) throw new DcompError('E_USAGE', `${names.length} files are named; several inputs need -o FOLDER`);
-  if (input !== STANDARD && isFolder(input)) throw new DcompError('E_USAGE', `${inputName(input)} is a folder; say with -o FOLDER where its files' results go`);
+  if (names.length > 2)
+    throw new DcompError('E_USAGE', `${names.length} files are named; several inputs need -o FOLDER`);
+  if (input !== STANDARD && isFolder(input))
+    throw new DcompError('E_USAGE', `${inputName(input)} is a folder; say with -o FOLDER where its files' results go`);
   const output = second ?? (input === STANDARD ? STANDARD : defaultOutput(input, extension));
   const job = { input, output, size: statOf(input)?.size ?? 0 };
   checkOutputs([job]);
@@ -72,7 +79,10 @@ function withoutOption(request: Request): Job {
 function checkKinds({ output }: Job, { accepts, extension }: Request): void {
   const own = extname(output).toLowerCase();
   if (own !== extension && accepts.includes(own)) {
-    throw new DcompError('E_USAGE', `the output ${outputName(output)} has the name of an input; several inputs need -o FOLDER, and an output a name in ${extension}`);
+    throw new DcompError(
+      'E_USAGE',
+      `the output ${outputName(output)} has the name of an input; several inputs need -o FOLDER, and an output a name in ${extension}`,
+    );
   }
 }
 
@@ -105,20 +115,24 @@ function sourcesOf(name: string, { accepts }: Request): Source[] {
       const path = join(folder, entry.name);
       // Links to folders are not followed: they may go round in circles.
       if (entry.isDirectory()) visit(path);
-      else if (accepts.includes(extname(entry.name).toLowerCase())) sources.push({ path, folder: relative(name, folder) || '.', stats: statOf(path) });
+      else if (accepts.includes(extname(entry.name).toLowerCase()))
+        sources.push({ path, folder: relative(name, folder) || '.', stats: statOf(path) });
     }
   };
   visit(name);
-  if (sources.length === 0) throw new DcompError('E_IO', `the folder ${inputName(name)} holds no files in ${accepts.join(', ')}`);
+  if (sources.length === 0)
+    throw new DcompError('E_IO', `the folder ${inputName(name)} holds no files in ${accepts.join(', ')}`);
   return sources;
 }
 
 function outputNames({ output, extension, fields }: Request, many: boolean): (source: Source) => string {
   const text = output!;
   if (isTemplate(text)) {
-    return ({ path, folder }) => normalize(fillTemplate(text, { name: nameOf(path), ext: extname(path).slice(1), dir: folder, ...fields }));
+    return ({ path, folder }) =>
+      normalize(fillTemplate(text, { name: nameOf(path), ext: extname(path).slice(1), dir: folder, ...fields }));
   }
-  if (many || text.endsWith('/') || text.endsWith(sep) || isFolder(text)) return ({ path, folder }) => join(text, folder, nameOf(path) + extension);
+  if (many || text.endsWith('/') || text.endsWith(sep) || isFolder(text))
+    return ({ path, folder }) => join(text, folder, nameOf(path) + extension);
   return () => text;
 }
 
@@ -139,8 +153,13 @@ function checkOutputs(jobs: readonly Job[]): void {
     if (output === STANDARD) continue;
     const stats = statOf(output);
     const source = stats?.isFile() === true ? inputs.get(identity(stats)) : undefined;
-    if (source === input) throw new DcompError('E_USAGE', `input and output are the same file, ${outputName(output)}; name another output`);
-    if (source !== undefined) throw new DcompError('E_USAGE', `the output ${outputName(output)} of ${inputName(input)} is an input, too; name another output`);
+    if (source === input)
+      throw new DcompError('E_USAGE', `input and output are the same file, ${outputName(output)}; name another output`);
+    if (source !== undefined)
+      throw new DcompError(
+        'E_USAGE',
+        `the output ${outputName(output)} of ${inputName(input)} is an input, too; name another output`,
+      );
     const key = placeOf(output, stats, folders);
     const other = taken.get(key);
     if (other !== undefined && (stats === undefined || stats.isFile())) {
@@ -168,7 +187,8 @@ function identity({ dev, ino }: Stats): string {
 /** The same for two names of one file, whether it exists or not. */
 function placeOf(output: string, stats: Stats | undefined, folders: Map<string, string>): string {
   // Many file systems of these take names that differ in case for the same.
-  const fold = (path: string): string => (process.platform === 'darwin' || process.platform === 'win32' ? path.toLowerCase() : path);
+  const fold = (path: string): string =>
+    process.platform === 'darwin' || process.platform === 'win32' ? path.toLowerCase() : path;
   const real = (path: string): string => {
     try {
       return realpathSync(path);

@@ -12,7 +12,12 @@ export interface Pool {
 }
 
 export function createPool(workers: number, data: WorkerData): Pool {
-  const pool = new Tinypool({ filename: new URL('./worker.js', import.meta.url).href, minThreads: workers, maxThreads: workers, workerData: data });
+  const pool = new Tinypool({
+    filename: new URL('./worker.js', import.meta.url).href,
+    minThreads: workers,
+    maxThreads: workers,
+    workerData: data,
+  });
   return {
     async code(input, onProgress) {
       const task: Task = { input };
@@ -27,7 +32,9 @@ export function createPool(workers: number, data: WorkerData): Pool {
         return answer.coded;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ERR_WORKER_OUT_OF_MEMORY') throw error;
-        throw new DcompError('E_TOO_LARGE', `${input}: there is not enough memory for it; try again with --jobs 1`, { cause: error });
+        throw new DcompError('E_TOO_LARGE', `${input}: there is not enough memory for it; try again with --jobs 1`, {
+          cause: error,
+        });
       } finally {
         channel?.port1.close();
       }

@@ -2,8 +2,17 @@
 import { totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { DcompError } from '../../src/errors.js';
-import { EXIT_DATA, oneLine, reportError } from '../errors.js';
-import { inputName, makeFolder, outputName, STANDARD, statOrUndefined, stoppable, writeOutput } from '../files.js';
+import { oneLine } from '../../formats/text.js';
+import { EXIT_DATA, reportError } from '../errors.js';
+import {
+  inputName,
+  makeFolder,
+  outputName,
+  STANDARD,
+  statOrUndefined,
+  stoppable,
+  writeOutput,
+} from '../../formats/files.js';
 import { progressDisplay, type ProgressDisplay } from '../progress.js';
 import { note, reportFigures } from '../report.js';
 import { codeFile, type CodedFile, type Coder, type Hooks } from './coder.js';
@@ -45,20 +54,30 @@ type Execute = (input: string, hooks: Hooks) => Promise<CodedFile>;
  * A file that fails is reported and does not keep the others from being done.
  * @returns the exit code: 0, or for several files 1 if any failed, or for one what its error says
  */
-export async function runJobs<Settings extends { threads: number }>(command: Command<Settings>, plan: Plan, options: RunOptions): Promise<number> {
+export async function runJobs<Settings extends { threads: number }>(
+  command: Command<Settings>,
+  plan: Plan,
+  options: RunOptions,
+): Promise<number> {
   const waiting = plan.jobs.map((job) => ({ job, skip: options.skipExisting && exists(job.output) }));
   const files = waiting.filter(({ skip }) => !skip).length;
   const lanes = Math.max(1, Math.min(options.jobs ?? defaultJobs(options.threads), options.threads, files));
   const settings = { ...command.settings, threads: Math.max(1, Math.floor(options.threads / lanes)) };
   const display = progressDisplay(command.name, options.quiet);
   const teller = new Teller(plan, options, display);
-  const pool = lanes === 1 ? undefined : (await import('./pool.js')).createPool(lanes, { command: command.url, settings });
+  const pool =
+    lanes === 1 ? undefined : (await import('./pool.js')).createPool(lanes, { command: command.url, settings });
   const execute: Execute =
-    pool === undefined ? (input, hooks) => codeFile(input, command.code, settings, hooks) : (input, { onProgress }) => pool.code(input, onProgress);
+    pool === undefined
+      ? (input, hooks) => codeFile(input, command.code, settings, hooks)
+      : (input, { onProgress }) => pool.code(input, onProgress);
   const next = waiting.entries();
   const lane = async (): Promise<void> => {
     for (const [i, { job, skip }] of next) {
-      const hooks: Hooks = display.update === undefined ? {} : { onProgress: ({ fraction, stage }) => teller.progress(i, fraction, stage) };
+      const hooks: Hooks =
+        display.update === undefined
+          ? {}
+          : { onProgress: ({ fraction, stage }) => teller.progress(i, fraction, stage) };
       teller.report(i, skip ? { job, status: 'skipped' } : await doJob(job, plan, execute, hooks));
     }
   };
@@ -134,7 +153,10 @@ class Teller {
     const { jobs } = this.plan;
     this.fractions[i] = fraction;
     const done = jobs.reduce((sum, job, k) => sum + this.fractions[k]! * weightOf(job), 0) / this.weight;
-    this.display.update?.({ fraction: done, stage: jobs.length === 1 ? stage : `${this.ended} of ${jobs.length} files` });
+    this.display.update?.({
+      fraction: done,
+      stage: jobs.length === 1 ? stage : `${this.ended} of ${jobs.length} files`,
+    });
   }
 
   report(i: number, report: Report): void {
@@ -154,7 +176,9 @@ class Teller {
     if (this.plan.many && !this.options.quiet) {
       const seconds = (performance.now() - this.started) / 1000;
       const others = skipped === 0 ? '' : `, ${skipped} skipped`;
-      note(`${done} done, ${failed} failed${others}, ${this.inputBytes} bytes → ${this.outputBytes} bytes in ${seconds.toFixed(1)} s`);
+      note(
+        `${done} done, ${failed} failed${others}, ${this.inputBytes} bytes → ${this.outputBytes} bytes in ${seconds.toFixed(1)} s`,
+      );
     }
     return this.exitCode;
   }

@@ -14,7 +14,8 @@ export function isTemplate(text: string): boolean {
 export function fillTemplate(template: string, fields: Readonly<Record<string, string | undefined>>): string {
   return template.replace(/\{\{|\}\}|\{([^{}]*)\}|[{}]/g, (found, field: string | undefined) => {
     if (found === '{{' || found === '}}') return found[0]!;
-    if (field === undefined) throw new DcompError('E_USAGE', `--output has a brace alone; write {{ or }} for one that belongs to the name`);
+    if (field === undefined)
+      throw new DcompError('E_USAGE', `--output has a brace alone; write {{ or }} for one that belongs to the name`);
     const known = Object.hasOwn(fields, field);
     const value = known ? fields[field] : undefined;
     if (value !== undefined) return value;

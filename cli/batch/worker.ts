@@ -24,7 +24,14 @@ const { command, settings } = Tinypool.workerData as WorkerData;
 export default async function answer({ input, progress }: Task): Promise<Answer> {
   try {
     const { code } = (await import(command)) as { code: Coder<unknown> };
-    return { coded: await codeFile(input, code, settings, progress === undefined ? {} : { onProgress: ({ fraction }) => progress.postMessage(fraction) }) };
+    return {
+      coded: await codeFile(
+        input,
+        code,
+        settings,
+        progress === undefined ? {} : { onProgress: ({ fraction }) => progress.postMessage(fraction) },
+      ),
+    };
   } catch (error) {
     if (error instanceof DcompError) return { error: { code: error.code, message: error.message } };
     throw error;

@@ -3,16 +3,16 @@ import { createHash } from 'node:crypto';
 import { decodePicture, type DecodeResult } from '../../src/codec/decoder.js';
 import { encodePicture, encodePictureToSizes, type EncodeResult, type Target } from '../../src/codec/encoder.js';
 import type { Channel } from '../../src/codec/group-step.js';
-import { fileInfo } from '../../src/codec/info.js';
-import { PictureCoefficients } from '../../src/codec/picture-coefficients.js';
-import { isGrey, join } from '../../src/codec/picture-planes.js';
-import { DEFAULT_SCHEDULE } from '../../src/codec/schedule.js';
+import { fileInfo } from '../../src/container/info.js';
+import { PictureCoefficients } from '../../src/pixels/picture-coefficients.js';
+import { isGrey, join } from '../../src/pixels/picture-planes.js';
+import { DEFAULT_SCHEDULE } from '../../src/diffusion/schedule.js';
 import { Session } from '../../src/codec/session.js';
 import { MIN_NU } from '../../src/entropy/trellis.js';
 import { flopsPerPixel } from '../../src/model/architecture.js';
 import { rowsOfWhole, type Evaluator } from '../../src/model/evaluator.js';
 import type { Condition } from '../../src/model/inputs.js';
-import type { IntegerModel } from '../../src/model/integer-model.js';
+import type { IntegerModel } from '../../src/model/integer/integer-model.js';
 import { sigmaOf } from '../../src/model/sigma.js';
 import type { Picture } from '../../src/picture.js';
 import { Random } from '../../src/train/random.js';
@@ -46,8 +46,18 @@ export class RememberingEvaluator implements Evaluator {
     return this.evaluator.threads;
   }
 
-  async evaluate(z: Float32Array, codes: Uint8Array, width: number, height: number, condition: Condition): Promise<Float32Array> {
-    const key = createHash('sha1').update(z).update(codes).update(JSON.stringify([width, height, condition])).digest('base64');
+  async evaluate(
+    z: Float32Array,
+    codes: Uint8Array,
+    width: number,
+    height: number,
+    condition: Condition,
+  ): Promise<Float32Array> {
+    const key = createHash('sha1')
+      .update(z)
+      .update(codes)
+      .update(JSON.stringify([width, height, condition]))
+      .digest('base64');
     let kept = this.outputs.get(key);
     // Taken out and put in again: a Map is in order of insertion, so that its first entry is the one unused for longest.
     if (kept !== undefined) {
@@ -89,36 +99,68 @@ const MIN_BYTES = 40;
  * to a file is the walk's, by the share of its network arithmetic: an upper bound, as the walk ends files beside each other.
  * @param base resident memory of the idle process, in bytes
  */
-export async function* codedAtRates(picture: Picture, evaluator: RememberingEvaluator, rates: readonly number[], effort: number, base: number): AsyncGenerator<Coded> {
+export async function* codedAtRates(
+  picture: Picture,
+  evaluator: RememberingEvaluator,
+  rates: readonly number[],
+  effort: number,
+  base: number,
+): AsyncGenerator<Coded> {
   const pixels = picture.width * picture.height;
-  const wanted = rates.map((rate) => ({ rate, size: Math.floor((rate * pixels) / 8) })).filter(({ size }) => size >= MIN_BYTES);
+  const wanted = rates
+    .map((rate) => ({ rate, size: Math.floor((rate * pixels) / 8) }))
+    .filter(({ size }) => size >= MIN_BYTES);
   resetPeak();
   const start = performance.now();
-  const files = await encodePictureToSizes(picture, evaluator, wanted.map(({ size }) => size), { effort });
+  const files = await encodePictureToSizes(
+    picture,
+    evaluator,
+    wanted.map(({ size }) => size),
+    { effort },
+  );
   const seconds = (performance.now() - start) / 1000 + evaluator.saved;
   const encodeMemory = peakMemory() - evaluator.bytes - base;
   const most = Math.max(...files.map(({ work }) => work));
   for (const [i, { bytes, work, idealBits }] of files.entries()) {
     // The whole stream may have less than was asked for; it is then one file.
     if (i > 0 && bytes.length === files[i - 1]!.bytes.length) continue;
-    const { point, decoded: shown } = await decoded(bytes, evaluator, base, { setting: wanted[i]!.rate, encodeSeconds: (seconds * work) / most, encodeMemory });
+    const { point, decoded: shown } = await decoded(bytes, evaluator, base, {
+      setting: wanted[i]!.rate,
+      encodeSeconds: (seconds * work) / most,
+      encodeMemory,
+    });
     yield { point: { ...point, idealBits }, decoded: shown };
   }
 }
 
 /** A file for each quality. */
-export async function* codedAtQualities(picture: Picture, evaluator: RememberingEvaluator, qualities: readonly number[], effort: number, base: number): AsyncGenerator<Coded> {
+export async function* codedAtQualities(
+  picture: Picture,
+  evaluator: RememberingEvaluator,
+  qualities: readonly number[],
+  effort: number,
+  base: number,
+): AsyncGenerator<Coded> {
   for (const quality of qualities) {
     evaluator.saved = 0;
     resetPeak();
     const start = performance.now();
     const { bytes } = await encodePicture(picture, evaluator, { target: { quality }, effort });
     const encodeSeconds = (performance.now() - start) / 1000 + evaluator.saved;
-    yield await decoded(bytes, evaluator, base, { setting: quality, encodeSeconds, encodeMemory: peakMemory() - evaluator.bytes - base });
+    yield await decoded(bytes, evaluator, base, {
+      setting: quality,
+      encodeSeconds,
+      encodeMemory: peakMemory() - evaluator.bytes - base,
+    });
   }
 }
 
-async function decoded(file: Uint8Array, evaluator: RememberingEvaluator, base: number, known: Pick<Point, 'setting' | 'encodeSeconds' | 'encodeMemory'>): Promise<Coded> {
+async function decoded(
+  file: Uint8Array,
+  evaluator: RememberingEvaluator,
+  base: number,
+  known: Pick<Point, 'setting' | 'encodeSeconds' | 'encodeMemory'>,
+): Promise<Coded> {
   const keptBefore = evaluator.bytes;
   evaluator.saved = 0;
   resetPeak();
@@ -140,7 +182,12 @@ async function decoded(file: Uint8Array, evaluator: RememberingEvaluator, base: 
 }
 
 /** One file of at most so many bytes, and what it decodes to. */
-export async function codedToTarget(picture: Picture, evaluator: Evaluator, target: Target, effort: number): Promise<{ bytes: Uint8Array; decoded: Picture }> {
+export async function codedToTarget(
+  picture: Picture,
+  evaluator: Evaluator,
+  target: Target,
+  effort: number,
+): Promise<{ bytes: Uint8Array; decoded: Picture }> {
   const { bytes }: EncodeResult = await encodePicture(picture, evaluator, { target, effort });
   return { bytes, decoded: await decodePicture(bytes, evaluator) };
 }
@@ -150,7 +197,13 @@ export async function codedToTarget(picture: Picture, evaluator: Evaluator, targ
  * One picture after every so many steps of levels 1 and 0, counted within each, until the rate is beyond `maxRate`.
  * @param steps receives the bits of each step
  */
-export async function* idealPictures(picture: Picture, evaluator: Evaluator, maxRate: number, steps: StepBits[], every = 1): AsyncGenerator<{ rate: number; decoded: Picture }> {
+export async function* idealPictures(
+  picture: Picture,
+  evaluator: Evaluator,
+  maxRate: number,
+  steps: StepBits[],
+  every = 1,
+): AsyncGenerator<{ rate: number; decoded: Picture }> {
   const { width, height, channels } = picture;
   const session = new Session(width, height, isGrey(channels), DEFAULT_SCHEDULE, evaluator);
   const channel: Channel = {

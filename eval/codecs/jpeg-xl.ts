@@ -12,7 +12,9 @@ async function load(): Promise<Codec> {
   const { default: Vips } = await optional('wasm-vips', 'JPEG XL', () => import('wasm-vips'));
   const vips = await Vips({ dynamicLibraries: ['vips-jxl.wasm'], print: () => undefined, printErr: () => undefined });
   vips.concurrency(1);
-  const versions = JSON.parse(readFileSync(createRequire(import.meta.url).resolve('wasm-vips/versions'), 'utf8')) as Record<string, string>;
+  const versions = JSON.parse(
+    readFileSync(createRequire(import.meta.url).resolve('wasm-vips/versions'), 'utf8'),
+  ) as Record<string, string>;
   return {
     about: `wasm-vips (libvips ${vips.version()}), libjxl ${versions.jxl ?? '?'}; effort ${EFFORT}, no metadata`,
     parameter: 'quality',
@@ -34,7 +36,12 @@ async function load(): Promise<Codec> {
         const colour = image.bands > 3 ? image.extractBand(0, { n: 3 }) : image.copy();
         try {
           // A copy, as the memory is WebAssembly's.
-          return { width: colour.width, height: colour.height, channels: 3, data: Uint8Array.from(colour.writeToMemory()) };
+          return {
+            width: colour.width,
+            height: colour.height,
+            channels: 3,
+            data: Uint8Array.from(colour.writeToMemory()),
+          };
         } finally {
           colour.delete();
         }

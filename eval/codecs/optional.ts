@@ -8,6 +8,10 @@ export async function optional<T>(name: string, purpose: string, load: () => Pro
   } catch (cause) {
     const missing = (cause as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND';
     const what = missing ? 'is not installed' : `cannot be loaded (${(cause as Error).message.split('\n')[0]})`;
-    throw new DcompError('E_MISSING_DEPENDENCY', `${purpose} needs the package ${name}, which ${what}: npm install ${name}`, { cause });
+    throw new DcompError(
+      'E_MISSING_DEPENDENCY',
+      `${purpose} needs the package ${name}, which ${what}: npm install ${name}`,
+      { cause },
+    );
   }
 }

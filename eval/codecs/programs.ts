@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { accessSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { readPng } from '../../cli/pictures/png-reader.js';
-import { writePng } from '../../cli/pictures/png-writer.js';
+import { readPng } from '../../formats/png-reader.js';
+import { writePng } from '../../formats/png-writer.js';
 import { DcompError } from '../../src/errors.js';
 import type { Picture } from '../../src/picture.js';
 import { toRgb } from '../pictures.js';
@@ -51,7 +51,26 @@ const PROGRAMS: readonly Program[] = [
     about: 'aom, speed 0, 4:4:4, one thread',
     parameter: 'cq-level',
     settings: [63, 58, 53, 48, 43, 38, 33, 28, 23, 18, 13],
-    encode: (input, output, level) => ['-c', 'aom', '-s', '0', '-j', '1', '-y', '444', '--min', '0', '--max', '63', '-a', 'end-usage=q', '-a', `cq-level=${level}`, input, output],
+    encode: (input, output, level) => [
+      '-c',
+      'aom',
+      '-s',
+      '0',
+      '-j',
+      '1',
+      '-y',
+      '444',
+      '--min',
+      '0',
+      '--max',
+      '63',
+      '-a',
+      'end-usage=q',
+      '-a',
+      `cq-level=${level}`,
+      input,
+      output,
+    ],
     decode: (input, output) => ['-j', '1', input, output],
   },
   {
@@ -96,20 +115,34 @@ const PROGRAMS: readonly Program[] = [
   },
 ];
 
-export const PROGRAM_CODECS: readonly CodecEntry[] = PROGRAMS.map((program) => ({ name: program.name, label: program.label, load: () => load(program) }));
+export const PROGRAM_CODECS: readonly CodecEntry[] = PROGRAMS.map((program) => ({
+  name: program.name,
+  label: program.label,
+  load: () => load(program),
+}));
 
 async function load(program: Program): Promise<Codec> {
   const encoder = find(program.encoder);
   const decoder = find(program.decoder);
-  const missing = [encoder === undefined ? program.encoder : undefined, decoder === undefined ? program.decoder : undefined].filter((name) => name !== undefined);
+  const missing = [
+    encoder === undefined ? program.encoder : undefined,
+    decoder === undefined ? program.decoder : undefined,
+  ].filter((name) => name !== undefined);
   if (encoder === undefined || decoder === undefined) {
-    throw new DcompError('E_MISSING_DEPENDENCY', `${program.label} needs the program${missing.length > 1 ? 's' : ''} ${missing.join(' and ')}, not found on the PATH`);
+    throw new DcompError(
+      'E_MISSING_DEPENDENCY',
+      `${program.label} needs the program${missing.length > 1 ? 's' : ''} ${missing.join(' and ')}, not found on the PATH`,
+    );
   }
   let peak: number | undefined;
   const run = async (path: string, args: string[]): Promise<void> => {
     const outcome = await execute(path, args);
     peak = outcome.peak;
-    if (outcome.code !== 0) throw new DcompError('E_IO', `${path} failed: ${outcome.output.trim().split('\n').pop() ?? ''} (exit code ${String(outcome.code)})`);
+    if (outcome.code !== 0)
+      throw new DcompError(
+        'E_IO',
+        `${path} failed: ${outcome.output.trim().split('\n').pop() ?? ''} (exit code ${String(outcome.code)})`,
+      );
   };
   return {
     about: `${versionOf((await execute(encoder, [...program.version])).output, program.encoder)}; ${program.about}`,
@@ -135,7 +168,9 @@ async function load(program: Program): Promise<Codec> {
 
 /** A program's path, undefined where the PATH has none. */
 function find(name: string): string | undefined {
-  const paths = (process.env.PATH ?? '').split(delimiter).flatMap((folder) => [join(folder, name), join(folder, `${name}.exe`)]);
+  const paths = (process.env.PATH ?? '')
+    .split(delimiter)
+    .flatMap((folder) => [join(folder, name), join(folder, `${name}.exe`)]);
   return paths.find((path) => {
     try {
       accessSync(path, constants.X_OK);
@@ -179,7 +214,8 @@ function execute(path: string, args: string[]): Promise<Outcome> {
     const look = setInterval(() => {
       if (child.pid !== undefined) peak = peakOfProcess(child.pid) ?? peak;
     }, LOOK_EVERY);
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text: string) => (output += text));
     child.on('error', (error) => {
       clearInterval(look);
       reject(new DcompError('E_IO', `${path} cannot be run: ${error.message}`, { cause: error }));

@@ -44,7 +44,11 @@ const FORMATS: readonly Format[] = [
   },
 ];
 
-export const SHARP_CODECS: readonly CodecEntry[] = FORMATS.map((format) => ({ name: format.name, label: format.label, load: () => load(format) }));
+export const SHARP_CODECS: readonly CodecEntry[] = FORMATS.map((format) => ({
+  name: format.name,
+  label: format.label,
+  load: () => load(format),
+}));
 
 async function load(format: Format): Promise<Codec> {
   const { default: sharp } = await optional('sharp', format.label, () => import('sharp'));
@@ -57,9 +61,14 @@ async function load(format: Format): Promise<Codec> {
     about: `${libraries.join(', ')}; ${format.about}`,
     parameter: 'quality',
     settings: format.settings,
-    encode: ({ width, height, data }, quality) => format.encode(sharp(data, { raw: { width, height, channels: 3 } }), quality).toBuffer(),
+    encode: ({ width, height, data }, quality) =>
+      format.encode(sharp(data, { raw: { width, height, channels: 3 } }), quality).toBuffer(),
     async decode(file): Promise<Picture> {
-      const { data, info } = await sharp(file).removeAlpha().toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
+      const { data, info } = await sharp(file)
+        .removeAlpha()
+        .toColourspace('srgb')
+        .raw()
+        .toBuffer({ resolveWithObject: true });
       return { width: info.width, height: info.height, channels: 3, data };
     },
   };

@@ -25,9 +25,31 @@ export interface Metric {
 }
 
 export const METRICS: readonly Metric[] = [
-  { name: 'psnr', label: 'PSNR (RGB)', unit: 'dB', digits: 2, compressAi: 'psnr-rgb', prepare: (a) => (b) => psnrRgb(a, b) },
-  { name: 'psnr-y', label: 'PSNR (luma)', unit: 'dB', digits: 2, compressAi: undefined, prepare: (a) => (b) => psnrLuma(a, b) },
-  { name: 'ms-ssim', label: 'MS-SSIM (RGB)', unit: 'dB', digits: 2, compressAi: 'ms-ssim-rgb', prepare: msSsim, scale: msSsimDecibels },
+  {
+    name: 'psnr',
+    label: 'PSNR (RGB)',
+    unit: 'dB',
+    digits: 2,
+    compressAi: 'psnr-rgb',
+    prepare: (a) => (b) => psnrRgb(a, b),
+  },
+  {
+    name: 'psnr-y',
+    label: 'PSNR (luma)',
+    unit: 'dB',
+    digits: 2,
+    compressAi: undefined,
+    prepare: (a) => (b) => psnrLuma(a, b),
+  },
+  {
+    name: 'ms-ssim',
+    label: 'MS-SSIM (RGB)',
+    unit: 'dB',
+    digits: 2,
+    compressAi: 'ms-ssim-rgb',
+    prepare: msSsim,
+    scale: msSsimDecibels,
+  },
   { name: 'ssimulacra2', label: 'SSIMULACRA 2', unit: '', digits: 1, compressAi: 'ssimulacra2', prepare: ssimulacra2 },
 ];
 

@@ -68,7 +68,8 @@ function halve({ width, height, data }: FloatPlane): FloatPlane {
     const y0 = 2 * y - top;
     for (let x = 0; x < out.width; x++) {
       const x0 = 2 * x - left;
-      out.data[y * out.width + x] = (sample(x0, y0) + sample(x0 + 1, y0) + sample(x0, y0 + 1) + sample(x0 + 1, y0 + 1)) / 4;
+      out.data[y * out.width + x] =
+        (sample(x0, y0) + sample(x0 + 1, y0) + sample(x0, y0 + 1) + sample(x0 + 1, y0 + 1)) / 4;
     }
   }
   return out;

@@ -16,7 +16,12 @@ export function plane(width: number, height: number): FloatPlane {
  * @param half the kernel's middle tap and those to one side of it
  * @param fill `fill(y, row)` writes row y of the input into row[0..width)
  */
-export function filterValid(width: number, height: number, half: readonly number[], fill: (y: number, row: Float64Array) => void): FloatPlane {
+export function filterValid(
+  width: number,
+  height: number,
+  half: readonly number[],
+  fill: (y: number, row: Float64Array) => void,
+): FloatPlane {
   const reach = half.length - 1;
   const length = 2 * reach + 1;
   const out = plane(width - 2 * reach, height - 2 * reach);
@@ -43,7 +48,8 @@ function filterRow(row: Float64Array, out: Float64Array, half: readonly number[]
   for (let x = 0; x < out.length; x++) out[x] = middle * row[x + reach]!;
   for (let k = 1; k <= reach; k++) {
     const tap = half[k]!;
-    for (let x = 0, a = reach - k, b = reach + k; x < out.length; x++, a++, b++) out[x] = out[x]! + tap * (row[a]! + row[b]!);
+    for (let x = 0, a = reach - k, b = reach + k; x < out.length; x++, a++, b++)
+      out[x] = out[x]! + tap * (row[a]! + row[b]!);
   }
 }
 

@@ -13,12 +13,20 @@ const OMEGA = [1, 3, 5].map((k) => (k * Math.PI) / (2 * RADIUS));
 const BETA = [0.17893914164149127, 0.07272614473619018, 0.012955819110517063];
 const f = Math.fround;
 /** By cosine: factor of the input, and of the output before. That of the one before that is -1. */
-const [IN0, IN1, IN2] = OMEGA.map((omega, k) => f(-BETA[k]! * Math.cos(omega * (RADIUS + 1)))) as [number, number, number];
+const [IN0, IN1, IN2] = OMEGA.map((omega, k) => f(-BETA[k]! * Math.cos(omega * (RADIUS + 1)))) as [
+  number,
+  number,
+  number,
+];
 const [BACK0, BACK1, BACK2] = OMEGA.map((omega) => f(2 * Math.cos(omega))) as [number, number, number];
 const MARGIN = RADIUS + 1;
 
 /** @param fill `fill(y, row)` writes row y of the input into row[0..width) */
-export function recursiveGaussian(width: number, height: number, fill: (y: number, row: Float32Array) => void): FloatPlane {
+export function recursiveGaussian(
+  width: number,
+  height: number,
+  fill: (y: number, row: Float32Array) => void,
+): FloatPlane {
   const rows = plane(width, height);
   const row = new Float32Array(width + 2 * MARGIN);
   const inner = row.subarray(MARGIN, MARGIN + width);
@@ -54,7 +62,14 @@ function downColumns({ width, height, data }: FloatPlane): FloatPlane {
   const out = plane(width, height);
   const zeros = new Float32Array(width);
   const at = (y: number): Float32Array => (y < 0 || y >= height ? zeros : data.subarray(y * width, (y + 1) * width));
-  const [a0, a1, a2, b0, b1, b2] = Array.from({ length: 6 }, () => new Float32Array(width)) as [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array, Float32Array];
+  const [a0, a1, a2, b0, b1, b2] = Array.from({ length: 6 }, () => new Float32Array(width)) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
   for (let n = 1 - RADIUS; n < height; n++) {
     const above = at(n - RADIUS - 1);
     const below = at(n + RADIUS - 1);

@@ -42,7 +42,9 @@ const WEIGHTS = [
   0, 0, 0, 0.0005130064588990679, 0, 0.00010854057858411537,
 ];
 
-const LINEAR = Float32Array.from({ length: 256 }, (_, v) => (v <= 0.04045 * 255 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4));
+const LINEAR = Float32Array.from({ length: 256 }, (_, v) =>
+  v <= 0.04045 * 255 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4,
+);
 
 /** One channel of the reference at one scale. */
 interface Reference {
@@ -54,7 +56,9 @@ interface Reference {
 /** Prepares the reference's side. @returns the score of a decoded RGB picture, undefined where a side is below 8 */
 export function ssimulacra2(reference: Picture): (decoded: Picture) => number | undefined {
   if (Math.min(reference.width, reference.height) < SSIMULACRA2_MIN_SIDE) return () => undefined;
-  const scales = pyramid(reference).map((channels) => channels.map((x): Reference => ({ x, mean: blurProduct(x), square: blurProduct(x, x) })));
+  const scales = pyramid(reference).map((channels) =>
+    channels.map((x): Reference => ({ x, mean: blurProduct(x), square: blurProduct(x, x) })),
+  );
   return (decoded) => {
     const norms = pyramid(decoded).map((channels, scale) => channels.map((y, c) => compare(scales[scale]![c]!, y)));
     return score(norms);
@@ -153,7 +157,8 @@ function compare(a: Reference, y: FloatPlane): [number[], number[]] {
 function score(norms: readonly (readonly (readonly (readonly number[])[])[])[]): number {
   let sum = 0;
   let i = 0;
-  for (let c = 0; c < 3; c++) for (const scale of norms) for (const maps of scale[c]!) for (const value of maps) sum += WEIGHTS[i++]! * value;
+  for (let c = 0; c < 3; c++)
+    for (const scale of norms) for (const maps of scale[c]!) for (const value of maps) sum += WEIGHTS[i++]! * value;
   const x = 0.9562382616834844 * sum;
   const y = (2.326765642916932 + (-0.020884521182843837 + 6.248496625763138e-5 * x) * x) * x;
   return y > 0 ? 100 - 10 * y ** 0.6276336467831387 : 100;

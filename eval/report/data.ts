@@ -11,7 +11,9 @@ import { mean, type Summary } from '../summary.js';
 export function compressAiJson(evaluation: Evaluation, codec: string): object {
   const { pictures, codecs, metrics } = evaluation;
   const { label, about } = codecs.find(({ name }) => name === codec)!;
-  const settings = [...new Set(pictures.flatMap(({ curves }) => curves[codec]?.points.map(({ setting }) => setting) ?? []))];
+  const settings = [
+    ...new Set(pictures.flatMap(({ curves }) => curves[codec]?.points.map(({ setting }) => setting) ?? [])),
+  ];
   const results: Record<string, number[]> = { bpp: [] };
   const names = METRICS.filter(({ name, compressAi }) => compressAi !== undefined && metrics.includes(name));
   for (const { compressAi } of names) results[compressAi!] = [];
@@ -36,13 +38,47 @@ export function compressAiJson(evaluation: Evaluation, codec: string): object {
 /** A line for each file. */
 export function csv(evaluation: Evaluation): string {
   const { pictures, metrics } = evaluation;
-  const head = ['picture', 'width', 'height', 'codec', 'setting', 'bytes', 'bits_per_pixel', ...metrics, 'encode_seconds', 'decode_seconds', 'encode_memory', 'decode_memory', 'ideal_bits', 'network_evaluations', 'kflop_per_pixel'];
+  const head = [
+    'picture',
+    'width',
+    'height',
+    'codec',
+    'setting',
+    'bytes',
+    'bits_per_pixel',
+    ...metrics,
+    'encode_seconds',
+    'decode_seconds',
+    'encode_memory',
+    'decode_memory',
+    'ideal_bits',
+    'network_evaluations',
+    'kflop_per_pixel',
+  ];
   const lines = [head];
   for (const { name, width, height, curves } of pictures) {
     for (const [codec, { points }] of Object.entries(curves)) {
       for (const p of points) {
-        const values = [p.setting, p.bytes, p.bitsPerPixel, ...metrics.map((metric) => p.scores[metric]), p.encodeSeconds, p.decodeSeconds, p.encodeMemory, p.decodeMemory, p.idealBits, p.evaluations, p.kiloFlopPerPixel];
-        lines.push([name, String(width), String(height), codec, ...values.map((value) => (value === undefined || value === null ? '' : String(Number(value.toPrecision(9)))))]);
+        const values = [
+          p.setting,
+          p.bytes,
+          p.bitsPerPixel,
+          ...metrics.map((metric) => p.scores[metric]),
+          p.encodeSeconds,
+          p.decodeSeconds,
+          p.encodeMemory,
+          p.decodeMemory,
+          p.idealBits,
+          p.evaluations,
+          p.kiloFlopPerPixel,
+        ];
+        lines.push([
+          name,
+          String(width),
+          String(height),
+          codec,
+          ...values.map((value) => (value === undefined || value === null ? '' : String(Number(value.toPrecision(9))))),
+        ]);
       }
     }
   }

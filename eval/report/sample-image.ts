@@ -1,5 +1,5 @@
 /** Pictures for the report: a crop as a small file that a browser shows. */
-import { writePng } from '../../cli/pictures/png-writer.js';
+import { writePng } from '../../formats/png-writer.js';
 import type { Picture } from '../../src/picture.js';
 import type { Crop } from '../measurement.js';
 
@@ -11,7 +11,9 @@ export async function sampleImage(picture: Picture, crop: Crop): Promise<{ image
   try {
     const { default: sharp } = await import('sharp');
     const { width, height, data } = part;
-    const file = await sharp(data, { raw: { width, height, channels: 3 } }).webp({ quality: QUALITY, effort: 6, smartSubsample: true }).toBuffer();
+    const file = await sharp(data, { raw: { width, height, channels: 3 } })
+      .webp({ quality: QUALITY, effort: 6, smartSubsample: true })
+      .toBuffer();
     return { image: file.toString('base64'), type: 'image/webp' };
   } catch {
     return { image: Buffer.from(writePng(part)).toString('base64'), type: 'image/png' };

@@ -13,7 +13,9 @@ export interface Table {
 export const NONE = '-';
 
 export function number(value: number | null | undefined, digits: number, sign = false): string {
-  return value === undefined || value === null ? NONE : `${sign && value > 0 ? '+' : ''}${value.toFixed(digits)}`.replace(/^-/, '−');
+  return value === undefined || value === null
+    ? NONE
+    : `${sign && value > 0 ? '+' : ''}${value.toFixed(digits)}`.replace(/^-/, '−');
 }
 
 /** Undefined becomes null in JSON. */
@@ -24,7 +26,10 @@ export function percent(share: number | null | undefined, digits: number, sign =
 /** Quality at equal rate. */
 export function qualityTable(summary: Summary, metric: MetricName): Table {
   const { digits } = metricOf(metric);
-  const rows = Object.entries(summary.quality[metric] ?? {}).map(([codec, values]) => [labelOf(codec), ...values.map((value) => number(value, digits))]);
+  const rows = Object.entries(summary.quality[metric] ?? {}).map(([codec, values]) => [
+    labelOf(codec),
+    ...values.map((value) => number(value, digits)),
+  ]);
   return { head: ['bits per pixel', ...summary.rates.map(String)], rows };
 }
 
@@ -59,19 +64,52 @@ export function overheadTable({ rates, overhead, pictures, own }: Summary): Tabl
 export function bdTable({ bdRates, pictures }: Summary): Table {
   const row = ({ metric, reference, pictures: each, counted, meanCurve, from, to }: BdEntry): string[] => {
     const { label, unit, digits } = metricOf(metric);
-    const overlap = from === undefined || to === undefined ? 'the curves do not overlap' : `${number(from, digits)} to ${number(to, digits)}${unit === '' ? '' : ` ${unit}`}`;
-    return [label, labelOf(reference), number(each, 1, true), counted === pictures ? 'all' : String(counted), number(meanCurve, 1, true), overlap];
+    const overlap =
+      from === undefined || to === undefined
+        ? 'the curves do not overlap'
+        : `${number(from, digits)} to ${number(to, digits)}${unit === '' ? '' : ` ${unit}`}`;
+    return [
+      label,
+      labelOf(reference),
+      number(each, 1, true),
+      counted === pictures ? 'all' : String(counted),
+      number(meanCurve, 1, true),
+      overlap,
+    ];
   };
-  return { head: ['metric', 'dcomp against', 'BD-rate, %, mean of the pictures', 'of pictures', 'of the mean curve, %', 'overlap of the mean curves'], rows: bdRates.map(row) };
+  return {
+    head: [
+      'metric',
+      'dcomp against',
+      'BD-rate, %, mean of the pictures',
+      'of pictures',
+      'of the mean curve, %',
+      'overlap of the mean curves',
+    ],
+    rows: bdRates.map(row),
+  };
 }
 
 export function costTable({ costs }: Summary): Table {
   const base = costs.find(({ codec }) => codec === 'avif') ?? costs[0];
-  const ratio = (value: number | undefined, of: number | undefined): string => (value === undefined || !of ? NONE : significant(value / of));
+  const ratio = (value: number | undefined, of: number | undefined): string =>
+    value === undefined || !of ? NONE : significant(value / of);
   const mebibytes = (value: number | undefined): string => number(value === undefined ? undefined : value / 2 ** 20, 0);
   return {
-    head: ['codec', `encoding, times ${base === undefined ? '' : labelOf(base.codec)}’s`, `decoding, times ${base === undefined ? '' : labelOf(base.codec)}’s`, 'encoder’s memory, MiB', 'decoder’s memory, MiB'],
-    rows: costs.map(({ codec, encode, decode, encodeMemory, decodeMemory }) => [labelOf(codec), ratio(encode, base?.encode), ratio(decode, base?.decode), mebibytes(encodeMemory), mebibytes(decodeMemory)]),
+    head: [
+      'codec',
+      `encoding, times ${base === undefined ? '' : labelOf(base.codec)}’s`,
+      `decoding, times ${base === undefined ? '' : labelOf(base.codec)}’s`,
+      'encoder’s memory, MiB',
+      'decoder’s memory, MiB',
+    ],
+    rows: costs.map(({ codec, encode, decode, encodeMemory, decodeMemory }) => [
+      labelOf(codec),
+      ratio(encode, base?.encode),
+      ratio(decode, base?.decode),
+      mebibytes(encodeMemory),
+      mebibytes(decodeMemory),
+    ]),
   };
 }
 
@@ -94,17 +132,34 @@ export function pictureTable(evaluation: Evaluation): Table {
     rival === undefined ? NONE : number(lead(picture, rival, at), 2, true),
     percent(overhead(picture, at), 1, true),
   ];
-  return { head: ['picture', 'size', ...rates.map(String), `− ${rival === undefined ? NONE : labelOf(rival)} at ${at}, dB`, `over ideal at ${at}, %`], rows: pictures.map(row) };
+  return {
+    head: [
+      'picture',
+      'size',
+      ...rates.map(String),
+      `− ${rival === undefined ? NONE : labelOf(rival)} at ${at}, dB`,
+      `over ideal at ${at}, %`,
+    ],
+    rows: pictures.map(row),
+  };
 }
 
 /** The summary for a terminal. */
 export function summaryText(evaluation: Evaluation, summary: Summary): string {
-  const parts = [[`${summary.pictures} pictures`, ...evaluation.codecs.map(({ label, about }) => `${label}: ${about}`)].join('\n')];
-  for (const metric of evaluation.metrics) parts.push(`${metricOf(metric).label}${metricOf(metric).unit === '' ? '' : `, ${metricOf(metric).unit}`}\n${columns(qualityTable(summary, metric))}`);
+  const parts = [
+    [`${summary.pictures} pictures`, ...evaluation.codecs.map(({ label, about }) => `${label}: ${about}`)].join('\n'),
+  ];
+  for (const metric of evaluation.metrics)
+    parts.push(
+      `${metricOf(metric).label}${metricOf(metric).unit === '' ? '' : `, ${metricOf(metric).unit}`}\n${columns(qualityTable(summary, metric))}`,
+    );
   if (summary.lead.avif !== undefined) parts.push(columns(leadTable(summary, 'avif')));
   const own = overheadTable(summary);
   if (own.rows.length > 0) parts.push(columns(own));
-  if (summary.bdRates.length > 0) parts.push(`BD-rate, ${summary.bdRange[0]} to ${summary.bdRange[1]} bits per pixel, PCHIP; negative: dcomp needs less\n${columns(bdTable(summary))}`);
+  if (summary.bdRates.length > 0)
+    parts.push(
+      `BD-rate, ${summary.bdRange[0]} to ${summary.bdRange[1]} bits per pixel, PCHIP; negative: dcomp needs less\n${columns(bdTable(summary))}`,
+    );
   parts.push(columns(costTable(summary)));
   return parts.join('\n\n');
 }
@@ -113,7 +168,14 @@ export function summaryText(evaluation: Evaluation, summary: Summary): string {
 export function columns({ head, rows }: Table): string {
   const all = [head, ...rows];
   const widths = head.map((_, i) => Math.max(...all.map((row) => row[i]!.length)));
-  return all.map((row) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ').trimEnd()).join('\n');
+  return all
+    .map((row) =>
+      row
+        .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 export function markdown({ head, rows }: Table): string {

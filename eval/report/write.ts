@@ -1,7 +1,7 @@
 /** Writes the report's folder. */
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeOutput } from '../../cli/files.js';
+import { writeOutput } from '../../formats/files.js';
 import { DcompError } from '../../src/errors.js';
 import type { Evaluation } from '../evaluation.js';
 import type { SampleSet } from '../run.js';
@@ -17,7 +17,12 @@ export function checkReportFolder(folder: string): void {
     accessSync(folder, constants.W_OK);
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
-    const reason = code === 'EEXIST' || code === 'ENOTDIR' ? 'a file is in its place' : code === 'EACCES' || code === 'EPERM' ? 'permission denied' : message;
+    const reason =
+      code === 'EEXIST' || code === 'ENOTDIR'
+        ? 'a file is in its place'
+        : code === 'EACCES' || code === 'EPERM'
+          ? 'permission denied'
+          : message;
     throw new DcompError('E_IO', `cannot write the report's folder ${folder}: ${reason}`, { cause });
   }
 }
@@ -27,11 +32,18 @@ export function checkReportFolder(folder: string): void {
  * Without the packages that draw, the data alone.
  * @returns the file to look at
  */
-export async function writeReport(folder: string, evaluation: Evaluation, summary: Summary, samples: readonly SampleSet[]): Promise<{ path: string; notices: string[] }> {
-  const write = (name: string, text: string): Promise<number> => writeOutput('', join(folder, name), async () => new TextEncoder().encode(text));
+export async function writeReport(
+  folder: string,
+  evaluation: Evaluation,
+  summary: Summary,
+  samples: readonly SampleSet[],
+): Promise<{ path: string; notices: string[] }> {
+  const write = (name: string, text: string): Promise<number> =>
+    writeOutput('', join(folder, name), async () => new TextEncoder().encode(text));
   await write('report.json', wholeJson(evaluation, summary));
   await write('pictures.csv', csv(evaluation));
-  for (const { name } of evaluation.codecs) await write(`${name}.json`, `${JSON.stringify(compressAiJson(evaluation, name), undefined, 2)}\n`);
+  for (const { name } of evaluation.codecs)
+    await write(`${name}.json`, `${JSON.stringify(compressAiJson(evaluation, name), undefined, 2)}\n`);
   try {
     const plotter = await loadPlotter(evaluation, summary);
     for (const metric of evaluation.metrics) await write(`${metric}.svg`, plotter.quality(metric));

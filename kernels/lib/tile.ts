@@ -7,10 +7,10 @@
  * weights packed as [8 outputs][kernel row][pair in the run][output][2]. The register tile is 4 pixels × 8 outputs:
  * 8 sums, 2 weight vectors and 1 broadcast input pair fit the 16 vector registers of x64; wider tiles spill.
  *
- * What is computed is defined in src/model/arithmetic.ts and src/model/reference.ts.
+ * What is computed is defined in src/model/integer/arithmetic.ts and src/model/integer/reference.ts.
  */
 
-/** Offsets in a part's descriptor, in bytes; the twin of PART in src/model/plan.ts. */
+/** Offsets in a part's descriptor, in bytes; the twin of PART in src/model/wasm/plan.ts. */
 const INPUT: usize = 0; // first number of the receptive field of output (0, 0)
 const INPUT_ROW: usize = 4; // bytes by which it moves per output row
 const INPUT_PIXEL: usize = 8; // ... per output pixel

@@ -7,19 +7,19 @@ import { DcompError } from '../errors.js';
 import type { Architecture } from '../model/architecture.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { MAX_PIXELS, type Depth, type Metadata, type Picture, type Samples } from '../picture.js';
-import { decodeAlpha } from './alpha.js';
-import { readContainer, type Container, type Extent, type Header } from './container.js';
+import { decodeAlpha } from '../container/alpha.js';
+import { readContainer, type Container, type Extent, type Header } from '../container/container.js';
 import type { Progress } from './encoder.js';
 import type { Channel } from './group-step.js';
-import { metadataOf } from './metadata.js';
-import { groupsOf, type Group } from './format.js';
+import { metadataOf } from '../container/metadata.js';
+import { groupsOf, type Group } from '../format.js';
 import { needsOf, type StepNeeds } from './needs.js';
-import { PARTS } from './parts.js';
-import { isGrey, hasAlpha, PictureRows } from './picture-planes.js';
-import { checkRectangle, cutOut, gridOf, intersect, wholeOf, type Rectangle } from './rectangle.js';
+import { PARTS } from '../container/parts.js';
+import { isGrey, hasAlpha, PictureRows } from '../pixels/picture-planes.js';
+import { checkRectangle, cutOut, gridOf, intersect, wholeOf, type Rectangle, type Size } from '../math/rectangle.js';
 import { readLags } from './region.js';
-import { repairFile, repairText, type Repair } from './repair.js';
-import { pyramidSizes, stepsOf, type Size, type Step } from './schedule.js';
+import { repairFile, repairText, type Repair } from '../container/repair.js';
+import { pyramidSizes, stepsOf, type Step } from '../diffusion/schedule.js';
 import { Session } from './session.js';
 
 export interface DecoderOptions {
@@ -59,12 +59,21 @@ export interface DecodeResult extends Picture {
  * @param source what `containerOf` says of the file, where that is known already
  * @throws DcompError as `containerOf`; E_OTHER_MODEL, E_DAMAGED_SEGMENT, E_TRUNCATED (alpha missing), E_USAGE, E_ABORTED
  */
-export async function decodePicture(file: Uint8Array, evaluator: Evaluator, options: DecoderOptions = {}, source = containerOf(file, options)): Promise<DecodeResult> {
+export async function decodePicture(
+  file: Uint8Array,
+  evaluator: Evaluator,
+  options: DecoderOptions = {},
+  source = containerOf(file, options),
+): Promise<DecodeResult> {
   const { bytes, container, repairs, view } = source;
   const { header } = container;
   checkModelId(header, evaluator);
   const damage = (message: string): void => {
-    if (options.allowDamaged !== true) throw new DcompError('E_DAMAGED_SEGMENT', `${message}; get the file again, or allow damage to decode what comes before`);
+    if (options.allowDamaged !== true)
+      throw new DcompError(
+        'E_DAMAGED_SEGMENT',
+        `${message}; get the file again, or allow damage to decode what comes before`,
+      );
     options.onDamage?.(message);
   };
   for (const repair of repairs) options.onDamage?.(`repaired ${repairText(repair)}`);
@@ -86,7 +95,10 @@ export async function decodePicture(file: Uint8Array, evaluator: Evaluator, opti
       }
       if (unit.step.level < view.level) break;
       await session.runUnit(channel);
-      options.onProgress?.({ fraction: Math.min(0.99, segment.payloadOffset / bytes.length), stage: `level ${unit.step.level}` });
+      options.onProgress?.({
+        fraction: Math.min(0.99, segment.payloadOffset / bytes.length),
+        stage: `level ${unit.step.level}`,
+      });
     }
     if (channel.ended || (session.next?.step.level ?? 0) < view.level) break;
   }
@@ -94,19 +106,43 @@ export async function decodePicture(file: Uint8Array, evaluator: Evaluator, opti
 }
 
 /** The session of a file, before its first step. @throws DcompError E_DAMAGED_SEGMENT */
-export function sessionOf(bytes: Uint8Array, { header, parts }: Container, evaluator: Evaluator, signal?: AbortSignal, needs?: readonly StepNeeds[]): Session {
+export function sessionOf(
+  bytes: Uint8Array,
+  { header, parts }: Container,
+  evaluator: Evaluator,
+  signal?: AbortSignal,
+  needs?: readonly StepNeeds[],
+): Session {
   const part = parts.find(({ type }) => type === PARTS.regions);
   if (part?.state === 'damaged') {
-    throw new DcompError('E_DAMAGED_SEGMENT', `the part "regions" (byte offset ${part.offset}) is damaged beyond repair, and without it nothing can be decoded; get the file again`);
+    throw new DcompError(
+      'E_DAMAGED_SEGMENT',
+      `the part "regions" (byte offset ${part.offset}) is damaged beyond repair, and without it nothing can be decoded; get the file again`,
+    );
   }
-  const lags = part?.state === 'complete' ? readLags(bytes.subarray(part.payloadOffset, part.payloadOffset + part.payloadLength), header) : undefined;
-  return new Session(header.width, header.height, isGrey(header.channels), header.schedule, evaluator, signal, lags, needs);
+  const lags =
+    part?.state === 'complete'
+      ? readLags(bytes.subarray(part.payloadOffset, part.payloadOffset + part.payloadLength), header)
+      : undefined;
+  return new Session(
+    header.width,
+    header.height,
+    isGrey(header.channels),
+    header.schedule,
+    evaluator,
+    signal,
+    lags,
+    needs,
+  );
 }
 
 /** @throws DcompError E_OTHER_MODEL */
 export function checkModelId(header: Header, evaluator: Evaluator): void {
   if (header.modelId === evaluator.model.id) return;
-  throw new DcompError('E_OTHER_MODEL', `the file was made with model ${header.modelId}, at hand is ${evaluator.model.id}; give the model that it was made with`);
+  throw new DcompError(
+    'E_OTHER_MODEL',
+    `the file was made with model ${header.modelId}, at hand is ${evaluator.model.id}; give the model that it was made with`,
+  );
 }
 
 /** The pixels that a session has come to, with what else the file holds. @param alpha of the whole picture */
@@ -118,7 +154,8 @@ export async function show(
   { onProgress }: DecoderOptions,
   { level, pixels }: View = viewOf(header, {}),
 ): Promise<DecodeResult> {
-  const part = alpha === undefined ? undefined : cutOut(smaller(alpha, header, level), wholeOf(session.sizes[level]!), pixels, 1);
+  const part =
+    alpha === undefined ? undefined : cutOut(smaller(alpha, header, level), wholeOf(session.sizes[level]!), pixels, 1);
   const rows = new PictureRows(pixels, header.channels, part, header.depth);
   await session.show(rows.take, level, pixels);
   onProgress?.({ fraction: 1, stage: 'done' });
@@ -153,7 +190,8 @@ function levelOf(scale: number | undefined, coarsest: number): number {
 function smaller(alpha: Samples, { width, height }: { width: number; height: number }, times: number): Samples {
   if (times === 0) return alpha;
   const half = { width: (width + 1) >> 1, height: (height + 1) >> 1 };
-  const out = alpha instanceof Uint16Array ? new Uint16Array(half.width * half.height) : new Uint8Array(half.width * half.height);
+  const out =
+    alpha instanceof Uint16Array ? new Uint16Array(half.width * half.height) : new Uint8Array(half.width * half.height);
   for (let y = 0, o = 0; y < half.height; y++) {
     const top = 2 * y * width;
     const bottom = Math.min(2 * y + 1, height - 1) * width;
@@ -179,24 +217,40 @@ export function readable(
   const { header, segments } = container;
   const sizes = pyramidSizes(header.width, header.height);
   const steps = stepsOf(header.schedule, sizes.length - 1);
-  const units = unitsOf(sizes, steps.filter(({ level }) => level >= view.level));
+  const units = unitsOf(
+    sizes,
+    steps.filter(({ level }) => level >= view.level),
+  );
   const trusted = passable(container);
   let count = 0;
   const firsts = segments.map((segment) => (count += segment.units) - segment.units);
   // Of a segment with several units none can be left out.
-  const apart = segments.every((segment, i) => segment.units === 1 || units.slice(firsts[i], firsts[i]! + segment.units).every(({ alone }) => alone));
-  for (let end = segments.length; ; ) {
+  const apart = segments.every(
+    (segment, i) =>
+      segment.units === 1 || units.slice(firsts[i], firsts[i]! + segment.units).every(({ alone }) => alone),
+  );
+  for (let end = segments.length; ;) {
     const held = Math.min(units.length, end === segments.length ? count : firsts[end]!);
-    const needs = crop === undefined || !apart || held === 0 ? undefined : needsOf(architecture, sizes, steps, held, view.pixels, view.level);
+    const needs =
+      crop === undefined || !apart || held === 0
+        ? undefined
+        : needsOf(architecture, sizes, steps, held, view.pixels, view.level);
     const needed = segments.slice(0, end).map((segment, i) => {
       const unit = units[firsts[i]!];
-      return needs === undefined || unit === undefined || segment.units !== 1 || intersect(unit.group, needs[unit.step]!.wanted);
+      return (
+        needs === undefined ||
+        unit === undefined ||
+        segment.units !== 1 ||
+        intersect(unit.group, needs[unit.step]!.wanted)
+      );
     });
     const reached = (i: number): boolean => view.level === 0 || firsts[i]! < units.length;
     const lost = needed.findIndex((use, i) => segments[i]!.state === 'damaged' && reached(i) && (use || !trusted[i]));
     if (lost < 0) return { needs, needed };
     if (crop !== undefined && allowDamaged !== true) refuseRepairable(bytes);
-    damage(`segment ${lost + 1} of ${segments.length} (byte offset ${segments[lost]!.offset}) is damaged beyond repair: its checksum does not hold`);
+    damage(
+      `segment ${lost + 1} of ${segments.length} (byte offset ${segments[lost]!.offset}) is damaged beyond repair: its checksum does not hold`,
+    );
     end = lost;
   }
 }
@@ -249,7 +303,8 @@ export function containerOf(file: Uint8Array, options: DecoderOptions): Source {
     if (allowDamaged !== true) refuseRepairableParts(bytes, container, crop !== undefined);
   } catch (error) {
     // Of a header, all other errors may come from a wrong byte.
-    if (error instanceof DcompError && error.code !== 'E_TOO_LARGE' && allowDamaged !== true) refuseRepairable(bytes, error);
+    if (error instanceof DcompError && error.code !== 'E_TOO_LARGE' && allowDamaged !== true)
+      refuseRepairable(bytes, error);
     throw error;
   }
   return { bytes, container, view: viewOf(container.header, options), repairs };
@@ -260,10 +315,15 @@ export function containerOf(file: Uint8Array, options: DecoderOptions): Source {
  * @param crop which segments matter is not known yet; but where the file seems to end in one, its length may be wrong
  * @throws DcompError E_DAMAGED_SEGMENT
  */
-function refuseRepairableParts(bytes: Uint8Array, { parts, alpha, segments, truncated }: Container, crop: boolean): void {
+function refuseRepairableParts(
+  bytes: Uint8Array,
+  { parts, alpha, segments, truncated }: Container,
+  crop: boolean,
+): void {
   const isDamaged = ({ state }: Extent): boolean => state !== 'complete';
   const last = segments[segments.length - 1];
-  if ([...parts, ...(alpha === undefined ? [] : [alpha]), ...(crop ? [] : segments)].some(isDamaged)) refuseRepairable(bytes);
+  if ([...parts, ...(alpha === undefined ? [] : [alpha]), ...(crop ? [] : segments)].some(isDamaged))
+    refuseRepairable(bytes);
   if (truncated) refuseRepairable(bytes, undefined, crop ? last?.offset : 0);
 }
 
@@ -274,16 +334,30 @@ function refuseRepairableParts(bytes: Uint8Array, { parts, alpha, segments, trun
 function refuseRepairable(bytes: Uint8Array, error?: DcompError, from = 0): void {
   const repair = repairFile(bytes).repairs.find(({ offset }) => offset >= from);
   if (repair === undefined || (error !== undefined && repair.part !== 'header')) return;
-  const what = error?.message ?? `${repair.part} (byte offset ${repair.partOffset}) is damaged: its checksum does not hold`;
-  throw new DcompError(error?.code ?? 'E_DAMAGED_SEGMENT', `${what}; a single wrong byte (byte offset ${repair.offset}) can be repaired: allow damage to do so`, { cause: error });
+  const what =
+    error?.message ?? `${repair.part} (byte offset ${repair.partOffset}) is damaged: its checksum does not hold`;
+  throw new DcompError(
+    error?.code ?? 'E_DAMAGED_SEGMENT',
+    `${what}; a single wrong byte (byte offset ${repair.offset}) can be repaired: allow damage to do so`,
+    { cause: error },
+  );
 }
 
-export function readAlpha(bytes: Uint8Array, container: Container, options: DecoderOptions, damage: (message: string) => void): Samples | undefined {
+export function readAlpha(
+  bytes: Uint8Array,
+  container: Container,
+  options: DecoderOptions,
+  damage: (message: string) => void,
+): Samples | undefined {
   const { header, alpha } = container;
   if (!hasAlpha(header.channels)) return undefined;
   const tolerant = options.allowDamaged === true || options.maxBytes !== undefined;
   if (alpha === undefined || alpha.state === 'cut') {
-    if (!tolerant) throw new DcompError('E_TRUNCATED', `the file ends after ${bytes.length} bytes, inside the alpha channel; get the whole file, or allow damage to decode without`);
+    if (!tolerant)
+      throw new DcompError(
+        'E_TRUNCATED',
+        `the file ends after ${bytes.length} bytes, inside the alpha channel; get the whole file, or allow damage to decode without`,
+      );
     return undefined;
   }
   if (alpha.state === 'damaged') {
@@ -291,7 +365,12 @@ export function readAlpha(bytes: Uint8Array, container: Container, options: Deco
     return undefined;
   }
   try {
-    return decodeAlpha(bytes.subarray(alpha.payloadOffset, alpha.payloadOffset + alpha.payloadLength), header.width, header.height, header.depth);
+    return decodeAlpha(
+      bytes.subarray(alpha.payloadOffset, alpha.payloadOffset + alpha.payloadLength),
+      header.width,
+      header.height,
+      header.depth,
+    );
   } catch (error) {
     if (!(error instanceof DcompError)) throw error;
     damage(error.message);

@@ -4,17 +4,26 @@ import { exp2, log2 } from '../math/exact.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { TOP_CODE } from '../model/sigma.js';
 import { checkPicture, depthOf, rangeOf, type Channels, type Picture, type Samples } from '../picture.js';
-import { alphaLevels, encodeAlpha, quantiseAlpha } from './alpha.js';
-import { concat, writeAlpha, writeHeader, type Header } from './container.js';
+import { alphaLevels, encodeAlpha, quantiseAlpha } from '../container/alpha.js';
+import { concat, writeAlpha, writeHeader, type Header } from '../container/container.js';
 import { decodePicture } from './decoder.js';
-import { LAST_CODE, CODES_LEVEL_SPAN } from './format.js';
-import { partsOf } from './metadata.js';
-import { PARTS, type Part } from './parts.js';
-import { PictureCoefficients } from './picture-coefficients.js';
-import { alphaOf, isGrey, join } from './picture-planes.js';
-import { EMPTY_HASH, pixelHash, withPixelHash } from './pixel-hash.js';
+import { LAST_CODE, CODES_LEVEL_SPAN } from '../format.js';
+import { partsOf } from '../container/metadata.js';
+import { PARTS, type Part } from '../container/parts.js';
+import { PictureCoefficients } from '../pixels/picture-coefficients.js';
+import { alphaOf, isGrey, join } from '../pixels/picture-planes.js';
+import { EMPTY_HASH, pixelHash, withPixelHash } from '../container/pixel-hash.js';
 import { checkImportance, lagsOf, writeLags, type Importance } from './region.js';
-import { DEFAULT_SCHEDULE, VIEWS, coarseViewsOf, entersLevel, leavesLevelObserved, type Schedule, type Step, type Views } from './schedule.js';
+import {
+  DEFAULT_SCHEDULE,
+  VIEWS,
+  coarseViewsOf,
+  entersLevel,
+  leavesLevelObserved,
+  type Schedule,
+  type Step,
+  type Views,
+} from '../diffusion/schedule.js';
 import { Session } from './session.js';
 import { Stream } from './stream.js';
 
@@ -72,10 +81,19 @@ export const DEFAULT_QUALITY = 50;
 export const DEFAULT_EFFORT = 8;
 
 /** @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE, E_UNREACHABLE, E_ABORTED */
-export async function encodePicture(picture: Picture, evaluator: Evaluator, options: EncoderOptions = {}): Promise<EncodeResult> {
+export async function encodePicture(
+  picture: Picture,
+  evaluator: Evaluator,
+  options: EncoderOptions = {},
+): Promise<EncodeResult> {
   checkEncoding(picture, options);
   const target = options.target ?? { quality: DEFAULT_QUALITY };
-  const encoding = new Encoding(picture, evaluator, options, 'quality' in target ? stopOfQuality(target.quality) : FINEST);
+  const encoding = new Encoding(
+    picture,
+    evaluator,
+    options,
+    'quality' in target ? stopOfQuality(target.quality) : FINEST,
+  );
   return withHash(await encoding.to(target), evaluator, options);
 }
 
@@ -84,10 +102,16 @@ export async function encodePicture(picture: Picture, evaluator: Evaluator, opti
  * @param sizes bytes, in any order
  * @throws DcompError as `encodePicture`
  */
-export async function encodePictureToSizes(picture: Picture, evaluator: Evaluator, sizes: readonly number[], options: Omit<EncoderOptions, 'target'> = {}): Promise<EncodeResult[]> {
+export async function encodePictureToSizes(
+  picture: Picture,
+  evaluator: Evaluator,
+  sizes: readonly number[],
+  options: Omit<EncoderOptions, 'target'> = {},
+): Promise<EncodeResult[]> {
   for (const size of sizes) checkEncoding(picture, { ...options, target: { size } });
   const results = [];
-  for (const result of await new Encoding(picture, evaluator, options, FINEST).toSizes(sizes)) results.push(await withHash(result, evaluator, options));
+  for (const result of await new Encoding(picture, evaluator, options, FINEST).toSizes(sizes))
+    results.push(await withHash(result, evaluator, options));
   return results;
 }
 
@@ -96,8 +120,14 @@ async function decodedHash(bytes: Uint8Array, evaluator: Evaluator): Promise<Uin
   return pixelHash(picture, depthOf(picture));
 }
 
-async function withHash(result: EncodeResult, evaluator: Evaluator, { pixelHash: wanted }: EncoderOptions): Promise<EncodeResult> {
-  return wanted === true ? { ...result, bytes: withPixelHash(result.bytes, await decodedHash(result.bytes, evaluator)) } : result;
+async function withHash(
+  result: EncodeResult,
+  evaluator: Evaluator,
+  { pixelHash: wanted }: EncoderOptions,
+): Promise<EncodeResult> {
+  return wanted === true
+    ? { ...result, bytes: withPixelHash(result.bytes, await decodedHash(result.bytes, evaluator)) }
+    : result;
 }
 
 /** A step of a level and sigma code: where a stream ends by itself. */
@@ -142,7 +172,8 @@ class Encoding {
     if (options.pixelHash === true) this.parts.push(EMPTY_HASH);
     if (lags !== undefined) this.parts.push({ type: PARTS.regions, payload: writeLags(lags) });
     const alpha = alphaOf(picture);
-    this.alpha = alpha === undefined ? new Uint8Array(0) : writeAlpha(codedAlpha(alpha, picture, options.alphaQuality ?? 100));
+    this.alpha =
+      alpha === undefined ? new Uint8Array(0) : writeAlpha(codedAlpha(alpha, picture, options.alphaQuality ?? 100));
     const { schedule: base = DEFAULT_SCHEDULE, views } = options;
     const viewed = views === undefined ? base : { ...base, views, coarseViews: coarseViewsOf(views) };
     const schedule = { ...viewed, lastCode: stop.level === 0 ? stop.code : LAST_CODE };
@@ -154,7 +185,8 @@ class Encoding {
   async to(target: Target): Promise<EncodeResult> {
     if ('psnr' in target) return this.toError(target.psnr);
     if ('quality' in target) return this.toStop();
-    const size = 'size' in target ? target.size : Math.floor((this.picture.width * this.picture.height * target.bitsPerPixel) / 8);
+    const size =
+      'size' in target ? target.size : Math.floor((this.picture.width * this.picture.height * target.bitsPerPixel) / 8);
     return (await this.toSizes([size]))[0]!;
   }
 
@@ -180,7 +212,10 @@ class Encoding {
       while (open.length > 0 && this.bytesAt(this.point) >= open[0]!) {
         const size = open.shift()!;
         if (results.has(size)) continue;
-        results.set(size, before === undefined ? this.finish(this.point, size) : await this.endWithin(before, step, size));
+        results.set(
+          size,
+          before === undefined ? this.finish(this.point, size) : await this.endWithin(before, step, size),
+        );
       }
     }
     for (const size of open) results.set(size, this.finish(this.point, size));
@@ -210,7 +245,10 @@ class Encoding {
       point.session.forget();
       return this.cutToError(before, goal);
     }
-    throw new DcompError('E_UNREACHABLE', `a PSNR of ${decibels} dB cannot be reached; this picture's highest is ${decibelsOf(error).toFixed(2)} dB`);
+    throw new DcompError(
+      'E_UNREACHABLE',
+      `a PSNR of ${decibels} dB cannot be reached; this picture's highest is ${decibelsOf(error).toFixed(2)} dB`,
+    );
   }
 
   /**
@@ -290,7 +328,7 @@ class Encoding {
   private async runStep(point: Point, limit = Infinity): Promise<void> {
     const { session, stream } = point;
     const { step } = session.next!;
-    for (let unit = session.next; unit?.step === step; ) {
+    for (let unit = session.next; unit?.step === step;) {
       const { groupIndex, groups } = unit;
       stream.begin();
       const ideal = await session.runUnit(stream, this.coefficients.rowsOf(step.level));
@@ -298,7 +336,10 @@ class Encoding {
       stream.end(ideal, groups > 1 || (unit !== undefined && unit.groups > 1));
       const bytes = this.bytesAt(point);
       const share = (step.index + (groupIndex + 1) / groups) / session.steps.length;
-      this.options.onProgress?.({ fraction: limit === Infinity ? share : Math.min(1, bytes / limit), stage: `level ${step.level}` });
+      this.options.onProgress?.({
+        fraction: limit === Infinity ? share : Math.min(1, bytes / limit),
+        stage: `level ${step.level}`,
+      });
       if (bytes >= limit) break;
     }
   }
@@ -306,7 +347,9 @@ class Encoding {
   /** A small picture has fewer levels than a low quality names; it is then left after its root level. */
   private isStop(step: Step): boolean {
     const { level, to } = step;
-    return leavesLevelObserved(step) && (level < this.stop.level || (level === this.stop.level && to <= this.stop.code));
+    return (
+      leavesLevelObserved(step) && (level < this.stop.level || (level === this.stop.level && to <= this.stop.code))
+    );
   }
 
   /** Bytes of the file that ends here. */
@@ -317,8 +360,15 @@ class Encoding {
   private checkSize(size: number): void {
     const least = this.bytesAt(this.point);
     if (size >= least) return;
-    const what = ['header', ...(this.parts.length > 0 ? ['metadata'] : []), ...(this.alpha.length > 0 ? ['alpha'] : [])];
-    throw new DcompError('E_UNREACHABLE', `a file of ${size} bytes is not possible: the ${what.join(' and ')} of this picture alone take${what.length > 1 ? '' : 's'} ${least}`);
+    const what = [
+      'header',
+      ...(this.parts.length > 0 ? ['metadata'] : []),
+      ...(this.alpha.length > 0 ? ['alpha'] : []),
+    ];
+    throw new DcompError(
+      'E_UNREACHABLE',
+      `a file of ${size} bytes is not possible: the ${what.join(' and ')} of this picture alone take${what.length > 1 ? '' : 's'} ${least}`,
+    );
   }
 
   /** The file that ends here, cut to a size. */
@@ -328,7 +378,15 @@ class Encoding {
     const bytes = concat([header, this.alpha, body]);
     const { width, height } = this.picture;
     this.options.onProgress?.({ fraction: 1, stage: 'done' });
-    return { bytes, width, height, bitsPerPixel: (8 * bytes.length) / (width * height), idealBits, realBits, ...session.statistics };
+    return {
+      bytes,
+      width,
+      height,
+      bitsPerPixel: (8 * bytes.length) / (width * height),
+      idealBits,
+      realBits,
+      ...session.statistics,
+    };
   }
 }
 
@@ -343,14 +401,18 @@ function fork({ session, stream, schedule }: Point, other: Schedule = schedule):
 }
 
 /** What can be said against an encoding before a model is at hand. @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE */
-export function checkEncoding(picture: Picture, { target, effort, alphaQuality, importance, views }: EncoderOptions): void {
+export function checkEncoding(
+  picture: Picture,
+  { target, effort, alphaQuality, importance, views }: EncoderOptions,
+): void {
   checkPicture(picture);
   if (importance !== undefined) checkImportance(importance, picture);
   if (target !== undefined) checkTarget(target);
   if (effort !== undefined && !(Number.isInteger(effort) && effort >= 1 && effort <= 9)) {
     throw new DcompError('E_USAGE', `effort is ${effort}; it must be a whole number from 1 to 9`);
   }
-  if (views !== undefined && !VIEWS.includes(views)) throw new DcompError('E_USAGE', `views is ${views}; it must be 1, 2 or 4`);
+  if (views !== undefined && !VIEWS.includes(views))
+    throw new DcompError('E_USAGE', `views is ${views}; it must be 1, 2 or 4`);
   if (alphaQuality !== undefined && !(alphaQuality >= 0 && alphaQuality <= 100)) {
     throw new DcompError('E_USAGE', `alphaQuality is ${alphaQuality}; it must be a number from 0 to 100`);
   }
@@ -358,7 +420,11 @@ export function checkEncoding(picture: Picture, { target, effort, alphaQuality, 
 
 function checkTarget(target: Target): void {
   const given = (['quality', 'bitsPerPixel', 'size', 'psnr'] as const).filter((name) => name in target);
-  if (given.length !== 1) throw new DcompError('E_USAGE', `the target needs exactly one of quality, bitsPerPixel, size and psnr; it has ${given.length === 0 ? 'none' : given.join(' and ')}`);
+  if (given.length !== 1)
+    throw new DcompError(
+      'E_USAGE',
+      `the target needs exactly one of quality, bitsPerPixel, size and psnr; it has ${given.length === 0 ? 'none' : given.join(' and ')}`,
+    );
   const value = (target as Record<string, number>)[given[0]!]!;
   const bad = (what: string): DcompError => new DcompError('E_USAGE', `${given[0]} is ${value}; it must be ${what}`);
   if (typeof value !== 'number') throw bad('a number');
@@ -411,10 +477,15 @@ function isMeasured(step: Step): boolean {
 async function errorOf(session: Session, picture: Picture, views?: number): Promise<number> {
   const { width, channels, data } = picture;
   let sum = 0;
-  await session.show((rows, y) => {
-    const from = data.subarray(y * width * channels, (y + rows.height) * width * channels);
-    sum += squaredError(from, join(rows, channels, undefined, depthOf(picture)).data, channels);
-  }, 0, undefined, views);
+  await session.show(
+    (rows, y) => {
+      const from = data.subarray(y * width * channels, (y + rows.height) * width * channels);
+      sum += squaredError(from, join(rows, channels, undefined, depthOf(picture)).data, channels);
+    },
+    0,
+    undefined,
+    views,
+  );
   return meanOf(sum, picture);
 }
 

@@ -34,12 +34,12 @@ import {
   VARIANCE_COUNT,
   VARIANCE_STEPS,
   type Group,
-} from './format.js';
-import { COLOURS } from './colour.js';
-import type { Observation } from './observation.js';
+} from '../format.js';
+import { COLOURS } from '../pixels/colour.js';
+import type { Observation } from '../diffusion/observation.js';
 import { lagAt, laggingCode, MAX_LAG, type Lags } from './region.js';
-import { hasCorrections, type Step } from './schedule.js';
-import { measurement, passesOf, VARIANCE, varianceIndex, type Measurement } from './variance-table.js';
+import { hasCorrections, type Step } from '../diffusion/schedule.js';
+import { measurement, passesOf, VARIANCE, varianceIndex, type Measurement } from '../diffusion/variance-table.js';
 
 /** How signs and gains get from encoder to decoder. */
 export interface Channel {
@@ -184,7 +184,12 @@ export function codeGroupStep(options: GroupStepOptions, workspace: Workspace): 
  * Writes the means that the last step of a group left its coefficients with, sent or not, into an array laid out as the
  * observation: the posterior mean after an unfinished step, without an evaluation of the network.
  */
-export function putCurrentMeans(workspace: Workspace, observation: Observation, group: Group, mean: Float32Array): void {
+export function putCurrentMeans(
+  workspace: Workspace,
+  observation: Observation,
+  group: Group,
+  mean: Float32Array,
+): void {
   if (workspace.total === 0) return;
   const { row, moved } = workspace;
   forEachRow(observation, group, (p, i, length) => {
@@ -195,7 +200,8 @@ export function putCurrentMeans(workspace: Workspace, observation: Observation, 
 /** The rows of a group: index in the group, index in the grid, coefficients. */
 function forEachRow(observation: Observation, group: Group, f: (p: number, i: number, length: number) => void): void {
   const length = group.width * COEFFICIENTS;
-  for (let y = 0; y < group.height; y++) f(y * length, ((group.y + y) * observation.width + group.x) * COEFFICIENTS, length);
+  for (let y = 0; y < group.height; y++)
+    f(y * length, ((group.y + y) * observation.width + group.x) * COEFFICIENTS, length);
 }
 
 /** Index in the whole grid of a coefficient of a group. */
@@ -517,7 +523,8 @@ class GroupStep {
   private sendRounds(table: PassTable, counts: Uint32Array): void {
     const key = hash32(hash32(0x646370, this.o.step.index), this.o.groupIndex);
     let runIndex = 0;
-    for (let r = table.rounds; r >= 1 && !this.o.channel.ended; r--) this.sendRun(table, counts[r]!, table.runBits[r]!, hash32(key, runIndex++));
+    for (let r = table.rounds; r >= 1 && !this.o.channel.ended; r--)
+      this.sendRun(table, counts[r]!, table.runBits[r]!, hash32(key, runIndex++));
   }
 
   /**
@@ -535,7 +542,8 @@ class GroupStep {
     const metric = w.metric.subarray(0, count);
     if (o.truth !== undefined) {
       // w = √(delta · (1 + v · delta)) of the design; with amplitude a and gain R of a pass that is R / a.
-      for (let k = 0; k < count; k++) metric[k] = (table.gain[sortedRow[k]!]! / amplitude[k]!) * (w.sortedResidual[k]! - offset[k]!);
+      for (let k = 0; k < count; k++)
+        metric[k] = (table.gain[sortedRow[k]!]! / amplitude[k]!) * (w.sortedResidual[k]! - offset[k]!);
     }
     const { signs, covered } = o.channel.run({ information, key }, metric, nu);
     for (let k = 0; k < covered; k++) {
@@ -556,7 +564,8 @@ class GroupStep {
     const { channel, observation, truth } = this.o;
     const { row } = this.w;
     const { z, codes } = observation;
-    const codeAfter = (p: number, i: number): number => (codes[i] === UNKNOWN ? this.classes[Math.floor(row[p]! / VARIANCE_COUNT)]!.to : codes[i]!);
+    const codeAfter = (p: number, i: number): number =>
+      codes[i] === UNKNOWN ? this.classes[Math.floor(row[p]! / VARIANCE_COUNT)]!.to : codes[i]!;
     const corrections = channel.corrections(this.n, () => {
       const indices: number[] = [];
       const steps: number[] = [];
@@ -653,7 +662,10 @@ class GroupStep {
           delta = (growth - 1) / v;
           code = Math.max(to, codeOf(1 / Math.sqrt(precision + delta)));
         }
-        z[i] = (precision / (precision + delta)) * z[i]! + (delta / (precision + delta)) * mean[p]! + ((delta + 1 / v) / (precision + delta)) * moved[p]!;
+        z[i] =
+          (precision / (precision + delta)) * z[i]! +
+          (delta / (precision + delta)) * mean[p]! +
+          ((delta + 1 / v) / (precision + delta)) * moved[p]!;
         codes[i] = code;
       }
     });
@@ -682,7 +694,11 @@ function predictionGains(codes: Uint8Array, prior: Float32Array, group: Group, g
     for (let i = from; i < to; i++) present[codes[i]!] = 1;
   }
   const size = 256 * COEFFICIENTS;
-  const gains: PredictionGains = { mean: new Float64Array(size), correction: new Float64Array(size), logVariance: new Float64Array(size) };
+  const gains: PredictionGains = {
+    mean: new Float64Array(size),
+    correction: new Float64Array(size),
+    logVariance: new Float64Array(size),
+  };
   for (let code = 1; code < 256; code++) {
     if (present[code] === 0) continue;
     for (let c = 0; c < COEFFICIENTS; c++) {
@@ -699,7 +715,8 @@ function predictionGains(codes: Uint8Array, prior: Float32Array, group: Group, g
 function roundCap(histogram: Uint32Array, information: Float64Array, limit: number): number {
   const byPasses = new Float64Array(MAX_PASSES + 1);
   for (let r = 0; r < histogram.length; r++) {
-    if (histogram[r] !== 0) byPasses[Math.min(MAX_PASSES, Math.max(1, Math.ceil(information[r]! / limit)))]! += histogram[r]!;
+    if (histogram[r] !== 0)
+      byPasses[Math.min(MAX_PASSES, Math.max(1, Math.ceil(information[r]! / limit)))]! += histogram[r]!;
   }
   let count = 0;
   for (let n = MAX_PASSES; n > 1; n--) {
@@ -721,7 +738,8 @@ function chooseGains(costs: Float64Array, contexts: Uint8Array): Int8Array {
       const context = contexts[b]! * options;
       let best = 0;
       for (let g = 1; g < options; g++) {
-        if (costs[b * options + g]! + price[context + g]! < costs[b * options + best]! + price[context + best]!) best = g;
+        if (costs[b * options + g]! + price[context + g]! < costs[b * options + best]! + price[context + best]!)
+          best = g;
       }
       gains[b] = best + MIN_GAIN;
       counts[context + best]!++;

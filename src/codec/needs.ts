@@ -5,9 +5,18 @@
  */
 import { gridMultiple, type Architecture } from '../model/architecture.js';
 import { dependence } from '../model/strips.js';
-import { groupsOf } from './format.js';
-import { around, between, gridOf, intersect, positionsOf, wholeOf, type Rectangle } from './rectangle.js';
-import { entersLevel, isHandedOn, type Size, type Step } from './schedule.js';
+import { groupsOf } from '../format.js';
+import {
+  around,
+  between,
+  gridOf,
+  intersect,
+  positionsOf,
+  wholeOf,
+  type Rectangle,
+  type Size,
+} from '../math/rectangle.js';
+import { entersLevel, isHandedOn, type Step } from '../diffusion/schedule.js';
 
 export interface StepNeeds {
   /** Positions that have to be known after the step: the groups that reach into them are run, others left out. */
@@ -24,7 +33,12 @@ export function windowOf(architecture: Architecture, wanted: Rectangle, grid: Si
 }
 
 /** Along one axis, as the grid is and mirrored: both ends are those of the grid or whole multiples away from one of its ends. */
-function eitherWay(architecture: Architecture, first: number, end: number, length: number): { first: number; end: number } {
+function eitherWay(
+  architecture: Architecture,
+  first: number,
+  end: number,
+  length: number,
+): { first: number; end: number } {
   const multiple = gridMultiple(architecture);
   const straight = dependence(architecture, first, end, length);
   const back = dependence(architecture, length - end, length - first, length);
@@ -41,7 +55,14 @@ function eitherWay(architecture: Architecture, first: number, end: number, lengt
  * @param pixels wanted, of u_shown
  * @returns by the index of the step, up to the last that the file holds
  */
-export function needsOf(architecture: Architecture, sizes: readonly Size[], steps: readonly Step[], units: number, pixels: Rectangle, shown: number): StepNeeds[] {
+export function needsOf(
+  architecture: Architecture,
+  sizes: readonly Size[],
+  steps: readonly Step[],
+  units: number,
+  pixels: Rectangle,
+  shown: number,
+): StepNeeds[] {
   const grid = (level: number): Size => gridOf(sizes[level]!);
   let last = 0;
   let done = units;

@@ -5,14 +5,28 @@
  */
 import { BitReader } from '../entropy/bits.js';
 import type { Metadata, Samples } from '../picture.js';
-import { metadataOf } from './metadata.js';
+import { metadataOf } from '../container/metadata.js';
 import { DcompError } from '../errors.js';
 import type { Evaluator } from '../model/evaluator.js';
-import type { Container } from './container.js';
-import { checkModelId, containerOf, decodePicture, readAlpha, Receiver, sessionOf, show, type DecodeResult, type DecoderOptions, type Source } from './decoder.js';
+import type { Container } from '../container/container.js';
+import {
+  checkModelId,
+  containerOf,
+  decodePicture,
+  readAlpha,
+  Receiver,
+  sessionOf,
+  show,
+  type DecodeResult,
+  type DecoderOptions,
+  type Source,
+} from './decoder.js';
 import type { Session } from './session.js';
 
-export type ProgressiveOptions = Pick<DecoderOptions, 'allowDamaged' | 'maxPixels' | 'onDamage' | 'onProgress' | 'signal'>;
+export type ProgressiveOptions = Pick<
+  DecoderOptions,
+  'allowDamaged' | 'maxPixels' | 'onDamage' | 'onProgress' | 'signal'
+>;
 
 /** A place between two steps. */
 interface Place {
@@ -46,7 +60,9 @@ export class Progression {
       try {
         grown = new Uint8Array(Math.max(length, 2 * this.buffer.length));
       } catch (cause) {
-        throw new DcompError('E_TOO_LARGE', `there is no memory for ${length} bytes of file; stop after fewer`, { cause });
+        throw new DcompError('E_TOO_LARGE', `there is no memory for ${length} bytes of file; stop after fewer`, {
+          cause,
+        });
       }
       grown.set(this.bytes);
       this.buffer = grown;
@@ -94,7 +110,9 @@ export class Progression {
     try {
       const metadata = metadataOf(bytes, container.parts, () => (damaged = true));
       this.alpha ??= readAlpha(bytes, container, { ...this.options, maxBytes: bytes.length }, () => (damaged = true));
-      return damaged || [...container.parts, ...container.segments].some(({ state }) => state === 'damaged') ? undefined : { metadata };
+      return damaged || [...container.parts, ...container.segments].some(({ state }) => state === 'damaged')
+        ? undefined
+        : { metadata };
     } catch (error) {
       if (error instanceof DcompError) return undefined;
       throw error;
@@ -119,7 +137,10 @@ export class Progression {
         reader.skip(bit);
         const channel = new Receiver(reader, header.nu);
         await after.runUnit(channel);
-        options.onProgress?.({ fraction: Math.min(0.99, segment.payloadOffset / bytes.length), stage: `level ${unit.step.level}` });
+        options.onProgress?.({
+          fraction: Math.min(0.99, segment.payloadOffset / bytes.length),
+          stage: `level ${unit.step.level}`,
+        });
         if (channel.ended) return after;
         before++;
         bit = 8 * segment.payloadLength - reader.remaining;

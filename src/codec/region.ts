@@ -6,8 +6,7 @@ import { decodePlane, encodePlane } from '../entropy/plane.js';
 import { DcompError } from '../errors.js';
 import { log2 } from '../math/exact.js';
 import { CODES_PER_OCTAVE, TOP_CODE } from '../model/sigma.js';
-import { checkRectangle, type Rectangle } from './rectangle.js';
-import type { Size } from './schedule.js';
+import { checkRectangle, type Rectangle, type Size } from '../math/rectangle.js';
 
 /** Side of a block in pixels; 8 coefficient positions of level 0. */
 export const LAG_BLOCK = 16;
@@ -44,7 +43,11 @@ export function lagsWithin({ columns, codes }: Lags, { x, y, width, height }: Re
   const found = new Set<number>();
   for (let row = Math.floor((2 * y) / LAG_BLOCK); row * LAG_BLOCK < 2 * (y + height); row++) {
     const first = row * columns;
-    for (const lag of codes.subarray(first + Math.floor((2 * x) / LAG_BLOCK), first + Math.min(columns, Math.ceil((2 * (x + width)) / LAG_BLOCK)))) found.add(lag);
+    for (const lag of codes.subarray(
+      first + Math.floor((2 * x) / LAG_BLOCK),
+      first + Math.min(columns, Math.ceil((2 * (x + width)) / LAG_BLOCK)),
+    ))
+      found.add(lag);
   }
   return found;
 }
@@ -64,12 +67,16 @@ function blank({ width, height }: Size): Lags {
 export function checkImportance(importance: Importance, { width, height }: Size): void {
   if ('mask' in importance) {
     if (importance.mask.length === width * height) return;
-    throw new DcompError('E_USAGE', `the mask has ${importance.mask.length} samples; the picture has ${width}×${height} pixels, and a mask one sample for each`);
+    throw new DcompError(
+      'E_USAGE',
+      `the mask has ${importance.mask.length} samples; the picture has ${width}×${height} pixels, and a mask one sample for each`,
+    );
   }
   for (const region of importance.regions) {
     const { weight = DEFAULT_WEIGHT } = region;
     const name = checkRectangle('the region', region, { width, height });
-    if (!(weight >= 1 / MAX_WEIGHT && weight <= MAX_WEIGHT)) throw new DcompError('E_USAGE', `the weight of ${name} is ${weight}; it can be 1/${MAX_WEIGHT} to ${MAX_WEIGHT}`);
+    if (!(weight >= 1 / MAX_WEIGHT && weight <= MAX_WEIGHT))
+      throw new DcompError('E_USAGE', `the weight of ${name} is ${weight}; it can be 1/${MAX_WEIGHT} to ${MAX_WEIGHT}`);
   }
 }
 
@@ -95,7 +102,11 @@ export function lagsOf(importance: Importance, size: Size): Lags {
     for (const { x, y, width, height, weight = DEFAULT_WEIGHT } of importance.regions) {
       const value = codesOfWeight(weight);
       for (let r = Math.floor(y / LAG_BLOCK); r < Math.min(rows, Math.ceil((y + height) / LAG_BLOCK)); r++) {
-        lead.fill(value, r * columns + Math.floor(x / LAG_BLOCK), r * columns + Math.min(columns, Math.ceil((x + width) / LAG_BLOCK)));
+        lead.fill(
+          value,
+          r * columns + Math.floor(x / LAG_BLOCK),
+          r * columns + Math.min(columns, Math.ceil((x + width) / LAG_BLOCK)),
+        );
       }
     }
   }
@@ -113,6 +124,7 @@ export function writeLags({ columns, rows, codes }: Lags): Uint8Array {
 export function readLags(payload: Uint8Array, size: Size): Lags {
   const lags = blank(size);
   const codes = decodePlane(payload, lags.columns, lags.rows);
-  if (codes.some((code) => code > MAX_LAG)) throw new DcompError('E_DAMAGED_SEGMENT', 'the regions state a lag that no encoder writes');
+  if (codes.some((code) => code > MAX_LAG))
+    throw new DcompError('E_DAMAGED_SEGMENT', 'the regions state a lag that no encoder writes');
   return { ...lags, codes };
 }

@@ -5,16 +5,42 @@ import type { Condition } from '../model/inputs.js';
 import { codeOf, EXACT, TOP_CODE } from '../model/sigma.js';
 import { priorOf } from '../model/weights.js';
 import { DcompError } from '../errors.js';
-import { COLOURS } from './colour.js';
-import { CODES_LEVEL_SPAN, groupsOf, type Group } from './format.js';
+import { COLOURS } from '../pixels/colour.js';
+import { CODES_LEVEL_SPAN, groupsOf, type Group } from '../format.js';
 import { codeGroupStep, putCurrentMeans, Workspace, type Channel, type Truth } from './group-step.js';
 import { windowOf, type StepNeeds } from './needs.js';
-import { addMirroredOutput, blankObservation, finerObservation, mirrored, observationWithin, rowsOfObservation, type Observation } from './observation.js';
-import { PosteriorMean } from './posterior.js';
-import { inverseHaar, type CoefficientRows, type Plane } from './pyramid.js';
-import { between, cutOut, gridOf, intersect, positionsOf, wholeOf, type Rectangle } from './rectangle.js';
+import {
+  addMirroredOutput,
+  blankObservation,
+  finerObservation,
+  mirrored,
+  observationWithin,
+  rowsOfObservation,
+  type Observation,
+} from '../diffusion/observation.js';
+import { PosteriorMean } from '../diffusion/posterior.js';
+import { inverseHaar, type CoefficientRows, type Plane } from '../pixels/pyramid.js';
+import {
+  between,
+  cutOut,
+  gridOf,
+  intersect,
+  positionsOf,
+  wholeOf,
+  type Rectangle,
+  type Size,
+} from '../math/rectangle.js';
 import { lagAt, laggingCode, lagsWithin, type Lags } from './region.js';
-import { entersLevel, isHandedOn, leavesLevelObserved, MAX_MIRRORED_PIXELS, pyramidSizes, stepsOf, type Schedule, type Size, type Step } from './schedule.js';
+import {
+  entersLevel,
+  isHandedOn,
+  leavesLevelObserved,
+  MAX_MIRRORED_PIXELS,
+  pyramidSizes,
+  stepsOf,
+  type Schedule,
+  type Step,
+} from '../diffusion/schedule.js';
 
 export interface SessionStatistics {
   /** Network evaluations, and their arithmetic in multiples of one evaluation of the full-resolution level. */
@@ -152,7 +178,16 @@ export class Session {
     const { architecture, statistics } = this.evaluator.model;
     const prior = priorOf(architecture, statistics, step.level);
     const { observation, output, truth: x } = this.row!;
-    const options = { step, observation, group: { ...group, x: group.x - observation.x, y: 0 }, groupIndex, output, prior, channel, scales: this.scales };
+    const options = {
+      step,
+      observation,
+      group: { ...group, x: group.x - observation.x, y: 0 },
+      groupIndex,
+      output,
+      prior,
+      channel,
+      scales: this.scales,
+    };
     const lags = this.lags !== undefined && step.level === 0 && step.kind === 'refine' ? { lags: this.lags } : {};
     const ideal = codeGroupStep({ ...options, ...lags, ...(x === undefined ? {} : { truth: x }) }, this.workspace);
     // That the last of several groups is cut makes no difference to what the others know; and a decoder that leaves out
@@ -190,13 +225,23 @@ export class Session {
     const size = this.sizes[step.level]!;
     const window = this.needs[step.index]?.window ?? wholeOf(gridOf(size));
     const finer = entersLevel(step) && step.level < this.sizes.length - 2;
-    this.observation = finer ? finerObservation(this.observation, size, this.grey, window) : observationWithin(this.observation, window);
+    this.observation = finer
+      ? finerObservation(this.observation, size, this.grey, window)
+      : observationWithin(this.observation, window);
     this.groups = this.groupsOf(step);
     if (entersLevel(step)) this.scales = new Int8Array(this.groups.length);
     this.condition = { level: step.level, sigma: step.from, mode: step.kind === 'refine' ? 'refine' : 'enter' };
     const rows = this.groups.reduce((most, { height }) => Math.max(most, height), 0);
     this.evaluated = 0;
-    this.evaluation = step.kind === 'root' ? undefined : this.evaluateRows(this.observation, this.condition, rows, this.viewsAt(step.level, step.level === 0 ? 1 : this.schedule.coarseViews));
+    this.evaluation =
+      step.kind === 'root'
+        ? undefined
+        : this.evaluateRows(
+            this.observation,
+            this.condition,
+            rows,
+            this.viewsAt(step.level, step.level === 0 ? 1 : this.schedule.coarseViews),
+          );
   }
 
   private async beginRow({ y, height }: Group, truth: CoefficientRows | undefined): Promise<GroupRow> {
@@ -208,7 +253,12 @@ export class Session {
       output = await this.evaluation.next(height);
       this.evaluated = first + height;
     }
-    return { y, observation: rowsOfObservation(this.observation, first, height), output, truth: truth === undefined ? undefined : { x: truth(y, y + height) } };
+    return {
+      y,
+      observation: rowsOfObservation(this.observation, first, height),
+      output,
+      truth: truth === undefined ? undefined : { x: truth(y, y + height) },
+    };
   }
 
   private end(step: Step, cut: boolean): void {
@@ -243,7 +293,12 @@ export class Session {
    * @param pixels of u_shown that are wanted; default: all. What they need must have been run
    * @param views at most, for a look that is worth less than the schedule's
    */
-  async show(take: (rows: Plane, y: number) => void, shown = 0, pixels: Rectangle = wholeOf(this.sizes[shown]!), views: number = this.schedule.views): Promise<void> {
+  async show(
+    take: (rows: Plane, y: number) => void,
+    shown = 0,
+    pixels: Rectangle = wholeOf(this.sizes[shown]!),
+    views: number = this.schedule.views,
+  ): Promise<void> {
     this.evaluation = undefined;
     if (!this.started) return this.showNothing(take, pixels);
     let { observation, condition } = this;
@@ -254,16 +309,33 @@ export class Session {
     let unfinished: Float32Array | undefined;
     if (condition.level === shown) {
       const window = windowAt(shown);
-      if (this.unfinished !== undefined && shown === 0) unfinished = cutOut(this.unfinished, observation, window, COEFFICIENTS);
+      if (this.unfinished !== undefined && shown === 0)
+        unfinished = cutOut(this.unfinished, observation, window, COEFFICIENTS);
       observation = observationWithin(observation, window);
     } else if (isHandedOn(condition.mode, condition.sigma)) {
-      observation = finerObservation(observation, this.sizes[condition.level - 1]!, this.grey, windowAt(condition.level - 1));
-      condition = { level: condition.level - 1, sigma: Math.min(TOP_CODE + 8, condition.sigma + CODES_LEVEL_SPAN), mode: 'enter' };
+      observation = finerObservation(
+        observation,
+        this.sizes[condition.level - 1]!,
+        this.grey,
+        windowAt(condition.level - 1),
+      );
+      condition = {
+        level: condition.level - 1,
+        sigma: Math.min(TOP_CODE + 8, condition.sigma + CODES_LEVEL_SPAN),
+        mode: 'enter',
+      };
     }
     while (condition.level > shown) {
       const level: number = condition.level - 1;
       const fine = blankObservation(this.sizes[level]!, this.grey, windowAt(level));
-      const variance = await this.showLevel(observation, condition, undefined, wholeOf(observation.size), (rows, y) => putLL(fine, rows, y), views);
+      const variance = await this.showLevel(
+        observation,
+        condition,
+        undefined,
+        wholeOf(observation.size),
+        (rows, y) => putLL(fine, rows, y),
+        views,
+      );
       const sigma = Math.min(TOP_CODE + 8, Math.max(TOP_CODE - CODES_LEVEL_SPAN, codeOf(2 * Math.sqrt(variance))));
       observeLL(fine, sigma);
       observation = fine;
@@ -273,7 +345,14 @@ export class Session {
   }
 
   /** Pixels of a level's picture: its posterior mean. @returns the average variance of the coefficients in their rows */
-  private async showLevel(observation: Observation, condition: Condition, unfinished: Float32Array | undefined, pixels: Rectangle, take: (rows: Plane, y: number) => void, views: number): Promise<number> {
+  private async showLevel(
+    observation: Observation,
+    condition: Condition,
+    unfinished: Float32Array | undefined,
+    pixels: Rectangle,
+    take: (rows: Plane, y: number) => void,
+    views: number,
+  ): Promise<number> {
     const { x: left, y: top, width, height, size } = observation;
     const { architecture, statistics } = this.evaluator.model;
     const posterior = new PosteriorMean(priorOf(architecture, statistics, condition.level));
@@ -294,10 +373,22 @@ export class Session {
         // Both together are better than either by up to 0.2 dB.
         for (let i = 0; i < mean.length; i++) mean[i] = (3 * mean[i]! + unfinished[first + i]!) / 4;
       }
-      const strip = inverseHaar({ width, height: rows, data: mean }, Math.min(2 * width, size.width - 2 * left), Math.min(2 * rows, size.height - 2 * (top + y)));
+      const strip = inverseHaar(
+        { width, height: rows, data: mean },
+        Math.min(2 * width, size.width - 2 * left),
+        Math.min(2 * rows, size.height - 2 * (top + y)),
+      );
       const place = { ...wholeOf(strip), x: 2 * left, y: 2 * (top + y) };
-      const inside = between(pixels.x, Math.max(pixels.y, place.y), pixels.x + pixels.width, Math.min(pixels.y + pixels.height, place.y + place.height));
-      take({ width: inside.width, height: inside.height, data: cutOut(strip.data, place, inside, COLOURS) }, inside.y - pixels.y);
+      const inside = between(
+        pixels.x,
+        Math.max(pixels.y, place.y),
+        pixels.x + pixels.width,
+        Math.min(pixels.y + pixels.height, place.y + place.height),
+      );
+      take(
+        { width: inside.width, height: inside.height, data: cutOut(strip.data, place, inside, COLOURS) },
+        inside.y - pixels.y,
+      );
     }
     return posterior.variance;
   }
@@ -344,7 +435,10 @@ export class Session {
 
   private beginEvaluation(observation: Observation, condition: Condition, rows: number): RowEvaluation {
     const { x: left, y: top, z, codes, width, height } = observation;
-    const byLag = this.lags !== undefined && condition.level === 0 && condition.mode === 'refine' ? conditionsByLag(this.lags, condition, observation) : undefined;
+    const byLag =
+      this.lags !== undefined && condition.level === 0 && condition.mode === 'refine'
+        ? conditionsByLag(this.lags, condition, observation)
+        : undefined;
     if (byLag === undefined || byLag.size <= 1) {
       this.countEvaluation(condition, observation);
       return this.evaluator.evaluateRows(z, codes, width, height, byLag?.values().next().value ?? condition, rows);
@@ -357,7 +451,8 @@ export class Session {
         const output = await this.evaluator.evaluate(z, codes, width, height, each);
         for (let y = 0, p = 0; y < height; y++) {
           for (let x = 0; x < width; x++, p += OUTPUT_CHANNELS) {
-            if (laggingCode(condition.sigma, lagAt(this.lags!, left + x, top + y)) === sigma) merged.set(output.subarray(p, p + OUTPUT_CHANNELS), p);
+            if (laggingCode(condition.sigma, lagAt(this.lags!, left + x, top + y)) === sigma)
+              merged.set(output.subarray(p, p + OUTPUT_CHANNELS), p);
           }
         }
       }

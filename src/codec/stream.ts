@@ -1,11 +1,11 @@
 /** The encoder's channel: searches the signs of every run, collects the bits into segments, cuts them to a size. */
 import { BitWriter } from '../entropy/bits.js';
 import { encodeCorrections, type Corrections } from '../entropy/corrections.js';
-import { TrellisEncoder } from '../entropy/encoder.js';
+import { TrellisEncoder } from '../entropy/trellis-encoder.js';
 import { encodeGains, scaleBits } from '../entropy/gains.js';
 import type { Run } from '../entropy/trellis.js';
-import { concat, MAX_SEGMENT_UNITS, segmentOverhead, writeSegment } from './container.js';
-import { SEGMENT_BYTES, SEGMENT_GROWTH } from './format.js';
+import { concat, MAX_SEGMENT_UNITS, segmentOverhead, writeSegment } from '../container/container.js';
+import { SEGMENT_BYTES, SEGMENT_GROWTH } from '../format.js';
 import type { Channel } from './group-step.js';
 
 /** What a file holds behind its header. */
@@ -50,7 +50,12 @@ export class Stream implements Channel {
     unit.ideal = ideal;
     const length = (this.writer.length + 7) >>> 3;
     this.bytes = this.closed + length + segmentOverhead(length);
-    if (alone || length >= Math.max(SEGMENT_BYTES, SEGMENT_GROWTH * this.closed) || this.units.length === MAX_SEGMENT_UNITS) this.close();
+    if (
+      alone ||
+      length >= Math.max(SEGMENT_BYTES, SEGMENT_GROWTH * this.closed) ||
+      this.units.length === MAX_SEGMENT_UNITS
+    )
+      this.close();
   }
 
   run(run: Run, metric: Float32Array, nu: number): { signs: Int8Array; covered: number } {
@@ -99,14 +104,18 @@ export class Stream implements Channel {
 
   /** The segments, cut to at most so many bytes. Does not change the stream. */
   cut(limit: number): Body {
-    const segments = this.units.length === 0 ? this.segments : [...this.segments, { payload: this.writer.finish(), units: this.units }];
+    const segments =
+      this.units.length === 0
+        ? this.segments
+        : [...this.segments, { payload: this.writer.finish(), units: this.units }];
     const parts: Uint8Array[] = [];
     let left = limit;
     let idealBits = 0;
     let realBits = 0;
     for (const segment of segments) {
       let length = segment.payload.length;
-      while (length > 0 && length + segmentOverhead(length) > left) length = Math.min(length - 1, left - segmentOverhead(Math.min(length, Math.max(0, left))));
+      while (length > 0 && length + segmentOverhead(length) > left)
+        length = Math.min(length - 1, left - segmentOverhead(Math.min(length, Math.max(0, left))));
       if (length < 0 || length + segmentOverhead(length) > left || (length === 0 && segment.payload.length > 0)) break;
       const payload = segment.payload.subarray(0, length);
       const whole = length === segment.payload.length;

@@ -19,8 +19,16 @@ const MEMORY = 512;
 
 class Models {
   /** Digits of a gap by digits of the gap before; 0 digits ends the list. */
-  private readonly gapDigits = new AdaptiveModel(MAX_GAP_DIGITS + 1, new Array<number>(MAX_GAP_DIGITS + 1).fill(OBSERVATION / 8), MEMORY);
-  private readonly sizeDigits = new AdaptiveModel(1, new Array<number>(MAX_SIZE_DIGITS + 1).fill(OBSERVATION / 8), MEMORY);
+  private readonly gapDigits = new AdaptiveModel(
+    MAX_GAP_DIGITS + 1,
+    new Array<number>(MAX_GAP_DIGITS + 1).fill(OBSERVATION / 8),
+    MEMORY,
+  );
+  private readonly sizeDigits = new AdaptiveModel(
+    1,
+    new Array<number>(MAX_SIZE_DIGITS + 1).fill(OBSERVATION / 8),
+    MEMORY,
+  );
   /** Binary digits: context 0 for plain ones, 1 + digits for the first below the leading one of a size. */
   private readonly digit = new AdaptiveModel(1 + MAX_SIZE_DIGITS, [4 * OBSERVATION, 4 * OBSERVATION], MEMORY);
 
@@ -40,7 +48,8 @@ class Models {
 
   private rest(code: Coder, digits: number, value: number, context: number): number {
     let out = 1;
-    for (let i = digits - 2; i >= 0; i--) out = out * 2 + code(this.digit, i === digits - 2 ? context : 0, (value >>> i) & 1);
+    for (let i = digits - 2; i >= 0; i--)
+      out = out * 2 + code(this.digit, i === digits - 2 ? context : 0, (value >>> i) & 1);
     return out;
   }
 }
@@ -65,7 +74,10 @@ export function encodeCorrections({ indices, steps }: Corrections): Uint8Array {
     const gap = indices[k]! - last;
     const step = steps[k]!;
     if (gap < 1 || step === 0 || digitsOf(Math.abs(step)) > MAX_SIZE_DIGITS || digitsOf(gap) > MAX_GAP_DIGITS) {
-      throw new DcompError('E_USAGE', `correction ${k}: index ${indices[k]} after ${last}, ${step} steps cannot be coded`);
+      throw new DcompError(
+        'E_USAGE',
+        `correction ${k}: index ${indices[k]} after ${last}, ${step} steps cannot be coded`,
+      );
     }
     models.gap(code, digits, gap);
     models.size(code, step);
@@ -88,7 +100,7 @@ export function decodeCorrections(bytes: Uint8Array, offset: number, n: number):
   const models = new Models();
   const indices: number[] = [];
   const steps: number[] = [];
-  for (let last = -1, digits = 0; ; ) {
+  for (let last = -1, digits = 0; ;) {
     const gap = models.gap(code, digits, 0);
     if (gap === 0) break;
     const step = models.size(code, 0);

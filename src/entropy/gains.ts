@@ -27,7 +27,10 @@ export function encodeGains(gains: Int8Array, contexts: Uint8Array): Uint8Array 
     const gain = gains[i]!;
     const context = contexts[i]!;
     if (gain < MIN_GAIN || gain > MAX_GAIN || !(context < GAIN_CONTEXTS)) {
-      throw new DcompError('E_USAGE', `block ${i} has gain ${gain} in context ${context}; ${MIN_GAIN}..${MAX_GAIN} and 0..6 can be coded`);
+      throw new DcompError(
+        'E_USAGE',
+        `block ${i} has gain ${gain} in context ${context}; ${MIN_GAIN}..${MAX_GAIN} and 0..6 can be coded`,
+      );
     }
     encoder.encode(model, context, gain - MIN_GAIN);
   }
@@ -41,7 +44,12 @@ export function encodeGains(gains: Int8Array, contexts: Uint8Array): Uint8Array 
  * @returns the gains, and the index behind their last byte
  * @throws DcompError E_TRUNCATED if the data ends, E_DAMAGED_SEGMENT if it isn't what an encoder wrote
  */
-export function decodeGains(bytes: Uint8Array, offset: number, n: number, contexts: Uint8Array): { gains: Int8Array; end: number } {
+export function decodeGains(
+  bytes: Uint8Array,
+  offset: number,
+  n: number,
+  contexts: Uint8Array,
+): { gains: Int8Array; end: number } {
   const gains = new Int8Array(n);
   if (n === 0) return { gains, end: offset };
   const model = new AdaptiveModel(GAIN_CONTEXTS, INITIAL, MEMORY);

@@ -172,7 +172,8 @@ export function decodePlane(bytes: Uint8Array, width: number, height: number): U
     expectEnd(2, bytes.length);
     return data.fill(bytes[1]!);
   }
-  if (bytes[0] !== CODED) throw new DcompError('E_DAMAGED_SEGMENT', `a coded plane begins with 0 or 1, not with ${bytes[0]}`);
+  if (bytes[0] !== CODED)
+    throw new DcompError('E_DAMAGED_SEGMENT', `a coded plane begins with 0 or 1, not with ${bytes[0]}`);
   const model = new PlaneModel(data, width);
   const decoder = new AdaptiveDecoder(bytes, 1);
   for (let y = 0; y < height; y++) {
@@ -190,5 +191,6 @@ export function decodePlane(bytes: Uint8Array, width: number, height: number): U
 }
 
 function expectEnd(end: number, length: number): void {
-  if (end !== length) throw new DcompError('E_DAMAGED_SEGMENT', `a coded plane ends after ${end} bytes, but there are ${length}`);
+  if (end !== length)
+    throw new DcompError('E_DAMAGED_SEGMENT', `a coded plane ends after ${end} bytes, but there are ${length}`);
 }

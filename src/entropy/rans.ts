@@ -58,7 +58,10 @@ export class RansStack {
     this.need(format.stateBits / 8);
     for (let i = 0; i < format.stateBits / 8; i++) this.x = this.x * 256 + data[this.top++]!;
     if (this.x < this.low) {
-      throw new DcompError('E_DAMAGED_SEGMENT', `the entropy coder cannot begin with state ${this.x} at byte ${offset}`);
+      throw new DcompError(
+        'E_DAMAGED_SEGMENT',
+        `the entropy coder cannot begin with state ${this.x} at byte ${offset}`,
+      );
     }
   }
 
@@ -135,7 +138,10 @@ export class RansStack {
 
   private need(bytes: number): void {
     if (this.top + bytes <= this.bytes.length) return;
-    throw new DcompError('E_TRUNCATED', `the entropy-coded data ends at byte ${this.bytes.length}, but ${bytes} more are needed`);
+    throw new DcompError(
+      'E_TRUNCATED',
+      `the entropy-coded data ends at byte ${this.bytes.length}, but ${bytes} more are needed`,
+    );
   }
 
   /** Moves the data to the end of a larger buffer of our own: the caller's is never written to. */

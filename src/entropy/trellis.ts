@@ -69,7 +69,9 @@ export const LABEL_BITS = 8;
  * Images of bits 3, 4, … of q under the label map. Random columns (of which the low 3 bits permute within a block of
  * labels) are all about as good; these are the best of 36 draws by the mean overhead at nu 8, 10, 12 and 14.
  */
-export const LABEL_COLUMNS: readonly number[] = [0x0e, 0x33, 0x6d, 0x24, 0x8b, 0xde, 0xb7, 0x1b, 0xd0, 0xb2, 0xc9, 0x4d, 0x65, 0x98];
+export const LABEL_COLUMNS: readonly number[] = [
+  0x0e, 0x33, 0x6d, 0x24, 0x8b, 0xde, 0xb7, 0x1b, 0xd0, 0xb2, 0xc9, 0x4d, 0x65, 0x98,
+];
 
 /** label(q), 0..255, for q 0..2^17 − 1. */
 export function labelOf(q: number): number {

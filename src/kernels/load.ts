@@ -40,7 +40,8 @@ const GROWTH_LIMITS = [65536, 16384, 4096];
  */
 export function kernelMemory(bytes: number, growing = false): WebAssembly.Memory {
   const pages = Math.max(1, Math.ceil(bytes / PAGE));
-  const make = (maximum: number): WebAssembly.Memory => new WebAssembly.Memory({ initial: pages, maximum, shared: true });
+  const make = (maximum: number): WebAssembly.Memory =>
+    new WebAssembly.Memory({ initial: pages, maximum, shared: true });
   if (!growing) return make(pages);
   for (const limit of GROWTH_LIMITS) {
     try {

@@ -60,7 +60,12 @@ export function conditioningFeatures(spec: ConditioningSpec): number {
  * @param channels by scale
  * @param blocks residual blocks by scale: each way, at the last scale in all
  */
-export function uNet(channels: readonly number[], hidden = 64, levels = 5, blocks: readonly number[] = defaultBlocks(channels)): Architecture {
+export function uNet(
+  channels: readonly number[],
+  hidden = 64,
+  levels = 5,
+  blocks: readonly number[] = defaultBlocks(channels),
+): Architecture {
   const tensors: TensorSpec[] = [{ name: 'input', channels: INPUT_CHANNELS, scale: 0 }];
   const layers: Layer[] = [];
   const put = (layer: Omit<Layer, 'to'>, channelCount: number, scale: number): string => {
@@ -71,7 +76,11 @@ export function uNet(channels: readonly number[], hidden = 64, levels = 5, block
   };
   const block = (name: string, from: string, c: number, scale: number): string => {
     const inner = put({ name: `${name}.1`, kind: 'conv3x3', from, relu: true, conditioned: true }, c, scale);
-    return put({ name: `${name}.2`, kind: 'conv3x3', from: inner, relu: false, conditioned: false, add: from }, c, scale);
+    return put(
+      { name: `${name}.2`, kind: 'conv3x3', from: inner, relu: false, conditioned: false, add: from },
+      c,
+      scale,
+    );
   };
   const stage = (name: string, from: string, s: number): string => {
     let x = from;
@@ -88,7 +97,11 @@ export function uNet(channels: readonly number[], hidden = 64, levels = 5, block
   }
   for (let b = 0; b < blocks[depth]!; b++) x = block(`mid${b}`, x, channels[depth]!, depth);
   for (let s = depth - 1; s >= 0; s--) {
-    x = put({ name: `up${s}`, kind: 'up2x2', from: x, relu: false, conditioned: false, add: skips[s]! }, channels[s]!, s);
+    x = put(
+      { name: `up${s}`, kind: 'up2x2', from: x, relu: false, conditioned: false, add: skips[s]! },
+      channels[s]!,
+      s,
+    );
     x = stage(`dec${s}`, x, s);
   }
   put({ name: 'out', kind: 'conv3x3', from: x, relu: false, conditioned: false }, OUTPUT_CHANNELS, 0);

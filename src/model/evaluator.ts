@@ -1,6 +1,6 @@
 import { OUTPUT_CHANNELS } from './architecture.js';
 import type { Condition } from './inputs.js';
-import type { IntegerModel } from './integer-model.js';
+import type { IntegerModel } from './integer/integer-model.js';
 
 /**
  * Evaluates the network of one model. One evaluation at a time. The result depends on the model and the arguments
@@ -16,14 +16,27 @@ export interface Evaluator {
    * @returns width · height · 24 floats: per position 12 corrections, then 12 log2 variances (already clamped to
    *   LOG_VARIANCE_MIN..MAX). A view that stays valid until the next call.
    */
-  evaluate(z: Float32Array, codes: Uint8Array, width: number, height: number, condition: Condition): Promise<Float32Array>;
+  evaluate(
+    z: Float32Array,
+    codes: Uint8Array,
+    width: number,
+    height: number,
+    condition: Condition,
+  ): Promise<Float32Array>;
   /**
    * The same evaluation from top to bottom, some rows at a time, in memory that grows with the width alone. What `z` and
    * `codes` hold is read before the first rows that depend on it are given, once: rows that have been given may be
    * changed. A call of `evaluate` or `evaluateRows` ends it.
    * @param rows the most that will be asked for at a time
    */
-  evaluateRows(z: Float32Array, codes: Uint8Array, width: number, height: number, condition: Condition, rows: number): RowEvaluation;
+  evaluateRows(
+    z: Float32Array,
+    codes: Uint8Array,
+    width: number,
+    height: number,
+    condition: Condition,
+    rows: number,
+  ): RowEvaluation;
   /** Ends the threads. */
   close(): Promise<void>;
 }

@@ -12,7 +12,7 @@ import {
   type Architecture,
   type Layer,
 } from './architecture.js';
-import { INPUT_TENSOR, OUTPUT_TENSOR, conditioningOutput, paddedSize } from './arithmetic.js';
+import { INPUT_TENSOR, OUTPUT_TENSOR, conditioningOutput, paddedSize } from './integer/arithmetic.js';
 import { LOG_VARIANCE_MAX, LOG_VARIANCE_MIN, inputGain, logSigmaFeature, type Condition } from './inputs.js';
 import { UNKNOWN } from './sigma.js';
 import type { FloatModel } from './weights.js';
@@ -31,7 +31,11 @@ export interface Request {
  * @param observe is told every tensor after it was computed (the whole padded grid, `out` before its clamp).
  * @returns width · height · 24 floats, as `Evaluator.evaluate`.
  */
-export function floatForward(model: FloatModel, request: Request, observe?: (tensor: string, values: Float32Array) => void): Float32Array {
+export function floatForward(
+  model: FloatModel,
+  request: Request,
+  observe?: (tensor: string, values: Float32Array) => void,
+): Float32Array {
   const { architecture } = model;
   const { width, height } = request;
   const multiple = gridMultiple(architecture);
@@ -60,7 +64,9 @@ export function floatForward(model: FloatModel, request: Request, observe?: (ten
 
 /** gamma and beta of a float model; see `conditioningOutput`. */
 function floatModulation({ architecture, parameters }: FloatModel, condition: Condition): Float64Array {
-  const [w1, b1, w2, b2] = ['w1', 'b1', 'w2', 'b2'].map((name) => parameters.get(`cond.${name}`)!) as ConditioningArrays;
+  const [w1, b1, w2, b2] = ['w1', 'b1', 'w2', 'b2'].map((name) =>
+    parameters.get(`cond.${name}`)!,
+  ) as ConditioningArrays;
   return conditioningOutput({ architecture, conditioning: { w1, b1, w2, b2 } }, condition);
 }
 
@@ -91,13 +97,24 @@ function inputOf(model: FloatModel, request: Request, gridWidth: number, gridHei
 }
 
 /** Size of the padded grid of a tensor. */
-function sizeAt(architecture: Architecture, tensor: string, width: number, height: number): { width: number; height: number } {
+function sizeAt(
+  architecture: Architecture,
+  tensor: string,
+  width: number,
+  height: number,
+): { width: number; height: number } {
   const { scale } = tensorOf(architecture, tensor);
   return { width: width >> scale, height: height >> scale };
 }
 
 /** The bare convolution of a layer, without bias. @param gridWidth, gridHeight padded grid at scale 0 */
-function convolve(model: FloatModel, layer: Layer, from: Float32Array, gridWidth: number, gridHeight: number): Float32Array {
+function convolve(
+  model: FloatModel,
+  layer: Layer,
+  from: Float32Array,
+  gridWidth: number,
+  gridHeight: number,
+): Float32Array {
   const { architecture } = model;
   const [side, , cin, cout] = weightShape(architecture, layer);
   const weights = model.parameters.get(`${layer.name}.w`)!;
@@ -122,7 +139,8 @@ function convolve(model: FloatModel, layer: Layer, from: Float32Array, gridWidth
       else {
         const left = layer.kind === 'conv3x3' ? x - 1 : 2 * x;
         const top = layer.kind === 'conv3x3' ? y - 1 : 2 * y;
-        for (let row = 0; row < side; row++) for (let column = 0; column < side; column++) add(left + column, top + row, row, column);
+        for (let row = 0; row < side; row++)
+          for (let column = 0; column < side; column++) add(left + column, top + row, row, column);
       }
       result.set(sums, (y * output.width + x) * cout);
     }
@@ -137,7 +155,8 @@ function cropOutput(values: Float32Array, gridWidth: number, width: number, heig
     result.set(values.subarray(row, row + width * OUTPUT_CHANNELS), y * width * OUTPUT_CHANNELS);
   }
   for (let i = 0; i < result.length; i++) {
-    if (i % OUTPUT_CHANNELS >= COEFFICIENTS) result[i] = Math.min(LOG_VARIANCE_MAX, Math.max(LOG_VARIANCE_MIN, result[i]!));
+    if (i % OUTPUT_CHANNELS >= COEFFICIENTS)
+      result[i] = Math.min(LOG_VARIANCE_MAX, Math.max(LOG_VARIANCE_MIN, result[i]!));
   }
   return result;
 }

@@ -7,7 +7,7 @@
  * Rows are counted on each tensor's own grid. Ends are exclusive. A tensor that nothing reads has no entry.
  */
 import { gridMultiple, tensorOf, type Architecture } from './architecture.js';
-import { OUTPUT_TENSOR } from './arithmetic.js';
+import { OUTPUT_TENSOR } from './integer/arithmetic.js';
 
 export type RowsByTensor = Map<string, number>;
 
@@ -72,7 +72,8 @@ export function rowsHeld(architecture: Architecture, strip: number): RowsByTenso
 export function contextRows(architecture: Architecture): number {
   let most = 0;
   for (let row = 0; row < period(architecture); row++) {
-    for (const [tensor, end] of rowsNeeded(architecture, row)) most = Math.max(most, end * 2 ** tensorOf(architecture, tensor).scale - row);
+    for (const [tensor, end] of rowsNeeded(architecture, row))
+      most = Math.max(most, end * 2 ** tensorOf(architecture, tensor).scale - row);
   }
   return most;
 }
@@ -82,8 +83,16 @@ export function contextRows(architecture: Architecture): number {
  * no border of the part is seen by what they depend on, and it begins where the grids of all tensors do.
  * @param length rows of the whole
  */
-export function dependence(architecture: Architecture, first: number, end: number, length: number): { first: number; end: number } {
+export function dependence(
+  architecture: Architecture,
+  first: number,
+  end: number,
+  length: number,
+): { first: number; end: number } {
   const context = contextRows(architecture);
   const multiple = gridMultiple(architecture);
-  return { first: multiple * Math.floor(Math.max(0, first - context) / multiple), end: Math.min(length, end + context) };
+  return {
+    first: multiple * Math.floor(Math.max(0, first - context) / multiple),
+    end: Math.min(length, end + context),
+  };
 }

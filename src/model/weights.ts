@@ -1,4 +1,10 @@
-import { COEFFICIENTS, conditioningFeatures, conditioningLength, weightShape, type Architecture } from './architecture.js';
+import {
+  COEFFICIENTS,
+  conditioningFeatures,
+  conditioningLength,
+  weightShape,
+  type Architecture,
+} from './architecture.js';
 
 /** Name, shape and initial spread of one array of trained numbers. */
 export interface ParameterSpec {

@@ -25,18 +25,27 @@ export async function startBackend(force?: 'native' | 'javascript'): Promise<Tra
       return { name: 'native' };
     } catch (cause) {
       if (force === 'native') {
-        throw new DcompError('E_MISSING_DEPENDENCY', 'the native TensorFlow backend is not set up; run `npm run setup:native`', { cause });
+        throw new DcompError(
+          'E_MISSING_DEPENDENCY',
+          'the native TensorFlow backend is not set up; run `npm run setup:native`',
+          { cause },
+        );
       }
     }
   }
   try {
     await import('@tensorflow/tfjs-backend-cpu');
   } catch (cause) {
-    throw new DcompError('E_MISSING_DEPENDENCY', 'training needs @tensorflow/tfjs-core and @tensorflow/tfjs-backend-cpu; run `npm install` with optional packages', { cause });
+    throw new DcompError(
+      'E_MISSING_DEPENDENCY',
+      'training needs @tensorflow/tfjs-core and @tensorflow/tfjs-backend-cpu; run `npm install` with optional packages',
+      { cause },
+    );
   }
   await tf.setBackend('cpu');
   return {
     name: 'javascript',
-    notice: 'training on the pure JavaScript backend, which is some hundred times slower; `npm run setup:native` sets up the native one',
+    notice:
+      'training on the pure JavaScript backend, which is some hundred times slower; `npm run setup:native` sets up the native one',
   };
 }

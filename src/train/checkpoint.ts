@@ -6,7 +6,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { DcompError } from '../errors.js';
 import type { Architecture } from '../model/architecture.js';
-import { architectureFrom } from '../model/check-model.js';
+import { architectureFrom } from '../model/integer/check-model.js';
 import { parameterPlaces, type FloatModel, type Statistics } from '../model/weights.js';
 
 export interface CheckpointState {
@@ -38,7 +38,12 @@ export function checkpointBytes(state: CheckpointState, compact: boolean): Uint8
   const statistics = { prior: [...state.statistics.prior], inputScale: [...state.statistics.inputScale] };
   const header = JSON.stringify({ architecture, statistics, step, seed, seconds, balance, compact }) + '\n';
   const parts: Uint8Array[] = [new TextEncoder().encode(MAGIC + header)];
-  for (const name of ARRAYS) parts.push(compact ? toBfloat16(state[name]) : new Uint8Array(state[name].buffer, state[name].byteOffset, state[name].byteLength));
+  for (const name of ARRAYS)
+    parts.push(
+      compact
+        ? toBfloat16(state[name])
+        : new Uint8Array(state[name].buffer, state[name].byteOffset, state[name].byteLength),
+    );
   return Buffer.concat(parts);
 }
 
@@ -61,21 +66,27 @@ export async function readCheckpoint(file: string): Promise<CheckpointState> {
   } catch (cause) {
     throw new DcompError('E_IO', `cannot read the checkpoint '${file}'`, { cause });
   }
-  const bad = (what: string): DcompError => new DcompError('E_DAMAGED_CHECKPOINT', `'${file}' is not a whole checkpoint of this version: ${what}`);
+  const bad = (what: string): DcompError =>
+    new DcompError('E_DAMAGED_CHECKPOINT', `'${file}' is not a whole checkpoint of this version: ${what}`);
   if (bytes.subarray(0, MAGIC.length).toString('latin1') !== MAGIC) throw bad('wrong first line');
   const end = bytes.indexOf(10, MAGIC.length);
   if (end < 0) throw bad('no header');
-  let header: Omit<CheckpointState, 'statistics' | (typeof ARRAYS)[number]> & { statistics: { prior: number[]; inputScale: number[] }; compact: boolean };
+  let header: Omit<CheckpointState, 'statistics' | (typeof ARRAYS)[number]> & {
+    statistics: { prior: number[]; inputScale: number[] };
+    compact: boolean;
+  };
   try {
     header = JSON.parse(bytes.subarray(MAGIC.length, end).toString('utf8')) as typeof header;
     architectureFrom(header.architecture);
-    for (const values of [header.statistics.prior, header.statistics.inputScale]) if (!Array.isArray(values)) throw new TypeError();
+    for (const values of [header.statistics.prior, header.statistics.inputScale])
+      if (!Array.isArray(values)) throw new TypeError();
   } catch {
     throw bad('unreadable header');
   }
   const n = parameterCount(header.architecture);
   const width = header.compact ? 2 : 4;
-  if (bytes.length !== end + 1 + ARRAYS.length * n * width) throw bad(`${bytes.length} bytes instead of ${end + 1 + ARRAYS.length * n * width}`);
+  if (bytes.length !== end + 1 + ARRAYS.length * n * width)
+    throw bad(`${bytes.length} bytes instead of ${end + 1 + ARRAYS.length * n * width}`);
   const arrays = ARRAYS.map((_, i) => {
     const from = end + 1 + i * n * width;
     const copy = Uint8Array.prototype.slice.call(bytes, from, from + n * width);
@@ -83,7 +94,10 @@ export async function readCheckpoint(file: string): Promise<CheckpointState> {
   });
   return {
     ...header,
-    statistics: { prior: Float32Array.from(header.statistics.prior), inputScale: Float32Array.from(header.statistics.inputScale) },
+    statistics: {
+      prior: Float32Array.from(header.statistics.prior),
+      inputScale: Float32Array.from(header.statistics.inputScale),
+    },
     parameters: arrays[0]!,
     average: arrays[1]!,
     firstMoment: arrays[2]!,
@@ -94,7 +108,8 @@ export async function readCheckpoint(file: string): Promise<CheckpointState> {
 /** The averaged network of a checkpoint: what is validated, exported and used. */
 export function floatModelOf(state: CheckpointState): FloatModel {
   const parameters = new Map<string, Float32Array>();
-  for (const { name, offset, length } of parameterPlaces(state.architecture)) parameters.set(name, state.average.slice(offset, offset + length));
+  for (const { name, offset, length } of parameterPlaces(state.architecture))
+    parameters.set(name, state.average.slice(offset, offset + length));
   return { architecture: state.architecture, statistics: state.statistics, parameters };
 }
 

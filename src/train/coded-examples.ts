@@ -7,15 +7,25 @@
  * In place of the trellis a pass draws its sign with the probability that reverse-channel coding aims at, P(s) ∝ exp(s · w · (x − mu)),
  * w = √(delta · (1 + v · delta)) (docs/format.md has the metric).
  */
-import { FIRST_INFORMATION, PASS_INFORMATION } from '../codec/format.js';
-import { DEFAULT_SCHEDULE, ENTERED_WHOLE, leavesLevelObserved, stepsOf, type Step } from '../codec/schedule.js';
-import { measurement, passesOf } from '../codec/variance-table.js';
+import { FIRST_INFORMATION, PASS_INFORMATION } from '../format.js';
+import { DEFAULT_SCHEDULE, ENTERED_WHOLE, leavesLevelObserved, stepsOf, type Step } from '../diffusion/schedule.js';
+import { measurement, passesOf } from '../diffusion/variance-table.js';
 import { hash32 } from '../math/hash.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
 import { LOG_VARIANCE_MAX, LOG_VARIANCE_MIN, type Condition } from '../model/inputs.js';
 import { CODES_PER_OCTAVE, TOP_CODE, UNKNOWN } from '../model/sigma.js';
 import type { Dataset } from './dataset.js';
-import { drawExample, emptyBatch, gainsOf, observe, putObservation, type Batch, type Example, type ExamplePlan, type ModelShape } from './examples.js';
+import {
+  drawExample,
+  emptyBatch,
+  gainsOf,
+  observe,
+  putObservation,
+  type Batch,
+  type Example,
+  type ExamplePlan,
+  type ModelShape,
+} from './examples.js';
 import { Random } from './random.js';
 
 /** The network's output for a batch, [size, grid, grid, 24]. */
@@ -35,7 +45,14 @@ export function isCoded(seed: number, step: number): boolean {
 }
 
 /** The batch of a training step, of examples that have been coded up to some step. A function of the network, too. */
-export function makeCodedBatch(dataset: Dataset, model: ModelShape, plan: ExamplePlan, seed: number, step: number, predict: Predict): Batch {
+export function makeCodedBatch(
+  dataset: Dataset,
+  model: ModelShape,
+  plan: ExamplePlan,
+  seed: number,
+  step: number,
+  predict: Predict,
+): Batch {
   const random = new Random(seed, step);
   const level = random.weighted(plan.share);
   const size = plan.batch[level]!;
@@ -48,7 +65,8 @@ export function makeCodedBatch(dataset: Dataset, model: ModelShape, plan: Exampl
   });
   const batch = emptyBatch(level, size, side / 2, model);
   const put = (): Batch => {
-    for (const [b, { x, codes, z, condition }] of examples.entries()) putObservation(batch, b, model, x, codes, z, condition);
+    for (const [b, { x, codes, z, condition }] of examples.entries())
+      putObservation(batch, b, model, x, codes, z, condition);
     return batch;
   };
   const gains = gainsOf(model, level);
@@ -73,7 +91,10 @@ function drawHistory(level: number, random: Random): { start: Condition; steps: 
     const sigma = TOP_CODE - random.below(CODES_PER_OCTAVE * (level === 0 ? 2 : 1) + 1 - width);
     return { start: { level, sigma, mode: 'refine' }, steps: [{ kind: 'refine', to: sigma - width }] };
   }
-  return { start: { level, sigma: TOP_CODE, mode: 'enter' }, steps: steps.slice(0, 1 + random.weighted([0.4, 0.3, 0.3])) };
+  return {
+    start: { level, sigma: TOP_CODE, mode: 'enter' },
+    steps: steps.slice(0, 1 + random.weighted([0.4, 0.3, 0.3])),
+  };
 }
 
 /**
@@ -101,7 +122,10 @@ export function codeExample(
         const g = code * COEFFICIENTS + c;
         const o = 2 * position + c;
         const mean = gains.mean[g]! * z[i]! + gains.correction[g]! * output[o]!;
-        const logVariance = Math.min(LOG_VARIANCE_MAX, Math.max(LOG_VARIANCE_MIN, output[o + OUTPUT_CHANNELS - COEFFICIENTS]!));
+        const logVariance = Math.min(
+          LOG_VARIANCE_MAX,
+          Math.max(LOG_VARIANCE_MIN, output[o + OUTPUT_CHANNELS - COEFFICIENTS]!),
+        );
         const v = gains.correction[g]! ** 2 * 2 ** logVariance;
         const { precision, delta } = measurement(code, to);
         const bits = 0.5 * Math.log2(1 + v * delta);

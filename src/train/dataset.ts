@@ -2,8 +2,8 @@
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { PNG } from 'pngjs';
-import { COLOURS, rotateColours } from '../codec/colour.js';
-import { halve, haar, type Plane } from '../codec/pyramid.js';
+import { COLOURS, rotateColours } from '../pixels/colour.js';
+import { halve, haar, type Plane } from '../pixels/pyramid.js';
 import { DcompError } from '../errors.js';
 import { COEFFICIENTS } from '../model/architecture.js';
 import { Random } from './random.js';
@@ -44,13 +44,23 @@ export async function loadDataset(folder: string, options: LoadOptions = {}): Pr
   try {
     names = (await readdir(folder)).filter((n) => n.toLowerCase().endsWith('.png')).sort();
   } catch (cause) {
-    throw new DcompError('E_TRAINING_DATA', `cannot read the training folder '${folder}'; give a folder of PNG photographs`, { cause });
+    throw new DcompError(
+      'E_TRAINING_DATA',
+      `cannot read the training folder '${folder}'; give a folder of PNG photographs`,
+      { cause },
+    );
   }
   // A crop and the whole of one photograph share what follows their prefix (c_x_HASH, p_x_HASH): both go to one side.
   const keys = [...new Set(names.map(splitKey))].sort();
   const held = new Set(keys.filter((_, i) => i % VALIDATION_STRIDE === VALIDATION_STRIDE >> 1));
   const isHeld = (name: string): boolean => held.has(splitKey(name));
-  const wanted = [...spread(names.filter((name) => !isHeld(name)), options.trainingLimit ?? Infinity), ...names.filter(isHeld)];
+  const wanted = [
+    ...spread(
+      names.filter((name) => !isHeld(name)),
+      options.trainingLimit ?? Infinity,
+    ),
+    ...names.filter(isHeld),
+  ];
   const dataset: Dataset = { training: [], validation: [] };
   for (const [i, name] of wanted.entries()) {
     options.onProgress?.(i, wanted.length);
@@ -58,13 +68,18 @@ export async function loadDataset(folder: string, options: LoadOptions = {}): Pr
     try {
       png = PNG.sync.read(await readFile(path.join(folder, name)));
     } catch (cause) {
-      throw new DcompError('E_TRAINING_DATA', `'${path.join(folder, name)}' is not a readable PNG; remove it`, { cause });
+      throw new DcompError('E_TRAINING_DATA', `'${path.join(folder, name)}' is not a readable PNG; remove it`, {
+        cause,
+      });
     }
     if (Math.min(png.width, png.height) < MIN_SIDE) continue;
     (isHeld(name) ? dataset.validation : dataset.training).push(photograph(name, png));
   }
   if (dataset.training.length === 0 || dataset.validation.length === 0) {
-    throw new DcompError('E_TRAINING_DATA', `'${folder}' holds ${names.length} PNG files, too few of at least ${MIN_SIDE} pixels a side to train and validate on`);
+    throw new DcompError(
+      'E_TRAINING_DATA',
+      `'${folder}' holds ${names.length} PNG files, too few of at least ${MIN_SIDE} pixels a side to train and validate on`,
+    );
   }
   return dataset;
 }
@@ -136,7 +151,8 @@ export function augment(u: Plane, random: Random): Plane {
 }
 
 function recolour({ data }: Plane, random: Random): void {
-  const gain = ([low, high]: Range): number => (random.chance(RECOLOURED) ? 2 ** (low + (high - low) * random.uniform()) : 1);
+  const gain = ([low, high]: Range): number =>
+    random.chance(RECOLOURED) ? 2 ** (low + (high - low) * random.uniform()) : 1;
   const exposure = gain(EXPOSURE);
   const chroma = exposure * gain(SATURATION);
   if (exposure === 1 && chroma === 1) return;

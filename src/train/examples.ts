@@ -6,7 +6,7 @@
  * The observations are as varied as those in use: any sigma, details missing (entering a level) or half of them, a step cut in the
  * middle (some coefficients refined, some not), the picture's edge inside the grid, holes, chroma known exactly.
  */
-import { haar, type Coefficients } from '../codec/pyramid.js';
+import { haar, type Coefficients } from '../pixels/pyramid.js';
 import { COEFFICIENTS, INPUT_CHANNELS } from '../model/architecture.js';
 import { conditioningInput, inputGain, logSigmaFeature, wienerGains, type Condition } from '../model/inputs.js';
 import { CODES_PER_OCTAVE, EXACT, TOP_CODE, UNKNOWN, sigmaOf } from '../model/sigma.js';
@@ -79,11 +79,18 @@ export interface Example {
 }
 
 /** @param condition drawn when it is not given */
-export function drawExample(photographs: readonly Photograph[], level: number, side: number, random: Random, condition?: Condition): Example {
+export function drawExample(
+  photographs: readonly Photograph[],
+  level: number,
+  side: number,
+  random: Random,
+  condition?: Condition,
+): Example {
   const x = drawCrop(photographs, level, side, random);
   const chosen = condition ?? drawCondition(level, random);
   // The second step that enters a level, see `Step`; the first half is the even one or, in mirrored views, the odd one.
-  const half = condition === undefined && chosen.mode === 'enter' && random.chance(HALF_KNOWN) ? random.below(2) : undefined;
+  const half =
+    condition === undefined && chosen.mode === 'enter' && random.chance(HALF_KNOWN) ? random.below(2) : undefined;
   return { x, condition: chosen, codes: drawCodes(x, chosen, half, side / 2, random) };
 }
 
@@ -131,7 +138,13 @@ function drawCondition(level: number, random: Random): Condition {
  * Sigma codes of one example on the full grid; positions outside the crop are UNKNOWN.
  * @param half (column + row + channel) mod 2 of details that are known while entering
  */
-function drawCodes(x: Coefficients, condition: Condition, half: number | undefined, grid: number, random: Random): Uint8Array {
+function drawCodes(
+  x: Coefficients,
+  condition: Condition,
+  half: number | undefined,
+  grid: number,
+  random: Random,
+): Uint8Array {
   const codes = new Uint8Array(grid * grid * COEFFICIENTS).fill(UNKNOWN);
   const { sigma, mode } = condition;
   const known = mode === 'enter' ? 3 : COEFFICIENTS;
@@ -161,7 +174,8 @@ function drawCodes(x: Coefficients, condition: Condition, half: number | undefin
     const h = 1 + random.below(x.height);
     const x0 = random.below(x.width - w + 1);
     const y0 = random.below(x.height - h + 1);
-    for (let y = y0; y < y0 + h; y++) codes.fill(UNKNOWN, (y * grid + x0) * COEFFICIENTS, (y * grid + x0 + w) * COEFFICIENTS);
+    for (let y = y0; y < y0 + h; y++)
+      codes.fill(UNKNOWN, (y * grid + x0) * COEFFICIENTS, (y * grid + x0 + w) * COEFFICIENTS);
   }
   return codes;
 }
@@ -209,7 +223,15 @@ export function gainsOf(model: ModelShape, level: number): Gains {
 const noise = { buffer: new Float32Array(0) };
 
 /** Writes example `b` of a batch, observed through an ideal channel: every known coefficient is x + N(0, sigma²). */
-export function putExample(batch: Batch, b: number, model: ModelShape, x: Coefficients, codes: Uint8Array, condition: Condition, random: Random): void {
+export function putExample(
+  batch: Batch,
+  b: number,
+  model: ModelShape,
+  x: Coefficients,
+  codes: Uint8Array,
+  condition: Condition,
+  random: Random,
+): void {
   putObservation(batch, b, model, x, codes, observe(x, codes, batch.grid, random), condition);
 }
 
@@ -224,14 +246,23 @@ export function observe(x: Coefficients, codes: Uint8Array, grid: number, random
   const row = x.width * COEFFICIENTS;
   for (let y = 0; y < x.height; y++) {
     for (let j = 0, i = y * grid * COEFFICIENTS; j < row; j++, i++) {
-      if (codes[i] !== UNKNOWN && codes[i] !== EXACT) z[i] = x.data[y * row + j]! + sigmaOf(codes[i]!) * noise.buffer[i]!;
+      if (codes[i] !== UNKNOWN && codes[i] !== EXACT)
+        z[i] = x.data[y * row + j]! + sigmaOf(codes[i]!) * noise.buffer[i]!;
     }
   }
   return z;
 }
 
 /** Fills every array of example `b` of a batch from an observation of x. */
-export function putObservation(batch: Batch, b: number, model: ModelShape, x: Coefficients, codes: Uint8Array, z: Float32Array, condition: Condition): void {
+export function putObservation(
+  batch: Batch,
+  b: number,
+  model: ModelShape,
+  x: Coefficients,
+  codes: Uint8Array,
+  z: Float32Array,
+  condition: Condition,
+): void {
   const { grid } = batch;
   const n = grid * grid * COEFFICIENTS;
   const gains = gainsOf(model, batch.level);

@@ -2,15 +2,15 @@
  * From a checkpoint to the model file that ships: the averaged network is calibrated on training photographs, quantised,
  * and compared with itself in floats on the validation photographs, in bits per pixel and dB.
  */
-import type { Coefficients } from '../codec/pyramid.js';
+import type { Coefficients } from '../pixels/pyramid.js';
 import { DcompError } from '../errors.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
 import { floatForward, type Request } from '../model/float-forward.js';
 import { wienerGains, type Condition } from '../model/inputs.js';
-import { writeModelFile } from '../model/model-file.js';
-import { quantise } from '../model/quantise.js';
+import { writeModelFile } from '../model/integer/model-file.js';
+import { quantise } from '../model/integer/quantise.js';
 import { CODES_PER_OCTAVE, TOP_CODE, sigmaOf } from '../model/sigma.js';
-import { createThreadedEvaluator } from '../model/threads-node.js';
+import { createThreadedEvaluator } from '../model/wasm/threads-node.js';
 import { priorOf, type FloatModel } from '../model/weights.js';
 import { floatModelOf, type CheckpointState } from './checkpoint.js';
 import type { Dataset, Photograph } from './dataset.js';
@@ -64,7 +64,8 @@ export interface ExportOptions {
 /** The report as a few lines for people. */
 export function reportText(report: ExportReport): string {
   const { float, integer, decibels } = report;
-  const row = (name: string, a: number, b: number, unit: string): string => `  ${name.padEnd(16)}${a.toFixed(4).padStart(9)}${b.toFixed(4).padStart(9)}  ${unit}`;
+  const row = (name: string, a: number, b: number, unit: string): string =>
+    `  ${name.padEnd(16)}${a.toFixed(4).padStart(9)}${b.toFixed(4).padStart(9)}  ${unit}`;
   return [
     `model ${report.model} of step ${report.step}; quantisation costs ${report.bitsPercent.toFixed(3)} % of the bits`,
     `  on ${report.pictures} crops of ${report.side} pixels    float  integer`,
@@ -82,7 +83,11 @@ export type Network = (request: Request) => Promise<Float32Array>;
  * @returns the model file and what quantisation costs
  * @throws DcompError E_UNREACHABLE when that is more than MAX_COST percent
  */
-export async function exportModel(state: CheckpointState, dataset: Dataset, options: ExportOptions = {}): Promise<{ bytes: Uint8Array; report: ExportReport }> {
+export async function exportModel(
+  state: CheckpointState,
+  dataset: Dataset,
+  options: ExportOptions = {},
+): Promise<{ bytes: Uint8Array; report: ExportReport }> {
   const model = floatModelOf(state);
   options.onProgress?.(0, 'calibration');
   const integerModel = quantise(model, calibrationRequests(dataset.training, CALIBRATION_COUNT));
@@ -90,20 +95,44 @@ export async function exportModel(state: CheckpointState, dataset: Dataset, opti
   const native = await nativeNetwork(model);
   const side = options.side ?? (native === undefined ? 128 : validationSide(dataset.validation, model.architecture));
   const pictures = validationPictures(dataset.validation, options.pictures ?? (native === undefined ? 2 : 6), side);
-  const evaluator = createThreadedEvaluator(integerModel, options.threads === undefined ? {} : { threads: options.threads });
+  const evaluator = createThreadedEvaluator(
+    integerModel,
+    options.threads === undefined ? {} : { threads: options.threads },
+  );
   const networks: Network[] = [
     native ?? ((request) => Promise.resolve(floatForward(model, request))),
     ({ z, codes, width, height, condition }) => evaluator.evaluate(z, codes, width, height, condition),
   ];
-  const [float, integer] = (await compare(model, networks, pictures, options.onProgress)) as [ValidationResult, ValidationResult];
+  const [float, integer] = (await compare(model, networks, pictures, options.onProgress)) as [
+    ValidationResult,
+    ValidationResult,
+  ];
   await evaluator.close();
   const bitsPercent = 100 * (integer.total / float.total - 1);
-  const decibels = { psnr45: integer.psnr45 - float.psnr45, psnr16: integer.psnr16 - float.psnr16, psnr8: integer.psnr8 - float.psnr8 };
+  const decibels = {
+    psnr45: integer.psnr45 - float.psnr45,
+    psnr16: integer.psnr16 - float.psnr16,
+    psnr8: integer.psnr8 - float.psnr8,
+  };
   const { step, seconds } = state;
-  const report = { model: integerModel.id, step, seconds, calibration: CALIBRATION_COUNT, pictures: pictures[0]!.length, side, float, integer, bitsPercent, decibels };
+  const report = {
+    model: integerModel.id,
+    step,
+    seconds,
+    calibration: CALIBRATION_COUNT,
+    pictures: pictures[0]!.length,
+    side,
+    float,
+    integer,
+    bitsPercent,
+    decibels,
+  };
   if (!(bitsPercent <= MAX_COST)) {
     const cost = `${bitsPercent.toFixed(2)} % of the bits (${float.total.toFixed(4)} to ${integer.total.toFixed(4)} bits per pixel)`;
-    throw new DcompError('E_UNREACHABLE', `quantisation costs ${cost}, more than ${MAX_COST} %; train on, so that the running average of the weights settles`);
+    throw new DcompError(
+      'E_UNREACHABLE',
+      `quantisation costs ${cost}, more than ${MAX_COST} %; train on, so that the running average of the weights settles`,
+    );
   }
   return { bytes, report };
 }
@@ -120,7 +149,8 @@ export function calibrationRequests(photographs: readonly Photograph[], count: n
     const octaves = level === 0 ? 6.5 : 2;
     const share = (CALIBRATION_LEVELS * round) / count;
     const sigma = TOP_CODE - Math.round(share * octaves * CODES_PER_OCTAVE);
-    const condition: Condition = round % 3 === 0 ? { level, sigma: TOP_CODE - (round % 2) * 4, mode: 'enter' } : { level, sigma, mode: 'refine' };
+    const condition: Condition =
+      round % 3 === 0 ? { level, sigma: TOP_CODE - (round % 2) * 4, mode: 'enter' } : { level, sigma, mode: 'refine' };
     const { x, codes } = drawExample(photographs, level, CALIBRATION_SIDE, random, condition);
     const grid = CALIBRATION_SIDE / 2;
     return { z: observe(x, codes, grid, random), codes, width: grid, height: grid, condition };
@@ -128,10 +158,18 @@ export function calibrationRequests(photographs: readonly Photograph[], count: n
 }
 
 /** Follows the validation schedule with several networks, which all see the same noise. */
-async function compare(model: FloatModel, networks: readonly Network[], pictures: Coefficients[][], onProgress?: ExportOptions['onProgress']): Promise<ValidationResult[]> {
+async function compare(
+  model: FloatModel,
+  networks: readonly Network[],
+  pictures: Coefficients[][],
+  onProgress?: ExportOptions['onProgress'],
+): Promise<ValidationResult[]> {
   const measured = networks.map(() => [] as [number, number][]);
   for (const [i, step] of VALIDATION_SCHEDULE.entries()) {
-    onProgress?.(0.3 + (0.7 * i) / VALIDATION_SCHEDULE.length, `level ${step.condition.level}, sigma ${sigmaOf(step.condition.sigma).toFixed(0)}`);
+    onProgress?.(
+      0.3 + (0.7 * i) / VALIDATION_SCHEDULE.length,
+      `level ${step.condition.level}, sigma ${sigmaOf(step.condition.sigma).toFixed(0)}`,
+    );
     const sums = networks.map((): [number, number] => [0, 0]);
     const { level } = step.condition;
     for (const [b, x] of pictures[level]!.entries()) {
@@ -150,7 +188,14 @@ async function compare(model: FloatModel, networks: readonly Network[], pictures
 }
 
 /** KL of a step in nats (see loss.ts) and squared error of the posterior mean, both per coefficient. */
-export function losses(model: FloatModel, x: Coefficients, z: Float32Array, codes: Uint8Array, output: Float32Array, step: ValidationStep): [number, number] {
+export function losses(
+  model: FloatModel,
+  x: Coefficients,
+  z: Float32Array,
+  codes: Uint8Array,
+  output: Float32Array,
+  step: ValidationStep,
+): [number, number] {
   const prior = priorOf(model.architecture, model.statistics, step.condition.level);
   let kl = 0;
   let square = 0;

@@ -10,15 +10,25 @@ import { forward } from './graph.js';
 /** On the backend that was started. Sides of the grid must be multiples of the network's; in float32. */
 export function graphNetwork(model: FloatModel): Network {
   const { architecture } = model;
-  const parameters = new Map(parameterSpecs(architecture).map(({ name, shape }) => [name, tf.tensor(model.parameters.get(name)!, shape)]));
+  const parameters = new Map(
+    parameterSpecs(architecture).map(({ name, shape }) => [name, tf.tensor(model.parameters.get(name)!, shape)]),
+  );
   return async (request) => {
     const { width, height, condition } = request;
     const features = conditioningInput(architecture.conditioning, condition);
     const output = tf.tidy(() => {
       const input = tf.tensor4d(inputOf(model, request), [1, height, width, INPUT_CHANNELS]);
-      return forward(architecture, parameters, input, tf.tensor2d(Float32Array.from(features), [1, features.length]), false).dataSync<'float32'>();
+      return forward(
+        architecture,
+        parameters,
+        input,
+        tf.tensor2d(Float32Array.from(features), [1, features.length]),
+        false,
+      ).dataSync<'float32'>();
     });
-    return output.map((value, i) => (i % OUTPUT_CHANNELS < COEFFICIENTS ? value : Math.min(LOG_VARIANCE_MAX, Math.max(LOG_VARIANCE_MIN, value))));
+    return output.map((value, i) =>
+      i % OUTPUT_CHANNELS < COEFFICIENTS ? value : Math.min(LOG_VARIANCE_MAX, Math.max(LOG_VARIANCE_MIN, value)),
+    );
   };
 }
 

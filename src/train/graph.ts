@@ -4,9 +4,9 @@
  * backend it misses the gradients of single operations, which the core package does not hold.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { INPUT_TENSOR, OUTPUT_TENSOR } from '../model/arithmetic.js';
+import { INPUT_TENSOR, OUTPUT_TENSOR } from '../model/integer/arithmetic.js';
 import { tensorOf, type Architecture, type Layer } from '../model/architecture.js';
-import { bfloat16, float32, type Arithmetic, type Shape4 } from './arithmetic.js';
+import { bfloat16, float32, type Arithmetic, type Shape4 } from './tensor-arithmetic.js';
 
 export type Parameters = ReadonlyMap<string, tf.Tensor>;
 
@@ -34,7 +34,13 @@ interface Pass {
  *   and stays in float32: bfloat16 would add noise of 2^-9 of the picture's amplitude.
  * @returns [batch, h, w, 24]: corrections, then unclamped log2 variances.
  */
-export function forward(architecture: Architecture, parameters: Parameters, input: tf.Tensor4D, features: tf.Tensor2D, mixed: boolean): tf.Tensor4D {
+export function forward(
+  architecture: Architecture,
+  parameters: Parameters,
+  input: tf.Tensor4D,
+  features: tf.Tensor2D,
+  mixed: boolean,
+): tf.Tensor4D {
   return tf.tidy(() => run(architecture, parameters, input, features, mixed).output);
 }
 
@@ -67,12 +73,30 @@ function parameter(parameters: Parameters, name: string): tf.Tensor {
   return p;
 }
 
-function run(architecture: Architecture, parameters: Parameters, input: tf.Tensor4D, features: tf.Tensor2D, mixed: boolean): { output: tf.Tensor4D; pass: Pass } {
+function run(
+  architecture: Architecture,
+  parameters: Parameters,
+  input: tf.Tensor4D,
+  features: tf.Tensor2D,
+  mixed: boolean,
+): { output: tf.Tensor4D; pass: Pass } {
   const get = (name: string): tf.Tensor => parameter(parameters, name);
-  const hidden = tf.tidy(() => tf.relu(tf.add(tf.matMul(features, get('cond.w1') as tf.Tensor2D), get('cond.b1')))) as tf.Tensor2D;
+  const hidden = tf.tidy(() =>
+    tf.relu(tf.add(tf.matMul(features, get('cond.w1') as tf.Tensor2D), get('cond.b1'))),
+  ) as tf.Tensor2D;
   const modulation = tf.add(tf.matMul(hidden, get('cond.w2') as tf.Tensor2D), get('cond.b2')) as tf.Tensor2D;
   const arithmetic = (mixed ? bfloat16() : undefined) ?? float32;
-  const pass: Pass = { architecture, parameters, features, hidden, gains: new Map(), raw: new Map(), tensors: new Map(), weights: new Map(), arithmetic };
+  const pass: Pass = {
+    architecture,
+    parameters,
+    features,
+    hidden,
+    gains: new Map(),
+    raw: new Map(),
+    tensors: new Map(),
+    weights: new Map(),
+    arithmetic,
+  };
   const { tensors } = pass;
   tensors.set(INPUT_TENSOR, input);
   const batch = input.shape[0];
@@ -155,7 +179,10 @@ function backward(pass: Pass, outputGradient: tf.Tensor4D, gradients: Map<string
       else dy.dispose();
       dy = scaled;
     } else {
-      gradients.set(`${layer.name}.b`, tf.tidy(() => tf.sum(a.sumGrid(dy), 0)));
+      gradients.set(
+        `${layer.name}.b`,
+        tf.tidy(() => tf.sum(a.sumGrid(dy), 0)),
+      );
       if (layer.add !== undefined) accumulate(layer.add, tf.clone(dy));
     }
     const from = convolutionBackward(pass, layer, dy, gradients);
@@ -166,7 +193,12 @@ function backward(pass: Pass, outputGradient: tf.Tensor4D, gradients: Map<string
 }
 
 /** Through y = raw · gain + (bias · gain + shift): gradients by gain, shift and raw. */
-function conditionedBackward(pass: Pass, layer: Layer, dy: tf.Tensor, gradients: Map<string, tf.Tensor>): { gain: tf.Tensor2D; shift: tf.Tensor2D; scaled: tf.Tensor } {
+function conditionedBackward(
+  pass: Pass,
+  layer: Layer,
+  dy: tf.Tensor,
+  gradients: Map<string, tf.Tensor>,
+): { gain: tf.Tensor2D; shift: tf.Tensor2D; scaled: tf.Tensor } {
   const a = arithmeticOf(pass, layer);
   const gains = pass.gains.get(layer.name)!;
   const raw = pass.raw.get(layer.name)!;
@@ -174,14 +206,22 @@ function conditionedBackward(pass: Pass, layer: Layer, dy: tf.Tensor, gradients:
   const shift = a.sumGrid(dy);
   const gain = tf.tidy(() => tf.add(a.sumGrid(a.multiply(dy, raw)), tf.mul(shift, bias))) as tf.Tensor2D;
   raw.dispose();
-  gradients.set(`${layer.name}.b`, tf.tidy(() => tf.sum(tf.mul(shift, gains), 0)));
+  gradients.set(
+    `${layer.name}.b`,
+    tf.tidy(() => tf.sum(tf.mul(shift, gains), 0)),
+  );
   const [batch, channels] = gains.shape;
   const scaled = tf.tidy(() => a.multiply(dy, a.from(tf.reshape(gains, [batch, 1, 1, channels]))));
   return { gain, shift, scaled };
 }
 
 /** Sets the gradient by the weights. @returns that by the layer's input, unless it is the network's */
-function convolutionBackward(pass: Pass, layer: Layer, dy: tf.Tensor, gradients: Map<string, tf.Tensor>): tf.Tensor | undefined {
+function convolutionBackward(
+  pass: Pass,
+  layer: Layer,
+  dy: tf.Tensor,
+  gradients: Map<string, tf.Tensor>,
+): tf.Tensor | undefined {
   const a = arithmeticOf(pass, layer);
   const x = pass.tensors.get(layer.from)!;
   const w = pass.weights.get(layer.name)!;
@@ -197,11 +237,18 @@ function convolutionBackward(pass: Pass, layer: Layer, dy: tf.Tensor, gradients:
 }
 
 /** @param modulation gradients by the parts of the conditioning's output, in their order */
-function conditioningBackward({ parameters, features, hidden }: Pass, modulation: tf.Tensor2D[], gradients: Map<string, tf.Tensor>): void {
+function conditioningBackward(
+  { parameters, features, hidden }: Pass,
+  modulation: tf.Tensor2D[],
+  gradients: Map<string, tf.Tensor>,
+): void {
   const dm = tf.concat2d(modulation, 1);
   gradients.set('cond.w2', tf.matMul(hidden, dm, true, false));
   gradients.set('cond.b2', tf.sum(dm, 0));
-  const dh = float32.reluGradient(tf.matMul(dm, parameter(parameters, 'cond.w2') as tf.Tensor2D, false, true), hidden) as tf.Tensor2D;
+  const dh = float32.reluGradient(
+    tf.matMul(dm, parameter(parameters, 'cond.w2') as tf.Tensor2D, false, true),
+    hidden,
+  ) as tf.Tensor2D;
   gradients.set('cond.w1', tf.matMul(features, dh, true, false));
   gradients.set('cond.b1', tf.sum(dh, 0));
 }

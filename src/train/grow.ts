@@ -32,7 +32,10 @@ export function grow(state: CheckpointState, architecture: Architecture): Checkp
 
 function check(old: Architecture, architecture: Architecture): void {
   const refuse = (problem: string): never => {
-    throw new DcompError('E_USAGE', `cannot grow ${old.name} to ${architecture.name}: ${problem}; channels and blocks may only become more`);
+    throw new DcompError(
+      'E_USAGE',
+      `cannot grow ${old.name} to ${architecture.name}: ${problem}; channels and blocks may only become more`,
+    );
   };
   const { levels, hidden } = architecture.conditioning;
   if (old.conditioning.levels !== levels || old.conditioning.hidden !== hidden) refuse('the conditioning differs');
@@ -41,15 +44,22 @@ function check(old: Architecture, architecture: Architecture): void {
     if (grown === undefined) return refuse(`layer '${layer.name}' is missing`);
     if (grown.kind !== layer.kind) refuse(`layer '${layer.name}' is another`);
     const [a, b] = [tensorOf(old, layer.to), tensorOf(architecture, grown.to)];
-    if (b.channels < a.channels || b.scale !== a.scale) refuse(`layer '${layer.name}' has fewer channels or another scale`);
+    if (b.channels < a.channels || b.scale !== a.scale)
+      refuse(`layer '${layer.name}' has fewer channels or another scale`);
   }
   for (const layer of architecture.layers) {
-    if (!old.layers.some((l) => l.name === layer.name) && !/-\d+\.[12]$|^mid\d+\.[12]$/.test(layer.name)) refuse(`layer '${layer.name}' is new`);
+    if (!old.layers.some((l) => l.name === layer.name) && !/-\d+\.[12]$|^mid\d+\.[12]$/.test(layer.name))
+      refuse(`layer '${layer.name}' is new`);
   }
 }
 
 /** The flat parameters of the larger network: those of the old one where it has them, `fresh` elsewhere, nought where new would reach old. */
-function overlay(old: Architecture, values: Float32Array, architecture: Architecture, fresh: Float32Array): Float32Array {
+function overlay(
+  old: Architecture,
+  values: Float32Array,
+  architecture: Architecture,
+  fresh: Float32Array,
+): Float32Array {
   const result = fresh.slice();
   const places = placesByName(old);
   for (const { name, shape, offset, length } of parameterPlaces(architecture)) {
@@ -74,7 +84,12 @@ function overlay(old: Architecture, values: Float32Array, architecture: Architec
 }
 
 /** The hidden layer is the same; gamma and beta of old channels keep their columns, those of new ones are nought. */
-function overlayConditioning(old: Architecture, values: Float32Array, architecture: Architecture, result: Float32Array): void {
+function overlayConditioning(
+  old: Architecture,
+  values: Float32Array,
+  architecture: Architecture,
+  result: Float32Array,
+): void {
   const [from, to] = [placesByName(old), placesByName(architecture)];
   for (const name of ['cond.w1', 'cond.b1']) {
     const { offset, length } = from.get(name)!;

@@ -39,7 +39,11 @@ export function lossInputs(batch: Batch): LossInputs {
 export function exampleLosses(output: tf.Tensor4D, inputs: LossInputs): { kl: tf.Tensor1D; square: tf.Tensor1D } {
   const [batch, h, w] = output.shape;
   const correction = tf.slice4d(output, [0, 0, 0, 0], [batch, h, w, COEFFICIENTS]);
-  const logVariance = tf.clipByValue(tf.slice4d(output, [0, 0, 0, COEFFICIENTS], [batch, h, w, COEFFICIENTS]), LOG_VARIANCE_MIN, LOG_VARIANCE_MAX);
+  const logVariance = tf.clipByValue(
+    tf.slice4d(output, [0, 0, 0, COEFFICIENTS], [batch, h, w, COEFFICIENTS]),
+    LOG_VARIANCE_MIN,
+    LOG_VARIANCE_MAX,
+  );
   const error2 = tf.square(tf.sub(inputs.target, correction));
   const expected = tf.add(tf.mul(inputs.information, tf.exp(tf.mul(logVariance, Math.LN2))), 1);
   const actual = tf.add(tf.mul(inputs.information, error2), 1);
@@ -52,10 +56,19 @@ export function exampleLosses(output: tf.Tensor4D, inputs: LossInputs): { kl: tf
  * Gradient of mean over the examples of (klWeight · kl + squareWeight · square) by the network's output.
  * @param klWeight, squareWeight by example
  */
-export function lossGradient(output: tf.Tensor4D, inputs: LossInputs, klWeight: readonly number[], squareWeight: readonly number[]): tf.Tensor4D {
+export function lossGradient(
+  output: tf.Tensor4D,
+  inputs: LossInputs,
+  klWeight: readonly number[],
+  squareWeight: readonly number[],
+): tf.Tensor4D {
   return tf.tidy(() => {
     const [batch, h, w] = output.shape;
-    const byExample = (weights: readonly number[]): tf.Tensor4D => tf.tensor4d(weights.map((x) => x / (batch * h * w * COEFFICIENTS)), [batch, 1, 1, 1]);
+    const byExample = (weights: readonly number[]): tf.Tensor4D =>
+      tf.tensor4d(
+        weights.map((x) => x / (batch * h * w * COEFFICIENTS)),
+        [batch, 1, 1, 1],
+      );
     const correction = tf.slice4d(output, [0, 0, 0, 0], [batch, h, w, COEFFICIENTS]);
     const raw = tf.slice4d(output, [0, 0, 0, COEFFICIENTS], [batch, h, w, COEFFICIENTS]);
     const logVariance = tf.clipByValue(raw, LOG_VARIANCE_MIN, LOG_VARIANCE_MAX);
@@ -64,7 +77,15 @@ export function lossGradient(output: tf.Tensor4D, inputs: LossInputs, klWeight: 
     const expected = tf.add(claimed, 1);
     const ratio = tf.div(tf.add(tf.mul(inputs.information, tf.square(error)), 1), expected); // actual / expected
     const weight = tf.div(tf.mul(inputs.weight, byExample(klWeight)), expected);
-    const byCorrection = tf.neg(tf.mul(error, tf.add(tf.mul(weight, inputs.information), tf.mul(inputs.squareWeight, byExample(squareWeight.map((x) => 2 * x))))));
+    const byCorrection = tf.neg(
+      tf.mul(
+        error,
+        tf.add(
+          tf.mul(weight, inputs.information),
+          tf.mul(inputs.squareWeight, byExample(squareWeight.map((x) => 2 * x))),
+        ),
+      ),
+    );
     const inside = tf.cast(tf.equal(raw, logVariance), 'float32');
     const byVariance = tf.mul(tf.mul(tf.mul(weight, claimed), tf.sub(1, ratio)), tf.mul(inside, Math.LN2 / 2));
     return tf.concat([byCorrection, byVariance], 3) as tf.Tensor4D;

@@ -26,7 +26,8 @@ export function matrixParts(architecture: Architecture): MatrixPart[] {
   const last = architecture.layers.length - 1;
   for (const { name, shape, offset, length } of parameterPlaces(architecture)) {
     const index = architecture.layers.findIndex((layer) => `${layer.name}.w` === name);
-    if (index > 0 && index < last) parts.push({ offset, length, shape, transposed: architecture.layers[index]!.kind === 'up2x2' });
+    if (index > 0 && index < last)
+      parts.push({ offset, length, shape, transposed: architecture.layers[index]!.kind === 'up2x2' });
   }
   return parts;
 }
@@ -66,14 +67,26 @@ export function muonDirections(momentum: tf.Tensor1D, parts: readonly MatrixPart
       // A matrix has a column for each value that a sum is made of: cout × r·c·cin; cin × r·c·cout for the transposed convolution.
       const columns = transposed ? cout : cin;
       const rows = transposed ? cin : cout;
-      const stack = tf.stack(indices.map((i) => tf.reshape(tf.slice1d(momentum, parts[i]!.offset, parts[i]!.length), [r * c, cin, cout])));
-      const matrices = tf.reshape(tf.transpose(stack, transposed ? [0, 2, 1, 3] : [0, 3, 1, 2]), [indices.length, rows, r * c * columns]) as tf.Tensor3D;
+      const stack = tf.stack(
+        indices.map((i) => tf.reshape(tf.slice1d(momentum, parts[i]!.offset, parts[i]!.length), [r * c, cin, cout])),
+      );
+      const matrices = tf.reshape(tf.transpose(stack, transposed ? [0, 2, 1, 3] : [0, 3, 1, 2]), [
+        indices.length,
+        rows,
+        r * c * columns,
+      ]) as tf.Tensor3D;
       const scale = UPDATE_RMS * Math.sqrt(Math.max(rows, r * c * columns));
       const wide = rows <= r * c * columns;
-      const straight = wide ? orthogonalise(matrices) : tf.transpose(orthogonalise(tf.transpose(matrices, [0, 2, 1]) as tf.Tensor3D), [0, 2, 1]);
-      const back = tf.transpose(tf.reshape(tf.mul(straight, scale), [indices.length, rows, r * c, columns]), transposed ? [0, 2, 1, 3] : [0, 2, 3, 1]);
+      const straight = wide
+        ? orthogonalise(matrices)
+        : tf.transpose(orthogonalise(tf.transpose(matrices, [0, 2, 1]) as tf.Tensor3D), [0, 2, 1]);
+      const back = tf.transpose(
+        tf.reshape(tf.mul(straight, scale), [indices.length, rows, r * c, columns]),
+        transposed ? [0, 2, 1, 3] : [0, 2, 3, 1],
+      );
       const flat = tf.reshape(back, [indices.length, -1]);
-      for (const [n, i] of indices.entries()) directions[i] = tf.reshape(tf.slice(flat, [n, 0], [1, parts[i]!.length]), [-1]);
+      for (const [n, i] of indices.entries())
+        directions[i] = tf.reshape(tf.slice(flat, [n, 0], [1, parts[i]!.length]), [-1]);
     }
     return directions;
   });

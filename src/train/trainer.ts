@@ -73,7 +73,8 @@ const LOG_HEADER = 'step,seconds,rate,loss,total_bpp,coarse_bpp,enter_bpp,refine
 export function learningRate(step: number, start: number, end: number, peak: number): number {
   const warm = Math.min(1, (step - start + 1) / WARM_UP);
   const t = (step - start) / Math.max(1, end - start);
-  const fall = t < CONSTANT_SHARE ? 1 : 0.5 * (1 + Math.cos((Math.PI * (t - CONSTANT_SHARE)) / (1 - CONSTANT_SHARE))) + 0.005;
+  const fall =
+    t < CONSTANT_SHARE ? 1 : 0.5 * (1 + Math.cos((Math.PI * (t - CONSTANT_SHARE)) / (1 - CONSTANT_SHARE))) + 0.005;
   return peak * warm * fall;
 }
 
@@ -83,7 +84,10 @@ export async function train(options: TrainOptions): Promise<void> {
   const plan = options.plan ?? DEFAULT_PLAN;
   const state = existsSync(options.checkpoint)
     ? await readCheckpoint(options.checkpoint)
-    : freshState(options, { prior: measurePrior(dataset.training, options.architecture.conditioning.levels), inputScale: DEFAULT_INPUT_SCALE });
+    : freshState(options, {
+        prior: measurePrior(dataset.training, options.architecture.conditioning.levels),
+        inputScale: DEFAULT_INPUT_SCALE,
+      });
   let validated = await openLog(options.log, state.step);
   const network = new TrainedNetwork(state);
   const validation = new Validation(dataset.validation, state);
@@ -103,8 +107,17 @@ export async function train(options: TrainOptions): Promise<void> {
     if (state.step > validated && (state.step % options.validateEvery === 0 || finished)) {
       validated = state.step;
       const result = network.validate(validation, options.mixed);
-      await appendFile(options.log, logLine(state, learningRate(state.step, startStep, options.steps, options.rate), recent, result));
-      options.onProgress?.({ step: state.step, steps: options.steps, speed: speed(), loss: recent, validation: result });
+      await appendFile(
+        options.log,
+        logLine(state, learningRate(state.step, startStep, options.steps, options.rate), recent, result),
+      );
+      options.onProgress?.({
+        step: state.step,
+        steps: options.steps,
+        speed: speed(),
+        loss: recent,
+        validation: result,
+      });
     }
     if (done || Date.now() - lastSave > options.saveEvery * 1000) {
       network.store();
@@ -113,7 +126,9 @@ export async function train(options: TrainOptions): Promise<void> {
     }
     if (done) break;
     const examples = [dataset, state, state.step < smallUntil ? halfPlan : plan, state.seed, state.step] as const;
-    const batch = isCoded(state.seed, state.step) ? makeCodedBatch(...examples, (b) => network.predict(b, options.mixed)) : makeBatch(...examples);
+    const batch = isCoded(state.seed, state.step)
+      ? makeCodedBatch(...examples, (b) => network.predict(b, options.mixed))
+      : makeBatch(...examples);
     const loss = network.step(batch, learningRate(state.step, startStep, options.steps, options.rate), options.mixed);
     const seconds = (Date.now() - clock) / 1000;
     clock = Date.now();
@@ -131,7 +146,18 @@ export async function train(options: TrainOptions): Promise<void> {
 function logLine(state: CheckpointState, rate: number, loss: number, v: ValidationResult): string {
   const f = (x: number, digits: number): string => x.toFixed(digits);
   const bits = [v.total, v.coarse, v.enter, v.refine].map((x) => f(x, 5));
-  return [state.step, f(state.seconds, 0), rate.toExponential(2), f(loss, 4), ...bits, f(v.psnr45, 3), f(v.psnr16, 3), f(v.psnr8, 3)].join(',') + '\n';
+  return (
+    [
+      state.step,
+      f(state.seconds, 0),
+      rate.toExponential(2),
+      f(loss, 4),
+      ...bits,
+      f(v.psnr45, 3),
+      f(v.psnr16, 3),
+      f(v.psnr8, 3),
+    ].join(',') + '\n'
+  );
 }
 
 /**
@@ -190,7 +216,8 @@ class TrainedNetwork {
   /** The arrays of a flat one, by name, in their order. */
   private split(flat: tf.Tensor1D): Map<string, tf.Tensor> {
     const map = new Map<string, tf.Tensor>();
-    for (const { name, shape, offset, length } of parameterPlaces(this.state.architecture)) map.set(name, tf.reshape(tf.slice1d(flat, offset, length), shape));
+    for (const { name, shape, offset, length } of parameterPlaces(this.state.architecture))
+      map.set(name, tf.reshape(tf.slice1d(flat, offset, length), shape));
     return map;
   }
 
@@ -203,7 +230,9 @@ class TrainedNetwork {
 
   /** The averaged network's output for a batch. */
   predict(batch: Batch, mixed: boolean): Float32Array {
-    return tf.tidy(() => forward(this.state.architecture, this.split(this.average), ...batchInput(batch), mixed).dataSync<'float32'>());
+    return tf.tidy(() =>
+      forward(this.state.architecture, this.split(this.average), ...batchInput(batch), mixed).dataSync<'float32'>(),
+    );
   }
 
   /** One step of training. @returns the mean balanced loss. */
@@ -228,7 +257,9 @@ class TrainedNetwork {
         loss = kl.reduce((sum, _, i) => sum + kl[i]! * klWeight[i]! + square[i]! * squareWeight[i]!, 0) / batch.size;
         return lossGradient(output, inputs, klWeight, squareWeight);
       });
-      const gradient = tf.concat1d([...parameters.keys()].map((name) => tf.reshape(gradients.get(name)!, [-1]) as tf.Tensor1D));
+      const gradient = tf.concat1d(
+        [...parameters.keys()].map((name) => tf.reshape(gradients.get(name)!, [-1]) as tf.Tensor1D),
+      );
       const norm = tf.sqrt(tf.sum(tf.square(gradient))).dataSync()[0]!;
       const finite = Number.isFinite(norm);
       if (finite) this.update(tf.mul(gradient, Math.min(1, CLIP / Math.max(norm, 1e-12))) as tf.Tensor1D, rate);
@@ -249,7 +280,10 @@ class TrainedNetwork {
     const second = tf.add(tf.mul(this.second, BETA2), tf.mul(tf.square(gradient), 1 - BETA2)) as tf.Tensor1D;
     const scale = rate * (Math.sqrt(1 - BETA2 ** t) / (1 - BETA1 ** t));
     const adam = tf.mul(tf.div(first, tf.add(tf.sqrt(second), EPSILON)), scale) as tf.Tensor1D;
-    const parameters = tf.sub(this.parameters, this.withMatrices(adam, tf.add(tf.mul(first, BETA1), tf.mul(gradient, 1 - BETA1)) as tf.Tensor1D, rate)) as tf.Tensor1D;
+    const parameters = tf.sub(
+      this.parameters,
+      this.withMatrices(adam, tf.add(tf.mul(first, BETA1), tf.mul(gradient, 1 - BETA1)) as tf.Tensor1D, rate),
+    ) as tf.Tensor1D;
     const decay = Math.min(AVERAGE_DECAY, (1 + t) / (10 + t));
     const average = tf.add(tf.mul(this.average, decay), tf.mul(parameters, 1 - decay)) as tf.Tensor1D;
     tf.dispose([this.first, this.second, this.parameters, this.average]);

@@ -2,7 +2,7 @@
  * What validation measures and on what: held-out pictures along the codec's own schedule. Free of TensorFlow, so that a
  * model can be exported without it.
  */
-import { haar, halve, type Coefficients } from '../codec/pyramid.js';
+import { haar, halve, type Coefficients } from '../pixels/pyramid.js';
 import { COEFFICIENTS, gridMultiple, type Architecture } from '../model/architecture.js';
 import type { Condition } from '../model/inputs.js';
 import { CODES_PER_OCTAVE, TOP_CODE, UNKNOWN, sigmaOf } from '../model/sigma.js';
@@ -62,7 +62,11 @@ function stepsOf(level: number): ValidationStep[] {
   const width = level === 0 ? 4 : 2;
   const octaves = level === 0 ? 2.5 : 1;
   for (let sigma = TOP_CODE; sigma > TOP_CODE - octaves * CODES_PER_OCTAVE; sigma -= width) {
-    const step: ValidationStep = { condition: { level, sigma, mode: 'refine' }, next: sigma - width, bits: level === 0 ? 'refine' : 'coarse' };
+    const step: ValidationStep = {
+      condition: { level, sigma, mode: 'refine' },
+      next: sigma - width,
+      bits: level === 0 ? 'refine' : 'coarse',
+    };
     if (level === 0 && sigma === TOP_CODE) step.psnr = 'psnr45';
     if (level === 0 && sigma === TOP_CODE - 24) step.psnr = 'psnr16';
     steps.push(step);
@@ -100,7 +104,8 @@ export function validationPictures(photographs: readonly Photograph[], count: nu
 /** The sigma codes that a step of the schedule sees. */
 export function validationCodes(step: ValidationStep, positions: number): Uint8Array {
   const codes = new Uint8Array(positions * COEFFICIENTS).fill(step.condition.sigma);
-  if (step.condition.mode === 'enter') for (let i = 0; i < codes.length; i++) if (i % COEFFICIENTS >= 3) codes[i] = UNKNOWN;
+  if (step.condition.mode === 'enter')
+    for (let i = 0; i < codes.length; i++) if (i % COEFFICIENTS >= 3) codes[i] = UNKNOWN;
   return codes;
 }
 

@@ -4,7 +4,7 @@
  * the same each time, so that small differences between checkpoints show.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Coefficients } from '../codec/pyramid.js';
+import type { Coefficients } from '../pixels/pyramid.js';
 import type { Photograph } from './dataset.js';
 import { emptyBatch, putExample, type Batch, type ModelShape } from './examples.js';
 import { forward, type Parameters } from './graph.js';
@@ -25,7 +25,11 @@ export class Validation {
   private readonly levels: Coefficients[][];
   private readonly side: number;
 
-  constructor(photographs: readonly Photograph[], private readonly model: ModelShape, count = 12) {
+  constructor(
+    photographs: readonly Photograph[],
+    private readonly model: ModelShape,
+    count = 12,
+  ) {
     this.side = validationSide(photographs, model.architecture);
     this.levels = validationPictures(photographs, count, this.side);
   }
@@ -51,7 +55,10 @@ export class Validation {
         setInformation(batch, b, codes, step);
       }
       const [k, s] = tf.tidy(() => {
-        const losses = exampleLosses(forward(this.model.architecture, parameters, ...batchInput(batch), mixed), lossInputs(batch));
+        const losses = exampleLosses(
+          forward(this.model.architecture, parameters, ...batchInput(batch), mixed),
+          lossInputs(batch),
+        );
         return [tf.sum(losses.kl).dataSync()[0]!, tf.sum(losses.square).dataSync()[0]!] as const;
       });
       kl += k;

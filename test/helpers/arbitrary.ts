@@ -2,8 +2,8 @@
 import fc from 'fast-check';
 import { CORPUS, corpusPicture } from '../../corpus/pictures.js';
 import type { EncoderOptions, Target } from '../../src/codec/encoder.js';
-import { LAST_CODE } from '../../src/codec/format.js';
-import { MAX_TAIL, type Schedule } from '../../src/codec/schedule.js';
+import { LAST_CODE } from '../../src/format.js';
+import { MAX_TAIL, type Schedule } from '../../src/diffusion/schedule.js';
 import { TOP_CODE } from '../../src/model/sigma.js';
 import { hash32 } from '../../src/math/hash.js';
 import { depthOf, newSamples, rangeOf, withDepth, type Channels, type Depth, type Picture } from '../../src/picture.js';
@@ -54,34 +54,41 @@ export function pictures(maxSide = 70): fc.Arbitrary<Picture> {
     { weight: 1, arbitrary: fc.constant('extreme') },
     { weight: 1, arbitrary: fc.constant('constant') },
   );
-  return fc.record({ width: side, height: side, channels: kinds, content, seed: fc.nat({ max: 255 }) }).map(({ width, height, channels, content, seed }) => {
-    if (content === 'extreme') return extremeNoise(width, height, channels, seed);
-    if (content === 'constant') return constantPicture(width, height, channels, seed);
-    return inKind(corpusPicture(content, { width, height }, seed), channels);
-  });
+  return fc
+    .record({ width: side, height: side, channels: kinds, content, seed: fc.nat({ max: 255 }) })
+    .map(({ width, height, channels, content, seed }) => {
+      if (content === 'extreme') return extremeNoise(width, height, channels, seed);
+      if (content === 'constant') return constantPicture(width, height, channels, seed);
+      return inKind(corpusPicture(content, { width, height }, seed), channels);
+    });
 }
 
 /** The same in all depths; 16 bits are not just scaled from 8. */
 export function picturesOfAnyDepth(maxSide = 70): fc.Arbitrary<Picture> {
-  return fc.record({ picture: pictures(maxSide), kind: sampleKinds, seed: fc.nat() }).map(({ picture, kind: { channels, depth }, seed }) => {
-    const result = withDepth(inKind(picture, channels), depth);
-    if (depth !== 16) return result;
-    return { ...result, data: result.data.map((sample, i) => Math.min(65535, sample + (hash32(seed, i) & 255))) };
-  });
+  return fc
+    .record({ picture: pictures(maxSide), kind: sampleKinds, seed: fc.nat() })
+    .map(({ picture, kind: { channels, depth }, seed }) => {
+      const result = withDepth(inKind(picture, channels), depth);
+      if (depth !== 16) return result;
+      return { ...result, data: result.data.map((sample, i) => Math.min(65535, sample + (hash32(seed, i) & 255))) };
+    });
 }
 
 /** Low ones are as likely as high ones. */
 export const qualities = fc.oneof(fc.integer({ min: 1, max: 100 }), fc.double({ min: 1, max: 100, noNaN: true }));
 
 /** All that a header can state. */
-export const anySchedules: fc.Arbitrary<Schedule> = fc.record({
-  coarseWidth: fc.integer({ min: 1, max: 16 }),
-  fineWidth: fc.integer({ min: 1, max: 16 }),
-  lastCode: fc.integer({ min: LAST_CODE, max: TOP_CODE }),
-  tail: fc.integer({ min: 0, max: MAX_TAIL }),
-  views: fc.constantFrom(1, 2, 4),
-  coarseViews: fc.constantFrom(1, 2, 4),
-}, { noNullPrototype: true });
+export const anySchedules: fc.Arbitrary<Schedule> = fc.record(
+  {
+    coarseWidth: fc.integer({ min: 1, max: 16 }),
+    fineWidth: fc.integer({ min: 1, max: 16 }),
+    lastCode: fc.integer({ min: LAST_CODE, max: TOP_CODE }),
+    tail: fc.integer({ min: 0, max: MAX_TAIL }),
+    views: fc.constantFrom(1, 2, 4),
+    coarseViews: fc.constantFrom(1, 2, 4),
+  },
+  { noNullPrototype: true },
+);
 
 /** Those that go on to the end. */
 export const schedules = anySchedules.map((schedule) => ({ ...schedule, lastCode: LAST_CODE }));
@@ -94,4 +101,8 @@ export const targets: fc.Arbitrary<Target> = fc.oneof(
 );
 
 /** Options that make no test slow: the search of low efforts. */
-export const options: fc.Arbitrary<EncoderOptions> = fc.record({ target: targets, effort: fc.integer({ min: 1, max: 3 }), schedule: schedules });
+export const options: fc.Arbitrary<EncoderOptions> = fc.record({
+  target: targets,
+  effort: fc.integer({ min: 1, max: 3 }),
+  schedule: schedules,
+});

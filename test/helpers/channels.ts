@@ -1,6 +1,6 @@
 /** The encoder's side of a channel for tests that walk a session themselves: real search, bits counted and thrown away. */
 import type { Channel } from '../../src/codec/group-step.js';
-import { TrellisEncoder } from '../../src/entropy/encoder.js';
+import { TrellisEncoder } from '../../src/entropy/trellis-encoder.js';
 import { encodeCorrections, type Corrections } from '../../src/entropy/corrections.js';
 import { encodeGains, scaleBits } from '../../src/entropy/gains.js';
 import type { Run } from '../../src/entropy/trellis.js';

@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { smallModelFile } from '../small-model.js';
+import { smallModelFile } from '../../corpus/small-model.js';
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
 export const program = join(root, 'dist', 'cli', 'main.js');
@@ -44,7 +44,8 @@ export function createCli(): Cli {
   writeFileSync(model, smallModelFile());
 
   function withModel(given: string[]): string[] {
-    const coding = (given[0] === 'encode' || given[0] === 'decode') && !given.includes('--help') && !given.includes('--model');
+    const coding =
+      (given[0] === 'encode' || given[0] === 'decode') && !given.includes('--help') && !given.includes('--model');
     return coding ? [given[0]!, '--model', model, ...given.slice(1)] : given;
   }
 
@@ -62,7 +63,11 @@ export function createCli(): Cli {
       return { ...rest, stdout: stdout.toString() };
     },
     piped(input, ...args) {
-      const { status, stdout, stderr, error } = spawnSync(process.execPath, [program, ...withModel(args)], { cwd: folder, input, maxBuffer: 2 ** 26 });
+      const { status, stdout, stderr, error } = spawnSync(process.execPath, [program, ...withModel(args)], {
+        cwd: folder,
+        input,
+        maxBuffer: 2 ** 26,
+      });
       if (error !== undefined) throw error;
       return { code: status, stdout, stderr: stderr.toString() };
     },

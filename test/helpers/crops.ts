@@ -4,16 +4,18 @@ import fc from 'fast-check';
 import { corpusPicture } from '../../corpus/pictures.js';
 import { decodePicture, type DecodeResult, type DecoderOptions } from '../../src/codec/decoder.js';
 import { encodePicture, type EncoderOptions } from '../../src/codec/encoder.js';
-import type { Rectangle } from '../../src/codec/rectangle.js';
+import type { Rectangle } from '../../src/math/rectangle.js';
 import { withDepth, type Picture } from '../../src/picture.js';
 import { inKind } from './arbitrary.js';
-import { tinyEvaluator } from './tiny-model.js';
+import { tinyEvaluator } from '../../corpus/tiny-model.js';
 
 const evaluator = tinyEvaluator();
 
 /** The samples of a rectangle. */
 export function rectangleOf({ width, channels, data }: Picture, crop: Rectangle): number[] {
-  const rows = Array.from({ length: crop.height }, (_, y) => data.subarray(((crop.y + y) * width + crop.x) * channels, ((crop.y + y) * width + crop.x + crop.width) * channels));
+  const rows = Array.from({ length: crop.height }, (_, y) =>
+    data.subarray(((crop.y + y) * width + crop.x) * channels, ((crop.y + y) * width + crop.x + crop.width) * channels),
+  );
   return rows.flatMap((row) => Array.from(row));
 }
 
@@ -25,12 +27,20 @@ function rectangleIn({ width, height }: Picture, [a, b, c, d]: readonly number[]
 }
 
 /** Decodes a rectangle alone and the whole, which must agree in it. */
-export async function assertSame(bytes: Uint8Array, options: DecoderOptions, shares: readonly number[]): Promise<{ whole: DecodeResult; part: DecodeResult }> {
+export async function assertSame(
+  bytes: Uint8Array,
+  options: DecoderOptions,
+  shares: readonly number[],
+): Promise<{ whole: DecodeResult; part: DecodeResult }> {
   const whole = await decodePicture(bytes, evaluator, options);
   const crop = rectangleIn(whole, shares);
   const part = await decodePicture(bytes, evaluator, { ...options, crop });
   const said = JSON.stringify({ ...options, crop });
-  assert.deepEqual([part.width, part.height, part.channels, part.depth, part.truncated], [crop.width, crop.height, whole.channels, whole.depth, whole.truncated], said);
+  assert.deepEqual(
+    [part.width, part.height, part.channels, part.depth, part.truncated],
+    [crop.width, crop.height, whole.channels, whole.depth, whole.truncated],
+    said,
+  );
   assert.deepEqual(Array.from(part.data), rectangleOf(whole, crop), said);
   assert.ok(part.work <= whole.work, said);
   return { whole, part };
@@ -42,11 +52,29 @@ const files = (
     [3100, 9, 3, { quality: 30 }, {}],
     [9, 3100, 16, { quality: 40 }, {}],
     [10, 2500, 1, { quality: 35 }, { importance: { regions: [{ x: 0, y: 700, width: 8, height: 30, weight: 16 }] } }],
-    [2401, 21, 4, { bitsPerPixel: 0.9 }, { importance: { regions: [{ x: 100, y: 3, width: 300, height: 9 }, { x: 2000, y: 3, width: 80, height: 9, weight: 64 }] } }],
+    [
+      2401,
+      21,
+      4,
+      { bitsPerPixel: 0.9 },
+      {
+        importance: {
+          regions: [
+            { x: 100, y: 3, width: 300, height: 9 },
+            { x: 2000, y: 3, width: 80, height: 9, weight: 64 },
+          ],
+        },
+      },
+    ],
     [790, 801, 3, { quality: 12 }, {}],
     [43, 57, 2, { size: 900 }, {}],
   ] as const
-).map(([width, height, channels, target, others]) => ({ width, height, channels, options: { effort: 1, target, ...others } as EncoderOptions }));
+).map(([width, height, channels, target, others]) => ({
+  width,
+  height,
+  channels,
+  options: { effort: 1, target, ...others } as EncoderOptions,
+}));
 
 /** Coded when first asked for. */
 const coded = new Map<number, Promise<Uint8Array>>();
@@ -54,7 +82,11 @@ export function fileOf(i: number): Promise<Uint8Array> {
   const { width, height, channels, options } = files[i]!;
   const scene = corpusPicture('scene', { width, height });
   const picture = channels === 16 ? withDepth(scene, 16) : inKind(scene, channels);
-  if (!coded.has(i)) coded.set(i, encodePicture(picture, evaluator, options).then(({ bytes }) => bytes));
+  if (!coded.has(i))
+    coded.set(
+      i,
+      encodePicture(picture, evaluator, options).then(({ bytes }) => bytes),
+    );
   return coded.get(i)!;
 }
 
@@ -63,7 +95,12 @@ const shares = fc.array(share, { minLength: 4, maxLength: 4 });
 
 /** Any place, any end of the file, any scale. */
 export async function assertCrops(numRuns: number): Promise<void> {
-  const settings = fc.record({ file: fc.integer({ min: 0, max: files.length - 1 }), shares, cut: fc.oneof(fc.constant(1), share), level: fc.constantFrom(0, 0, 1, 2) });
+  const settings = fc.record({
+    file: fc.integer({ min: 0, max: files.length - 1 }),
+    shares,
+    cut: fc.oneof(fc.constant(1), share),
+    level: fc.constantFrom(0, 0, 1, 2),
+  });
   await fc.assert(
     fc.asyncProperty(settings, async ({ file, shares: place, cut, level }) => {
       const bytes = await fileOf(file);

@@ -38,5 +38,12 @@ function blockMean(picture: Picture, i: number): number {
 
 function boxMean(picture: Picture, i: number): number {
   const { x, y, c } = position(picture, i);
-  return mean(picture, Math.max(0, x - 1), Math.min(picture.width, x + 2), Math.max(0, y - 1), Math.min(picture.height, y + 2), c);
+  return mean(
+    picture,
+    Math.max(0, x - 1),
+    Math.min(picture.width, x + 2),
+    Math.max(0, y - 1),
+    Math.min(picture.height, y + 2),
+    c,
+  );
 }

@@ -28,7 +28,13 @@ export function png(...chunks: Buffer[]): Buffer {
 }
 
 /** Samples of any depth, packed into rows of filter 0. */
-export function rows(width: number, height: number, perPixel: number, depth: number, samples: ArrayLike<number>): Buffer {
+export function rows(
+  width: number,
+  height: number,
+  perPixel: number,
+  depth: number,
+  samples: ArrayLike<number>,
+): Buffer {
   const rowBytes = Math.ceil((width * perPixel * depth) / 8);
   const out = Buffer.alloc(height * (rowBytes + 1));
   for (let y = 0; y < height; y++) {
@@ -68,7 +74,11 @@ export interface Pixels {
 }
 
 /** The uncompressed pixel data. @param filterOf filter by row */
-export function pixelData({ width, height, depth, colourType, samples }: Pixels, interlaced = false, filterOf: (row: number) => number = () => 0): Buffer {
+export function pixelData(
+  { width, height, depth, colourType, samples }: Pixels,
+  interlaced = false,
+  filterOf: (row: number) => number = () => 0,
+): Buffer {
   const perPixel = SAMPLES[colourType];
   const step = Math.max(1, (perPixel * depth) >> 3);
   // First column and row, and steps, of Adam7's passes: PNG section 8.2.
@@ -80,7 +90,8 @@ export function pixelData({ width, height, depth, colourType, samples }: Pixels,
       if (w <= 0 || h <= 0) return Buffer.alloc(0);
       const taken: number[] = [];
       for (let y = y0; y < height; y += dy) {
-        for (let x = x0; x < width; x += dx) for (let s = 0; s < perPixel; s++) taken.push(samples[(y * width + x) * perPixel + s]);
+        for (let x = x0; x < width; x += dx)
+          for (let s = 0; s < perPixel; s++) taken.push(samples[(y * width + x) * perPixel + s]);
       }
       return filterRows(rows(w, h, perPixel, depth, taken), h, step, filterOf);
     }),
@@ -100,7 +111,10 @@ export interface PngParts {
 }
 
 /** A whole file. */
-export function makePng(pixels: Pixels, { interlaced = false, filterOf, level = 6, before = [], after = [], pieces = [] }: PngParts = {}): Buffer {
+export function makePng(
+  pixels: Pixels,
+  { interlaced = false, filterOf, level = 6, before = [], after = [], pieces = [] }: PngParts = {},
+): Buffer {
   let rest: Buffer = deflateSync(pixelData(pixels, interlaced, filterOf), { level });
   const data: Buffer[] = [];
   for (const size of pieces) {
@@ -108,5 +122,10 @@ export function makePng(pixels: Pixels, { interlaced = false, filterOf, level = 
     rest = rest.subarray(size);
   }
   if (rest.length > 0) data.push(chunk('IDAT', rest));
-  return png(ihdr(pixels.width, pixels.height, pixels.depth, pixels.colourType, interlaced ? 1 : 0), ...before, ...data, ...after);
+  return png(
+    ihdr(pixels.width, pixels.height, pixels.depth, pixels.colourType, interlaced ? 1 : 0),
+    ...before,
+    ...data,
+    ...after,
+  );
 }

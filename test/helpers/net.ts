@@ -4,8 +4,18 @@
  */
 import { createHash } from 'node:crypto';
 import { corpusPicture } from '../../corpus/pictures.js';
-import { decode, encode, encodeToSizes, ProgressiveDecoder, release, withDepth, type DecodeOptions, type Depth, type EncodeOptions } from '../../src/node.js';
-import { tinyModelFile } from './tiny-model.js';
+import {
+  decode,
+  encode,
+  encodeToSizes,
+  ProgressiveDecoder,
+  release,
+  withDepth,
+  type DecodeOptions,
+  type Depth,
+  type EncodeOptions,
+} from '../../src/node.js';
+import { tinyModelFile } from '../../corpus/tiny-model.js';
 
 interface Case {
   picture: [name: string, width: number, height: number, depth?: Depth];
@@ -14,33 +24,85 @@ interface Case {
 }
 
 const CASES: Record<string, Case> = {
-  'several groups': { picture: ['scene', 900, 130], options: { target: { quality: 30 }, effort: 1 }, decodings: [{ crop: { x: 780, y: 10, width: 90, height: 70 } }, { scale: 1 / 2 }, { scale: 1 / 8 }, { maxBytes: 900 }] },
-  'ends in a wide step': { picture: ['scene', 800, 60], options: { target: { bitsPerPixel: 0.21 }, effort: 2 }, decodings: [{ crop: { x: 3, y: 1, width: 20, height: 50 } }] },
-  'tail': { picture: ['scene', 150, 110], options: { target: { size: 1777 }, effort: 2 }, decodings: [{ maxBytes: 1000 }, { maxBytes: 333 }, { scale: 1 / 4 }] },
+  'several groups': {
+    picture: ['scene', 900, 130],
+    options: { target: { quality: 30 }, effort: 1 },
+    decodings: [
+      { crop: { x: 780, y: 10, width: 90, height: 70 } },
+      { scale: 1 / 2 },
+      { scale: 1 / 8 },
+      { maxBytes: 900 },
+    ],
+  },
+  'ends in a wide step': {
+    picture: ['scene', 800, 60],
+    options: { target: { bitsPerPixel: 0.21 }, effort: 2 },
+    decodings: [{ crop: { x: 3, y: 1, width: 20, height: 50 } }],
+  },
+  tail: {
+    picture: ['scene', 150, 110],
+    options: { target: { size: 1777 }, effort: 2 },
+    decodings: [{ maxBytes: 1000 }, { maxBytes: 333 }, { scale: 1 / 4 }],
+  },
   'few bytes': { picture: ['scene', 96, 64], options: { target: { size: 120 }, effort: 5 } },
-  'psnr': { picture: ['grey-scene', 77, 65], options: { target: { psnr: 31 }, effort: 1 } },
+  psnr: { picture: ['grey-scene', 77, 65], options: { target: { psnr: 31 }, effort: 1 } },
   'high quality': { picture: ['scene', 40, 30], options: { target: { quality: 97 }, effort: 1 } },
-  'regions': { picture: ['scene', 120, 90], options: { target: { size: 2500 }, effort: 1, importance: { regions: [{ x: 20, y: 30, width: 40, height: 30, weight: 6 }] } }, decodings: [{ maxBytes: 1500 }, { crop: { x: 20, y: 30, width: 40, height: 30 } }] },
+  regions: {
+    picture: ['scene', 120, 90],
+    options: {
+      target: { size: 2500 },
+      effort: 1,
+      importance: { regions: [{ x: 20, y: 30, width: 40, height: 30, weight: 6 }] },
+    },
+    decodings: [{ maxBytes: 1500 }, { crop: { x: 20, y: 30, width: 40, height: 30 } }],
+  },
   'one view': { picture: ['scene', 64, 48], options: { views: 1, target: { quality: 50 }, effort: 1 } },
-  'four views': { picture: ['scene', 64, 48], options: { views: 4, target: { quality: 50 }, effort: 1 }, decodings: [{ scale: 1 / 2 }] },
+  'four views': {
+    picture: ['scene', 64, 48],
+    options: { views: 4, target: { quality: 50 }, effort: 1 },
+    decodings: [{ scale: 1 / 2 }],
+  },
   'sixteen bits': { picture: ['scene', 50, 37, 16], options: { target: { quality: 85 }, effort: 1 } },
   'grey of two bits': { picture: ['grey-scene', 31, 29, 2], options: { target: { quality: 60 }, effort: 1 } },
-  'alpha': { picture: ['rgba-balls', 70, 50], options: { target: { quality: 45 }, effort: 1 }, decodings: [{ crop: { x: 11, y: 13, width: 30, height: 20 } }, { scale: 1 / 2 }] },
-  'coarse alpha of sixteen bits': { picture: ['rgba-balls', 35, 25, 16], options: { target: { quality: 45 }, effort: 1, alphaQuality: 50 } },
+  alpha: {
+    picture: ['rgba-balls', 70, 50],
+    options: { target: { quality: 45 }, effort: 1 },
+    decodings: [{ crop: { x: 11, y: 13, width: 30, height: 20 } }, { scale: 1 / 2 }],
+  },
+  'coarse alpha of sixteen bits': {
+    picture: ['rgba-balls', 35, 25, 16],
+    options: { target: { quality: 45 }, effort: 1, alphaQuality: 50 },
+  },
   'grey and alpha': { picture: ['grey-alpha-disc', 45, 61], options: { target: { quality: 66 }, effort: 1 } },
-  'thin': { picture: ['scene', 1, 70], options: { target: { quality: 50 }, effort: 1 } },
+  thin: { picture: ['scene', 1, 70], options: { target: { quality: 50 }, effort: 1 } },
 };
 
-const hash = (data: Uint8Array | Uint16Array): string => createHash('sha256').update(data instanceof Uint8Array ? data : Uint8Array.from({ length: 2 * data.length }, (_, i) => (i & 1 ? data[i >> 1]! : data[i >> 1]! >> 8))).digest('hex').slice(0, 16);
+const hash = (data: Uint8Array | Uint16Array): string =>
+  createHash('sha256')
+    .update(
+      data instanceof Uint8Array
+        ? data
+        : Uint8Array.from({ length: 2 * data.length }, (_, i) => (i & 1 ? data[i >> 1]! : data[i >> 1]! >> 8)),
+    )
+    .digest('hex')
+    .slice(0, 16);
 
 export async function netHashes(): Promise<Record<string, string>> {
   const model = tinyModelFile();
   const hashes: Record<string, string> = {};
-  for (const [name, { picture: [kind, width, height, depth = 8], options, decodings = [] }] of Object.entries(CASES)) {
+  for (const [
+    name,
+    {
+      picture: [kind, width, height, depth = 8],
+      options,
+      decodings = [],
+    },
+  ] of Object.entries(CASES)) {
     const picture = withDepth(corpusPicture(kind, { width, height }), depth);
     const { bytes } = await encode(picture, { ...options, model, threads: 1 });
     hashes[name] = hash(bytes);
-    for (const how of [{}, ...decodings]) hashes[`${name} ${JSON.stringify(how)}`] = hash((await decode(bytes, { ...how, model, threads: 1 })).data);
+    for (const how of [{}, ...decodings])
+      hashes[`${name} ${JSON.stringify(how)}`] = hash((await decode(bytes, { ...how, model, threads: 1 })).data);
   }
   const picture = corpusPicture('scene', { width: 130, height: 100 });
   const files = await encodeToSizes(picture, [300, 1200, 2500], { model, threads: 1, effort: 1 });

@@ -7,7 +7,7 @@ import { decodeGains } from '../../src/entropy/gains.js';
 import { decodePlane } from '../../src/entropy/plane.js';
 import { exp2, log2 } from '../../src/math/exact.js';
 import type { Evaluator } from '../../src/model/evaluator.js';
-import type { IntegerModel } from '../../src/model/integer-model.js';
+import type { IntegerModel } from '../../src/model/integer/integer-model.js';
 
 const TOP = 168;
 const { fround, floor, ceil, min, max, sqrt } = Math;
@@ -16,8 +16,19 @@ const codeOf = (s: number): number => min(254, max(1, 80 + floor(16 * log2(s) + 
 const V = Array.from({ length: 1281 }, (_, i) => exp2((i - 512) / 32));
 
 type Mode = 'root' | 'enter' | 'refine';
-interface Grid { w: number; h: number; gw: number; gh: number; z: Float32Array; codes: Uint8Array }
-interface Plane { w: number; h: number; data: Float32Array }
+interface Grid {
+  w: number;
+  h: number;
+  gw: number;
+  gh: number;
+  z: Float32Array;
+  codes: Uint8Array;
+}
+interface Plane {
+  w: number;
+  h: number;
+  data: Float32Array;
+}
 
 function mix(x: number): number {
   x ^= x >>> 16;
@@ -30,7 +41,8 @@ const hash = (key: number, index: number): number => mix(Math.imul(index, 0x9e37
 const odd = (x: number): number => x.toString(2).replaceAll('0', '').length % 2;
 const COLUMNS = [0x0e, 0x33, 0x6d, 0x24, 0x8b, 0xde, 0xb7, 0x1b, 0xd0, 0xb2, 0xc9, 0x4d, 0x65, 0x98];
 const COST = [1.106, 1.088, 1.075, 1.066, 1.058, 1.051, 1.047, 1.043, 1.039, 1.035, 1.0335];
-const labelOf = (q: number): number => COLUMNS.reduce((label, column, i) => ((q >> (3 + i)) & 1 ? label ^ column : label), q & 7);
+const labelOf = (q: number): number =>
+  COLUMNS.reduce((label, column, i) => ((q >> (3 + i)) & 1 ? label ^ column : label), q & 7);
 
 /** Bits of one segment. */
 class Bits {
@@ -44,7 +56,9 @@ class Bits {
   }
   /** Bytes from the current bit on. */
   rest(): Uint8Array {
-    return Uint8Array.from({ length: this.left >> 3 }, (_, i) => [0, 1, 2, 3, 4, 5, 6, 7].reduce((v, k) => 2 * v + this.bit(this.at + 8 * i + k), 0));
+    return Uint8Array.from({ length: this.left >> 3 }, (_, i) =>
+      [0, 1, 2, 3, 4, 5, 6, 7].reduce((v, k) => 2 * v + this.bit(this.at + 8 * i + k), 0),
+    );
   }
 }
 
@@ -66,7 +80,12 @@ function unHaar(grid: Grid, data: Float32Array): Plane {
   for (let y = 0, o = 0; y < grid.h; y++) {
     for (let x = 0; x < grid.w; x++) {
       for (let c = 0; c < 3; c++, o++) {
-        const [ll, lh, hl, hh] = [0, 3, 6, 9].map((b) => data[((y >> 1) * grid.gw + (x >> 1)) * 12 + b + c]!) as [number, number, number, number];
+        const [ll, lh, hl, hh] = [0, 3, 6, 9].map((b) => data[((y >> 1) * grid.gw + (x >> 1)) * 12 + b + c]!) as [
+          number,
+          number,
+          number,
+          number,
+        ];
         const h = x % 2 ? -1 : 1;
         out[o] = (ll + lh * h) * 0.5 + (hl + hh * h) * (y % 2 ? -0.5 : 0.5);
       }
@@ -97,10 +116,24 @@ function wiener(code: number, S: number): [cs: number, co: number] {
   return [(S * S) / T, (S * sigma(code)) / sqrt(T)];
 }
 
-interface State { model: IntegerModel; nu: number; bits: Bits; scales: number[]; lag: (i: number) => number }
+interface State {
+  model: IntegerModel;
+  nu: number;
+  bits: Bits;
+  scales: number[];
+  lag: (i: number) => number;
+}
 
 /** One group of a step. `means` takes mu + d of every coefficient that is concerned. */
-function group(state: State, grid: Grid, step: { index: number; level: number; mode: Mode; to: number; part: number }, area: number[], number: number, out: Float32Array | undefined, means: Float32Array): void {
+function group(
+  state: State,
+  grid: Grid,
+  step: { index: number; level: number; mode: Mode; to: number; part: number },
+  area: number[],
+  number: number,
+  out: Float32Array | undefined,
+  means: Float32Array,
+): void {
   const { model, bits, scales, lag } = state;
   const nu = step.level === 0 ? state.nu : max(16, min(18, state.nu + 3));
   const [x0, y0, x1, y1] = area as [number, number, number, number];
@@ -202,7 +235,10 @@ function group(state: State, grid: Grid, step: { index: number; level: number; m
     return x ^ (x >> h);
   };
   const shuffled = Array.from({ length: 2 ** b }, (_, j) => visit(j)).filter((p) => p < N && klass[p]! >= 0);
-  const order = shuffled.map((p, j) => ({ p, j })).sort((a, b) => rank[row(b.p)]! - rank[row(a.p)]! || a.j - b.j).map(({ p }) => p);
+  const order = shuffled
+    .map((p, j) => ({ p, j }))
+    .sort((a, b) => rank[row(b.p)]! - rank[row(a.p)]! || a.j - b.j)
+    .map(({ p }) => p);
 
   const d = new Float32Array(N);
   const done = new Uint8Array(N);
@@ -244,8 +280,14 @@ function group(state: State, grid: Grid, step: { index: number; level: number; m
   };
   const rounds = max(...order.map((p) => passes[row(p)]!));
   let runs = 0;
-  const toldBy = (takesPart: (r: number) => boolean): number => H.reduce((sum, count, r) => (count > 0 && takesPart(r) ? sum + count * (I[r]! / passes[r]!) : sum), 0);
-  for (let r = rounds; r >= 1 && !ended; r--) run(order.filter((p) => passes[row(p)]! >= r), toldBy((row) => passes[row]! >= r), hash(key, runs++));
+  const toldBy = (takesPart: (r: number) => boolean): number =>
+    H.reduce((sum, count, r) => (count > 0 && takesPart(r) ? sum + count * (I[r]! / passes[r]!) : sum), 0);
+  for (let r = rounds; r >= 1 && !ended; r--)
+    run(
+      order.filter((p) => passes[row(p)]! >= r),
+      toldBy((row) => passes[row]! >= r),
+      hash(key, runs++),
+    );
 
   for (const p of concerned) {
     const i = at(p);
@@ -264,7 +306,8 @@ function group(state: State, grid: Grid, step: { index: number; level: number; m
       delta = (g - 1) / v;
       code = max(target(i), codeOf(1 / sqrt(P + delta)));
     }
-    grid.z[i] = (P / (P + delta)) * grid.z[i]! + (delta / (P + delta)) * mu[p]! + ((delta + 1 / v) / (P + delta)) * d[p]!;
+    grid.z[i] =
+      (P / (P + delta)) * grid.z[i]! + (delta / (P + delta)) * mu[p]! + ((delta + 1 / v) / (P + delta)) * d[p]!;
     grid.codes[i] = code;
   }
   if (ended) throw new Ended();
@@ -307,12 +350,13 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
   at += 8;
   const scales: number[] = [];
   let lags: Uint8Array | undefined;
-  for (let parts = (file[5]! & 8) !== 0; parts && at < file.length; ) {
+  for (let parts = (file[5]! & 8) !== 0; parts && at < file.length;) {
     const type = file[at++]!;
     parts = type !== 0;
     if (!parts) continue;
     const length = varint() ?? file.length;
-    if (type === 128 && at + 4 + length <= file.length) lags = decodePlane(file.subarray(at + 4, at + 4 + length), ceil(width / 16), ceil(height / 16));
+    if (type === 128 && at + 4 + length <= file.length)
+      lags = decodePlane(file.subarray(at + 4, at + 4 + length), ceil(width / 16), ceil(height / 16));
     at += length + 4;
   }
   const grey = kind <= 2;
@@ -336,9 +380,12 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
   do sizes.push({ w: ceil(sizes.at(-1)!.w / 2), h: ceil(sizes.at(-1)!.h / 2) });
   while (max(sizes.at(-1)!.w, sizes.at(-1)!.h) > 8);
   const K = sizes.length - 1;
-  const steps: { index: number; level: number; mode: Mode; from: number; to: number; part: number }[] = [{ index: 0, level: K - 1, mode: 'root', from: TOP, to: TOP, part: 0 }];
+  const steps: { index: number; level: number; mode: Mode; from: number; to: number; part: number }[] = [
+    { index: 0, level: K - 1, mode: 'root', from: TOP, to: TOP, part: 0 },
+  ];
   for (let level = K - 1; level >= 0; level--) {
-    for (const part of level < K - 2 ? [1, 2] : [0]) steps.push({ index: steps.length, level, mode: 'enter', from: TOP, to: TOP, part });
+    for (const part of level < K - 2 ? [1, 2] : [0])
+      steps.push({ index: steps.length, level, mode: 'enter', from: TOP, to: TOP, part });
     const end = level === 0 ? lastCode : TOP - 16;
     const tail = level === 0 ? min(TOP, end + (widths >> 5)) : end;
     for (let c = TOP, to = 0; c > end; c = to) {
@@ -348,8 +395,12 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
   }
 
   let grid = blank(sizes[K - 1]!.w, sizes[K - 1]!.h, grey);
-  const lagIn = (g: Grid, level: number, mode: Mode) => (i: number): number =>
-    lags === undefined || level > 0 || mode !== 'refine' ? 0 : lags[(floor(i / 12 / g.gw) >> 3) * ceil(width / 16) + ((floor(i / 12) % g.gw) >> 3)]!;
+  const lagIn =
+    (g: Grid, level: number, mode: Mode) =>
+    (i: number): number =>
+      lags === undefined || level > 0 || mode !== 'refine'
+        ? 0
+        : lags[(floor(i / 12 / g.gw) >> 3) * ceil(width / 16) + ((floor(i / 12) % g.gw) >> 3)]!;
   const evaluate = async (g: Grid, level: number, code: number, mode: 'enter' | 'refine'): Promise<Float32Array> => {
     const lag = lagIn(g, level, mode);
     const own = (i: number): number => max(code, min(TOP, code + lag(i)));
@@ -362,17 +413,31 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
     }
     return merged;
   };
-  const viewed = async (g: Grid, level: number, code: number, mode: 'enter' | 'refine', most: number): Promise<Float32Array> => {
+  const viewed = async (
+    g: Grid,
+    level: number,
+    code: number,
+    mode: 'enter' | 'refine',
+    most: number,
+  ): Promise<Float32Array> => {
     const { gw, gh } = g;
     const n = (level === 0 && lags !== undefined) || sizes[level]!.w * sizes[level]!.h > 2 ** 23 ? 1 : most;
     const mean = new Float32Array(gw * gh * 24);
-    for (const [across, down] of [[false, false], [true, false], [false, true], [true, true]].slice(0, n) as [boolean, boolean][]) {
-      const at = (i: number): number => (down ? gh - 1 - floor(i / gw) : floor(i / gw)) * gw + (across ? gw - 1 - (i % gw) : i % gw);
+    for (const [across, down] of [
+      [false, false],
+      [true, false],
+      [false, true],
+      [true, true],
+    ].slice(0, n) as [boolean, boolean][]) {
+      const at = (i: number): number =>
+        (down ? gh - 1 - floor(i / gw) : floor(i / gw)) * gw + (across ? gw - 1 - (i % gw) : i % gw);
       const sign = (c: number): number => (across && floor(c / 3) % 2 === 1 ? -1 : 1) * (down && c >= 6 ? -1 : 1);
       const z = g.z.map((_, i) => sign(i % 12) * g.z[at(floor(i / 12)) * 12 + (i % 12)]!);
       const codes = g.codes.map((_, i) => g.codes[at(floor(i / 12)) * 12 + (i % 12)]!);
       const out = await evaluate({ ...g, z, codes }, level, code, mode);
-      mean.forEach((sum, i) => (mean[i] = sum + (i % 24 < 12 ? sign(i % 24) : 1) * out[at(floor(i / 24)) * 24 + (i % 24)]!));
+      mean.forEach(
+        (sum, i) => (mean[i] = sum + (i % 24 < 12 ? sign(i % 24) : 1) * out[at(floor(i / 24)) * 24 + (i % 24)]!),
+      );
     }
     return mean.map((sum) => sum / n);
   };
@@ -398,9 +463,13 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
       const step = steps[next]!;
       const mode = step.mode === 'refine' ? 'refine' : 'enter';
       if (g === 0) {
-        if (step.mode === 'enter' && step.part !== 2 && step.level < K - 1) grid = finer(grid, sizes[step.level]!.w, sizes[step.level]!.h, grey);
+        if (step.mode === 'enter' && step.part !== 2 && step.level < K - 1)
+          grid = finer(grid, sizes[step.level]!.w, sizes[step.level]!.h, grey);
         condition = { level: step.level, code: step.from, mode };
-        out = step.mode === 'root' ? undefined : await viewed(grid, step.level, step.from, mode, step.level > 0 ? coarseViews : 1);
+        out =
+          step.mode === 'root'
+            ? undefined
+            : await viewed(grid, step.level, step.from, mode, step.level > 0 ? coarseViews : 1);
       }
       const [columns, rows] = [ceil(grid.gw / 384), ceil(grid.gh / 384)];
       const last = g === columns * rows - 1;
@@ -408,7 +477,12 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
       let ended = false;
       try {
         const [c, r] = [g % columns, floor(g / columns)];
-        const area = [floor((c * grid.gw) / columns), floor((r * grid.gh) / rows), floor(((c + 1) * grid.gw) / columns), floor(((r + 1) * grid.gh) / rows)];
+        const area = [
+          floor((c * grid.gw) / columns),
+          floor((r * grid.gh) / rows),
+          floor(((c + 1) * grid.gw) / columns),
+          floor(((r + 1) * grid.gh) / rows),
+        ];
         if (step.mode === 'enter' && step.part !== 2 && g === 0) scales.fill(0);
         group({ model, nu, bits, scales, lag: lagIn(grid, step.level, step.mode) }, grid, step, area, g, out, means);
       } catch (error) {
@@ -420,7 +494,8 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
       }
       const cut = ended && (columns * rows === 1 || !last);
       if (cut) whole = false;
-      if (last && !cut && step.mode !== 'root' && step.part !== 1) condition = { level: step.level, code: step.to, mode: 'refine' };
+      if (last && !cut && step.mode !== 'root' && step.part !== 1)
+        condition = { level: step.level, code: step.to, mode: 'refine' };
       g = last ? 0 : g + 1;
       if (last) next++;
       if (ended) at = file.length;

@@ -1,10 +1,10 @@
 /** The encoder's walk along the schedule, done by the test itself. */
-import { readContainer } from '../../src/codec/container.js';
+import { readContainer } from '../../src/container/container.js';
 import type { Channel } from '../../src/codec/group-step.js';
-import { join, separate } from '../../src/codec/picture-planes.js';
-import { haar, halve, rowsOfCoefficients } from '../../src/codec/pyramid.js';
+import { join, separate } from '../../src/pixels/picture-planes.js';
+import { haar, halve, rowsOfCoefficients } from '../../src/pixels/pyramid.js';
 import { Session } from '../../src/codec/session.js';
-import type { Schedule, Step } from '../../src/codec/schedule.js';
+import type { Schedule, Step } from '../../src/diffusion/schedule.js';
 import type { Evaluator } from '../../src/model/evaluator.js';
 import type { Picture } from '../../src/picture.js';
 
@@ -28,7 +28,14 @@ export interface Walk {
 }
 
 /** Sends the first steps of the schedule through a channel. @param after called behind every step */
-export async function walk(picture: Picture, evaluator: Evaluator, schedule: Schedule, steps: number, channel: Channel, after?: (step: Step) => void): Promise<Walk> {
+export async function walk(
+  picture: Picture,
+  evaluator: Evaluator,
+  schedule: Schedule,
+  steps: number,
+  channel: Channel,
+  after?: (step: Step) => void,
+): Promise<Walk> {
   const { grey, alpha } = separate(picture);
   const session = new Session(picture.width, picture.height, grey, schedule, evaluator);
   const truth = coefficientsOf(picture, session.sizes.length - 1).map((data, level) => {

@@ -3,19 +3,24 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { corpusPicture } from '../../corpus/pictures.js';
-import { readContainer, writeHeader } from '../../src/codec/container.js';
+import { readContainer, writeHeader } from '../../src/container/container.js';
 import { decodePicture } from '../../src/codec/decoder.js';
 import { encodePicture } from '../../src/codec/encoder.js';
 import { inKind, options, pictures } from '../helpers/arbitrary.js';
 import { CountingChannel } from '../helpers/channels.js';
 import { outcome } from '../helpers/outcome.js';
-import { tinyEvaluator } from '../helpers/tiny-model.js';
+import { tinyEvaluator } from '../../corpus/tiny-model.js';
 import { stepsIn, walk } from '../helpers/walk.js';
 
 const evaluator = tinyEvaluator();
 
 describe('prefixes', () => {
-  for (const [name, width, height, channels] of [['scene', 33, 21, 3], ['grey-scene', 70, 5, 1], ['rgba-balls', 24, 17, 4], ['edges', 39, 17, 3]] as const) {
+  for (const [name, width, height, channels] of [
+    ['scene', 33, 21, 3],
+    ['grey-scene', 70, 5, 1],
+    ['rgba-balls', 24, 17, 4],
+    ['edges', 39, 17, 3],
+  ] as const) {
     it(`each of a file of ${name}, ${width}×${height}, decodes from the header on`, async () => {
       const picture = inKind(corpusPicture(name, { width, height }), channels);
       const { bytes } = await encodePicture(picture, evaluator, { effort: 1, target: { quality: 75 } });
@@ -32,7 +37,8 @@ describe('prefixes', () => {
         if (n % 3 !== 0) continue;
         // The file cut there, instead of read to there: nothing else, unless it lacks alpha.
         const cut = await outcome(() => decodePicture(bytes.subarray(0, n), evaluator));
-        if (alpha !== undefined && n < alpha.payloadOffset + alpha.payloadLength) assert.equal(cut, 'E_TRUNCATED', `${n} bytes`);
+        if (alpha !== undefined && n < alpha.payloadOffset + alpha.payloadLength)
+          assert.equal(cut, 'E_TRUNCATED', `${n} bytes`);
         else assert.deepEqual(cut, shown, `${n} bytes`);
       }
     });
@@ -50,7 +56,13 @@ describe('many random pictures', () => {
         // Where the stream was cut the encoder is ahead of the file.
         if (!('quality' in chosen.target!)) return;
         const { header } = readContainer(coded.bytes);
-        const { reconstruction } = await walk(picture, evaluator, header.schedule, stepsIn(coded.bytes), new CountingChannel(header.nu));
+        const { reconstruction } = await walk(
+          picture,
+          evaluator,
+          header.schedule,
+          stepsIn(coded.bytes),
+          new CountingChannel(header.nu),
+        );
         assert.deepEqual(back.data, reconstruction.data);
       }),
       { numRuns: 200 },

@@ -1,0 +1,8 @@
+/** A model file with a small random network: codes badly, but quickly, and by the same rules as any other. */
+import { uNet } from '../src/model/architecture.js';
+import { writeModelFile } from '../src/model/integer/model-file.js';
+import { randomModel } from './random-model.js';
+
+export function smallModelFile(seed = 1): Uint8Array {
+  return writeModelFile(randomModel(uNet([8, 8, 8, 8]), seed));
+}

@@ -1,0 +1,95 @@
+/** Picture formats, by what a file begins with and by what a name ends in. */
+import { extname } from 'node:path';
+import { DcompError } from '../src/errors.js';
+import { oneLine } from './text.js';
+
+/** PNG is read and written by dcomp itself, the others by the optional package sharp. */
+export const PICTURE_FORMATS = ['png', 'jpeg', 'webp', 'avif', 'tiff'] as const;
+export type PictureFormat = (typeof PICTURE_FORMATS)[number];
+
+/** As people write them. */
+export const FORMAT_NAMES: Record<PictureFormat, string> = {
+  png: 'PNG',
+  jpeg: 'JPEG',
+  webp: 'WebP',
+  avif: 'AVIF',
+  tiff: 'TIFF',
+};
+
+const BY_EXTENSION: Record<string, PictureFormat> = {
+  '.png': 'png',
+  '.jpg': 'jpeg',
+  '.jpeg': 'jpeg',
+  '.jpe': 'jpeg',
+  '.webp': 'webp',
+  '.avif': 'avif',
+  '.tif': 'tiff',
+  '.tiff': 'tiff',
+};
+
+/** All extensions of pictures that can be read, with their dots. */
+export const PICTURE_EXTENSIONS: readonly string[] = Object.keys(BY_EXTENSION);
+
+/** Extensions of pictures that nothing here writes: under such a name nobody expects a PNG. */
+const OTHER_EXTENSIONS = [
+  '.bmp',
+  '.gif',
+  '.heic',
+  '.heif',
+  '.jxl',
+  '.jp2',
+  '.pbm',
+  '.pgm',
+  '.pnm',
+  '.ppm',
+  '.psd',
+  '.svg',
+  '.tga',
+];
+
+/** By the extension of an output's name, undefined if it says nothing. @throws DcompError E_USAGE for formats that are not written */
+export function formatOfName(path: string): PictureFormat | undefined {
+  const extension = extname(path).toLowerCase();
+  if (OTHER_EXTENSIONS.includes(extension)) {
+    const names = PICTURE_FORMATS.map((format) => FORMAT_NAMES[format]).join(', ');
+    throw new DcompError(
+      'E_USAGE',
+      `${oneLine(path)}: pictures are written as ${names}, not as ${extension}; name another, or give --format`,
+    );
+  }
+  return BY_EXTENSION[extension];
+}
+
+/** The extension that files of a format usually have. */
+export function extensionOf(format: PictureFormat): string {
+  return format === 'jpeg' ? '.jpg' : format === 'tiff' ? '.tif' : `.${format}`;
+}
+
+/** A format's name as given by the user, `jpg` and `tif` too. @throws DcompError E_USAGE */
+export function formatOfOption(text: string): PictureFormat {
+  const format = BY_EXTENSION[`.${text.toLowerCase()}`];
+  if (format === undefined)
+    throw new DcompError('E_USAGE', `--format is ${text}; it must be one of ${PICTURE_FORMATS.join(', ')}`);
+  return format;
+}
+
+/** By a file's first bytes; a name or undefined for what is not read. */
+export function formatOfBytes(bytes: Uint8Array): { format: PictureFormat } | { name: string | undefined } {
+  const start = String.fromCharCode(...bytes.subarray(0, 32));
+  if (start.startsWith('\x89PNG')) return { format: 'png' };
+  if (start.startsWith('\xff\xd8\xff')) return { format: 'jpeg' };
+  if (start.startsWith('RIFF') && start.slice(8, 12) === 'WEBP') return { format: 'webp' };
+  if (start.startsWith('II*\0') || start.startsWith('MM\0*')) return { format: 'tiff' };
+  if (start.slice(4, 8) === 'ftyp') {
+    // The major brand, or one of the first compatible ones.
+    if (/avi[fs]/.test(start.slice(8))) return { format: 'avif' };
+    return { name: 'a HEIC or MP4' };
+  }
+  if (start.startsWith('GIF8')) return { name: 'a GIF' };
+  if (start.startsWith('BM')) return { name: 'a BMP' };
+  if (/^P[1-7]\s/.test(start)) return { name: 'a PNM' };
+  if (start.startsWith('\xff\x0a') || start.slice(4, 8) === 'JXL ') return { name: 'a JPEG XL' };
+  if (start.startsWith('8BPS')) return { name: 'a Photoshop file' };
+  if (start.startsWith('\x8dDCZ')) return { name: 'a .dcz file already' };
+  return { name: undefined };
+}

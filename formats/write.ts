@@ -1,0 +1,27 @@
+/** From a `Picture` to the bytes of a picture file. */
+import type { Picture } from '../src/index.js';
+import type { PictureFormat } from './formats.js';
+import { choosing, type MetadataChoice } from './metadata.js';
+import { writePng } from './png-writer.js';
+import { writeOther } from './sharp.js';
+
+export interface PictureWritten {
+  bytes: Uint8Array;
+  /** What the format cannot hold, one sentence each, for the user to know. */
+  notices: string[];
+}
+
+/**
+ * The picture as a file of a format, with the metadata that is to be kept: of its own kind and depth as far as the format has them.
+ * @throws DcompError E_PICTURE, E_TOO_LARGE, E_MISSING_DEPENDENCY (not PNG, and no sharp), E_IO
+ */
+export async function writePicture(
+  picture: Picture,
+  format: PictureFormat,
+  metadata: MetadataChoice = 'all',
+): Promise<PictureWritten> {
+  const kept = choosing(picture, metadata);
+  const { bytes, notices } =
+    format === 'png' ? { bytes: writePng(kept.picture), notices: [] } : await writeOther(kept.picture, format);
+  return { bytes, notices: [...kept.notices, ...notices] };
+}

@@ -1,0 +1,80 @@
+/**
+ * The alpha channel: lossless, or with fewer different values. Samples of 16 bits are two planes, the high bytes, and the
+ * low bytes less the high ones: zeros where 8 bits were scaled to 16.
+ */
+import { decodePlane, encodePlane } from '../entropy/plane.js';
+import { DcompError } from '../errors.js';
+import { rangeOf, type Depth, type Samples } from '../picture.js';
+import { concat, readVarint, varint } from './container.js';
+
+/** @throws DcompError E_USAGE if the number of samples doesn't fit */
+export function encodeAlpha(alpha: Samples, width: number, height: number): Uint8Array {
+  if (alpha instanceof Uint8Array) return encodePlane(alpha, width, height);
+  const high = Uint8Array.from(alpha, (sample) => sample >> 8);
+  const low = Uint8Array.from(alpha, (sample) => sample - (sample >> 8)); // modulo 256
+  const first = encodePlane(high, width, height);
+  return concat([Uint8Array.from(varint(first.length)), first, encodePlane(low, width, height)]);
+}
+
+/** @throws DcompError E_TRUNCATED if the data ends early, E_DAMAGED_SEGMENT if it isn't what the encoder wrote */
+export function decodeAlpha(bytes: Uint8Array, width: number, height: number, depth: Depth): Samples {
+  if (depth !== 16) return decodePlane(bytes, width, height);
+  const length = readVarint(bytes, 0);
+  if (length === undefined)
+    throw new DcompError('E_DAMAGED_SEGMENT', 'the alpha channel of 16 bits does not begin with a length');
+  const high = decodePlane(bytes.subarray(length.end, length.end + length.value), width, height);
+  const low = decodePlane(bytes.subarray(length.end + length.value), width, height);
+  return Uint16Array.from(high, (value, i) => (value << 8) | ((low[i]! + value) & 255));
+}
+
+/** Lloyd's rounds, at most; they end when nothing moves. */
+const ROUNDS = 10;
+
+/** Different values that a quality below 100 leaves, those of libwebp (`VP8EncEncodeAlpha`): 2 at 0, 16 at 70, 248 at 99. */
+export function alphaLevels(quality: number): number {
+  return quality <= 70 ? 2 + Math.floor(quality / 5) : 16 + Math.floor((quality - 70) * 8);
+}
+
+/**
+ * Alpha with at most so many values, of 8 bits (× 257 at 16 bits), that have about the least squared error: a Lloyd-Max
+ * quantiser (Lloyd 1982) on the histogram. The least and the largest value stay, so that what is transparent or opaque
+ * remains so.
+ * @param levels at least 2
+ */
+export function quantiseAlpha(alpha: Samples, depth: Depth, levels: number): Samples {
+  const scale = rangeOf(depth) / 255; // alpha has 8 or 16 bits
+  const histogram = new Float64Array(256);
+  for (const sample of alpha) histogram[Math.floor(sample / scale + 0.5)]!++;
+  const used = Array.from(histogram.keys()).filter((value) => histogram[value]! > 0);
+  if (used.length <= levels) return mapped((value) => value);
+
+  const low = used[0]!;
+  const high = used[used.length - 1]!;
+  const centres = Array.from({ length: levels }, (_, i) => low + ((high - low) * i) / (levels - 1));
+  const nearest = new Uint8Array(256);
+  for (let round = 0; round < ROUNDS; round++) {
+    const sums = new Float64Array(levels);
+    const counts = new Float64Array(levels);
+    let k = 0;
+    for (const value of used) {
+      while (k + 1 < levels && 2 * value > centres[k]! + centres[k + 1]!) k++;
+      nearest[value] = k;
+      sums[k]! += value * histogram[value]!;
+      counts[k]! += histogram[value]!;
+    }
+    let moved = false;
+    for (let i = 1; i < levels - 1; i++) {
+      if (counts[i] === 0) continue;
+      const mean = sums[i]! / counts[i]!;
+      moved ||= mean !== centres[i];
+      centres[i] = mean;
+    }
+    if (!moved) break;
+  }
+  return mapped((value) => Math.floor(centres[nearest[value]!]! + 0.5));
+
+  function mapped(to: (value: number) => number): Samples {
+    const table = Array.from({ length: 256 }, (_, value) => to(value) * scale);
+    return alpha.map((sample) => table[Math.floor(sample / scale + 0.5)]!);
+  }
+}

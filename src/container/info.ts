@@ -1,0 +1,142 @@
+/** What a file says about itself; needs no model. */
+import { TOP_CODE, sigmaOf } from '../model/sigma.js';
+import type { Channels, Depth } from '../picture.js';
+import { readContainer, type Extent } from './container.js';
+import { FORMAT_VERSION, groupsOf } from '../format.js';
+import { partName, type PartName } from './parts.js';
+import { pyramidSizes, stepsOf, type Step, type StepKind } from '../diffusion/schedule.js';
+
+export interface StepInfo {
+  level: number;
+  kind: StepKind;
+  /** Noise level in 8-bit sample units before and after the step. */
+  sigmaBefore: number;
+  sigma: number;
+}
+
+export interface SegmentInfo {
+  offset: number;
+  byteLength: number;
+  /** The steps that it belongs to, and the units in it: one for each group that it holds of a step. */
+  steps: StepInfo[];
+  units: number;
+  /** Level and noise level reached at the segment's end (if its last step is whole). */
+  level: number;
+  sigma: number;
+  /** Bits of the payload, and the model's KL for them with an ideal channel. */
+  bits: number;
+  idealBits: number;
+  state: Extent['state'];
+}
+
+export interface PartInfo {
+  type: number;
+  name: PartName | 'unknown';
+  /** Byte offset in the file of its type, bytes of its payload. */
+  offset: number;
+  byteLength: number;
+  state: Extent['state'];
+}
+
+export interface FileInfo {
+  width: number;
+  height: number;
+  channels: Channels;
+  /** Bits of a sample. */
+  depth: Depth;
+  kind: 'grey' | 'grey+alpha' | 'RGB' | 'RGBA';
+  formatVersion: number;
+  modelId: string;
+  byteLength: number;
+  bitsPerPixel: number;
+  /** log2 of the trellis states that the encoder searched. */
+  trellisBits: number;
+  schedule: {
+    coarseStepsPerOctave: number;
+    fineStepsPerOctave: number;
+    lastSigma: number;
+    views: number;
+    coarseViews: number;
+  };
+  parts: PartInfo[];
+  alpha: { byteLength: number; state: Extent['state'] } | null;
+  segments: SegmentInfo[];
+  truncated: boolean;
+}
+
+const KINDS = { 1: 'grey', 2: 'grey+alpha', 3: 'RGB', 4: 'RGBA' } as const;
+
+/** @throws DcompError as `readContainer` */
+export function fileInfo(bytes: Uint8Array): FileInfo {
+  const { header, parts, alpha, segments, truncated } = readContainer(bytes);
+  const { width, height, channels, depth, schedule } = header;
+  const steps = stepsOf(schedule, pyramidSizes(width, height).length - 1);
+  const sizes = pyramidSizes(width, height);
+  const groups = steps.map(
+    ({ level }) => groupsOf((sizes[level]!.width + 1) >> 1, (sizes[level]!.height + 1) >> 1).length,
+  );
+  // The step of the next unit, and how many of its groups came before.
+  let step = 0;
+  let before = 0;
+  const infos = segments.map((segment): SegmentInfo => {
+    const mine: Step[] = [];
+    let units = 0;
+    for (; units < segment.units && step < steps.length; units++) {
+      if (mine.at(-1) !== steps[step]) mine.push(steps[step]!);
+      if (++before < groups[step]!) continue;
+      before = 0;
+      step++;
+    }
+    const last = mine[mine.length - 1];
+    const bits = 8 * segment.payloadLength;
+    return {
+      offset: segment.offset,
+      byteLength: segment.payloadOffset + segment.payloadLength - segment.offset,
+      steps: mine.map(({ level, kind, from, to }) => ({
+        level,
+        kind,
+        sigmaBefore: round(sigmaOf(from)),
+        sigma: round(sigmaOf(to)),
+      })),
+      units,
+      level: last?.level ?? 0,
+      sigma: round(sigmaOf(last?.to ?? TOP_CODE)),
+      bits,
+      idealBits: Math.round((bits * segment.idealRatio) / 128),
+      state: segment.state,
+    };
+  });
+  return {
+    width,
+    height,
+    channels,
+    depth,
+    kind: KINDS[channels],
+    formatVersion: FORMAT_VERSION,
+    modelId: header.modelId,
+    byteLength: bytes.length,
+    bitsPerPixel: (8 * bytes.length) / (width * height),
+    trellisBits: header.nu,
+    schedule: {
+      coarseStepsPerOctave: 16 / schedule.coarseWidth,
+      fineStepsPerOctave: 16 / schedule.fineWidth,
+      lastSigma: round(sigmaOf(schedule.lastCode)),
+      views: schedule.views,
+      coarseViews: schedule.coarseViews,
+    },
+    parts: parts.map(({ type, offset, payloadLength, state }) => ({
+      type,
+      name: partName(type),
+      offset,
+      byteLength: payloadLength,
+      state,
+    })),
+    alpha: alpha === undefined ? null : { byteLength: alpha.payloadLength, state: alpha.state },
+    segments: infos,
+    truncated,
+  };
+}
+
+function round(sigma: number): number {
+  return Math.round(sigma * 1000) / 1000;
+}

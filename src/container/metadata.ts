@@ -1,0 +1,170 @@
+/**
+ * Metadata as parts of a file. Profile, EXIF, XMP and text are deflated (RFC 1951), with their length before it, so that
+ * nothing is inflated that is longer than it may be.
+ */
+import { deflateSync, Inflate } from 'fflate';
+import { DcompError } from '../errors.js';
+import { checkPicture, MAX_METADATA_BYTES, type Density, type Metadata, type Text } from '../picture.js';
+import { concat, readVarint, varint, type PartExtent } from './container.js';
+import { PARTS, partName, type Part } from './parts.js';
+
+/** The parts that hold it, in the order of their types; none for what is empty or says nothing. */
+export function partsOf(metadata: Metadata = {}): Part[] {
+  const { icc, orientation = 1, density, exif, xmp, text = [] } = metadata;
+  const parts: Part[] = [];
+  const add = (type: number, payload: Uint8Array): void => void parts.push({ type, payload });
+  if (icc !== undefined && icc.length > 0) add(PARTS.icc, pack(icc));
+  if (orientation !== 1) add(PARTS.orientation, Uint8Array.of(orientation));
+  if (density !== undefined) add(PARTS.density, writeDensity(density));
+  if (exif !== undefined && exif.length > 0) add(PARTS.exif, pack(exif));
+  if (xmp !== undefined && xmp.length > 0) add(PARTS.xmp, pack(xmp));
+  if (text.length > 0) add(PARTS.text, pack(writeText(text)));
+  return parts;
+}
+
+/**
+ * What the parts of a file hold; undefined if nothing.
+ * @param damage told of each part that is damaged; it is then left out
+ */
+export function metadataOf(
+  bytes: Uint8Array,
+  parts: readonly PartExtent[],
+  damage: (message: string) => void,
+): Metadata | undefined {
+  const metadata: Metadata = {};
+  for (const { type, offset, payloadOffset, payloadLength, state } of parts) {
+    const name = partName(type);
+    if (state === 'cut') break;
+    const fail = (what: string): void =>
+      damage(`the part "${name}" (type ${type}, byte offset ${offset}) is damaged: ${what}`);
+    if (state === 'damaged')
+      damage(
+        `the part "${name}" (type ${type}, byte offset ${offset}) is damaged beyond repair: its checksum does not hold`,
+      );
+    else if (name !== 'unknown' && name !== 'pixelHash' && name !== 'regions' && metadata[name] === undefined) {
+      try {
+        Object.assign(metadata, {
+          [name]: READERS[name](bytes.subarray(payloadOffset, payloadOffset + payloadLength)),
+        });
+      } catch (error) {
+        if (!(error instanceof DcompError)) throw error;
+        fail(error.message);
+      }
+    }
+  }
+  return Object.keys(metadata).length === 0 ? undefined : metadata;
+}
+
+const READERS: { [name in keyof Metadata]-?: (payload: Uint8Array) => Metadata[name] } = {
+  icc: unpack,
+  orientation: readOrientation,
+  density: readDensity,
+  exif: unpack,
+  xmp: unpack,
+  text: (payload) => readText(unpack(payload)),
+};
+
+function damaged(message: string): DcompError {
+  return new DcompError('E_DAMAGED_SEGMENT', message);
+}
+
+/** varint length, deflated bytes. The memory is stated, as fflate would take it from a logarithm. */
+function pack(bytes: Uint8Array): Uint8Array {
+  return concat([Uint8Array.from(varint(bytes.length)), deflateSync(bytes, { level: 9, mem: 8 })]);
+}
+
+/** Bytes that are inflated at a time: they cannot become more than some 4 MB. */
+const INFLATED_AT_ONCE = 4096;
+
+/** @throws DcompError E_DAMAGED_SEGMENT; nothing longer than was announced, and may be, is ever inflated */
+function unpack(payload: Uint8Array): Uint8Array {
+  const length = readVarint(payload, 0);
+  if (length === undefined || length.value > MAX_METADATA_BYTES) throw damaged('it states an impossible length');
+  const out: Uint8Array[] = [];
+  let total = 0;
+  let ended = false;
+  const inflate = new Inflate((chunk, final) => {
+    total += chunk.length;
+    if (total > length.value) throw damaged('it holds more than it states');
+    out.push(chunk);
+    ended ||= final;
+  });
+  try {
+    for (let at = length.end; at < payload.length; at += INFLATED_AT_ONCE) {
+      inflate.push(payload.subarray(at, at + INFLATED_AT_ONCE), at + INFLATED_AT_ONCE >= payload.length);
+    }
+  } catch (error) {
+    if (error instanceof DcompError) throw error;
+    throw damaged('it cannot be decompressed');
+  }
+  if (!ended || total !== length.value) throw damaged('it holds less than it states');
+  return concat(out);
+}
+
+function readOrientation(payload: Uint8Array): number {
+  const value = payload[0];
+  if (payload.length !== 1 || value === undefined || value < 1 || value > 8) throw damaged('it is no orientation');
+  return value;
+}
+
+function writeDensity({ x, y, unit }: Density): Uint8Array {
+  const out = new Uint8Array(9);
+  const view = new DataView(out.buffer);
+  view.setUint32(0, x, true);
+  view.setUint32(4, y, true);
+  out[8] = unit === 'metre' ? 1 : 0;
+  return out;
+}
+
+function readDensity(payload: Uint8Array): Density {
+  if (payload.length !== 9 || payload[8]! > 1) throw damaged('it is no density');
+  const view = new DataView(payload.buffer, payload.byteOffset, 9);
+  const [x, y] = [view.getUint32(0, true), view.getUint32(4, true)];
+  if (x >= 2 ** 31 || y >= 2 ** 31) throw damaged('it is no density');
+  return { x, y, unit: payload[8] === 1 ? 'metre' : 'none' };
+}
+
+/** For each text keyword, text, language and keyword in that language: varint length and UTF-8. */
+function writeText(texts: readonly Text[]): Uint8Array {
+  const encoder = new TextEncoder();
+  return concat(
+    texts.flatMap(({ keyword, text, language = '', translatedKeyword = '' }) =>
+      [keyword, text, language, translatedKeyword].flatMap((field) => {
+        const bytes = encoder.encode(field);
+        return [Uint8Array.from(varint(bytes.length)), bytes];
+      }),
+    ),
+  );
+}
+
+function readText(bytes: Uint8Array): Text[] {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  let at = 0;
+  const field = (): string => {
+    const length = readVarint(bytes, at);
+    if (length === undefined || length.end + length.value > bytes.length) throw damaged('a text ends too early');
+    at = length.end + length.value;
+    try {
+      return decoder.decode(bytes.subarray(length.end, at));
+    } catch {
+      throw damaged('a text is not UTF-8');
+    }
+  };
+  const texts: Text[] = [];
+  while (at < bytes.length) {
+    const [keyword, text, language, translatedKeyword] = [field(), field(), field(), field()];
+    texts.push({
+      keyword,
+      text,
+      ...(language === '' ? {} : { language }),
+      ...(translatedKeyword === '' ? {} : { translatedKeyword }),
+    });
+  }
+  // What an encoder would refuse is damage.
+  try {
+    checkPicture({ width: 1, height: 1, channels: 1, data: new Uint8Array(1), metadata: { text: texts } });
+  } catch {
+    throw damaged('its texts are not what a text can be');
+  }
+  return texts;
+}

@@ -1,0 +1,48 @@
+/**
+ * The hash of the decoded samples that a file can carry (part 7): with it, a file can be checked to decode to the very
+ * samples that its encoder's own decoder gave, on any machine and by any release.
+ */
+import { sha256 } from '@noble/hashes/sha2.js';
+import { concat, readContainer, writePart } from './container.js';
+import { PARTS, type Part } from './parts.js';
+import type { Depth, Picture } from '../picture.js';
+
+const HASH_BYTES = 32;
+
+/** The part with room for a hash: it is known only when the file is complete. */
+export const EMPTY_HASH: Part = { type: PARTS.pixelHash, payload: new Uint8Array(HASH_BYTES) };
+
+/** SHA-256 of width and height (4 bytes each, little-endian), channels, depth (1 each), and the samples row by row, those of 16 bits big-endian. */
+export function pixelHash({ width, height, channels, data }: Picture, depth: Depth = 8): Uint8Array {
+  const head = new DataView(new ArrayBuffer(10));
+  head.setUint32(0, width, true);
+  head.setUint32(4, height, true);
+  head.setUint8(8, channels);
+  head.setUint8(9, depth);
+  return sha256
+    .create()
+    .update(new Uint8Array(head.buffer))
+    .update(data instanceof Uint8Array ? data : bigEndian(data))
+    .digest();
+}
+
+function bigEndian(samples: Uint16Array): Uint8Array {
+  const out = new Uint8Array(2 * samples.length);
+  for (let i = 0; i < samples.length; i++) {
+    out[2 * i] = samples[i]! >> 8;
+    out[2 * i + 1] = samples[i]!;
+  }
+  return out;
+}
+
+/** Puts a hash into a file that has room for it. */
+export function withPixelHash(file: Uint8Array, hash: Uint8Array): Uint8Array {
+  const { offset, payloadOffset, payloadLength } = readContainer(file).parts.find(
+    ({ type }) => type === PARTS.pixelHash,
+  )!;
+  return concat([
+    file.subarray(0, offset),
+    writePart({ type: PARTS.pixelHash, payload: hash }),
+    file.subarray(payloadOffset + payloadLength),
+  ]);
+}

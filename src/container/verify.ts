@@ -1,0 +1,62 @@
+/** Checks what can be checked of a file without a model: all its checksums. */
+import { bytesToHex } from '@noble/hashes/utils.js';
+import { readContainer, readHeader, type Extent } from './container.js';
+import { partName, PARTS } from './parts.js';
+import { repairFile, type Repair } from './repair.js';
+
+export interface PartCheck {
+  /** `header`, `part icc`, `end of the parts`, `alpha`, `segment 3`. */
+  part: string;
+  /** Where it begins in the file, and how many of its bytes are there. */
+  offset: number;
+  byteLength: number;
+  /** intact: its checksum holds; cut: the file ends in it; repairable: a single byte is wrong; damaged: more than that. */
+  state: 'intact' | 'cut' | 'repairable' | 'damaged';
+}
+
+export interface Verification {
+  /** The worst of its parts. A file that was cut between two of them looks intact; its pixel hash tells. */
+  state: PartCheck['state'];
+  parts: PartCheck[];
+  /** What `decode` with damage allowed would repair. */
+  repairs: Repair[];
+  /** SHA-256 of the decoded samples as the file states it (docs/format.md, section 1), hexadecimal; null if it does not. */
+  pixelHash: string | null;
+}
+
+const STATES: readonly PartCheck['state'][] = ['intact', 'cut', 'repairable', 'damaged'];
+
+/**
+ * @throws DcompError as `readContainer`, where the header is damaged beyond repair or the file is none of ours
+ */
+export function verifyFile(file: Uint8Array): Verification {
+  const { bytes, repairs } = repairFile(file);
+  const { parts, alpha, segments, truncated } = readContainer(bytes);
+  const checks: PartCheck[] = [];
+  const { end: headerEnd, hasParts } = readHeader(bytes);
+  const check = (part: string, offset: number, end: number, state: Extent['state'] = 'complete'): void => {
+    const repaired = repairs.some(({ offset: at }) => at >= offset && at < end);
+    checks.push({
+      part,
+      offset,
+      byteLength: end - offset,
+      state: state === 'complete' ? (repaired ? 'repairable' : 'intact') : state,
+    });
+  };
+  const endOf = ({ payloadOffset, payloadLength }: Extent): number => payloadOffset + payloadLength;
+  check('header', 0, headerEnd);
+  for (const part of parts) check(`part ${partName(part.type)}`, part.offset, endOf(part), part.state);
+  const last = parts[parts.length - 1];
+  const partsEnd = last === undefined ? headerEnd : endOf(last);
+  if (hasParts && last?.state !== 'cut' && partsEnd < bytes.length) check('end of the parts', partsEnd, partsEnd + 1);
+  if (alpha !== undefined) check('alpha', hasParts ? partsEnd + 1 : headerEnd, endOf(alpha), alpha.state);
+  for (const [i, segment] of segments.entries())
+    check(`segment ${i + 1}`, segment.offset, endOf(segment), segment.state);
+  const worst = Math.max(
+    STATES.indexOf(truncated ? 'cut' : 'intact'),
+    ...checks.map(({ state }) => STATES.indexOf(state)),
+  );
+  const hash = parts.find(({ type, state }) => type === PARTS.pixelHash && state === 'complete');
+  const pixelHash = hash === undefined ? null : bytesToHex(bytes.subarray(hash.payloadOffset, endOf(hash)));
+  return { state: STATES[worst]!, parts: checks, repairs, pixelHash };
+}

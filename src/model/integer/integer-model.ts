@@ -1,0 +1,35 @@
+import type { Architecture } from '../architecture.js';
+import type { Statistics } from '../weights.js';
+
+/** A tensor's quantisation: value = scale · integer, integer in −(2^(bits−1) − 1) .. 2^(bits−1) − 1. */
+export interface TensorScale {
+  scale: number;
+  bits: number;
+}
+
+/** One layer in integers. */
+export interface IntegerLayer {
+  /** [row, column, in, out] as in the architecture. */
+  weights: Int16Array;
+  /** Real weight = weightScale[out] · integer. */
+  weightScale: Float32Array;
+  /** In real units, before gamma. */
+  bias: Float32Array;
+}
+
+/** Bytes of a model's id. */
+export const MODEL_ID_BYTES = 4;
+
+/** The network that ships: integer weights and the scales of every tensor. Made by `quantise`, stored in a `.dcm` file. */
+export interface IntegerModel {
+  /** First MODEL_ID_BYTES bytes of the digest that ends the model file, in hexadecimal. */
+  id: string;
+  architecture: Architecture;
+  statistics: Statistics;
+  /** By tensor name; the tensor `out` has none, its values are read as floats. */
+  tensors: Map<string, TensorScale>;
+  /** By layer name. */
+  layers: Map<string, IntegerLayer>;
+  /** cond.w1, cond.b1, cond.w2, cond.b2 in float32 (evaluated in doubles, fixed order). */
+  conditioning: { w1: Float32Array; b1: Float32Array; w2: Float32Array; b2: Float32Array };
+}

@@ -1,0 +1,200 @@
+/**
+ * The model file `.dcm`. All numbers little-endian:
+ *   bytes 0..7    magic: 0x89 'DCM' CR LF 0x1A LF. As in PNG: the first byte shows a transfer that cut the eighth bit, the
+ *                 line ends one that changed them, 0x1A ends the output of `type` on old systems
+ *   8..11         format version
+ *   12..15        length of the whole file in bytes
+ *   16..19        length of the header in bytes
+ *   header        JSON in UTF-8: architecture, and scale and bits of every tensor
+ *   arrays        float32, lengths follow from the header: statistics.prior, statistics.inputScale; by layer in their
+ *                 order weightScale, bias; cond.w1, cond.b1, cond.w2, cond.b2
+ *   weights       by layer in their order, in Rice codes (rice.ts)
+ *   last 32       SHA-256 of all bytes before; its first 4 bytes, in hexadecimal, are the model's id
+ */
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
+import { DcompError } from '../../errors.js';
+import {
+  COEFFICIENTS,
+  conditioningFeatures,
+  conditioningLength,
+  weightShape,
+  type Architecture,
+} from '../architecture.js';
+import { OUTPUT_TENSOR } from './arithmetic.js';
+import { architectureFrom, checkModel, damaged, fieldsOf, scaleFrom } from './check-model.js';
+import { MODEL_ID_BYTES, type IntegerLayer, type IntegerModel, type TensorScale } from './integer-model.js';
+import { readRice, writeRice } from './rice.js';
+
+const MAGIC = Uint8Array.of(0x89, 0x44, 0x43, 0x4d, 0x0d, 0x0a, 0x1a, 0x0a);
+export const MODEL_FILE_VERSION = 1;
+const FIXED = 20;
+const DIGEST = 32;
+/** A header of the largest useful network has 100 kB. */
+const MAX_HEADER = 1 << 20;
+
+/** Everything in a model but its id, which is made from the rest. */
+export type ModelContent = Omit<IntegerModel, 'id'>;
+
+/**
+ * @returns the file; the same model gives the same bytes
+ * @throws DcompError E_DAMAGED_MODEL for a model that could not be read back
+ */
+export function writeModelFile(model: ModelContent): Uint8Array {
+  checkModel(model);
+  // Taken through the reader's eyes, so that the order of an object's keys makes no difference.
+  const architecture = architectureFrom(model.architecture);
+  const quantised = architecture.tensors.filter(({ name }) => name !== OUTPUT_TENSOR);
+  const scales = Object.fromEntries(
+    quantised.map(({ name }) => [name, [model.tensors.get(name)!.scale, model.tensors.get(name)!.bits]]),
+  );
+  const header = new TextEncoder().encode(JSON.stringify({ architecture, scales }));
+  if (header.length > MAX_HEADER) damaged(`the header has ${header.length} bytes, more than ${MAX_HEADER}`);
+  const arrays = arraysOf(model);
+  const weights = writeRice(architecture.layers.map(({ name }) => model.layers.get(name)!.weights));
+  const length = FIXED + header.length + arrayBytes(architecture) + weights.length + DIGEST;
+  const bytes = new Uint8Array(length);
+  const view = new DataView(bytes.buffer);
+  bytes.set(MAGIC);
+  view.setUint32(8, MODEL_FILE_VERSION, true);
+  view.setUint32(12, length, true);
+  view.setUint32(16, header.length, true);
+  bytes.set(header, FIXED);
+  let at = FIXED + header.length;
+  for (const array of arrays) {
+    // By DataView, as the order of bytes of the machine is unknown.
+    for (let i = 0; i < array.length; i++, at += 4) view.setFloat32(at, array[i]!, true);
+  }
+  bytes.set(weights, at);
+  at += weights.length;
+  bytes.set(sha256(bytes.subarray(0, at)), at);
+  return bytes;
+}
+
+/** The id of a model file that is known to be intact. */
+export function modelId(file: Uint8Array): string {
+  return bytesToHex(file.subarray(file.length - DIGEST, file.length - DIGEST + MODEL_ID_BYTES));
+}
+
+/**
+ * Reads a model file.
+ * @throws DcompError E_NOT_MODEL, E_VERSION, E_TRUNCATED or E_DAMAGED_MODEL; no other error, whatever the bytes
+ */
+export function readModelFile(bytes: Uint8Array): IntegerModel {
+  const headerLength = checkFrame(bytes);
+  const { architecture, tensors } = parseHeader(bytes.subarray(FIXED, FIXED + headerLength));
+  const end = bytes.length - DIGEST;
+  // Before anything is allocated: there is room for the arrays that the header promises, and for a bit for each weight.
+  const weightsAt = FIXED + headerLength + arrayBytes(architecture);
+  const weightCounts = architecture.layers.map((layer) =>
+    weightShape(architecture, layer).reduce((product, length) => product * length, 1),
+  );
+  const least = weightsAt + weightCounts.reduce((sum, count) => sum + count, 0) / 8;
+  if (least > end) damaged(`its arrays need ${Math.ceil(least)} bytes, but end at byte ${end}`);
+  const weights =
+    readRice(bytes.subarray(weightsAt, end), weightCounts) ??
+    damaged(`its weights, from byte ${weightsAt} to ${end}, are no Rice codes of ${weightCounts.length} layers`);
+  const reader = new FloatReader(bytes, FIXED + headerLength);
+  const { levels, hidden } = architecture.conditioning;
+  const statistics = { prior: reader.floats(levels * COEFFICIENTS), inputScale: reader.floats(COEFFICIENTS) };
+  const layers = new Map<string, IntegerLayer>();
+  for (const [i, layer] of architecture.layers.entries()) {
+    const cout = weightShape(architecture, layer)[3];
+    layers.set(layer.name, { weights: weights[i]!, weightScale: reader.floats(cout), bias: reader.floats(cout) });
+  }
+  const count = conditioningLength(architecture);
+  const w1 = reader.floats(conditioningFeatures(architecture.conditioning) * hidden);
+  const conditioning = { w1, b1: reader.floats(hidden), w2: reader.floats(hidden * count), b2: reader.floats(count) };
+  const model = { id: modelId(bytes), architecture, statistics, tensors, layers, conditioning };
+  checkModel(model);
+  return model;
+}
+
+/** Magic, version, lengths and digest. @returns the length of the header */
+function checkFrame(bytes: Uint8Array): number {
+  if (bytes.length === 0) throw new DcompError('E_NOT_MODEL', 'model: the file is empty');
+  for (let i = 0; i < Math.min(MAGIC.length, bytes.length); i++) {
+    if (bytes[i] !== MAGIC[i])
+      throw new DcompError('E_NOT_MODEL', 'model: not a dcomp model file (.dcm): it begins with other bytes');
+  }
+  if (bytes.length < FIXED) throw truncated(bytes.length, FIXED);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const version = view.getUint32(8, true);
+  if (version !== MODEL_FILE_VERSION) {
+    const advice = 'use a release of dcomp that fits the file';
+    throw new DcompError(
+      'E_VERSION',
+      `model: format version ${version}, but this release reads version ${MODEL_FILE_VERSION}; ${advice}`,
+    );
+  }
+  const length = view.getUint32(12, true);
+  const headerLength = view.getUint32(16, true);
+  if (length > bytes.length) throw truncated(bytes.length, length);
+  if (length < bytes.length) damaged(`the file has ${bytes.length} bytes, but says ${length}`);
+  if (headerLength > MAX_HEADER || FIXED + headerLength + DIGEST > length)
+    damaged(`a header of ${headerLength} bytes does not fit`);
+  const end = length - DIGEST;
+  if (bytesToHex(sha256(bytes.subarray(0, end))) !== bytesToHex(bytes.subarray(end)))
+    damaged('the checksum at the end does not fit the content');
+  return headerLength;
+}
+
+function truncated(length: number, needed: number): DcompError {
+  return new DcompError('E_TRUNCATED', `model: the file ends at byte ${length} of ${needed}; get it again`);
+}
+
+function parseHeader(bytes: Uint8Array): { architecture: Architecture; tensors: Map<string, TensorScale> } {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    damaged('the header is not JSON');
+  }
+  const header = fieldsOf(parsed, 'the header');
+  const architecture = architectureFrom(header['architecture']);
+  const scales = fieldsOf(header['scales'], 'the list of scales');
+  const tensors = new Map<string, TensorScale>();
+  for (const { name } of architecture.tensors) {
+    if (name !== OUTPUT_TENSOR)
+      tensors.set(name, scaleFrom(Object.hasOwn(scales, name) ? scales[name] : undefined, name));
+  }
+  return { architecture, tensors };
+}
+
+/** All arrays of a model but the weights, in the order of the file. */
+function arraysOf(model: ModelContent): Float32Array[] {
+  const { statistics, conditioning } = model;
+  const arrays = [statistics.prior, statistics.inputScale];
+  for (const layer of model.architecture.layers) {
+    const { weightScale, bias } = model.layers.get(layer.name)!;
+    arrays.push(weightScale, bias);
+  }
+  arrays.push(conditioning.w1, conditioning.b1, conditioning.w2, conditioning.b2);
+  return arrays;
+}
+
+/** Their bytes for an architecture. */
+function arrayBytes(architecture: Architecture): number {
+  const { levels, hidden } = architecture.conditioning;
+  const count = conditioningLength(architecture);
+  const features = conditioningFeatures(architecture.conditioning);
+  const channels = architecture.layers.reduce((sum, layer) => sum + weightShape(architecture, layer)[3], 0);
+  return 4 * ((levels + 1) * COEFFICIENTS + 2 * channels + features * hidden + hidden + hidden * count + count);
+}
+
+class FloatReader {
+  private readonly view: DataView;
+
+  constructor(
+    bytes: Uint8Array,
+    private at: number,
+  ) {
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+
+  floats(length: number): Float32Array {
+    const values = new Float32Array(length);
+    for (let i = 0; i < length; i++, this.at += 4) values[i] = this.view.getFloat32(this.at, true);
+    return values;
+  }
+}

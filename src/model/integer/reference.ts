@@ -1,0 +1,158 @@
+/**
+ * The integer network in plain TypeScript: slow, without blocking, packing or threads, to be read as the definition of
+ * what every engine must compute. The tests hold the WebAssembly engine to it bit for bit.
+ */
+import {
+  COEFFICIENTS,
+  INPUT_CHANNELS,
+  OUTPUT_CHANNELS,
+  gridMultiple,
+  tensorOf,
+  weightShape,
+  type Layer,
+} from '../architecture.js';
+import {
+  INPUT_TENSOR,
+  OUTPUT_TENSOR,
+  inputTables,
+  layerConstants,
+  paddedSize,
+  roundToEven,
+  type LayerConstants,
+} from './arithmetic.js';
+import { rowsOfWhole, type Evaluator } from '../evaluator.js';
+import { LOG_VARIANCE_MAX, LOG_VARIANCE_MIN, type Condition } from '../inputs.js';
+import type { IntegerModel } from './integer-model.js';
+import { UNKNOWN } from '../sigma.js';
+
+/** A picture of vectors: position (x, y), channel c at (y · width + x) · channels + c. */
+interface Grid<T> {
+  width: number;
+  height: number;
+  channels: number;
+  data: T;
+}
+
+/** Network input [padded height][padded width][24]: observations by gain, then codes by feature; padding is UNKNOWN. */
+export function referenceInput(
+  model: IntegerModel,
+  z: Float32Array,
+  codes: Uint8Array,
+  width: number,
+  height: number,
+): Grid<Int16Array> {
+  const tables = inputTables(model);
+  const multiple = gridMultiple(model.architecture);
+  const padded = { width: paddedSize(width, multiple), height: paddedSize(height, multiple) };
+  const data = new Int16Array(padded.width * padded.height * INPUT_CHANNELS);
+  for (let y = 0; y < padded.height; y++) {
+    for (let x = 0; x < padded.width; x++) {
+      for (let c = 0; c < COEFFICIENTS; c++) {
+        const inside = x < width && y < height;
+        const value = inside ? z[(y * width + x) * COEFFICIENTS + c]! : 0;
+        const code = inside ? codes[(y * width + x) * COEFFICIENTS + c]! : UNKNOWN;
+        const product = roundToEven(Math.fround(value * tables.gain[code * COEFFICIENTS + c]!));
+        const at = (y * padded.width + x) * INPUT_CHANNELS + c;
+        data[at] = Math.min(tables.limit, Math.max(-tables.limit, product));
+        data[at + COEFFICIENTS] = tables.feature[code]!;
+      }
+    }
+  }
+  return { ...padded, channels: INPUT_CHANNELS, data };
+}
+
+/** Exact sums of a layer over its receptive fields, at every output position and channel. */
+export function referenceSums(model: IntegerModel, layer: Layer, from: Grid<Int16Array>): Grid<Int32Array> {
+  const [, side, cin, cout] = weightShape(model.architecture, layer);
+  const { weights } = model.layers.get(layer.name)!;
+  const width = layer.kind === 'conv3x3' ? from.width : layer.kind === 'down2x2' ? from.width / 2 : from.width * 2;
+  const height = layer.kind === 'conv3x3' ? from.height : layer.kind === 'down2x2' ? from.height / 2 : from.height * 2;
+  const data = new Int32Array(width * height * cout);
+  /** Adds weights [row][column] times input (ix, iy) to output (x, y). */
+  const add = (x: number, y: number, ix: number, iy: number, row: number, column: number): void => {
+    if (ix < 0 || iy < 0 || ix >= from.width || iy >= from.height) return;
+    for (let i = 0; i < cin; i++) {
+      const value = from.data[(iy * from.width + ix) * cin + i]!;
+      const w = ((row * side + column) * cin + i) * cout;
+      for (let o = 0; o < cout; o++) data[(y * width + x) * cout + o]! += value * weights[w + o]!;
+    }
+  };
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if (layer.kind === 'up2x2') {
+        add(x, y, x >> 1, y >> 1, y & 1, x & 1);
+        continue;
+      }
+      for (let row = 0; row < side; row++) {
+        for (let column = 0; column < side; column++) {
+          if (layer.kind === 'conv3x3') add(x, y, x + column - 1, y + row - 1, row, column);
+          else add(x, y, 2 * x + column, 2 * y + row, row, column);
+        }
+      }
+    }
+  }
+  return { width, height, channels: cout, data };
+}
+
+/** The rest of a quantised layer: sums to activations. */
+export function referenceActivations(
+  sums: Grid<Int32Array>,
+  constants: LayerConstants,
+  skip?: Grid<Int16Array>,
+): Grid<Int16Array> {
+  const data = new Int16Array(sums.data.length);
+  for (let i = 0; i < data.length; i++) {
+    let y = scaled(sums.data[i]!, constants, i % sums.channels);
+    if (skip !== undefined) y = Math.fround(y + Math.fround(skip.data[i]! * constants.skip));
+    data[i] = roundToEven(Math.min(constants.limit, Math.max(constants.lowest, y)));
+  }
+  return { ...sums, data };
+}
+
+function scaled(sum: number, constants: LayerConstants, channel: number): number {
+  return Math.fround(Math.fround(Math.fround(sum) * constants.m[channel]!) + constants.b[channel]!);
+}
+
+/** The network. Arguments and result as in `Evaluator.evaluate`. */
+export function referenceEvaluate(
+  model: IntegerModel,
+  z: Float32Array,
+  codes: Uint8Array,
+  width: number,
+  height: number,
+  condition: Condition,
+): Float32Array {
+  const { architecture } = model;
+  const constants = layerConstants(model, condition);
+  const tensors = new Map([[INPUT_TENSOR, referenceInput(model, z, codes, width, height)]]);
+  const result = new Float32Array(width * height * OUTPUT_CHANNELS);
+  architecture.layers.forEach((layer, index) => {
+    const sums = referenceSums(model, layer, tensors.get(layer.from)!);
+    if (layer.to !== OUTPUT_TENSOR) {
+      const skip = layer.add === undefined ? undefined : tensors.get(layer.add)!;
+      tensors.set(layer.to, referenceActivations(sums, constants[index]!, skip));
+      return;
+    }
+    const channels = tensorOf(architecture, OUTPUT_TENSOR).channels;
+    for (let i = 0; i < result.length; i++) {
+      const c = i % channels;
+      const x = Math.floor(i / channels) % width;
+      const y = Math.floor(i / channels / width);
+      const value = scaled(sums.data[(y * sums.width + x) * channels + c]!, constants[index]!, c);
+      result[i] = c < COEFFICIENTS ? value : Math.min(LOG_VARIANCE_MAX, Math.max(LOG_VARIANCE_MIN, value));
+    }
+  });
+  return result;
+}
+
+/** The reference as an `Evaluator`. */
+export function createReferenceEvaluator(model: IntegerModel): Evaluator {
+  const evaluate: Evaluator['evaluate'] = async (...request) => referenceEvaluate(model, ...request);
+  return {
+    model,
+    threads: 1,
+    evaluate,
+    evaluateRows: rowsOfWhole(evaluate),
+    close: async () => {},
+  };
+}

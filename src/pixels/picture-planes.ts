@@ -1,0 +1,88 @@
+/** Between the caller's picture and what is coded: rotated colours, and alpha apart. */
+import { depthOf, newSamples, rangeOf, type Channels, type Depth, type Picture, type Samples } from '../picture.js';
+import { restoreColours, restoreGrey, rotateColours, rotateGrey } from './colour.js';
+import type { Plane } from './pyramid.js';
+
+export function isGrey(channels: Channels): boolean {
+  return channels <= 2;
+}
+
+export function hasAlpha(channels: Channels): boolean {
+  return channels === 2 || channels === 4;
+}
+
+export function separate(picture: Picture): { grey: boolean; colour: Plane; alpha: Samples | undefined } {
+  return { grey: isGrey(picture.channels), colour: colourRows(picture, 0, picture.height), alpha: alphaOf(picture) };
+}
+
+/** The rotated colours of the rows from `first` to before `end`. */
+export function colourRows(picture: Picture, first: number, end: number): Plane {
+  const { width, channels, data } = picture;
+  const depth = depthOf(picture);
+  const grey = isGrey(channels);
+  let samples = data.subarray(first * width * channels, end * width * channels);
+  if (hasAlpha(channels)) samples = withoutAlpha(samples, channels, depth);
+  return { width, height: end - first, data: grey ? rotateGrey(samples, depth) : rotateColours(samples, depth) };
+}
+
+function withoutAlpha(samples: Samples, channels: Channels, depth: Depth): Samples {
+  const colours = channels - 1;
+  const out = newSamples((samples.length / channels) * colours, depth);
+  for (let i = 0, o = 0; i < samples.length; i += channels)
+    for (let c = 0; c < colours; c++) out[o++] = samples[i + c]!;
+  return out;
+}
+
+/** The alpha channel; undefined where there is none. */
+export function alphaOf(picture: Picture): Samples | undefined {
+  const { width, height, channels, data } = picture;
+  if (!hasAlpha(channels)) return undefined;
+  const alpha = newSamples(width * height, depthOf(picture));
+  for (let i = 0; i < alpha.length; i++) alpha[i] = data[(i + 1) * channels - 1]!;
+  return alpha;
+}
+
+/** @param alpha one sample a pixel; where it is undefined but the kind has alpha, opaque. */
+export function join(
+  colour: Plane,
+  channels: Channels,
+  alpha: Samples | undefined,
+  depth: Depth = 8,
+): Picture & { depth: Depth } {
+  const { width, height } = colour;
+  const grey = isGrey(channels);
+  const samples = grey ? restoreGrey(colour.data, depth) : restoreColours(colour.data, depth);
+  if (!hasAlpha(channels)) return { width, height, channels, depth, data: samples };
+  const colours = grey ? 1 : 3;
+  const n = width * height;
+  const data = newSamples(n * channels, depth).fill(rangeOf(depth));
+  for (let i = 0; i < n; i++) {
+    for (let c = 0; c < colours; c++) data[i * channels + c] = samples[i * colours + c]!;
+    if (alpha !== undefined) data[i * channels + colours] = alpha[i]!;
+  }
+  return { width, height, channels, depth, data };
+}
+
+/** A picture that is put together from rows. */
+export class PictureRows {
+  readonly picture: Picture & { depth: Depth };
+
+  /** @param alpha of the whole picture, as for `join` */
+  constructor(
+    { width, height }: { width: number; height: number },
+    channels: Channels,
+    private readonly alpha: Samples | undefined,
+    private readonly depth: Depth = 8,
+  ) {
+    this.picture = { width, height, channels, depth, data: newSamples(width * height * channels, depth) };
+  }
+
+  /** Takes rows from row y on, as `Session.show` gives them. */
+  readonly take = (rows: Plane, y: number): void => {
+    const { width, channels, data } = this.picture;
+    data.set(
+      join(rows, channels, this.alpha?.subarray(y * width, (y + rows.height) * width), this.depth).data,
+      y * width * channels,
+    );
+  };
+}

@@ -5,6 +5,8 @@ export {
   MAX_SIDE,
   withDepth,
   type Channels,
+  type Chromaticities,
+  type Cicp,
   type Density,
   type Depth,
   type Metadata,

@@ -14,7 +14,7 @@ export type Depth = 1 | 2 | 4 | 8 | 16;
 /** Samples of 16 bits, or of 8 and less. */
 export type Samples = Uint8Array | Uint16Array;
 
-/** A picture: rows from top to bottom, samples interleaved, sRGB unless there is an ICC profile. */
+/** A picture: rows from top to bottom, samples interleaved, sRGB unless the metadata say something else. */
 export interface Picture {
   /** 1..65535 */
   width: number;
@@ -32,6 +32,12 @@ export interface Picture {
 export interface Metadata {
   /** ICC profile. */
   icc?: Uint8Array;
+  /** What the samples mean by code points; counts before a profile. */
+  cicp?: Cicp;
+  /** Exponent of the samples, as PNG's gAMA: whole number, 1/100000, 1..2^31 − 1. Counts only without `cicp` and `icc`. */
+  gamma?: number;
+  /** Primaries, as PNG's cHRM. Count only without `cicp` and `icc`. */
+  chromaticities?: Chromaticities;
   /** How the picture is to be turned or mirrored to be seen, as EXIF has it: 1 (not at all, the default) to 8. The samples are not turned. */
   orientation?: number;
   density?: Density;
@@ -40,6 +46,24 @@ export interface Metadata {
   /** XMP packet: XML in UTF-8. */
   xmp?: Uint8Array;
   text?: Text[];
+  /** IPTC: the records of IIM, beginning with 1c. */
+  iptc?: Uint8Array;
+  /** When the picture was changed last, UTC: `2026-11-28T06:41:00Z`. */
+  modified?: string;
+}
+
+/** Code points of ITU-T H.273, 1 to 255: of PQ in BT.2020 9 and 16, of HLG 9 and 18, of Display P3 12 and 13. The samples are RGB, from black 0 to white 2^depth − 1. */
+export interface Cicp {
+  primaries: number;
+  transfer: number;
+}
+
+/** CIE x and y of the white and the primaries: whole numbers, 1/100000, 0..2^31 − 1. */
+export interface Chromaticities {
+  white: [x: number, y: number];
+  red: [x: number, y: number];
+  green: [x: number, y: number];
+  blue: [x: number, y: number];
 }
 
 /** Pixels per unit, as in PNG: whole numbers, 0..2^31 − 1; without a unit they are the shape of a pixel. */
@@ -59,7 +83,7 @@ export interface Text {
   translatedKeyword?: string;
 }
 
-/** Longest profile, EXIF, XMP and all texts together, in bytes. */
+/** Longest profile, EXIF, XMP, IPTC and all texts together, in bytes. */
 export const MAX_METADATA_BYTES = 2 ** 23;
 
 export function depthOf({ depth, data }: Picture): Depth {
@@ -135,8 +159,9 @@ export function checkPicture(picture: Picture): void {
 }
 
 /** @throws DcompError E_PICTURE */
-function checkMetadata({ icc, orientation, density, exif, xmp, text }: Metadata): void {
-  for (const [name, bytes] of Object.entries({ icc, exif, xmp })) {
+function checkMetadata(metadata: Metadata): void {
+  const { icc, orientation, density, exif, xmp, text, iptc, modified } = metadata;
+  for (const [name, bytes] of Object.entries({ icc, exif, xmp, iptc })) {
     if (bytes === undefined) continue;
     if (!(bytes instanceof Uint8Array) || bytes.length > MAX_METADATA_BYTES)
       throw bad(`metadata.${name} must be a Uint8Array of at most ${MAX_METADATA_BYTES} bytes`);
@@ -150,7 +175,32 @@ function checkMetadata({ icc, orientation, density, exif, xmp, text }: Metadata)
       throw bad('metadata.density must have whole numbers x and y of pixels per unit, and a unit, metre or none');
     }
   }
-  if (text === undefined) return;
+  checkColourMeaning(metadata);
+  if (modified !== undefined && !isTime(modified))
+    throw bad('metadata.modified must be a time of UTC such as 2026-11-28T06:41:00Z');
+  if (text !== undefined) checkTexts(text);
+}
+
+/** @throws DcompError E_PICTURE */
+function checkColourMeaning({ cicp, gamma, chromaticities }: Metadata): void {
+  const whole = (n: unknown, least: number, most: number): boolean =>
+    typeof n === 'number' && Number.isInteger(n) && n >= least && n <= most;
+  if (cicp !== undefined && !(whole(cicp.primaries, 1, 255) && whole(cicp.transfer, 1, 255)))
+    throw bad('metadata.cicp must have the code points primaries and transfer, whole numbers from 1 to 255');
+  if (gamma !== undefined && !whole(gamma, 1, 2 ** 31 - 1))
+    throw bad(`metadata.gamma is ${String(gamma)}; it must be a whole number of 1/100000, from 1 to 2^31 − 1`);
+  if (chromaticities === undefined) return;
+  const { white, red, green, blue } = chromaticities;
+  if (
+    ![white, red, green, blue].every(
+      (xy) => Array.isArray(xy) && xy.length === 2 && xy.every((n) => whole(n, 0, 2 ** 31 - 1)),
+    )
+  )
+    throw bad('metadata.chromaticities must have x and y of white, red, green and blue, whole numbers of 1/100000');
+}
+
+/** @throws DcompError E_PICTURE */
+function checkTexts(text: Text[]): void {
   if (!Array.isArray(text)) throw bad('metadata.text must be a list');
   let total = 0;
   for (const entry of text) {
@@ -169,6 +219,13 @@ function checkMetadata({ icc, orientation, density, exif, xmp, text }: Metadata)
   }
   if (total > MAX_METADATA_BYTES)
     throw bad(`the texts in metadata.text are too long; together they may have ${MAX_METADATA_BYTES / 4} characters`);
+}
+
+const TIME = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)Z$/;
+
+/** A time as `Metadata.modified` has it. */
+export function isTime(time: string): boolean {
+  return typeof time === 'string' && TIME.test(time);
 }
 
 /** PNG section 11.3.3.2: printable Latin-1, 1 to 79 characters, single spaces inside only. */

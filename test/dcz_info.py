@@ -13,7 +13,8 @@ MAGIC = bytes.fromhex("8d44435a")
 TOP = 168
 KINDS = {1: "grey", 2: "grey+alpha", 3: "RGB", 4: "RGBA"}
 DEPTHS = {0: 8, 1: 16, 2: 4, 3: 2, 4: 1}
-PARTS = {1: "icc", 2: "orientation", 3: "density", 4: "exif", 5: "xmp", 6: "text", 7: "pixelHash", 128: "regions"}
+PARTS = {1: "icc", 2: "orientation", 3: "density", 4: "exif", 5: "xmp", 6: "text", 7: "pixelHash", 8: "cicp", 9: "gamma",
+         10: "chromaticities", 11: "iptc", 12: "modified", 128: "regions"}
 MAX_PART = 2**24
 
 

@@ -39,6 +39,7 @@ const density = fc.record(
   { x: fc.nat(), y: fc.nat(), unit: fc.constantFrom('metre' as const, 'none' as const) },
   { noNullPrototype: true },
 );
+const xy = fc.tuple(fc.nat(), fc.nat());
 const text = fc.record(
   {
     keyword: keywords,
@@ -56,6 +57,16 @@ const metadatas = fc.record(
     exif: bytes,
     xmp: bytes,
     text: fc.array(text, { minLength: 1, maxLength: 4 }),
+    cicp: fc.record(
+      { primaries: fc.integer({ min: 1, max: 255 }), transfer: fc.integer({ min: 1, max: 255 }) },
+      { noNullPrototype: true },
+    ),
+    gamma: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
+    chromaticities: fc.record({ white: xy, red: xy, green: xy, blue: xy }, { noNullPrototype: true }),
+    iptc: bytes,
+    modified: fc
+      .date({ min: new Date('0000-01-01T00:00:00Z'), max: new Date('9999-12-31T23:59:59Z'), noInvalidDate: true })
+      .map((date) => `${date.toISOString().slice(0, 19)}Z`),
   },
   plainObjects,
 ) as fc.Arbitrary<Metadata>;
@@ -126,6 +137,17 @@ describe('metadata', () => {
       'negative density': { density: { x: -1, y: 1, unit: 'metre' } },
       'fractional density': { density: { x: 1, y: 1.5, unit: 'metre' } },
       'unknown unit': { density: { x: 1, y: 1, unit: 'inch' } },
+      'code point 0': { cicp: { primaries: 0, transfer: 13 } },
+      'code points that are missing': { cicp: {} },
+      'gamma 0': { gamma: 0 },
+      'fractional gamma': { gamma: 0.45 },
+      'chromaticities without a white': { chromaticities: { red: [1, 2], green: [1, 2], blue: [1, 2] } },
+      'chromaticities of fractions': {
+        chromaticities: { white: [0.3, 0.3], red: [1, 2], green: [1, 2], blue: [1, 2] },
+      },
+      'iptc of another type': { iptc: 'x' },
+      'time of another form': { modified: '28 Nov 2026' },
+      'month 13': { modified: '2026-13-01T00:00:00Z' },
       'text that is no list': { text: 'Title' },
       'empty keyword': { text: [{ keyword: '', text: '' }] },
       'keyword of 80 characters': { text: [{ keyword: 'k'.repeat(80), text: '' }] },
@@ -151,6 +173,13 @@ describe('metadata', () => {
       'short density': { type: PARTS.density, payload: new Uint8Array(8) },
       'unknown unit': { type: PARTS.density, payload: new Uint8Array(9).fill(2) },
       'density of 32 bits': { type: PARTS.density, payload: Uint8Array.of(0, 0, 0, 128, 1, 0, 0, 0, 1) },
+      'colour space of one byte': { type: PARTS.cicp, payload: Uint8Array.of(9) },
+      'colour space 0': { type: PARTS.cicp, payload: Uint8Array.of(9, 0) },
+      'no gamma': { type: PARTS.gamma, payload: Uint8Array.of(0) },
+      'gamma with more behind': { type: PARTS.gamma, payload: Uint8Array.of(5, 5) },
+      'seven chromaticities': { type: PARTS.chromaticities, payload: new Uint8Array(7) },
+      'short time': { type: PARTS.modified, payload: Uint8Array.of(234, 7, 11, 28, 6, 41) },
+      'hour 24': { type: PARTS.modified, payload: Uint8Array.of(234, 7, 11, 28, 24, 41, 0) },
       'empty profile': { type: PARTS.icc, payload: new Uint8Array(0) },
       'profile that is not deflated': { type: PARTS.icc, payload: Uint8Array.of(3, 255, 255, 255) },
       'profile without an end': { type: PARTS.icc, payload: packed(1000, new Uint8Array(1000)).subarray(0, 6) },
@@ -169,7 +198,7 @@ describe('metadata', () => {
       const parts = part.type === good.type ? [part] : [part, good];
       const { metadata, damages } = read(parts);
       assert.equal(damages.length, 1, name);
-      assert.match(damages[0]!, /^the part "\w+" \(type \d, byte offset \d+\) is damaged: /, name);
+      assert.match(damages[0]!, /^the part "\w+" \(type \d+, byte offset \d+\) is damaged: /, name);
       assert.deepEqual(metadata, parts.length === 1 ? undefined : { orientation: 3 }, name);
     }
   });
@@ -199,7 +228,9 @@ describe('metadata', () => {
     );
     fc.assert(
       fc.property(
-        fc.array(fc.record({ type: fc.integer({ min: 1, max: 6 }), payload: content }), { maxLength: 4 }),
+        fc.array(fc.record({ type: fc.constantFrom(1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12), payload: content }), {
+          maxLength: 4,
+        }),
         (parts) => {
           const { metadata, damages } = read(parts);
           assert.ok(damages.length <= parts.length);

@@ -1,16 +1,26 @@
 /**
- * Metadata as parts of a file. Profile, EXIF, XMP and text are deflated (RFC 1951), with their length before it, so that
+ * Metadata as parts of a file. Profile, EXIF, XMP, IPTC and text are deflated (RFC 1951), with their length before it, so that
  * nothing is inflated that is longer than it may be.
  */
 import { deflateSync, Inflate } from 'fflate';
 import { DcompError } from '../errors.js';
-import { checkPicture, MAX_METADATA_BYTES, type Density, type Metadata, type Text } from '../picture.js';
+import {
+  checkPicture,
+  isTime,
+  MAX_METADATA_BYTES,
+  type Chromaticities,
+  type Cicp,
+  type Density,
+  type Metadata,
+  type Text,
+} from '../picture.js';
 import { concat, readVarint, varint, type PartExtent } from './container.js';
 import { PARTS, partName, type Part } from './parts.js';
 
 /** The parts that hold it, in the order of their types; none for what is empty or says nothing. */
 export function partsOf(metadata: Metadata = {}): Part[] {
   const { icc, orientation = 1, density, exif, xmp, text = [] } = metadata;
+  const { cicp, gamma, chromaticities, iptc, modified } = metadata;
   const parts: Part[] = [];
   const add = (type: number, payload: Uint8Array): void => void parts.push({ type, payload });
   if (icc !== undefined && icc.length > 0) add(PARTS.icc, pack(icc));
@@ -19,6 +29,11 @@ export function partsOf(metadata: Metadata = {}): Part[] {
   if (exif !== undefined && exif.length > 0) add(PARTS.exif, pack(exif));
   if (xmp !== undefined && xmp.length > 0) add(PARTS.xmp, pack(xmp));
   if (text.length > 0) add(PARTS.text, pack(writeText(text)));
+  if (cicp !== undefined) add(PARTS.cicp, Uint8Array.of(cicp.primaries, cicp.transfer));
+  if (gamma !== undefined) add(PARTS.gamma, Uint8Array.from(varint(gamma)));
+  if (chromaticities !== undefined) add(PARTS.chromaticities, writeChromaticities(chromaticities));
+  if (iptc !== undefined && iptc.length > 0) add(PARTS.iptc, pack(iptc));
+  if (modified !== undefined) add(PARTS.modified, writeTime(modified));
   return parts;
 }
 
@@ -62,6 +77,11 @@ const READERS: { [name in keyof Metadata]-?: (payload: Uint8Array) => Metadata[n
   exif: unpack,
   xmp: unpack,
   text: (payload) => readText(unpack(payload)),
+  cicp: readCicp,
+  gamma: readGamma,
+  chromaticities: readChromaticities,
+  iptc: unpack,
+  modified: readTime,
 };
 
 function damaged(message: string): DcompError {
@@ -122,6 +142,65 @@ function readDensity(payload: Uint8Array): Density {
   const [x, y] = [view.getUint32(0, true), view.getUint32(4, true)];
   if (x >= 2 ** 31 || y >= 2 ** 31) throw damaged('it is no density');
   return { x, y, unit: payload[8] === 1 ? 'metre' : 'none' };
+}
+
+function readCicp(payload: Uint8Array): Cicp {
+  const [primaries = 0, transfer = 0] = payload;
+  if (payload.length !== 2 || primaries === 0 || transfer === 0)
+    throw damaged('it has no code points of a colour space');
+  return { primaries, transfer };
+}
+
+/** So many varints below 2^31, and nothing behind them. */
+function readNumbers(payload: Uint8Array, count: number): number[] {
+  const numbers: number[] = [];
+  let at = 0;
+  while (numbers.length < count) {
+    const number = readVarint(payload, at);
+    if (number === undefined || number.value >= 2 ** 31) throw damaged('it ends too early or has too large a number');
+    numbers.push(number.value);
+    at = number.end;
+  }
+  if (at !== payload.length) throw damaged('it is too long');
+  return numbers;
+}
+
+function readGamma(payload: Uint8Array): number {
+  const [gamma] = readNumbers(payload, 1) as [number];
+  if (gamma === 0) throw damaged('it is no gamma');
+  return gamma;
+}
+
+function writeChromaticities({ white, red, green, blue }: Chromaticities): Uint8Array {
+  return Uint8Array.from([...white, ...red, ...green, ...blue].flatMap(varint));
+}
+
+function readChromaticities(payload: Uint8Array): Chromaticities {
+  const [wx, wy, rx, ry, gx, gy, bx, by] = readNumbers(payload, 8) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  return { white: [wx, wy], red: [rx, ry], green: [gx, gy], blue: [bx, by] };
+}
+
+/** Year (2 bytes), month, day, hour, minute, second. */
+function writeTime(time: string): Uint8Array {
+  const [year, ...rest] = time.split(/[-T:Z]/, 6).map(Number) as [number, ...number[]];
+  return Uint8Array.of(year & 255, year >> 8, ...rest);
+}
+
+function readTime(payload: Uint8Array): string {
+  const [low = 0, high = 0, ...rest] = payload;
+  const [month, day, hour, minute, second] = rest.map((n) => String(n).padStart(2, '0'));
+  const time = `${String(low + 256 * high).padStart(4, '0')}-${month}-${day}T${hour}:${minute}:${second}Z`;
+  if (payload.length !== 7 || !isTime(time)) throw damaged('it is no time');
+  return time;
 }
 
 /** For each text keyword, text, language and keyword in that language: varint length and UTF-8. */

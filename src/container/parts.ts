@@ -12,6 +12,11 @@ export const PARTS = {
   xmp: 5,
   text: 6,
   pixelHash: 7,
+  cicp: 8,
+  gamma: 9,
+  chromaticities: 10,
+  iptc: 11,
+  modified: 12,
   regions: 128,
 } as const;
 

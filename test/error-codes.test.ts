@@ -49,7 +49,8 @@ describe('error codes', () => {
   function trainWithoutTensorFlow(): never {
     const place = join(folder, 'bare');
     mkdirSync(join(place, 'node_modules'), { recursive: true });
-    for (const part of ['cli', 'formats', 'src']) cpSync(join(root, 'dist', part), join(place, 'dist', part), { recursive: true });
+    for (const part of ['cli', 'formats', 'src'])
+      cpSync(join(root, 'dist', part), join(place, 'dist', part), { recursive: true });
     cpSync(join(root, 'package.json'), join(place, 'package.json'));
     for (const name of readdirSync(join(root, 'node_modules'))) {
       if (!name.startsWith('.') && name !== '@tensorflow')

@@ -1,5 +1,22 @@
 import tseslint from 'typescript-eslint';
 
+/**
+ * `Uint8Array.from(samples, f)` first makes a list of JavaScript values, some 23 bytes each, on a heap that ends the process when it is
+ * full; `Math.max(...list)` fails for more than some 120 000 values.
+ */
+const BOUNDED = [
+  {
+    selector:
+      'CallExpression[callee.property.name="from"][callee.object.name=/^(Big)?(Int|Uint|Float)\\d+(Clamped)?Array$/][arguments.length>1][arguments.0.type!="ObjectExpression"]',
+    message: 'makes a list of all values first: fill a new array in a loop',
+  },
+  {
+    selector:
+      'CallExpression[callee.object.name="Math"][callee.property.name=/^(max|min)$/] > SpreadElement > CallExpression',
+    message: 'fails for long lists: use reduce or a loop',
+  },
+];
+
 export default tseslint.config(
   // The kernels are AssemblyScript: TypeScript's words with other meanings.
   { ignores: ['dist/', 'node_modules/', 'kernels/', 'src/kernels/*.wasm.ts', 'out/', 'runs/'] },
@@ -37,6 +54,11 @@ export default tseslint.config(
         ]),
       ),
     },
+  },
+  {
+    files: ['{src,cli,formats}/**/*.ts'],
+    ignores: ['src/train/**'],
+    rules: { 'no-restricted-syntax': ['error', ...BOUNDED] },
   },
   {
     // What decides bits must be the same on every engine (see src/math/exact.ts).

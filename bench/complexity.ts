@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { findPictures, loadPicture, spread } from '../eval/pictures.js';
 import { psnrRgb } from '../eval/metrics/psnr.js';
 import { decodePicture } from '../src/codec/decoder.js';
-import { encodePictureToSizes, type EncoderOptions } from '../src/codec/encoder.js';
+import { encodePictureToSizes, type EncodingOptions } from '../src/codec/encoder.js';
 import { DEFAULT_SCHEDULE, type Schedule } from '../src/diffusion/schedule.js';
 import { flopsPerPixel } from '../src/model/architecture.js';
 import { readModelFile } from '../src/model/integer/model-file.js';
@@ -31,11 +31,11 @@ const { values, positionals } = parseArgs({
   },
 });
 
-const schedule = (change: Partial<Schedule>): Omit<EncoderOptions, 'target'> => ({
+const schedule = (change: Partial<Schedule>): Omit<EncodingOptions, 'target'> => ({
   schedule: { ...DEFAULT_SCHEDULE, ...change },
 });
 const DEFAULT = 'default';
-const VARIANTS: Record<string, Omit<EncoderOptions, 'target'>> = {
+const VARIANTS: Record<string, Omit<EncodingOptions, 'target'>> = {
   [DEFAULT]: {},
   'views 1': { views: 1 },
   'views 4, levels ≥ 1: 2 views': { views: 4 },
@@ -68,7 +68,7 @@ const pictures = spread(
   Number(values.limit),
 ).map((path) => middle(loadPicture(path), Number(values.side)));
 
-async function measure(picture: Picture, options: Omit<EncoderOptions, 'target'>): Promise<Outcome> {
+async function measure(picture: Picture, options: Omit<EncodingOptions, 'target'>): Promise<Outcome> {
   const sizes = rates.map((rate) => Math.floor((rate * picture.width * picture.height) / 8));
   const start = performance.now();
   const files = await encodePictureToSizes(picture, evaluator, sizes, options);

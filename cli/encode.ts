@@ -160,23 +160,22 @@ function parseRegion(text: string): Region {
 
 /** The most of a mask's colours decides. @throws DcompError E_USAGE if it has another size */
 async function importanceOf(
-  { regions, mask }: EncodeSettings,
+  { regions, mask: file }: EncodeSettings,
   { width, height }: Picture,
 ): Promise<Importance | undefined> {
-  if (mask === undefined) return regions.length === 0 ? undefined : { regions };
-  const picture = withDepth((await readPicture(mask, 'none')).picture, 8);
+  if (file === undefined) return regions.length === 0 ? undefined : { regions };
+  const picture = withDepth((await readPicture(file, 'none')).picture, 8);
   if (picture.width !== width || picture.height !== height) {
     throw new DcompError(
       'E_USAGE',
       `the mask has ${picture.width}×${picture.height} pixels, the picture ${width}×${height}; they must be of one size`,
     );
   }
-  const colours = picture.channels <= 2 ? 1 : 3;
-  return {
-    mask: Uint8Array.from({ length: width * height }, (_, i) =>
-      Math.max(...picture.data.subarray(i * picture.channels, i * picture.channels + colours)),
-    ),
-  };
+  const { data, channels } = picture;
+  const mask = new Uint8Array(width * height);
+  for (let i = 0, at = 0; i < mask.length; i++, at += channels)
+    mask[i] = channels <= 2 ? data[at]! : Math.max(data[at]!, data[at + 1]!, data[at + 2]!);
+  return { mask };
 }
 
 export async function run(args: RawArgs): Promise<number> {

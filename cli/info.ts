@@ -102,7 +102,7 @@ function overhead(bits: number, idealBits: number): string {
 
 /** Aligned to the right, as numbers are read. */
 function columns(rows: string[][]): string[] {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  const widths = rows[0].map((_, column) => rows.reduce((most, row) => Math.max(most, row[column].length), 0));
   return rows.map((row) =>
     row
       .map((cell, column) => cell.padStart(widths[column]))

@@ -1,5 +1,6 @@
 /** Alpha: lossless at 8 and 16 bits, and with fewer values where that is asked for. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { corpusPicture } from '../corpus/pictures.js';
@@ -39,6 +40,15 @@ describe('alpha', () => {
         assert.deepEqual(decodeAlpha(encodeAlpha(alpha, width, height), width, height, 16), alpha);
       }),
     );
+  });
+
+  it('of many pixels takes no more of the JavaScript heap than of few', () => {
+    const program = `
+      import { decodeAlpha, encodeAlpha } from '${new URL('../src/container/alpha.js', import.meta.url).href}';
+      const side = 4000;
+      const alpha = new Uint16Array(side * side).fill(0xabcd);
+      if (decodeAlpha(encodeAlpha(alpha, side, side), side, side, 16).some((sample) => sample !== 0xabcd)) throw 'other';`;
+    execFileSync(process.execPath, ['--max-old-space-size=32', '--input-type=module', '-e', program]);
   });
 
   it('of 16 bits that is scaled from 8 costs 3 bytes more than that', () => {

@@ -151,6 +151,21 @@ describe('schedule', () => {
     );
   });
 
+  it('one that no header can state has no steps, rather than steps without end', () => {
+    for (const change of [
+      { fineWidth: 0 },
+      { fineWidth: 17 },
+      { coarseWidth: NaN },
+      { coarseWidth: -1 },
+      { coarseWidth: 2.5 },
+      { lastCode: LAST_CODE - 1 },
+      { lastCode: Infinity },
+      { tail: 8 },
+      { views: 3 as 2 },
+    ])
+      assert.throws(() => stepsOf({ ...DEFAULT_SCHEDULE, ...change }, 4), { code: 'E_USAGE' }, JSON.stringify(change));
+  });
+
   it('steps lead from the root to the last code without a gap, coarsest level first', () => {
     fc.assert(
       fc.property(

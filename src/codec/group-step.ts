@@ -408,11 +408,13 @@ class GroupStep {
       const r = row[p]!;
       if (r >= 0) sums[block]! += this.classes[Math.floor(r / VARIANCE_COUNT)]!.information[r % VARIANCE_COUNT]!;
     });
-    return Uint8Array.from(sums, (bits) => {
+    const contexts = new Uint8Array(blocks);
+    for (let b = 0; b < blocks; b++) {
       let context = 0;
-      for (let limit = 0.5; bits >= limit && context < GAIN_CONTEXTS - 1; limit *= 2) context++;
-      return context;
-    });
+      for (let limit = 0.5; sums[b]! >= limit && context < GAIN_CONTEXTS - 1; limit *= 2) context++;
+      contexts[b] = context;
+    }
+    return contexts;
   }
 
   /** Cost in bits of each block (rows) with each gain (columns). */

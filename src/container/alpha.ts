@@ -10,8 +10,12 @@ import { concat, readVarint, varint } from './container.js';
 /** @throws DcompError E_USAGE if the number of samples doesn't fit */
 export function encodeAlpha(alpha: Samples, width: number, height: number): Uint8Array {
   if (alpha instanceof Uint8Array) return encodePlane(alpha, width, height);
-  const high = Uint8Array.from(alpha, (sample) => sample >> 8);
-  const low = Uint8Array.from(alpha, (sample) => sample - (sample >> 8)); // modulo 256
+  const high = new Uint8Array(alpha.length);
+  const low = new Uint8Array(alpha.length);
+  for (let i = 0; i < alpha.length; i++) {
+    high[i] = alpha[i]! >> 8;
+    low[i] = alpha[i]! - high[i]!; // modulo 256
+  }
   const first = encodePlane(high, width, height);
   return concat([Uint8Array.from(varint(first.length)), first, encodePlane(low, width, height)]);
 }
@@ -24,7 +28,9 @@ export function decodeAlpha(bytes: Uint8Array, width: number, height: number, de
     throw new DcompError('E_DAMAGED_SEGMENT', 'the alpha channel of 16 bits does not begin with a length');
   const high = decodePlane(bytes.subarray(length.end, length.end + length.value), width, height);
   const low = decodePlane(bytes.subarray(length.end + length.value), width, height);
-  return Uint16Array.from(high, (value, i) => (value << 8) | ((low[i]! + value) & 255));
+  const samples = new Uint16Array(high.length);
+  for (let i = 0; i < samples.length; i++) samples[i] = (high[i]! << 8) | ((low[i]! + high[i]!) & 255);
+  return samples;
 }
 
 /** Lloyd's rounds, at most; they end when nothing moves. */

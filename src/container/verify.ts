@@ -52,9 +52,9 @@ export function verifyFile(file: Uint8Array): Verification {
   if (alpha !== undefined) check('alpha', hasParts ? partsEnd + 1 : headerEnd, endOf(alpha), alpha.state);
   for (const [i, segment] of segments.entries())
     check(`segment ${i + 1}`, segment.offset, endOf(segment), segment.state);
-  const worst = Math.max(
+  const worst = checks.reduce(
+    (so, { state }) => Math.max(so, STATES.indexOf(state)),
     STATES.indexOf(truncated ? 'cut' : 'intact'),
-    ...checks.map(({ state }) => STATES.indexOf(state)),
   );
   const hash = parts.find(({ type, state }) => type === PARTS.pixelHash && state === 'complete');
   const pixelHash = hash === undefined ? null : bytesToHex(bytes.subarray(hash.payloadOffset, endOf(hash)));

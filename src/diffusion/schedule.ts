@@ -2,6 +2,7 @@
  * The schedule: which steps a file consists of, in order. A step ends when every coefficient of its level that it
  * concerns has been observed with the sigma of code `to`.
  */
+import { DcompError } from '../errors.js';
 import { TOP_CODE } from '../model/sigma.js';
 import { CODES_LEVEL_SPAN, HANDED_ON_CODE, LAST_CODE, ROOT_SIDE } from '../format.js';
 import type { Size } from '../math/rectangle.js';
@@ -107,8 +108,29 @@ export function isHandedOn(kind: StepKind, code: number): boolean {
   return kind === 'refine' && code <= HANDED_ON_CODE;
 }
 
-/** Every step of a picture with that many levels, coarsest first. */
+/** @throws DcompError E_USAGE unless a header can state it */
+export function checkSchedule({ coarseWidth, fineWidth, lastCode, tail, views, coarseViews }: Schedule): void {
+  const whole = (name: string, value: number, min: number, max: number): void => {
+    if (!Number.isInteger(value) || value < min || value > max)
+      throw new DcompError('E_USAGE', `schedule.${name} is ${value}; it must be a whole number from ${min} to ${max}`);
+  };
+  whole('coarseWidth', coarseWidth, 1, CODES_LEVEL_SPAN);
+  whole('fineWidth', fineWidth, 1, CODES_LEVEL_SPAN);
+  whole('lastCode', lastCode, LAST_CODE, TOP_CODE);
+  whole('tail', tail, 0, MAX_TAIL);
+  if (!VIEWS.includes(views) || !VIEWS.includes(coarseViews))
+    throw new DcompError(
+      'E_USAGE',
+      `schedule.views and coarseViews are ${views} and ${coarseViews}; they can be 1, 2, 4`,
+    );
+}
+
+/**
+ * Every step of a picture with that many levels, coarsest first.
+ * @throws DcompError E_USAGE for a schedule that no header can state
+ */
 export function stepsOf(schedule: Schedule, levels: number): Step[] {
+  checkSchedule(schedule);
   const steps: Step[] = [];
   const add = (level: number, kind: StepKind, from: number, to: number, part: Pick<Step, 'part'> = {}): void => {
     steps.push({ index: steps.length, level, kind, from, to, ...part });

@@ -159,5 +159,5 @@ export function flopsPerPixel(architecture: Architecture): number {
 
 /** Factor of which the evaluated grid must be a multiple, in both directions. */
 export function gridMultiple(architecture: Architecture): number {
-  return 2 ** Math.max(...architecture.tensors.map((t) => t.scale));
+  return 2 ** architecture.tensors.reduce((most, { scale }) => Math.max(most, scale), 0);
 }

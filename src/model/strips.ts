@@ -53,7 +53,7 @@ export function rowsKept(architecture: Architecture, done: RowsByTensor): RowsBy
 
 /** Rows after which the grids of all tensors stand to each other as before. */
 function period(architecture: Architecture): number {
-  return 2 ** (1 + Math.max(...architecture.tensors.map(({ scale }) => scale)));
+  return 2 * gridMultiple(architecture);
 }
 
 /** Most rows of each tensor that exist at a time when strips of at most `strip` output rows are evaluated. */

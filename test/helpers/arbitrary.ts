@@ -1,7 +1,7 @@
 /** What the property tests of the codec draw from. */
 import fc from 'fast-check';
 import { CORPUS, corpusPicture } from '../../corpus/pictures.js';
-import type { EncoderOptions, Target } from '../../src/codec/encoder.js';
+import type { EncodingOptions, Target } from '../../src/codec/encoder.js';
 import { LAST_CODE } from '../../src/format.js';
 import { MAX_TAIL, type Schedule } from '../../src/diffusion/schedule.js';
 import { TOP_CODE } from '../../src/model/sigma.js';
@@ -101,7 +101,7 @@ export const targets: fc.Arbitrary<Target> = fc.oneof(
 );
 
 /** Options that make no test slow: the search of low efforts. */
-export const options: fc.Arbitrary<EncoderOptions> = fc.record({
+export const options: fc.Arbitrary<EncodingOptions> = fc.record({
   target: targets,
   effort: fc.integer({ min: 1, max: 3 }),
   schedule: schedules,

@@ -127,7 +127,8 @@ function quantiseLayer(model: FloatModel, layer: Layer, inputBits: number): Inte
   for (let o = 0; o < cout; o++) {
     let maximum = 0;
     for (let i = o; i < real.length; i += cout) maximum = Math.max(maximum, Math.abs(real[i]!));
-    const scale = Math.max((maximum * WEIGHT_COARSENESS) / WEIGHT_LIMIT, ...fields.map((sums) => sums[o]! / budget));
+    const least = (maximum * WEIGHT_COARSENESS) / WEIGHT_LIMIT;
+    const scale = fields.reduce((most, sums) => Math.max(most, sums[o]! / budget), least);
     // Enlarged by more than float32 rounds, so that rounding the scale cannot break the sum rule.
     weightScale[o] = scale > 0 ? Math.max(scale * (1 + 2 ** -22), MIN_SCALE) : 1;
   }

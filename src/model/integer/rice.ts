@@ -12,7 +12,8 @@ const MAX_FOLDED = 65535;
 /** Writes lists of integers, one behind the other. @returns packed bits, the last byte filled with zeros */
 export function writeRice(lists: readonly Int16Array[]): Uint8Array {
   const coded = lists.map((list) => {
-    const folded = Uint16Array.from(list, (w) => (w < 0 ? -2 * w - 1 : 2 * w));
+    const folded = new Uint16Array(list.length);
+    for (let i = 0; i < list.length; i++) folded[i] = list[i]! < 0 ? -2 * list[i]! - 1 : 2 * list[i]!;
     return { folded, ...bestCode(folded) };
   });
   const bytes = new Uint8Array(Math.ceil(coded.reduce((sum, { length }) => sum + PARAMETER_BITS + length, 0) / 8));

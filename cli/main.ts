@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /** The command line: yargs finds the command and refuses what it does not know; each command is a file of its own. */
 import { readFileSync } from 'node:fs';
-import yargs, { type ArgumentsCamelCase, type Argv, type CommandModule } from 'yargs';
-import { hideBin } from 'yargs/helpers';
+import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import yargs, { hideBin } from './vendor/yargs.js';
 import { DcompError } from '../src/errors.js';
 import { oneLine } from '../formats/text.js';
 import { reportError } from './errors.js';

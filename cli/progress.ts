@@ -1,5 +1,5 @@
 /** The progress bar: on a terminal only, so that logs and pipes stay clean. */
-import cliProgress from 'cli-progress';
+import cliProgress from './vendor/cli-progress.js';
 import type { Progress } from '../src/index.js';
 
 export interface ProgressDisplay {

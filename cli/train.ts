@@ -146,7 +146,7 @@ async function loadTraining(): Promise<
     if ((cause as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw cause;
     throw new DcompError(
       'E_MISSING_DEPENDENCY',
-      'training needs @tensorflow/tfjs-core; install the optional packages with `npm install`',
+      'training needs TensorFlow: run `npm install @tensorflow/tfjs-core@4.22.0 @tensorflow/tfjs-backend-cpu@4.22.0`',
       { cause },
     );
   }

@@ -6,6 +6,7 @@ import { pchip } from './pchip.js';
 export const BD_METHOD =
   'Bjøntegaard difference in rate (VCEG-M33), piecewise cubic Hermite interpolation (PCHIP) of log rate over quality';
 
+/** A mean difference in rate, and where it was taken. */
 export interface BdRate {
   /** Mean difference in rate of the test curve at equal quality, in percent of the reference's; negative: test is better. */
   percent: number;

@@ -3,6 +3,7 @@ import type { CurvePoint } from './curve.js';
 import type { Curve } from './measurement.js';
 import { metricOf, type MetricName } from './metrics/metrics.js';
 
+/** A codec of an evaluation. */
 export interface CodecInfo {
   name: string;
   label: string;
@@ -11,6 +12,7 @@ export interface CodecInfo {
   parameter: string;
 }
 
+/** The curves of a picture. */
 export interface PictureResult {
   name: string;
   width: number;
@@ -19,6 +21,7 @@ export interface PictureResult {
   curves: Record<string, Curve>;
 }
 
+/** All figures of an evaluation. */
 export interface Evaluation {
   /** ISO date. */
   date: string;

@@ -11,6 +11,7 @@ import { describePicture, findPictures, spread, type PictureFile } from './pictu
 import { runJobs, type Outcome } from './pool.js';
 import { MAIN_RATE } from './summary.js';
 
+/** What is measured, with what, and where results are kept. */
 export interface EvaluationOptions {
   /** Folders and files. */
   inputs: string[];
@@ -46,7 +47,10 @@ export interface SampleSet {
   shown: { codec: string; label: string; sample: Sample }[];
 }
 
-/** @throws DcompError E_IO, E_MISSING_DEPENDENCY, E_ABORTED */
+/**
+ * Codes all pictures with all codecs and measures what their files decode to; what the cache has is not measured again.
+ * @throws DcompError E_IO, E_MISSING_DEPENDENCY, E_ABORTED
+ */
 export async function evaluate(options: EvaluationOptions): Promise<{ evaluation: Evaluation; samples: SampleSet[] }> {
   const notices: string[] = [];
   const notice = (line: string): void => {

@@ -55,6 +55,7 @@ export const COST_RATE = 0.5;
 /** The rate of single figures. */
 export const MAIN_RATE = 0.25;
 
+/** Means, differences and costs over all pictures of an evaluation. */
 export function summarise(evaluation: Evaluation): Summary {
   const { pictures, rates, metrics, codecs } = evaluation;
   const names = codecs.map(({ name }) => name);

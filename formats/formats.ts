@@ -5,6 +5,7 @@ import { oneLine } from './text.js';
 
 /** PNG is read and written by dcomp itself, the others by the optional package sharp. */
 export const PICTURE_FORMATS = ['png', 'jpeg', 'webp', 'avif', 'tiff'] as const;
+/** Name of a picture format. */
 export type PictureFormat = (typeof PICTURE_FORMATS)[number];
 
 /** As people write them. */

@@ -4,6 +4,7 @@ import type { Metadata, Picture } from '../src/index.js';
 
 /** `default`: what the picture needs to look right: profile, orientation and density. */
 export const METADATA_CHOICES = ['all', 'default', 'none'] as const;
+/** Which metadata is kept. */
 export type MetadataChoice = (typeof METADATA_CHOICES)[number];
 
 /** @throws DcompError E_USAGE */

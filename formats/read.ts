@@ -7,6 +7,7 @@ import { choosing, type MetadataChoice } from './metadata.js';
 import { readPng } from './png-reader.js';
 import { readOther } from './sharp.js';
 
+/** A picture as its file had it. */
 export interface PictureRead {
   /** With the metadata that is to be kept. */
   picture: Picture;

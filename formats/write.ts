@@ -5,6 +5,7 @@ import { choosing, type MetadataChoice } from './metadata.js';
 import { writePng } from './png-writer.js';
 import { writeOther } from './sharp.js';
 
+/** A picture as a file. */
 export interface PictureWritten {
   bytes: Uint8Array;
   /** What the format cannot hold, one sentence each, for the user to know. */

@@ -14,6 +14,7 @@ import { readModelFile } from './model/integer/model-file.js';
 import type { IntegerModel } from './model/integer/integer-model.js';
 import type { Picture } from './picture.js';
 
+/** What an encoding or decoding is computed with. */
 export interface ModelOptions {
   /** Contents of a model file (.dcm); default: the model of the package. */
   model?: Uint8Array;
@@ -21,8 +22,11 @@ export interface ModelOptions {
   threads?: number;
 }
 
+/** Options of `encode`. */
 export interface EncodeOptions extends EncoderOptions, ModelOptions {}
+/** Options of `decode`. */
 export interface DecodeOptions extends DecoderOptions, ModelOptions {}
+/** Options of a `ProgressiveDecoder`. */
 export interface ProgressiveDecodeOptions extends ProgressiveOptions, ModelOptions {}
 
 /** Decodes a file while it arrives. */

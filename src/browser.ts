@@ -1,30 +1,28 @@
 /** Entry for browsers: one thread, works without cross-origin isolation. The model is given or fetched from beside the package. */
-import { createCodec } from './api.js';
-import { DcompError } from './errors.js';
+import { createCodec, type Codec } from './api.js';
 import { createEvaluator } from './model/wasm/engine.js';
+import { loadModel } from './models/fetched.js';
 
 export * from './index.js';
-export type { DecodeOptions, EncodeOptions, ModelOptions, ProgressiveDecodeOptions } from './api.js';
+export { modelUrl as DEFAULT_MODEL } from './models/standard.js';
 
 const codec = createCodec({
-  async defaultModel() {
-    const url = new URL('../../models/dcomp-1.dcm', import.meta.url);
-    try {
-      const response = await fetch(url);
-      if (!response.ok) throw new Error(`HTTP status ${response.status}`);
-      return new Uint8Array(await response.arrayBuffer());
-    } catch (cause) {
-      throw new DcompError(
-        'E_IO',
-        `cannot fetch the model from ${url.href}; serve it there or give its bytes as the option 'model'`,
-        { cause },
-      );
-    }
-  },
+  defaultModel: () => loadModel(),
   createEvaluator: (model) => createEvaluator(model),
 });
 
-export const { encode, encodeToSizes, decode, release } = codec;
+/** Codes a picture. @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE, E_UNREACHABLE, E_ABORTED; E_IO and model errors */
+export const encode: Codec['encode'] = codec.encode;
+/** Codes a picture to several sizes in bytes at the cost of one. @throws DcompError as `encode` */
+export const encodeToSizes: Codec['encodeToSizes'] = codec.encodeToSizes;
+/**
+ * Decodes a file or any prefix of one that holds the header.
+ * @throws DcompError E_EMPTY, E_NOT_DCZ, E_VERSION, E_DAMAGED_HEADER, E_TRUNCATED, E_TOO_LARGE, E_OTHER_MODEL,
+ *   E_DAMAGED_SEGMENT, E_USAGE, E_ABORTED; E_IO and model errors
+ */
+export const decode: Codec['decode'] = codec.decode;
+/** Frees the threads and memory that are kept for further calls. */
+export const release: Codec['release'] = codec.release;
 
 /** Decodes a file while it arrives: `push` bytes, ask for the `picture` of the moment. */
 export class ProgressiveDecoder extends codec.ProgressiveDecoder {}

@@ -45,8 +45,10 @@ export type DataCode =
   /** Stopped by the caller's AbortSignal. */
   | 'E_ABORTED';
 
+/** What can go wrong: misuse, or data and environment. */
 export type DcompErrorCode = MisuseCode | DataCode;
 
+/** Every failure that a caller can cause or meet, with a `code` that stays and a message for people. */
 export class DcompError extends Error {
   readonly code: DcompErrorCode;
 

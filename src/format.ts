@@ -4,6 +4,7 @@
 import { MAX_NU } from './entropy/trellis.js';
 import { COEFFICIENTS } from './model/architecture.js';
 
+/** Version of the format that this release writes; it reads no other. */
 export const FORMAT_VERSION = 1;
 
 /** First bytes of a file: a byte above 127 (a 7-bit channel clears it) and the name. A small picture has few bytes to spare. */

@@ -32,3 +32,4 @@ export { DEFAULT_WEIGHT, type Importance, type Region } from './codec/region.js'
 export type { Rectangle } from './math/rectangle.js';
 export type { DecodeResult, DecoderOptions } from './codec/decoder.js';
 export { FORMAT_VERSION } from './format.js';
+export type { DecodeOptions, EncodeOptions, ModelOptions, ProgressiveDecodeOptions } from './api.js';

@@ -1,31 +1,28 @@
 /** Entry for Node: the model of the package from its file, the network on worker threads. */
-import { readFile } from 'node:fs/promises';
-import { createCodec } from './api.js';
-import { DcompError } from './errors.js';
+import { createCodec, type Codec } from './api.js';
 import { createThreadedEvaluator } from './model/wasm/threads-node.js';
+import { loadModel } from './models/read-node.js';
 
 export * from './index.js';
-export type { DecodeOptions, EncodeOptions, ModelOptions, ProgressiveDecodeOptions } from './api.js';
-
-/** Path of the model file that the package brings. */
-export const DEFAULT_MODEL = new URL('../../models/dcomp-1.dcm', import.meta.url);
+export { modelUrl as DEFAULT_MODEL } from './models/standard.js';
 
 const codec = createCodec({
-  async defaultModel() {
-    try {
-      return await readFile(DEFAULT_MODEL);
-    } catch (cause) {
-      throw new DcompError(
-        'E_IO',
-        `cannot read the model of the package (${DEFAULT_MODEL.pathname}); install the package anew or give a model`,
-        { cause },
-      );
-    }
-  },
+  defaultModel: () => loadModel(),
   createEvaluator: (model, threads) => createThreadedEvaluator(model, threads === undefined ? {} : { threads }),
 });
 
-export const { encode, encodeToSizes, decode, release } = codec;
+/** Codes a picture. @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE, E_UNREACHABLE, E_ABORTED; E_IO and model errors */
+export const encode: Codec['encode'] = codec.encode;
+/** Codes a picture to several sizes in bytes at the cost of one. @throws DcompError as `encode` */
+export const encodeToSizes: Codec['encodeToSizes'] = codec.encodeToSizes;
+/**
+ * Decodes a file or any prefix of one that holds the header.
+ * @throws DcompError E_EMPTY, E_NOT_DCZ, E_VERSION, E_DAMAGED_HEADER, E_TRUNCATED, E_TOO_LARGE, E_OTHER_MODEL,
+ *   E_DAMAGED_SEGMENT, E_USAGE, E_ABORTED; E_IO and model errors
+ */
+export const decode: Codec['decode'] = codec.decode;
+/** Frees the threads and memory that are kept for further calls. */
+export const release: Codec['release'] = codec.release;
 
 /** Decodes a file while it arrives: `push` bytes, ask for the `picture` of the moment. */
 export class ProgressiveDecoder extends codec.ProgressiveDecoder {}

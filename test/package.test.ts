@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, posix } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -9,9 +10,17 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 interface Manifest {
   dependencies: Record<string, string>;
   optionalDependencies: Record<string, string>;
+  peerDependencies: Record<string, string>;
   peerDependenciesMeta: Record<string, { optional: boolean }>;
-  engines: { node: string };
-  files: string[];
+  scripts: Record<string, string | undefined>;
+  exports: Record<string, unknown>;
+  bin: Record<string, string>;
+  repository?: unknown;
+  homepage?: unknown;
+  bugs?: unknown;
+  keywords?: unknown;
+  license?: unknown;
+  sideEffects?: unknown;
 }
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
 
@@ -32,24 +41,34 @@ function imports(file: string): string[] {
 
 describe('package', () => {
   it('depends on few packages, and needs no native code', () => {
-    assert.deepEqual(Object.keys(manifest.dependencies).sort(), [
-      '@noble/hashes',
-      'cli-progress',
-      'fflate',
-      'pngjs',
-      'tinypool',
-      'yargs',
-    ]);
-    assert.deepEqual(Object.keys(manifest.optionalDependencies).sort(), [
+    assert.deepEqual(Object.keys(manifest.dependencies).sort(), ['@noble/hashes', 'fflate', 'tinypool']);
+    assert.deepEqual(Object.keys(manifest.optionalDependencies), ['sharp']);
+    const optional = [
+      '@observablehq/plot',
       '@tensorflow/tfjs-backend-cpu',
       '@tensorflow/tfjs-core',
-      'sharp',
-    ]);
-    const optional = ['@observablehq/plot', '@tensorflow/tfjs-node', 'linkedom', 'wasm-vips'];
+      '@tensorflow/tfjs-node',
+      'linkedom',
+      'wasm-vips',
+    ];
+    assert.deepEqual(Object.keys(manifest.peerDependencies), optional);
     assert.deepEqual(
       manifest.peerDependenciesMeta,
       Object.fromEntries(optional.map((name) => [name, { optional: true }])),
     );
+  });
+
+  it('runs nothing where it is installed, and says where it is at home', () => {
+    const { scripts } = manifest;
+    for (const name of ['preinstall', 'install', 'postinstall', 'prepare', 'prepublish'])
+      assert.equal(
+        scripts[name],
+        undefined,
+        `a script ${name} would run at a user's, or in a folder beside the package`,
+      );
+    assert.match(scripts.prepack ?? '', /build/);
+    for (const field of ['repository', 'homepage', 'bugs', 'keywords', 'license', 'sideEffects'] as const)
+      assert.ok(manifest[field] !== undefined, `package.json has no ${field}`);
   });
 
   it('the core touches no file, process, clock or random source: no import of it is one of Node', () => {
@@ -99,5 +118,102 @@ describe('package', () => {
         for (const name of imports(file)) assert.doesNotMatch(name, pattern, `${file} imports ${name}`);
       }
     }
+  });
+});
+
+interface Packed {
+  unpackedSize: number;
+  size: number;
+  files: { path: string; size: number }[];
+}
+
+/** What `npm pack` would put into the package, of what is built. */
+function packed(): Packed {
+  const { stdout } = spawnSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+    cwd: root,
+    encoding: 'utf8',
+    shell: process.platform === 'win32',
+  });
+  // A list of packages, or in newer versions of npm an object by their names.
+  return Object.values(JSON.parse(stdout) as Record<string, Packed>)[0]!;
+}
+
+/** Files of dist/ that a compiled file or its types name: by `import`, `export … from`, `import()` and `new URL(…, import.meta.url)`. */
+function namedFiles(file: string, types = true): string[] {
+  const typesOf = file.replace(/\.js$/, '.d.ts');
+  const text = [file, ...(types ? [typesOf] : [])].map((path) => readFileSync(join(root, path), 'utf8')).join('\n');
+  const names = text.matchAll(
+    /(?:\bfrom|\bimport\(?)\s*'(\.[^']+\.js)'|new URL\('([^']+\.js)',\s*import\.meta\.url\)/g,
+  );
+  return [...names].map((match) => posix.join(dirname(file), match[1] ?? match[2]!));
+}
+
+describe('packed', () => {
+  const { files, unpackedSize, size } = packed();
+  const paths = files.map(({ path }) => path);
+
+  it('holds every file that its entries come to, and no other', () => {
+    const entries = [...JSON.stringify(manifest.exports).matchAll(/"\.\/(dist\/[^"]+\.js)"/g)].map(([, path]) => path!);
+    const reached = new Set<string>();
+    const visit = (file: string): void => {
+      if (reached.has(file)) return;
+      reached.add(file);
+      namedFiles(file).forEach(visit);
+    };
+    [...entries, ...Object.values(manifest.bin)].forEach(visit);
+    const scripts = paths.filter((path) => path.endsWith('.js'));
+    // What was compiled from a source that is gone is not in a package that `prepack` has built.
+    const fresh = scripts.filter((path) => existsSync(join(root, path.replace(/^dist\/(.*)\.js$/, '$1.ts'))));
+    assert.deepEqual(
+      fresh.filter((path) => !reached.has(path)),
+      [],
+    );
+    assert.deepEqual(
+      [...reached].filter((path) => !paths.includes(path)),
+      [],
+    );
+    // LICENSES is written by the last step of a build, which a compilation alone leaves out.
+    const others = paths.filter((path) => !/\.(js|js\.map|d\.ts)$|LICENSES$/.test(path));
+    const models = others.filter((path) => path.endsWith('.dcm'));
+    assert.deepEqual(others.filter((path) => !models.includes(path)).sort(), [
+      'LICENSE',
+      'README.md',
+      'models/README.md',
+      'package.json',
+    ]);
+    assert.ok(models.length > 0 && models.every((path) => path.startsWith('models/')));
+  });
+
+  it('the library needs two packages, and sharp only where it is asked for', () => {
+    const library = ['dist/src/node.js', 'dist/src/browser.js'];
+    const reached = new Set<string>();
+    const bare = new Set<string>();
+    const visit = (file: string): void => {
+      if (reached.has(file)) return;
+      reached.add(file);
+      for (const [, name] of readFileSync(join(root, file), 'utf8').matchAll(
+        /(?:\bfrom|\bimport\(?)\s*'([@a-z][^'\s]*)'/g,
+      ))
+        if (!name!.startsWith('node:')) bare.add(/^(@[^/]+\/)?[^/]+/.exec(name!)![0]);
+      namedFiles(file, false).forEach(visit);
+    };
+    library.forEach(visit);
+    assert.deepEqual([...bare].sort(), ['@noble/hashes', 'fflate']);
+    assert.ok([...reached].every((file) => file.startsWith('dist/src/')));
+  });
+
+  it('source maps bring their sources', () => {
+    const maps = paths.filter((path) => path.endsWith('.js.map'));
+    assert.ok(maps.length > 0);
+    for (const path of maps) {
+      const { sourcesContent } = JSON.parse(readFileSync(join(root, path), 'utf8')) as { sourcesContent?: string[] };
+      assert.ok(sourcesContent !== undefined && sourcesContent.every((text) => text.length > 0), path);
+    }
+  });
+
+  it('beside the models it is at most 3.5 MB, and packed 0.9 MB', () => {
+    const models = files.filter(({ path }) => path.endsWith('.dcm')).reduce((sum, file) => sum + file.size, 0);
+    assert.ok(unpackedSize - models < 3.5e6, `${unpackedSize - models} bytes`);
+    assert.ok(size - 0.97 * models < 0.9e6, `${size} bytes, ${models} of them models, which do not get smaller`);
   });
 });

@@ -4,8 +4,10 @@ import { msSsim, msSsimDecibels } from './ms-ssim.js';
 import { psnrLuma, psnrRgb } from './psnr.js';
 import { ssimulacra2 } from './ssimulacra2.js';
 
+/** Name of a metric. */
 export type MetricName = 'psnr' | 'psnr-y' | 'ms-ssim' | 'ssimulacra2';
 
+/** A measure of how near a decoded picture is to its reference. */
 export interface Metric {
   name: MetricName;
   /** In tables and on axes. */
@@ -24,6 +26,7 @@ export interface Metric {
   scale?: (value: number) => number;
 }
 
+/** All metrics, in the order of the reports. */
 export const METRICS: readonly Metric[] = [
   {
     name: 'psnr',
@@ -53,6 +56,7 @@ export const METRICS: readonly Metric[] = [
   { name: 'ssimulacra2', label: 'SSIMULACRA 2', unit: '', digits: 1, compressAi: 'ssimulacra2', prepare: ssimulacra2 },
 ];
 
+/** The metric of a name. */
 export function metricOf(name: MetricName): Metric {
   return METRICS.find((metric) => metric.name === name)!;
 }

@@ -22,6 +22,7 @@ import { repairFile, repairText, type Repair } from '../container/repair.js';
 import { pyramidSizes, stepsOf, type Step } from '../diffusion/schedule.js';
 import { Session } from './session.js';
 
+/** What of a file is decoded, and how. */
 export interface DecoderOptions {
   /** Decode only the first so many bytes. */
   maxBytes?: number;
@@ -46,6 +47,7 @@ export interface DecoderOptions {
   signal?: AbortSignal;
 }
 
+/** A decoded picture with its figures. */
 export interface DecodeResult extends Picture {
   depth: Depth;
   /** Network evaluations, also in multiples of one at full resolution. */

@@ -38,12 +38,14 @@ export type Target =
   /** PSNR in dB over all colour samples of the decoded picture, at least. */
   | { psnr: number };
 
+/** How far an encoding or decoding has come. */
 export interface Progress {
   /** 0..1 */
   fraction: number;
   stage: string;
 }
 
+/** What a picture is coded to, and how. */
 export interface EncoderOptions {
   target?: Target;
   /** 1..9: log2 of the states of the trellis search is 7 + effort. More is slower and smaller. Default 8. */
@@ -69,6 +71,7 @@ export interface EncodingOptions extends EncoderOptions {
   schedule?: Schedule;
 }
 
+/** A coded file with its figures. */
 export interface EncodeResult {
   bytes: Uint8Array;
   width: number;
@@ -82,7 +85,9 @@ export interface EncodeResult {
   work: number;
 }
 
+/** Target of an encoding that names none. */
 export const DEFAULT_QUALITY = 50;
+/** Effort of an encoding that names none. */
 export const DEFAULT_EFFORT = 8;
 
 /** @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE, E_UNREACHABLE, E_ABORTED */

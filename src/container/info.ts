@@ -6,6 +6,7 @@ import { FORMAT_VERSION, groupsOf } from '../format.js';
 import { partName, type PartName } from './parts.js';
 import { pyramidSizes, stepsOf, type Step, type StepKind } from '../diffusion/schedule.js';
 
+/** A step of the schedule, as a segment holds it. */
 export interface StepInfo {
   level: number;
   kind: StepKind;
@@ -14,6 +15,7 @@ export interface StepInfo {
   sigma: number;
 }
 
+/** A segment: bytes with a checksum of their own, and the steps that they belong to. */
 export interface SegmentInfo {
   offset: number;
   byteLength: number;
@@ -29,6 +31,7 @@ export interface SegmentInfo {
   state: Extent['state'];
 }
 
+/** A part behind the header: metadata, regions, the hash of the pixels. */
 export interface PartInfo {
   type: number;
   name: PartName | 'unknown';
@@ -38,6 +41,7 @@ export interface PartInfo {
   state: Extent['state'];
 }
 
+/** What a file says about itself, without a model. */
 export interface FileInfo {
   width: number;
   height: number;
@@ -66,7 +70,10 @@ export interface FileInfo {
 
 const KINDS = { 1: 'grey', 2: 'grey+alpha', 3: 'RGB', 4: 'RGBA' } as const;
 
-/** @throws DcompError as `readContainer` */
+/**
+ * Reads what a file says about itself: size, model, parts, segments; needs no model.
+ * @throws DcompError as `readContainer`
+ */
 export function fileInfo(bytes: Uint8Array): FileInfo {
   const { header, parts, alpha, segments, truncated } = readContainer(bytes);
   const { width, height, channels, depth, schedule } = header;

@@ -28,6 +28,7 @@ const TRIAL_BYTES = 2 ** 10;
 const MAX_PASSES = 64;
 const FREE_BYTES = 2 ** 24;
 
+/** A wrong byte, where it is and what it has to be. */
 export interface Repair {
   /** What it is in: `header`, `part icc`, `alpha`, `segment 3`. */
   part: string;
@@ -41,6 +42,7 @@ export interface Repair {
   risk: number;
 }
 
+/** A file with its repairs, and what cannot be repaired. */
 export interface Repaired {
   /** The same bytes if nothing was repaired, a copy otherwise. */
   bytes: Uint8Array;

@@ -4,6 +4,7 @@ import { readContainer, readHeader, type Extent } from './container.js';
 import { partName, PARTS } from './parts.js';
 import { repairFile, type Repair } from './repair.js';
 
+/** How a part of a file is: intact, cut, repairable or damaged. */
 export interface PartCheck {
   /** `header`, `part icc`, `end of the parts`, `alpha`, `segment 3`. */
   part: string;
@@ -14,6 +15,7 @@ export interface PartCheck {
   state: 'intact' | 'cut' | 'repairable' | 'damaged';
 }
 
+/** What is wrong with a file, part by part. */
 export interface Verification {
   /** The worst of its parts. A file that was cut between two of them looks intact; its pixel hash tells. */
   state: PartCheck['state'];
@@ -27,6 +29,7 @@ export interface Verification {
 const STATES: readonly PartCheck['state'][] = ['intact', 'cut', 'repairable', 'damaged'];
 
 /**
+ * Checks all checksums of a file and finds what can be repaired; needs no model.
  * @throws DcompError as `readContainer`, where the header is damaged beyond repair or the file is none of ours
  */
 export function verifyFile(file: Uint8Array): Verification {

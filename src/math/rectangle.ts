@@ -6,6 +6,7 @@ export interface Size {
   height: number;
 }
 
+/** A rectangle of whole pixels, from the upper left corner. */
 export interface Rectangle {
   x: number;
   y: number;

@@ -38,7 +38,7 @@ export async function startBackend(force?: 'native' | 'javascript'): Promise<Tra
   } catch (cause) {
     throw new DcompError(
       'E_MISSING_DEPENDENCY',
-      'training needs @tensorflow/tfjs-core and @tensorflow/tfjs-backend-cpu; run `npm install` with optional packages',
+      'training needs TensorFlow: run `npm install @tensorflow/tfjs-core@4.22.0 @tensorflow/tfjs-backend-cpu@4.22.0`',
       { cause },
     );
   }

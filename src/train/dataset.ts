@@ -1,10 +1,11 @@
 /** Photographs of a folder in memory, with their pyramids, split into a training and a validation part. */
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { PNG } from 'pngjs';
 import { COLOURS, rotateColours } from '../pixels/colour.js';
 import { halve, haar, type Plane } from '../pixels/pyramid.js';
+import { readPng } from '../../formats/png-reader.js';
 import { DcompError } from '../errors.js';
+import { withDepth, type Picture } from '../picture.js';
 import { COEFFICIENTS } from '../model/architecture.js';
 import { Random } from './random.js';
 
@@ -64,16 +65,16 @@ export async function loadDataset(folder: string, options: LoadOptions = {}): Pr
   const dataset: Dataset = { training: [], validation: [] };
   for (const [i, name] of wanted.entries()) {
     options.onProgress?.(i, wanted.length);
-    let png: PNG;
+    let picture: Picture;
     try {
-      png = PNG.sync.read(await readFile(path.join(folder, name)));
+      picture = readPng(await readFile(path.join(folder, name))).picture;
     } catch (cause) {
       throw new DcompError('E_TRAINING_DATA', `'${path.join(folder, name)}' is not a readable PNG; remove it`, {
         cause,
       });
     }
-    if (Math.min(png.width, png.height) < MIN_SIDE) continue;
-    (isHeld(name) ? dataset.validation : dataset.training).push(photograph(name, png));
+    if (Math.min(picture.width, picture.height) < MIN_SIDE) continue;
+    (isHeld(name) ? dataset.validation : dataset.training).push(photograph(name, picture));
   }
   if (dataset.training.length === 0 || dataset.validation.length === 0) {
     throw new DcompError(
@@ -94,14 +95,12 @@ function splitKey(name: string): string {
   return name.replace(/^[cp]_/, '');
 }
 
-function photograph(name: string, png: PNG): Photograph {
-  const { width, height } = png;
+function photograph(name: string, picture: Picture): Photograph {
+  const { width, height, channels, data } = withDepth(picture, 8);
   const rgb = new Uint8Array(width * height * COLOURS);
-  for (let i = 0, o = 0; o < rgb.length; i += 4, o += 3) {
-    rgb[o] = png.data[i]!;
-    rgb[o + 1] = png.data[i + 1]!;
-    rgb[o + 2] = png.data[i + 2]!;
-  }
+  const grey = channels <= 2;
+  for (let i = 0, o = 0; o < rgb.length; i += channels, o += COLOURS)
+    for (let c = 0; c < COLOURS; c++) rgb[o + c] = data[grey ? i : i + c]!;
   const coarser: Plane[] = [];
   let u: Plane = { width, height, data: rotateColours(rgb) };
   for (let k = 1; k < DATA_LEVELS; k++) coarser.push((u = halve(u)));

@@ -112,8 +112,8 @@ try {
     const megapixels = (picture.width * picture.height) / 1e6;
     writeFileSync(png, writePng(picture));
     picture = undefined;
-    const encode = measured(['encode', png, dcz, ...target, '--effort', values.effort]);
-    const decode = measured(['decode', dcz, back]);
+    const encode = measured(['encode', '--force', png, dcz, ...target, '--effort', values.effort]);
+    const decode = measured(['decode', '--force', dcz, back]);
     rows.push({ megapixels, encode, decode });
     const limit = TARGETS.find((each) => wanted <= each.megapixels)?.mebibytes ?? '-';
     const show = ({ seconds, mebibytes }: Run): string =>

@@ -1,6 +1,7 @@
 /** What the user sees when a command fails: one line on stderr, and the exit code. */
 import { oneLine } from '../formats/text.js';
 import { DcompError, isMisuse } from '../src/errors.js';
+import { say } from './report.js';
 
 /** Exit codes: 1 for data and environment, 2 for misuse, as the shell's own tools have it. */
 export const EXIT_DATA = 1;
@@ -21,15 +22,15 @@ export function reportError(error: unknown, verbose: boolean): number {
   const debug = (process.env.DCOMP_DEBUG ?? '') !== '';
   if (error instanceof DcompError) {
     const hint = error.code === 'E_USAGE' ? ' (see dcomp --help)' : '';
-    process.stderr.write(`dcomp: ${oneLine(error.message)}${hint}\n`);
-    if (debug) process.stderr.write(`${error.stack ?? ''}\n`);
+    say(`dcomp: ${oneLine(error.message)}${hint}\n`);
+    if (debug) say(`${error.stack ?? ''}\n`);
     return isMisuse(error.code) ? EXIT_MISUSE : EXIT_DATA;
   }
   const stack = debug || verbose;
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(
+  say(
     `dcomp: internal error, please report it: ${oneLine(message)}${stack ? '' : ' (run again with -v for details)'}\n`,
   );
-  if (stack && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+  if (stack && error instanceof Error) say(`${error.stack ?? ''}\n`);
   return EXIT_DATA;
 }

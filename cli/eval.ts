@@ -18,7 +18,7 @@ import { about } from './errors.js';
 import { readInput } from '../formats/files.js';
 import { fileArguments, flag, numberOption, outputFlags, textOption, type RawArgs } from './options.js';
 import { progressDisplay } from './progress.js';
-import { note } from './report.js';
+import { note, print } from './report.js';
 
 const RATES = [0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 0.75, 1, 1.5];
 const DEFAULT_OUTPUT = 'dcomp-eval';
@@ -92,7 +92,7 @@ export async function run(args: RawArgs): Promise<number> {
     show.stop();
     const summary = summarise(evaluation);
     const written = await writeReport(output, evaluation, summary, samples);
-    process.stdout.write(flag(args, 'json') ? wholeJson(evaluation, summary) : `${summaryText(evaluation, summary)}\n`);
+    print(flag(args, 'json') ? wholeJson(evaluation, summary) : `${summaryText(evaluation, summary)}\n`);
     for (const line of written.notices) note(line);
     if (!quiet) note(written.path);
     return evaluation.failed > 0 ? 1 : 0;

@@ -3,6 +3,7 @@ import type { Argv } from 'yargs';
 import { info, type FileInfo } from '../src/index.js';
 import { about } from './errors.js';
 import { inputName, readSource } from '../formats/files.js';
+import { print } from './report.js';
 import { flag, outputFlags, requiredFile, type RawArgs } from './options.js';
 
 /** Files of large pictures have hundreds of segments, one for each group of a step. */
@@ -28,7 +29,7 @@ export async function run(args: RawArgs): Promise<void> {
   } catch (error) {
     throw about(inputName(path), error);
   }
-  process.stdout.write(
+  print(
     flag(args, 'json')
       ? `${JSON.stringify(found, null, 2)}\n`
       : asText(inputName(path), found, flag(args, 'all-segments') ? Infinity : MOST_SEGMENTS),

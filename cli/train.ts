@@ -7,10 +7,10 @@ import type { Argv, CommandModule } from 'yargs';
 import { DcompError } from '../src/errors.js';
 import { DEFAULT_BLOCKS, DEFAULT_CHANNELS, flopsPerPixel, uNet, type Architecture } from '../src/model/architecture.js';
 import type { TrainProgress } from '../src/train/trainer.js';
-import { writeOutput } from '../formats/files.js';
+import { writeOutput } from '../formats/output.js';
 import { flag, numberOption, outputFlags, textOption, type NumberRule, type RawArgs } from './options.js';
 import { progressDisplay } from './progress.js';
-import { note } from './report.js';
+import { note, print } from './report.js';
 
 /** Options of training alone: `global: false` keeps them from the subcommands. */
 const OPTIONS: Record<string, { describe: string; boolean?: boolean }> = {
@@ -75,17 +75,23 @@ function stringOption(yargs: Argv, name: string, describe: string, alias?: strin
   });
 }
 
+function forceOption(yargs: Argv): void {
+  yargs.option('force', { alias: 'f', type: 'boolean', global: false, describe: 'Replace outputs that exist' });
+}
+
 function exportOptions(yargs: Argv): void {
   stringOption(yargs, 'checkpoint', 'Checkpoint file');
   stringOption(yargs, 'data', 'Folder of PNG photographs that it was trained on');
   stringOption(yargs, 'output', 'Model file to write', 'o');
   stringOption(yargs, 'report', 'JSON file for the figures');
   stringOption(yargs, 'threads', 'Threads of the integer network  [default: all cores]');
+  forceOption(yargs);
 }
 
 function compactOptions(yargs: Argv): void {
   stringOption(yargs, 'checkpoint', 'Checkpoint file');
   stringOption(yargs, 'output', 'Checkpoint to write', 'o');
+  forceOption(yargs);
 }
 
 function growOptions(yargs: Argv): void {
@@ -215,9 +221,8 @@ function trainDisplay(quiet: boolean): {
     const stage = `step ${step} of ${steps}, ${speed.toFixed(2)} steps/s${left}, loss ${loss.toFixed(4)}`;
     if (v !== undefined) {
       if (quiet) return;
-      if (bar.update !== undefined) process.stderr.write('\r\u001b[K');
       const bits = `${v.total.toFixed(4)} bits per pixel (coarse ${v.coarse.toFixed(4)}, enter ${v.enter.toFixed(4)}, refine ${v.refine.toFixed(4)})`;
-      process.stdout.write(
+      print(
         `step ${step}: ${bits}, PSNR at sigma 45, 16, 8: ${v.psnr45.toFixed(2)}, ${v.psnr16.toFixed(2)}, ${v.psnr8.toFixed(2)} dB\n`,
       );
     } else if (bar.update !== undefined) bar.update({ fraction: step / steps, stage });
@@ -241,6 +246,7 @@ async function runExport(args: RawArgs): Promise<void> {
   const output = required(args, 'output');
   const reportFile = textOption(args, 'report');
   const threads = numberOption(args, 'threads', { min: 1, max: 256, whole: true });
+  const replace = flag(args, 'force');
   const { readCheckpoint } = await import('../src/train/checkpoint.js');
   const { loadDataset } = await import('../src/train/dataset.js');
   const { exportModel, reportText } = await import('../src/train/export.js');
@@ -252,21 +258,24 @@ async function runExport(args: RawArgs): Promise<void> {
       onProgress: (done, total) => bar.update?.({ fraction: (0.1 * done) / total, stage: 'reading photographs' }),
     });
     let text = '';
-    await writeOutput(checkpoint, output, async () => {
+    let json = '';
+    const produce = async (): Promise<Uint8Array> => {
       const { bytes, report } = await exportModel(state, dataset, {
         ...(threads === undefined ? {} : { threads }),
         onProgress: (fraction, stage) => bar.update?.({ fraction: 0.1 + 0.9 * fraction, stage }),
       });
-      if (reportFile !== undefined) {
-        await writeOutput(checkpoint, reportFile, async () =>
-          new TextEncoder().encode(JSON.stringify(report, undefined, 2) + '\n'),
-        );
-      }
+      json = JSON.stringify(report, undefined, 2) + '\n';
       text = reportText(report);
       return bytes;
-    });
+    };
+    const make = (): Promise<number> => writeOutput(checkpoint, output, produce, { replace });
+    const makeReport = async (): Promise<Uint8Array> => {
+      await make();
+      return new TextEncoder().encode(json);
+    };
+    await (reportFile === undefined ? make() : writeOutput(checkpoint, reportFile, makeReport, { replace }));
     bar.stop();
-    if (!quiet) process.stdout.write(`${text}\n`);
+    if (!quiet) print(`${text}\n`);
   } finally {
     bar.stop();
   }
@@ -277,9 +286,8 @@ async function runCompact(args: RawArgs): Promise<void> {
   const checkpoint = required(args, 'checkpoint');
   const output = required(args, 'output');
   const { checkpointBytes, readCheckpoint } = await import('../src/train/checkpoint.js');
-  const size = await writeOutput(checkpoint, output, async () =>
-    checkpointBytes(await readCheckpoint(checkpoint), true),
-  );
+  const produce = async (): Promise<Uint8Array> => checkpointBytes(await readCheckpoint(checkpoint), true);
+  const size = await writeOutput(checkpoint, output, produce, { replace: flag(args, 'force') });
   if (!quiet) note(`${output}: ${size} bytes`);
 }
 
@@ -290,9 +298,9 @@ async function runGrow(args: RawArgs): Promise<void> {
   const architecture = architectureOption(args);
   const { checkpointBytes, parameterCount, readCheckpoint } = await import('../src/train/checkpoint.js');
   const { grow } = await import('../src/train/grow.js');
-  await writeOutput(checkpoint, output, async () =>
-    checkpointBytes(grow(await readCheckpoint(checkpoint), architecture), false),
-  );
+  const produce = async (): Promise<Uint8Array> =>
+    checkpointBytes(grow(await readCheckpoint(checkpoint), architecture), false);
+  await writeOutput(checkpoint, output, produce, { replace: flag(args, 'force') });
   if (!quiet)
     note(
       `${output}: ${architecture.name}, ${parameterCount(architecture)} parameters, ${Math.round(flopsPerPixel(architecture) / 1000)} kFLOP per pixel and evaluation`,

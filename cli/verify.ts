@@ -4,6 +4,7 @@ import { decode, pixelHash, repair, repairText, verify, type Verification } from
 import { DcompError } from '../src/errors.js';
 import { about, EXIT_DATA, reportError } from './errors.js';
 import { inputName, readSource } from '../formats/files.js';
+import { print } from './report.js';
 import { commonOptions, engineOptions, fileArguments, flag, type RawArgs } from './options.js';
 
 export function builder(yargs: Argv): void {
@@ -38,16 +39,12 @@ export async function run(args: RawArgs): Promise<number> {
         withPixels,
       );
       bad ||= found.state !== 'intact' || pixels === 'mismatch';
-      if (json) process.stdout.write(`${JSON.stringify({ file, ...found, pixels })}\n`);
-      else if (!quiet || found.state !== 'intact' || pixels === 'mismatch')
-        process.stdout.write(asText(file, found, pixels, verbose));
+      if (json) print(`${JSON.stringify({ file, ...found, pixels })}\n`);
+      else if (!quiet || found.state !== 'intact' || pixels === 'mismatch') print(asText(file, found, pixels, verbose));
     } catch (error) {
       if (!(error instanceof DcompError)) throw error;
       bad = true;
-      if (json)
-        process.stdout.write(
-          `${JSON.stringify({ file, state: 'damaged', error: error.code, message: error.message })}\n`,
-        );
+      if (json) print(`${JSON.stringify({ file, state: 'damaged', error: error.code, message: error.message })}\n`);
       else reportError(error.code === 'E_IO' ? error : about(inputName(file), error), verbose); // the former names it already
     }
   }

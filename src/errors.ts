@@ -14,6 +14,8 @@ export type MisuseCode =
 export type DataCode =
   /** A file cannot be read or written. */
   | 'E_IO'
+  /** There is a file of the output's name, and it was not said that it may be replaced. */
+  | 'E_EXISTS'
   /** The input is empty. */
   | 'E_EMPTY'
   | 'E_NOT_PNG'

@@ -140,10 +140,8 @@ describe('command line', () => {
     }
   });
 
-  it('the output has the name of the input by default, and replaces what was there', () => {
-    writeFileSync(file('small.dcz'), 'old');
+  it('the output has the name of the input by default', () => {
     works('encode', 'small.png');
-    assert.notEqual(readFileSync(file('small.dcz'), 'latin1'), 'old');
     works('decode', 'small.dcz');
     assert.deepEqual(readdirSync(folder).sort(), ['small.dcz', 'small.png']);
   });

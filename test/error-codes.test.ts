@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { readInput } from '../formats/files.js';
+import { writeOutput } from '../formats/output.js';
 import { readPng } from '../formats/png-reader.js';
 import { writePng } from '../formats/png-writer.js';
 import { readPicture } from '../formats/read.js';
@@ -70,6 +71,7 @@ describe('error codes', () => {
     E_USAGE: () => encode(picture, { ...options, target: { quality: 101 } }),
     E_PICTURE: () => encode({ ...picture, width: 25 }, options),
     E_IO: () => readInput(join(folder, 'missing.dcz')),
+    E_EXISTS: () => writeOutput(undefined, saved('there', 'x'), async () => file, { replace: false }),
     E_EMPTY: () => decode(new Uint8Array(0), options),
     E_NOT_PNG: () => readPng(file),
     E_DAMAGED_PNG: () => readPng(changed(writePng(picture), 60)),

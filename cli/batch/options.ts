@@ -2,6 +2,7 @@
 import type { Argv } from 'yargs';
 import { DcompError } from '../../src/errors.js';
 import { readModelFile } from '../../src/model/integer/model-file.js';
+import { descriptorOf } from '../../formats/descriptor.js';
 import { STANDARD } from '../../formats/files.js';
 import {
   commonOptions,
@@ -33,8 +34,18 @@ export function batchOptions(yargs: Argv, what: string): void {
       requiresArg: true,
       describe: 'Most files at a time, each with its share of the threads  [default: as threads and memory allow]',
     })
-    .option('skip-existing', { type: 'boolean', describe: 'Leave out files whose output is there' })
+    .option('force', {
+      alias: 'f',
+      type: 'boolean',
+      describe: 'Replace outputs that exist; without it no file is ever replaced, whatever its kind',
+    })
+    .option('skip-existing', { type: 'boolean', describe: 'Leave out files whose output exists' })
     .option('json', { type: 'boolean', describe: 'A line of figures a file on stdout' });
+}
+
+/** `/dev/stdin` and `/dev/stdout` by whatever name are as `-`. */
+function standardName(name: string, descriptor: 0 | 1): string {
+  return /^\/(dev|proc)\//.test(name) && descriptorOf(name) === descriptor ? STANDARD : name;
 }
 
 /** @throws DcompError E_USAGE, E_IO */
@@ -46,7 +57,11 @@ export function batchOf(
   const { threads, verbose, quiet } = common;
   const json = flag(args, 'json');
   const jobs = numberOption(args, 'jobs', { min: 1, max: 256, whole: true });
-  const plan = planJobs({ names: fileArguments(args, 'files'), output: textOption(args, 'output'), ...request });
+  const [input = '', ...others] = fileArguments(args, 'files');
+  const given = textOption(args, 'output');
+  const alone = others.length === 1 && given === undefined; // then the second is the output
+  const names = [input, ...others].map((name, i) => standardName(name, alone && i === 1 ? 1 : 0));
+  const plan = planJobs({ names, output: given === undefined ? undefined : standardName(given, 1), ...request });
   // Once, and not for every file anew.
   if (plan.many && common.model !== undefined) readModelFile(common.model);
   if (plan.jobs.some(({ output }) => output === STANDARD)) {
@@ -54,5 +69,9 @@ export function batchOf(
     if (process.stdout.isTTY)
       throw new DcompError('E_USAGE', 'the output - is a terminal; send it to a file or a program, or name an output');
   }
-  return { plan, common, options: { threads, jobs, skipExisting: flag(args, 'skip-existing'), json, verbose, quiet } };
+  const skipExisting = flag(args, 'skip-existing');
+  const force = flag(args, 'force');
+  if (skipExisting && force)
+    throw new DcompError('E_USAGE', '--skip-existing and --force contradict each other; give one of them');
+  return { plan, common, options: { threads, jobs, skipExisting, force, json, verbose, quiet } };
 }

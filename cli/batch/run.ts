@@ -4,17 +4,11 @@ import { dirname } from 'node:path';
 import { DcompError } from '../../src/errors.js';
 import { oneLine } from '../../formats/text.js';
 import { EXIT_DATA, reportError } from '../errors.js';
-import {
-  inputName,
-  makeFolder,
-  outputName,
-  STANDARD,
-  statOrUndefined,
-  stoppable,
-  writeOutput,
-} from '../../formats/files.js';
+import { inputName, makeFolder, outputName, STANDARD, statOrUndefined } from '../../formats/files.js';
+import { writeOutput } from '../../formats/output.js';
+import { stoppable } from '../../formats/stop.js';
 import { progressDisplay, type ProgressDisplay } from '../progress.js';
-import { note, reportFigures } from '../report.js';
+import { note, print, reportFigures } from '../report.js';
 import { codeFile, type CodedFile, type Coder, type Hooks } from './coder.js';
 import type { Job, Plan } from './plan.js';
 
@@ -24,6 +18,8 @@ export interface RunOptions {
   /** Most files at a time; undefined for as many as threads and memory allow. */
   jobs: number | undefined;
   skipExisting: boolean;
+  /** Whether outputs that exist are replaced. */
+  force: boolean;
   /** A line of figures a file on stdout, in place of the lines on stderr. */
   json: boolean;
   verbose: boolean;
@@ -78,7 +74,7 @@ export async function runJobs<Settings extends { threads: number }>(
         display.update === undefined
           ? {}
           : { onProgress: ({ fraction, stage }) => teller.progress(i, fraction, stage) };
-      teller.report(i, skip ? { job, status: 'skipped' } : await doJob(job, plan, execute, hooks));
+      teller.report(i, skip ? { job, status: 'skipped' } : await doJob(job, plan, options, execute, hooks));
     }
   };
   process.exitCode = EXIT_PIPE; // if stdout is closed before the end
@@ -109,17 +105,18 @@ function exists(output: string): boolean {
   }
 }
 
-async function doJob(job: Job, plan: Plan, execute: Execute, hooks: Hooks): Promise<Report> {
+async function doJob(job: Job, plan: Plan, { force }: RunOptions, execute: Execute, hooks: Hooks): Promise<Report> {
   try {
     if (plan.named) makeFolder(dirname(job.output));
     let coded: Omit<CodedFile, 'bytes'> | undefined;
     let made = 0;
-    const outputBytes = await writeOutput(job.input, job.output, async (signal) => {
+    const produce = async (signal: AbortSignal): Promise<Uint8Array> => {
       const { bytes, ...rest } = await execute(job.input, { ...hooks, signal });
       coded = rest;
       made = performance.now();
       return bytes;
-    });
+    };
+    const outputBytes = await writeOutput(job.input, job.output, produce, { replace: force });
     coded!.seconds.write += (performance.now() - made) / 1000;
     return { job, status: 'done', coded: coded!, outputBytes };
   } catch (error) {
@@ -164,7 +161,6 @@ class Teller {
     this.ended++;
     this.progress(i, 1, '');
     for (let ready = this.reports[this.told]; ready !== undefined; ready = this.reports[this.told]) {
-      this.display.clear();
       this.tell(ready);
       this.reports[this.told++] = undefined;
     }
@@ -187,7 +183,7 @@ class Teller {
     const { job, status } = report;
     const { json, quiet } = this.options;
     this.counts[status]++;
-    if (json) process.stdout.write(`${JSON.stringify(asJson(report))}\n`);
+    if (json) print(`${JSON.stringify(asJson(report))}\n`);
     if (status === 'failed') {
       const code = reportError(report.error, this.options.verbose);
       this.exitCode = this.plan.many ? EXIT_DATA : code;

@@ -1,7 +1,7 @@
 /** Writes the report's folder. */
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeOutput } from '../../formats/files.js';
+import { writeOutput } from '../../formats/output.js';
 import { DcompError } from '../../src/errors.js';
 import type { Evaluation } from '../evaluation.js';
 import type { SampleSet } from '../run.js';
@@ -39,7 +39,7 @@ export async function writeReport(
   samples: readonly SampleSet[],
 ): Promise<{ path: string; notices: string[] }> {
   const write = (name: string, text: string): Promise<number> =>
-    writeOutput('', join(folder, name), async () => new TextEncoder().encode(text));
+    writeOutput(undefined, join(folder, name), async () => new TextEncoder().encode(text), { replace: true });
   await write('report.json', wholeJson(evaluation, summary));
   await write('pictures.csv', csv(evaluation));
   for (const { name } of evaluation.codecs)

@@ -37,7 +37,8 @@ export interface Cli {
   remove(): void;
 }
 
-export function createCli(): Cli {
+/** @param options.force whether `encode` and `decode` may replace outputs without being told so: most tests use a name twice */
+export function createCli({ force = true } = {}): Cli {
   const folder = mkdtempSync(join(tmpdir(), 'dcomp-cli-'));
   const home = mkdtempSync(join(tmpdir(), 'dcomp-model-'));
   const model = join(home, 'small.dcm');
@@ -46,7 +47,8 @@ export function createCli(): Cli {
   function withModel(given: string[]): string[] {
     const coding =
       (given[0] === 'encode' || given[0] === 'decode') && !given.includes('--help') && !given.includes('--model');
-    return coding ? [given[0]!, '--model', model, ...given.slice(1)] : given;
+    const forced = force && !given.includes('--skip-existing') ? ['--force'] : [];
+    return coding ? [given[0]!, ...forced, '--model', model, ...given.slice(1)] : given;
   }
 
   const cli: Cli = {

@@ -1,6 +1,7 @@
 /**
- * Puts an evaluation's figures into the documents: docs/rate-distortion.svg and docs/ssimulacra2.svg, and in README.md the
- * table between the marks <!-- report --> and <!-- /report -->, with date, machine, versions and model.
+ * Puts an evaluation's figures into the documents: docs/rate-distortion.svg and docs/ssimulacra2.svg, and between the marks
+ * <!-- report --> and <!-- /report --> one table in README.md, and in docs/results.md all with date, machine, versions and
+ * model.
  *
  * Usage: node scripts/publish-report.mjs REPORT_DIR   (npm run report does the evaluation first)
  */
@@ -22,14 +23,52 @@ const MARKS = ['<!-- report -->', '<!-- /report -->'];
 copyFileSync(join(folder, 'psnr.svg'), join(root, 'docs', 'rate-distortion.svg'));
 copyFileSync(join(folder, 'ssimulacra2.svg'), join(root, 'docs', 'ssimulacra2.svg'));
 
-const readme = readFileSync(join(root, 'README.md'), 'utf8');
-const [from, to] = [readme.indexOf(MARKS[0]), readme.indexOf(MARKS[1])];
-if (from < 0 || to < from) {
-  console.error(`README.md has no ${MARKS.join(' … ')}`);
-  process.exit(1);
+publish('README.md', shortText());
+publish('docs/results.md', text());
+console.log('README.md, docs/results.md, docs/rate-distortion.svg, docs/ssimulacra2.svg');
+
+/** Puts a text between the marks of a document. */
+function publish(name, content) {
+  const path = join(root, name);
+  const document = readFileSync(path, 'utf8');
+  const [from, to] = [document.indexOf(MARKS[0]), document.indexOf(MARKS[1])];
+  if (from < 0 || to < from) {
+    console.error(`${name} has no ${MARKS.join(' … ')}`);
+    process.exit(1);
+  }
+  writeFileSync(path, `${document.slice(0, from + MARKS[0].length)}\n\n${content}\n\n${document.slice(to)}`);
 }
-writeFileSync(join(root, 'README.md'), `${readme.slice(0, from + MARKS[0].length)}\n${text()}\n${readme.slice(to)}`);
-console.log('README.md, docs/rate-distortion.svg, docs/ssimulacra2.svg');
+
+/** One table: quality at three rates, what dcomp saves, and the seconds that it takes. */
+function shortText() {
+  const rates = [0.25, 0.5, 1].filter((rate) => summary.rates.includes(rate));
+  const names = evaluation.codecs.map(({ name }) => name).filter((name) => name !== 'ideal');
+  const saved = (metric, reference) => {
+    const entry = summary.bdRates.find((one) => one.metric === metric && one.reference === reference);
+    return entry?.pictures == null ? '' : `${number(entry.pictures, 1, true)} %`;
+  };
+  const rows = names.map((name) => {
+    const cost = summary.costs.find(({ codec }) => codec === name);
+    const seconds = (value) => (value == null ? '-' : Number(value.toPrecision(2)).toString());
+    return [
+      evaluation.codecs.find((codec) => codec.name === name).label,
+      ...rates.map((rate) => number(summary.quality.psnr?.[name]?.[summary.rates.indexOf(rate)], 2)),
+      saved('psnr', name),
+      saved('ssimulacra2', name),
+      seconds(cost?.encode),
+      seconds(cost?.decode),
+    ];
+  });
+  const [first, ...others] = rates.map(String);
+  const head = ['codec', `PSNR at ${first} bpp`, ...others, 'dcomp at equal PSNR', 'at equal SSIMULACRA 2'];
+  return [
+    `At equal bytes, means of ${summary.pictures} pictures; PSNR in dB, and how many bytes dcomp needs for equal quality; seconds of one core per megapixel:`,
+    '',
+    markdown({ head: [...head, 'encoding, s', 'decoding, s'], rows }),
+    '',
+    'A dash: not reached on every picture, or not measured. All settings, rates and metrics: [results](docs/results.md).',
+  ].join('\n');
+}
 
 function text() {
   const bd = (metric, name) => summary.bdRates.find((entry) => entry.metric === metric && entry.reference === name);
@@ -56,7 +95,7 @@ function text() {
     markdown(qualityTable(summary, 'psnr')),
     ...(summary.lead.avif === undefined ? [] : ['', markdown(leadTable(summary, 'avif'))]),
     '',
-    '![PSNR over bits per pixel](docs/rate-distortion.svg)',
+    '![PSNR over bits per pixel](rate-distortion.svg)',
     '',
     markdown(bdTable),
     '',

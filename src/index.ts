@@ -17,6 +17,7 @@ export {
 export { fileInfo as info, type FileInfo, type PartInfo, type SegmentInfo, type StepInfo } from './container/info.js';
 export { verifyFile as verify, type PartCheck, type Verification } from './container/verify.js';
 export { repairFile as repair, repairText, type Repair, type Repaired } from './container/repair.js';
+export { toRgba } from './pixels/rgba.js';
 export { pixelHash } from './container/pixel-hash.js';
 export {
   DEFAULT_EFFORT,

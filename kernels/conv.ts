@@ -1,5 +1,5 @@
 /** Kernels of the integer network: rows of its input, of its layers and of its output. */
-import { ACTIVATION, FLOAT, OUTPUT, OUTPUT_PIXEL, OUTPUT_ROW, PART_SIZE, WIDTH, convRow } from './lib/tile';
+import { ACTIVATION, FLOAT, OUTPUT, OUTPUT_PIXEL, OUTPUT_ROW, PART_SIZE, WIDTH, convRow, scaledProduct } from './lib/tile';
 
 /** Offsets in a tensor's descriptor, in bytes; the twin of TENSOR in src/model/wasm/plan.ts. */
 const BASE: usize = 0; // of the border
@@ -57,9 +57,13 @@ const CODES: usize = 4;
 const INPUT_WIDTH: usize = 8; // without padding
 const INPUT_HEIGHT: usize = 12;
 const PADDED_WIDTH: usize = 16;
-const GAINS: usize = 20; // f32 [256][12]
+const GAINS: usize = 20; // i32 [256][12]
 const FEATURES: usize = 24; // i16 [256]
-const INPUT_LIMIT: usize = 28; // f32
+const INPUT_LIMIT: usize = 28;
+const INPUT_SHIFT: usize = 32;
+const INPUT_HALF: usize = 36;
+const INPUT_UNITS: usize = 40; // f32: units of an observed value
+const INPUT_BOUND: usize = 44; // f32: most units
 
 // @ts-ignore: decorator
 @inline
@@ -72,9 +76,18 @@ function gains(table: usize, codes: usize, c: usize): v128 {
 
 // @ts-ignore: decorator
 @inline
-function observed(z: v128, gain: v128, limit: v128): v128 {
-  const y = f32x4.max(f32x4.min(f32x4.nearest(f32x4.mul(z, gain)), limit), f32x4.neg(limit));
-  return i32x4.trunc_sat_f32x4_s(y);
+function observed(z: v128, gain: v128, input: usize): v128 {
+  const bound = v128.load32_splat(input, INPUT_BOUND);
+  const scaled = f32x4.mul(z, v128.load32_splat(input, INPUT_UNITS));
+  const value = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.max(f32x4.min(scaled, bound), f32x4.neg(bound))));
+  const product = scaledProduct(value, gain, i32x4.shl(gain, 16));
+  return i32x4.shr_s(i32x4.add(product, v128.load32_splat(input, INPUT_HALF)), load<i32>(input, INPUT_SHIFT));
+}
+
+// @ts-ignore: decorator
+@inline
+function limited(x: v128, limit: v128): v128 {
+  return i16x8.max_s(i16x8.min_s(x, limit), i16x8.neg(limit));
 }
 
 /** Rows y0 to y1 − 1 of the network's input: 12 observations, 12 log-sigmas; unknown in the padding. */
@@ -84,7 +97,7 @@ export function inputRows(input: usize, tensor: usize, y0: i32, y1: i32): void {
   const padded = load<i32>(input, PADDED_WIDTH);
   const table = load<usize>(input, GAINS);
   const features = load<usize>(input, FEATURES);
-  const limit = v128.load32_splat(input, INPUT_LIMIT);
+  const limit = v128.load16_splat(input, INPUT_LIMIT);
   const unknown = load<i16>(features, 2 * 255);
   for (let y = y0; y < y1; y++) {
     let to = load<usize>(tensor, BASE) + <usize>(y + 1) * load<usize>(tensor, ROW) + load<usize>(tensor, PIXEL);
@@ -92,11 +105,11 @@ export function inputRows(input: usize, tensor: usize, y0: i32, y1: i32): void {
     let z = load<usize>(input, Z) + <usize>y * <usize>width * 48;
     let codes = load<usize>(input, CODES) + <usize>y * <usize>width * 12;
     for (let x = 0; x < inside; x++) {
-      const v0 = observed(v128.load(z), gains(table, codes, 0), limit);
-      const v1 = observed(v128.load(z, 16), gains(table, codes + 4, 4), limit);
-      const v2 = observed(v128.load(z, 32), gains(table, codes + 8, 8), limit);
-      v128.store(to, i16x8.narrow_i32x4_s(v0, v1));
-      v128.store64_lane(to, i16x8.narrow_i32x4_s(v2, v2), 0, 16);
+      const v0 = observed(v128.load(z), gains(table, codes, 0), input);
+      const v1 = observed(v128.load(z, 16), gains(table, codes + 4, 4), input);
+      const v2 = observed(v128.load(z, 32), gains(table, codes + 8, 8), input);
+      v128.store(to, limited(i16x8.narrow_i32x4_s(v0, v1), limit));
+      v128.store64_lane(to, limited(i16x8.narrow_i32x4_s(v2, v2), limit), 0, 16);
       for (let c: usize = 0; c < 12; c++) store<i16>(to + 2 * c, load<i16>(features + 2 * <usize>load<u8>(codes + c)), 24);
       z += 48;
       codes += 12;

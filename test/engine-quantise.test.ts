@@ -15,7 +15,7 @@ function requests(seed: number, count: number, width: number, height: number): R
   const next = gaussian(seed);
   return Array.from({ length: count }, (_, i) => {
     const sigma = 90 + 17 * i;
-    const z = new Float32Array(width * height * 12).map(() => 60 * next());
+    const z = new Float32Array(width * height * 12).map(() => 20 * next());
     const condition: Condition = { level: i % 3, sigma, mode: i % 2 === 0 ? 'refine' : 'enter' };
     return { z, codes: new Uint8Array(z.length).fill(sigma), width, height, condition };
   });

@@ -3,7 +3,16 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { DcompError } from '../src/errors.js';
 import { DEFAULT_ARCHITECTURE, uNet } from '../src/model/architecture.js';
-import { WEIGHT_LIMIT, inputTables, roundToEven, sumLimit } from '../src/model/integer/arithmetic.js';
+import {
+  MAX_FACTOR,
+  WEIGHT_LIMIT,
+  clampLimit,
+  inputTables,
+  layerConstants,
+  roundToEven,
+  scaledProduct,
+  sumLimit,
+} from '../src/model/integer/arithmetic.js';
 import { createEvaluator } from '../src/model/wasm/engine.js';
 import { LOG_VARIANCE_MAX, LOG_VARIANCE_MIN, type Condition } from '../src/model/inputs.js';
 import type { IntegerModel } from '../src/model/integer/integer-model.js';
@@ -146,9 +155,44 @@ test('what is unknown does not matter: its z is ignored', async () => {
 
 test('input tables are symmetric, bounded and zero for the unknown', () => {
   const tables = inputTables(randomModel(uNet([8], 4, 1), 1));
-  assert.deepEqual(tables.gain.subarray(UNKNOWN * 12), new Float32Array(12));
+  assert.deepEqual(tables.gain.subarray(UNKNOWN * 12), new Int16Array(12));
   assert.ok(tables.feature.every((value) => Math.abs(value) <= tables.limit));
   assert.equal(tables.feature[UNKNOWN], Math.max(...tables.feature));
+});
+
+test('the product of a sum and a factor needs no more than int32', () => {
+  const edge = sumLimit(2) * clampLimit(2);
+  const sums = fc.oneof(fc.integer({ min: -edge, max: edge }), fc.constantFrom(-edge, edge, -32768, 32767, 65535));
+  fc.assert(
+    fc.property(sums, fc.integer({ min: -MAX_FACTOR, max: MAX_FACTOR }), (a, m) => {
+      const h = (a + 0x8000) >> 16;
+      const l = a - 65536 * h;
+      assert.ok(a + 0x8000 < 2 ** 31 && l >= -32768 && l <= 32767 && Math.abs(h * m) < 2 ** 30 + 1);
+      assert.ok(scaledProduct(a, m) === h * m + ((l * m) >> 16));
+      assert.equal(BigInt(scaledProduct(a, m)), (BigInt(a) * BigInt(m)) >> 16n);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('constants of any layer keep what follows the sums in int32', () => {
+  fc.assert(
+    fc.property(
+      fc.integer(),
+      fc.constantFrom(1e-9, 0.05, 10, 1e6),
+      fc.integer({ min: 0, max: 255 }),
+      (seed, loud, sigma) => {
+        const next = uniform(seed);
+        const model = randomModel(randomArchitecture(seed, 5), seed, loud, () => 2 + Math.floor(15 * next()));
+        for (const { m, b, skip, shift, skipShift } of layerConstants(model, { ...CONDITION, sigma })) {
+          const [factor, summand] = [m, b].map((list) => Math.max(...Array.from(list, Math.abs))) as [number, number];
+          assert.ok(Math.abs(scaledProduct(2 ** 31 - 2 ** 15 - 1, factor)) + summand + 32767 * skip < 2 ** 31);
+          assert.ok([shift, skipShift].every((each) => each >= 0 && each <= 14));
+        }
+      },
+    ),
+    { numRuns: 50 },
+  );
 });
 
 test('roundToEven rounds as IEEE does', () => {

@@ -18,16 +18,22 @@ const KERNEL_ROW: usize = 12; // bytes between the runs of a receptive field
 const KERNEL_ROWS: usize = 16;
 const RUN: usize = 20; // bytes of a run, a multiple of 16
 const WEIGHTS: usize = 24;
-const CONSTANTS: usize = 28; // by block of 8 outputs: 8 m, 8 b
+const CONSTANTS: usize = 28; // by block of 8 outputs, 8 int32 each: m in the lower half, m in the upper half, b
 export const OUTPUT: usize = 32; // of output (0, 0)
 export const OUTPUT_ROW: usize = 36;
 export const OUTPUT_PIXEL: usize = 40;
 const SKIP: usize = 44; // as OUTPUT, same steps; 0 = no skip connection
-const SKIP_FACTOR: usize = 48; // f32
-const LOWEST: usize = 52; // f32
-const LIMIT: usize = 56; // f32
+const SKIP_FACTOR: usize = 48;
+const LOWEST: usize = 52;
+const LIMIT: usize = 56;
 export const WIDTH: usize = 60; // outputs per row
 const BLOCKS: usize = 64; // blocks of 8 outputs
+const SHIFT: usize = 68;
+const SKIP_SHIFT: usize = 72;
+const UNIT: usize = 76; // f32, of FLOAT
+
+/** Bytes of the constants of a block. */
+const BLOCK_CONSTANTS: usize = 96;
 
 /** Size of a part's descriptor in bytes. */
 export const PART_SIZE: usize = 80;
@@ -43,17 +49,18 @@ function mac(sum: v128, x: v128, w: v128): v128 {
   return i32x4.add(sum, i32x4.dot_i16x8_s(x, w));
 }
 
+/** ⌊a · m / 2^16⌋; see `scaledProduct`. @param low m in the lower halves @param high m in the upper halves */
 // @ts-ignore: decorator
 @inline
-function scaled(sum: v128, constants: usize): v128 {
-  return f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(sum), v128.load(constants)), v128.load(constants, 32));
+export function scaledProduct(a: v128, low: v128, high: v128): v128 {
+  const upper = i32x4.dot_i16x8_s(i32x4.add(a, i32x4.splat(0x8000)), high);
+  return i32x4.add(upper, i32x4.shr_s(i32x4.dot_i16x8_s(a, low), 16));
 }
 
 // @ts-ignore: decorator
 @inline
-function rounded(y: v128, part: usize): v128 {
-  const clamped = f32x4.min(f32x4.max(y, v128.load32_splat(part, LOWEST)), v128.load32_splat(part, LIMIT));
-  return i32x4.trunc_sat_f32x4_s(f32x4.nearest(clamped));
+function scaled(sum: v128, constants: usize): v128 {
+  return i32x4.add(scaledProduct(sum, v128.load(constants), v128.load(constants, 32)), v128.load(constants, 64));
 }
 
 /** Sums of 8 outputs of a pixel to the result. */
@@ -67,18 +74,23 @@ function finish(mode: i32, part: usize, constants: usize, low: v128, high: v128,
   }
   let y0 = scaled(low, constants);
   let y1 = scaled(high, constants + 16);
+  if (skip != 0) {
+    const factor = v128.load16_splat(part, SKIP_FACTOR);
+    const s = v128.load(skip);
+    const skipShift = load<i32>(part, SKIP_SHIFT);
+    y0 = i32x4.add(y0, i32x4.shr_s(i32x4.extmul_low_i16x8_s(s, factor), skipShift));
+    y1 = i32x4.add(y1, i32x4.shr_s(i32x4.extmul_high_i16x8_s(s, factor), skipShift));
+  }
+  const shift = load<i32>(part, SHIFT);
+  const narrow = i16x8.narrow_i32x4_s(i32x4.shr_s(y0, shift), i32x4.shr_s(y1, shift));
+  const y = i16x8.min_s(i16x8.max_s(narrow, v128.load16_splat(part, LOWEST)), v128.load16_splat(part, LIMIT));
   if (mode == FLOAT) {
-    v128.store(output, y0);
-    v128.store(output, y1, 16);
+    const unit = v128.load32_splat(part, UNIT);
+    v128.store(output, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(y)), unit));
+    v128.store(output, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(y)), unit), 16);
     return;
   }
-  if (skip != 0) {
-    const factor = v128.load32_splat(part, SKIP_FACTOR);
-    const s = v128.load(skip);
-    y0 = f32x4.add(y0, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(s)), factor));
-    y1 = f32x4.add(y1, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(s)), factor));
-  }
-  v128.store(output, i16x8.narrow_i32x4_s(rounded(y0, part), rounded(y1, part)));
+  v128.store(output, y);
 }
 
 /** 4 pixels × 8 outputs. @param input of the first pixel @param weights of the block */
@@ -212,7 +224,7 @@ export function convRow(mode: i32, part: usize, y: i32): void {
       }
     }
     weights += blockOfWeights;
-    constants += 64;
+    constants += BLOCK_CONSTANTS;
     output += blockOfOutputs;
     if (hasSkip) skip += 16;
   }

@@ -3,10 +3,11 @@
  * same numbers to the last bit. A change is a new format version.
  *
  *   sum   Σ weight · input over the receptive field, exact in int32 (`sumLimit` guarantees that it fits)
- *   y     fround(fround(sum) · m), then fround(y + b), then with a skip connection fround(y + fround(fround(skip) · ms))
- *   out   y clamped to lowest..limit (lowest = 0 with ReLU, else −limit), rounded to nearest, ties to even
+ *   y     ⌊sum · m / 2^16⌋ + b, with a skip connection + ⌊skip · f / 2^r⌋, in units of 2^-shift; b holds half a unit
+ *   out   ⌊y / 2^shift⌋ clamped to lowest..limit (lowest = 0 with ReLU, else −limit)
  *
- * Multiply and add are rounded apart (no fused multiply-add), in IEEE float32: SIMD units and Math.fround agree.
+ * No product or sum leaves int32 (see `scaledProduct`), so that units without 64-bit integers and without exact floats
+ * can follow, as those of GPUs. m, b, f, r and shift come from doubles, once for a condition.
  */
 import { COEFFICIENTS, conditioningFeatures, conditioningLength, tensorOf, type Layer } from '../architecture.js';
 import { conditioningInput, inputGain, logSigmaFeature, type Condition } from '../inputs.js';
@@ -25,11 +26,17 @@ export const MAX_BITS = 16;
 /** Largest magnitude of a weight: int16 without −32768, so that a pair of products never overflows. */
 export const WEIGHT_LIMIT = 32767;
 
-/** Constants m, b and ms are clamped to ±2^60: sums stay finite floats, so no NaN can arise, whatever a model holds. */
-export const FACTOR_LIMIT = 2 ** 60;
+/** Largest factor of a sum, largest factor of a skip connection, largest summand, largest shift: y then stays in int32. */
+export const MAX_FACTOR = 32767;
+export const MAX_SKIP_FACTOR = 2 ** 14;
+export const MAX_SUMMAND = 2 ** 29 - 2 ** 15;
+export const MAX_SHIFT = 14;
 
-/** Name of the one tensor that isn't quantised: the network's result, read as floats. */
+/** Name of the network's result. It has no scale of its own: its integers count OUTPUT_UNIT, and have 16 bits. */
 export const OUTPUT_TENSOR = 'out';
+/** Corrections are standard deviations, log variances octaves: 0.001 of either costs nothing, and ±32 holds what occurs. */
+export const OUTPUT_UNIT = 2 ** -10;
+export const OUTPUT_BITS = 16;
 export const INPUT_TENSOR = 'input';
 
 /** Largest magnitude of an integer activation of that many bits. */
@@ -37,9 +44,21 @@ export function clampLimit(bits: number): number {
   return 2 ** (bits - 1) - 1;
 }
 
-/** Largest permitted sum of |weight| over the receptive field of an output: times the inputs' limit it stays below 2^31. */
+/**
+ * Largest permitted sum of |weight| over the receptive field of an output: times the inputs' limit it stays below
+ * 2^31 − 2^15, which leaves room for the rounding of `scaledProduct`.
+ */
 export function sumLimit(inputBits: number): number {
-  return Math.floor((2 ** 31 - 1) / clampLimit(inputBits));
+  return Math.floor((2 ** 31 - 2 ** 15 - 1) / clampLimit(inputBits));
+}
+
+/**
+ * ⌊a · m / 2^16⌋, in int32 alone: with h = (a + 2^15) >> 16 and l = a − 2^16 · h, a number of 16 bits, it is
+ * h · m + ((l · m) >> 16).
+ * @param a below 2^31 − 2^15 in magnitude @param m within ±MAX_FACTOR
+ */
+export function scaledProduct(a: number, m: number): number {
+  return Math.floor((a * m) / 65536);
 }
 
 /** Nearest integer, ties to even; also the rounding of f32x4.nearest. @param x any number below 2^52 in magnitude */
@@ -51,14 +70,18 @@ export function roundToEven(x: number): number {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
-/** What one evaluation needs of a layer besides its weights, all in float32. */
+/** What one evaluation needs of a layer besides its weights, all integers. */
 export interface LayerConstants {
-  /** Factor of the sum, by output channel. */
-  m: Float32Array;
-  /** Summand, by output channel. */
-  b: Float32Array;
-  /** Factor of the skip connection; 0 without one. */
+  /** Factor of the sum, by output channel: within ±MAX_FACTOR, in units of 2^-(16 + shift). */
+  m: Int16Array;
+  /** Summand, by output channel, in units of 2^-shift, the half of rounding included. */
+  b: Int32Array;
+  /** 0..MAX_SHIFT. */
+  shift: number;
+  /** Factor of the skip connection in units of 2^-(shift + skipShift), 0..MAX_SKIP_FACTOR; 0 without one. */
   skip: number;
+  /** 0..MAX_SHIFT. */
+  skipShift: number;
   /** Lower and upper clamp. */
   lowest: number;
   limit: number;
@@ -111,28 +134,62 @@ function constantsOf(
 ): LayerConstants {
   const { weightScale, bias } = model.layers.get(layer.name)!;
   const from = model.tensors.get(layer.from)!;
-  const to = layer.to === OUTPUT_TENSOR ? undefined : model.tensors.get(layer.to)!;
-  const scale = to === undefined ? 1 : to.scale;
-  const m = new Float32Array(bias.length);
-  const b = new Float32Array(bias.length);
+  const output = layer.to === OUTPUT_TENSOR;
+  const { scale, bits } = output ? { scale: OUTPUT_UNIT, bits: OUTPUT_BITS } : model.tensors.get(layer.to)!;
+  const factors = new Float64Array(bias.length);
+  const summands = new Float64Array(bias.length);
   for (let o = 0; o < bias.length; o++) {
     const { gamma, beta } = modulation(o);
-    m[o] = factor(((weightScale[o]! * from.scale) / scale) * (1 + gamma));
-    b[o] = factor((bias[o]! * (1 + gamma) + beta) / scale);
+    factors[o] = ((weightScale[o]! * from.scale) / scale) * (1 + gamma);
+    summands[o] = (bias[o]! * (1 + gamma) + beta) / scale;
   }
-  const limit = to === undefined ? Infinity : clampLimit(to.bits);
-  const skip = layer.add === undefined ? 0 : factor(model.tensors.get(layer.add)!.scale / scale);
-  return { m, b, skip, lowest: layer.relu ? 0 : -limit, limit };
+  const skip = layer.add === undefined ? 0 : model.tensors.get(layer.add)!.scale / scale;
+  const shift = shiftWithin(
+    MAX_FACTOR,
+    2 ** 16 * factors.reduce((most, factor) => Math.max(most, Math.abs(factor)), 0),
+  );
+  const skipShift = shiftWithin(MAX_SKIP_FACTOR, skip * 2 ** shift);
+  const limit = clampLimit(bits);
+  const half = (2 ** shift) >> 1;
+  return {
+    m: new Int16Array(factors.map((factor) => rounded(factor * 2 ** (16 + shift), MAX_FACTOR))),
+    b: new Int32Array(summands.map((summand) => rounded(summand * 2 ** shift, MAX_SUMMAND) + half)),
+    shift,
+    skip: rounded(skip * 2 ** (shift + skipShift), MAX_SKIP_FACTOR),
+    skipShift,
+    lowest: layer.relu ? 0 : -limit,
+    limit,
+  };
 }
 
-function factor(x: number): number {
-  return Math.fround(Math.min(FACTOR_LIMIT, Math.max(-FACTOR_LIMIT, x)));
+/** The finest units, of 2^-result, in which x stays within a limit; 0 where there are none. */
+function shiftWithin(limit: number, x: number): number {
+  let shift = MAX_SHIFT;
+  while (shift > 0 && x * 2 ** shift > limit) shift--;
+  return shift;
 }
 
-/** How codes turn observations into the network's input tensor. */
+/** To the nearest integer, halves up, within ±limit. */
+function rounded(x: number, limit: number): number {
+  return Math.min(limit, Math.max(-limit, Math.floor(x + 0.5)));
+}
+
+/** Observed values enter the network as integers in units of 2^-INPUT_FRACTION, within ±INPUT_VALUE_LIMIT of them. */
+export const INPUT_FRACTION = 12;
+export const INPUT_VALUE_LIMIT = 2 ** 30;
+/** 2^4 times the largest gain is the coarsest unit that gains are stored in: then their products are shifted right, if at all. */
+const MIN_GAIN_SHIFT = 4;
+
+/**
+ * How codes turn observations into the network's input tensor. The integer of channel c is, with v the observed value in
+ * units of 2^-INPUT_FRACTION (nearest, ties to even, clamped): (scaledProduct(v, gain) + half) >> shift, clamped to ±limit.
+ */
 export interface InputTables {
-  /** [code][channel], 256 × 12: integer of channel c = roundToEven(fround(z · gain)), clamped. */
-  gain: Float32Array;
+  /** [code][channel], 256 × 12: within 0..MAX_FACTOR. */
+  gain: Int16Array;
+  /** 0..MAX_SHIFT, and 2^(shift − 1), or 0. */
+  shift: number;
+  half: number;
   /** By code: integer of channel 12 + c. */
   feature: Int16Array;
   limit: number;
@@ -142,16 +199,17 @@ export interface InputTables {
 export function inputTables(model: Pick<IntegerModel, 'statistics' | 'tensors'>): InputTables {
   const { scale, bits } = model.tensors.get(INPUT_TENSOR)!;
   const limit = clampLimit(bits);
-  const gain = new Float32Array(256 * COEFFICIENTS);
+  const gains = new Float64Array(256 * COEFFICIENTS);
   const feature = new Int16Array(256);
   for (let code = 0; code < 256; code++) {
-    for (let c = 0; c < COEFFICIENTS; c++) {
-      gain[code * COEFFICIENTS + c] = factor(inputGain(code, model.statistics.inputScale[c]!) / scale);
-    }
+    for (let c = 0; c < COEFFICIENTS; c++)
+      gains[code * COEFFICIENTS + c] = inputGain(code, model.statistics.inputScale[c]!) / scale;
     const value = roundToEven(logSigmaFeature(code) / scale);
     feature[code] = Math.min(limit, Math.max(-limit, value));
   }
-  return { gain, feature, limit };
+  const shift = shiftWithin(MAX_FACTOR, 2 ** MIN_GAIN_SHIFT * gains.reduce((most, gain) => Math.max(most, gain), 0));
+  const gain = new Int16Array(gains.map((each) => rounded(each * 2 ** (MIN_GAIN_SHIFT + shift), MAX_FACTOR)));
+  return { gain, shift, half: (2 ** shift) >> 1, feature, limit };
 }
 
 /** Grid padded on the right and bottom to a multiple of the architecture's coarsest scale. */

@@ -12,12 +12,16 @@ import {
   type Layer,
 } from '../architecture.js';
 import {
+  INPUT_FRACTION,
   INPUT_TENSOR,
+  INPUT_VALUE_LIMIT,
   OUTPUT_TENSOR,
+  OUTPUT_UNIT,
   inputTables,
   layerConstants,
   paddedSize,
   roundToEven,
+  scaledProduct,
   type LayerConstants,
 } from './arithmetic.js';
 import { rowsOfWhole, type Evaluator } from '../evaluator.js';
@@ -51,14 +55,24 @@ export function referenceInput(
         const inside = x < width && y < height;
         const value = inside ? z[(y * width + x) * COEFFICIENTS + c]! : 0;
         const code = inside ? codes[(y * width + x) * COEFFICIENTS + c]! : UNKNOWN;
-        const product = roundToEven(Math.fround(value * tables.gain[code * COEFFICIENTS + c]!));
+        const product = scaledProduct(inputValue(value), tables.gain[code * COEFFICIENTS + c]!);
         const at = (y * padded.width + x) * INPUT_CHANNELS + c;
-        data[at] = Math.min(tables.limit, Math.max(-tables.limit, product));
+        data[at] = clamped((product + tables.half) >> tables.shift, -tables.limit, tables.limit);
         data[at + COEFFICIENTS] = tables.feature[code]!;
       }
     }
   }
   return { ...padded, channels: INPUT_CHANNELS, data };
+}
+
+/** An observed value as an integer; NaN, which no file leads to, counts as 0. */
+function inputValue(z: number): number {
+  const value = roundToEven(clamped(z * 2 ** INPUT_FRACTION, -INPUT_VALUE_LIMIT, INPUT_VALUE_LIMIT));
+  return Number.isNaN(value) ? 0 : value;
+}
+
+function clamped(x: number, lowest: number, highest: number): number {
+  return Math.min(highest, Math.max(lowest, x));
 }
 
 /** Exact sums of a layer over its receptive fields, at every output position and channel. */
@@ -94,23 +108,19 @@ export function referenceSums(model: IntegerModel, layer: Layer, from: Grid<Int1
   return { width, height, channels: cout, data };
 }
 
-/** The rest of a quantised layer: sums to activations. */
+/** The rest of a layer: sums to integers of its output tensor. */
 export function referenceActivations(
   sums: Grid<Int32Array>,
-  constants: LayerConstants,
+  { m, b, skip: factor, skipShift, shift, lowest, limit }: LayerConstants,
   skip?: Grid<Int16Array>,
 ): Grid<Int16Array> {
   const data = new Int16Array(sums.data.length);
   for (let i = 0; i < data.length; i++) {
-    let y = scaled(sums.data[i]!, constants, i % sums.channels);
-    if (skip !== undefined) y = Math.fround(y + Math.fround(skip.data[i]! * constants.skip));
-    data[i] = roundToEven(Math.min(constants.limit, Math.max(constants.lowest, y)));
+    const c = i % sums.channels;
+    const added = skip === undefined ? 0 : (skip.data[i]! * factor) >> skipShift;
+    data[i] = clamped((scaledProduct(sums.data[i]!, m[c]!) + b[c]! + added) >> shift, lowest, limit);
   }
   return { ...sums, data };
-}
-
-function scaled(sum: number, constants: LayerConstants, channel: number): number {
-  return Math.fround(Math.fround(Math.fround(sum) * constants.m[channel]!) + constants.b[channel]!);
 }
 
 /** The network. Arguments and result as in `Evaluator.evaluate`. */
@@ -128,18 +138,17 @@ export function referenceEvaluate(
   const result = new Float32Array(width * height * OUTPUT_CHANNELS);
   architecture.layers.forEach((layer, index) => {
     const sums = referenceSums(model, layer, tensors.get(layer.from)!);
-    if (layer.to !== OUTPUT_TENSOR) {
-      const skip = layer.add === undefined ? undefined : tensors.get(layer.add)!;
-      tensors.set(layer.to, referenceActivations(sums, constants[index]!, skip));
-      return;
-    }
+    const skip = layer.add === undefined ? undefined : tensors.get(layer.add)!;
+    tensors.set(layer.to, referenceActivations(sums, constants[index]!, skip));
+    if (layer.to !== OUTPUT_TENSOR) return;
+    const output = tensors.get(OUTPUT_TENSOR)!;
     const channels = tensorOf(architecture, OUTPUT_TENSOR).channels;
     for (let i = 0; i < result.length; i++) {
       const c = i % channels;
       const x = Math.floor(i / channels) % width;
       const y = Math.floor(i / channels / width);
-      const value = scaled(sums.data[(y * sums.width + x) * channels + c]!, constants[index]!, c);
-      result[i] = c < COEFFICIENTS ? value : Math.min(LOG_VARIANCE_MAX, Math.max(LOG_VARIANCE_MIN, value));
+      const value = output.data[(y * output.width + x) * channels + c]! * OUTPUT_UNIT;
+      result[i] = c < COEFFICIENTS ? value : clamped(value, LOG_VARIANCE_MIN, LOG_VARIANCE_MAX);
     }
   });
   return result;

@@ -7,8 +7,11 @@ import { compileKernel, instantiateKernel, kernelMemory, PAGE } from '../../kern
 import { wasm } from '../../kernels/conv.wasm.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS, gridMultiple, weightShape, type Layer } from '../architecture.js';
 import {
+  INPUT_FRACTION,
   INPUT_TENSOR,
+  INPUT_VALUE_LIMIT,
   OUTPUT_TENSOR,
+  OUTPUT_UNIT,
   inputTables,
   layerConstants,
   paddedSize,
@@ -19,6 +22,7 @@ import type { Evaluator, RowEvaluation } from '../evaluator.js';
 import { LOG_VARIANCE_MAX, LOG_VARIANCE_MIN, type Condition } from '../inputs.js';
 import type { IntegerModel } from '../integer/integer-model.js';
 import {
+  BLOCK_CONSTANTS,
   INPUT,
   PART,
   PART_BYTES,
@@ -267,12 +271,17 @@ export class Engine implements Evaluator {
   private placeModel(): void {
     const { architecture, layers } = this.model;
     const tables = inputTables(this.model);
-    this.floats(this.places.gains, tables.gain.length).set(tables.gain);
+    this.words(this.places.gains, tables.gain.length).set(tables.gain);
     new Int16Array(this.memory.buffer, this.places.features, tables.feature.length).set(tables.feature);
     const input = this.words(this.places.input, Object.keys(INPUT).length);
     input[INPUT.gains] = this.places.gains;
     input[INPUT.features] = this.places.features;
-    this.floats(this.places.input, input.length)[INPUT.limit] = tables.limit;
+    input[INPUT.limit] = tables.limit;
+    input[INPUT.shift] = tables.shift;
+    input[INPUT.half] = tables.half;
+    const inputFloats = this.floats(this.places.input, input.length);
+    inputFloats[INPUT.units] = 2 ** INPUT_FRACTION;
+    inputFloats[INPUT.bound] = INPUT_VALUE_LIMIT;
     architecture.layers.forEach((layer, index) => {
       const place = this.places.layers[index]!;
       const packed = new Int16Array(this.memory.buffer, place.weights, (partsOf(layer) * place.weightBytes) / 2);
@@ -291,19 +300,24 @@ export class Engine implements Evaluator {
     this.condition = key;
   }
 
-  private placeLayerConstants(layer: Layer, place: LayerPlace, { m, b, skip, lowest, limit }: LayerConstants): void {
+  private placeLayerConstants(layer: Layer, place: LayerPlace, constants: LayerConstants): void {
+    const { m, b, skip, skipShift, shift, lowest, limit } = constants;
     // Channels beyond those of the layer, stored to fill a block, keep m = b = 0.
-    const values = this.floats(place.constants, 2 * storedChannels(m.length));
+    const values = this.words(place.constants, (BLOCK_CONSTANTS / 32) * storedChannels(m.length));
     for (let o = 0; o < m.length; o++) {
-      const at = 16 * Math.floor(o / 8) + (o % 8);
-      values[at] = m[o]!;
-      values[at + 8] = b[o]!;
+      const at = (BLOCK_CONSTANTS / 4) * Math.floor(o / 8) + (o % 8);
+      values[at] = m[o]! & 0xffff;
+      values[at + 8] = m[o]! << 16;
+      values[at + 16] = b[o]!;
     }
     for (let i = 0; i < partsOf(layer); i++) {
-      const part = this.floats(place.parts + i * PART_BYTES, PART_BYTES / 4);
+      const part = this.words(place.parts + i * PART_BYTES, PART_BYTES / 4);
       part[PART.skipFactor] = skip;
+      part[PART.skipShift] = skipShift;
+      part[PART.shift] = shift;
       part[PART.lowest] = lowest;
       part[PART.limit] = limit;
+      this.floats(place.parts + i * PART_BYTES, PART_BYTES / 4)[PART.unit] = OUTPUT_UNIT;
     }
   }
 

@@ -28,14 +28,15 @@ export const PART = {
   outputRow: 9,
   outputPixel: 10,
   skip: 11,
-  /** float32 */
   skipFactor: 12,
-  /** float32 */
   lowest: 13,
-  /** float32 */
   limit: 14,
   width: 15,
   blocks: 16,
+  shift: 17,
+  skipShift: 18,
+  /** float32 */
+  unit: 19,
 } as const;
 export const PART_BYTES = 80;
 
@@ -44,8 +45,26 @@ export const TENSOR = { base: 0, row: 1, pixel: 2, height: 3 } as const;
 export const TENSOR_BYTES = 16;
 
 /** int32 fields of the input's descriptor; the twin of those in kernels/conv.ts. */
-export const INPUT = { z: 0, codes: 1, width: 2, height: 3, paddedWidth: 4, gains: 5, features: 6, limit: 7 } as const;
-export const INPUT_BYTES = 32;
+export const INPUT = {
+  z: 0,
+  codes: 1,
+  width: 2,
+  height: 3,
+  paddedWidth: 4,
+  gains: 5,
+  features: 6,
+  limit: 7,
+  shift: 8,
+  half: 9,
+  /** float32 */
+  units: 10,
+  /** float32 */
+  bound: 11,
+} as const;
+export const INPUT_BYTES = 48;
+
+/** Bytes of the constants of 8 outputs: three int32 for each, m in the lower half, m in the upper half, b. */
+export const BLOCK_CONSTANTS = 96;
 
 /** Everything in memory begins at a multiple of a cache line. */
 const LINE = 64;
@@ -73,7 +92,7 @@ export interface LayerPlace {
   /** Packed weights of its parts, each `weightBytes` long. */
   weights: number;
   weightBytes: number;
-  /** By block of 8 outputs: 8 factors m, 8 summands b. */
+  /** By block of 8 outputs, see BLOCK_CONSTANTS. */
   constants: number;
 }
 
@@ -109,7 +128,7 @@ export function layoutModel(architecture: Architecture, start: number): ModelPla
       tensor: take(TENSOR_BYTES),
       weights: take(parts * weightBytes),
       weightBytes,
-      constants: take(8 * storedChannels(cout)),
+      constants: take((BLOCK_CONSTANTS / 8) * storedChannels(cout)),
     };
   });
   return { input, inputTensor, gains, features, layers, end: aligned(end) };

@@ -1,17 +1,21 @@
 /** `encode` and `decode` over evaluators that are kept between calls; the entries say where models and threads come from. */
-import { containerOf, decodePicture, type DecodeResult, type DecoderOptions } from './codec/decoder.js';
+import { containerOf, decodePicture, DECODER_CHECKS, type DecodeResult, type DecoderOptions } from './codec/decoder.js';
 import {
   checkEncoding,
   encodePicture,
   encodePictureToSizes,
+  ENCODER_CHECKS,
   type EncodeResult,
   type EncoderOptions,
 } from './codec/encoder.js';
 import { fileInfo, type FileInfo } from './container/info.js';
-import { Progression, type ProgressiveOptions } from './codec/progressive.js';
+import { Progression, PROGRESSION_CHECKS, type ProgressiveOptions } from './codec/progressive.js';
 import type { Evaluator } from './model/evaluator.js';
 import { readModelFile } from './model/integer/model-file.js';
 import type { IntegerModel } from './model/integer/integer-model.js';
+import { DcompError } from './errors.js';
+import { MAX_THREADS } from './model/wasm/chunks.js';
+import { bytesOf, checkList, checkOptions, isWhole, type Checks } from './options.js';
 import type { Picture } from './picture.js';
 
 /** What an encoding or decoding is computed with. */
@@ -50,6 +54,29 @@ export interface ProgressiveDecoder {
    * @throws DcompError as `decode`
    */
   picture(): Promise<DecodeResult | undefined>;
+}
+
+const MODEL_CHECKS: Checks<ModelOptions> = { model: bytesOf, threads: isWhole(1, MAX_THREADS) };
+const ENCODE_CHECKS: Checks<EncodeOptions> = { ...ENCODER_CHECKS, ...MODEL_CHECKS };
+const { target: _, ...ENCODE_TO_SIZES_CHECKS } = ENCODE_CHECKS;
+const DECODE_CHECKS: Checks<DecodeOptions> = { ...DECODER_CHECKS, ...MODEL_CHECKS };
+const PROGRESSIVE_CHECKS: Checks<ProgressiveDecodeOptions> = { ...PROGRESSION_CHECKS, ...MODEL_CHECKS };
+
+/** What is often given beside the target instead of in it. */
+function targetHint(name: string): string | undefined {
+  return ['quality', 'bitsPerPixel', 'size', 'psnr'].includes(name)
+    ? `it belongs into the target: { target: { ${name}: … } }`
+    : undefined;
+}
+
+/** What a file is when it is handed over: the caller may change or transfer it afterwards. @throws DcompError E_USAGE, E_TOO_LARGE */
+function copyOf(file: unknown, maxBytes?: number): Uint8Array {
+  const bytes = bytesOf(file, 'the file').subarray(0, maxBytes);
+  try {
+    return Uint8Array.from(bytes);
+  } catch (cause) {
+    throw new DcompError('E_TOO_LARGE', `the file has ${bytes.length} bytes, more than there is memory for`, { cause });
+  }
 }
 
 export interface Platform {
@@ -106,8 +133,11 @@ export function createCodec(platform: Platform): Codec {
   class Decoder implements ProgressiveDecoder {
     private readonly progression: Progression;
 
-    constructor(private readonly options: ProgressiveDecodeOptions = {}) {
-      this.progression = new Progression(options);
+    private readonly options: ProgressiveDecodeOptions;
+
+    constructor(options?: ProgressiveDecodeOptions) {
+      this.options = checkOptions(options, PROGRESSIVE_CHECKS, 'ProgressiveDecoder');
+      this.progression = new Progression(this.options);
     }
 
     get byteLength(): number {
@@ -133,21 +163,26 @@ export function createCodec(platform: Platform): Codec {
 
   return {
     ProgressiveDecoder: Decoder,
-    encode: (picture, options = {}) =>
-      inTurn(async () => {
-        checkEncoding(picture, options); // before a missing model is complained of
-        return encodePicture(picture, await evaluatorFor(options), options);
-      }),
-    encodeToSizes: (picture, sizes, options = {}) =>
-      inTurn(async () => {
-        for (const size of sizes) checkEncoding(picture, { ...options, target: { size } });
-        return encodePictureToSizes(picture, await evaluatorFor(options), sizes, options);
-      }),
-    decode: (bytes, options = {}) =>
-      inTurn(async () => {
+    async encode(source, given) {
+      const options = checkOptions(given, ENCODE_CHECKS, 'encode', targetHint);
+      const picture = checkEncoding(source, options);
+      return inTurn(async () => encodePicture(picture, await evaluatorFor(options), options));
+    },
+    async encodeToSizes(source, sizes, given) {
+      const options = checkOptions(given, ENCODE_TO_SIZES_CHECKS, 'encodeToSizes', targetHint);
+      const picture = checkEncoding(source, options);
+      checkList(sizes, 'sizes');
+      const wanted = sizes.map((size, i) => isWhole(1, Infinity, ' of bytes')(size, `size ${i + 1}`));
+      return inTurn(async () => encodePictureToSizes(picture, await evaluatorFor(options), wanted, options));
+    },
+    async decode(file, given) {
+      const options = checkOptions(given, DECODE_CHECKS, 'decode');
+      const bytes = copyOf(file, options.maxBytes);
+      return inTurn(async () => {
         const source = containerOf(bytes, options); // before a missing model is complained of
         return decodePicture(bytes, await evaluatorFor(options), options, source);
-      }),
+      });
+    },
     release: () =>
       inTurn(async () => {
         await kept?.evaluator.close();

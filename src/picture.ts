@@ -1,4 +1,5 @@
 import { DcompError } from './errors.js';
+import { advice, BYTES, bytesOf, checkObject, isOneOf, shown, viewOf } from './options.js';
 
 /** Most pixels that format version 1 codes; a header that claims more is refused before anything is allocated. */
 export const MAX_PIXELS = 2 ** 28;
@@ -87,7 +88,7 @@ export interface Text {
 export const MAX_METADATA_BYTES = 2 ** 23;
 
 export function depthOf({ depth, data }: Picture): Depth {
-  return depth ?? (data instanceof Uint16Array ? 16 : 8);
+  return depth === undefined ? (data instanceof Uint16Array ? 16 : 8) : depth;
 }
 
 /** Largest sample of a depth. */
@@ -100,10 +101,19 @@ export function newSamples(length: number, depth: Depth): Samples {
   return depth === 16 ? new Uint16Array(length) : new Uint8Array(length);
 }
 
-/** The samples in another depth, rounded to the nearest: v · (2^to − 1) / (2^from − 1). A picture that has it already is returned as it is. */
-export function withDepth(picture: Picture, depth: Depth): Picture {
+/** All that there are. */
+export const DEPTHS = [1, 2, 4, 8, 16] as const;
+
+/**
+ * The samples in another depth, rounded to the nearest: v · (2^to − 1) / (2^from − 1). Those of a picture that has it already
+ * are not copied.
+ * @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE
+ */
+export function withDepth(source: Picture, depth: Depth): Picture {
+  const picture = pictureOf(source);
   const from = depthOf(picture);
-  if (from === depth) return picture;
+  if (from === isOneOf(DEPTHS)(depth, 'depth')) return picture;
+  if (depth < 8 && picture.channels !== 1) throw bad(`depth is ${depth} bits, which only a grey picture can have`);
   const most = rangeOf(from);
   const range = rangeOf(depth);
   const data = newSamples(picture.data.length, depth);
@@ -113,6 +123,55 @@ export function withDepth(picture: Picture, depth: Depth): Picture {
 
 function bad(message: string): DcompError {
   return new DcompError('E_PICTURE', message);
+}
+
+/**
+ * A caller's picture, checked, as the codec takes it. Samples and metadata may be in any buffer or view of the right length,
+ * which is not copied; an ImageData of a canvas, which has no `channels`, is RGB + alpha.
+ * @throws DcompError E_PICTURE (inconsistent) or E_TOO_LARGE
+ */
+export function pictureOf(value: unknown): Picture {
+  if (typeof value !== 'object' || value === null)
+    throw bad(`the picture is ${shown(value)}; it must be an object with width, height, channels and data`);
+  const { width, height, depth, data, metadata, colorSpace } = value as Picture & { colorSpace?: unknown };
+  let { channels } = value as Picture;
+  if (channels === undefined && data instanceof Uint8ClampedArray) {
+    if (colorSpace !== undefined && colorSpace !== 'srgb')
+      throw bad(`the picture is an ImageData of the colour space ${shown(colorSpace)}; get it as srgb`);
+    channels = 4;
+  }
+  const picture: Picture = { width, height, channels, data: samplesOf(data, depth) };
+  if (depth !== undefined) picture.depth = depth;
+  if (metadata !== undefined) picture.metadata = metadataOf(metadata);
+  checkPicture(picture);
+  return picture;
+}
+
+/** Samples as the array that their depth asks for, where they are in another kind of view. @throws DcompError E_PICTURE */
+function samplesOf(data: unknown, depth: Depth | undefined): Samples {
+  if (data instanceof Uint8Array || data instanceof Uint16Array) return data;
+  const kind = Object.prototype.toString.call(data).slice('[object '.length, -1);
+  const wide = kind === 'Uint16Array' || (depth === 16 && BYTES.includes(kind));
+  if (!wide && !BYTES.includes(kind))
+    throw bad(`picture.data is ${shown(data)}; it must be a Uint8Array, or a Uint16Array for 16 bits${advice(data)}`);
+  return asPicture(() =>
+    wide
+      ? viewOf(data as object, 'picture.data', (buffer, offset, length) =>
+          offset % 2 === 0 && length % 2 === 0
+            ? new Uint16Array(buffer, offset, length / 2)
+            : new Uint16Array(buffer.slice(offset, offset + length - (length % 2))),
+        )
+      : bytesOf(data, 'picture.data'),
+  );
+}
+
+/** What is said against a value is then said against a picture. */
+function asPicture<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    throw error instanceof DcompError ? new DcompError('E_PICTURE', error.message, { cause: error }) : error;
+  }
 }
 
 /**
@@ -126,7 +185,7 @@ export function checkPicture(picture: Picture): void {
     ['height', height],
   ] as const) {
     if (!Number.isInteger(side) || side < 1)
-      throw bad(`picture.${name} is ${side}; it must be a whole number of at least 1`);
+      throw bad(`picture.${name} is ${shown(side)}; it must be a whole number of at least 1`);
     if (side > MAX_SIDE) {
       throw new DcompError('E_TOO_LARGE', `picture.${name} is ${side}; the format codes at most ${MAX_SIDE}`);
     }
@@ -139,18 +198,18 @@ export function checkPicture(picture: Picture): void {
   }
   if (channels !== 1 && channels !== 2 && channels !== 3 && channels !== 4) {
     throw bad(
-      `picture.channels is ${String(channels)}; it must be 1 (grey), 2 (grey + alpha), 3 (RGB) or 4 (RGB + alpha)`,
+      `picture.channels is ${shown(channels)}; it must be 1 (grey), 2 (grey + alpha), 3 (RGB) or 4 (RGB + alpha)`,
     );
   }
   const depth = depthOf(picture);
-  if (![1, 2, 4, 8, 16].includes(depth))
-    throw bad(`picture.depth is ${String(depth)}; it must be 1, 2, 4, 8 or 16 bits`);
+  if (!DEPTHS.includes(depth)) throw bad(`picture.depth is ${shown(depth)}; it must be 1, 2, 4, 8 or 16 bits`);
   if (depth < 8 && channels !== 1) throw bad(`picture.depth is ${depth} bits, which only a grey picture can have`);
   const fits = depth === 16 ? data instanceof Uint16Array : data instanceof Uint8Array;
   const length = width * height * channels;
   if (!fits || data.length !== length) {
+    const found = data instanceof Uint8Array || data instanceof Uint16Array ? ` with ${data.length}` : '';
     throw bad(
-      `picture.data must be a ${depth === 16 ? 'Uint16Array' : 'Uint8Array'} of width · height · channels = ${length} samples`,
+      `picture.data must be a ${depth === 16 ? 'Uint16Array' : 'Uint8Array'} of width · height · channels = ${length} samples, not ${shown(data)}${found}`,
     );
   }
   if (depth < 8 && data.some((sample) => sample > rangeOf(depth)))
@@ -158,18 +217,33 @@ export function checkPicture(picture: Picture): void {
   if (metadata !== undefined) checkMetadata(metadata);
 }
 
+/** Profile, EXIF, XMP and IPTC from any buffer or view. @throws DcompError E_PICTURE */
+function metadataOf(metadata: Metadata): Metadata {
+  checkRecord(metadata, 'picture.metadata');
+  const result = { ...metadata };
+  for (const name of ['icc', 'exif', 'xmp', 'iptc'] as const)
+    if (result[name] !== undefined) result[name] = asPicture(() => bytesOf(result[name], `metadata.${name}`));
+  return result;
+}
+
+function checkRecord(value: unknown, name: string): void {
+  asPicture(() => checkObject(value, name));
+}
+
 /** @throws DcompError E_PICTURE */
 function checkMetadata(metadata: Metadata): void {
+  checkRecord(metadata, 'picture.metadata');
   const { icc, orientation, density, exif, xmp, text, iptc, modified } = metadata;
   for (const [name, bytes] of Object.entries({ icc, exif, xmp, iptc })) {
     if (bytes === undefined) continue;
     if (!(bytes instanceof Uint8Array) || bytes.length > MAX_METADATA_BYTES)
-      throw bad(`metadata.${name} must be a Uint8Array of at most ${MAX_METADATA_BYTES} bytes`);
+      throw bad(`metadata.${name} must be a Uint8Array of at most ${MAX_METADATA_BYTES} bytes, not ${shown(bytes)}`);
   }
   if (orientation !== undefined && !(Number.isInteger(orientation) && orientation >= 1 && orientation <= 8)) {
-    throw bad(`metadata.orientation is ${String(orientation)}; it must be a whole number from 1 to 8`);
+    throw bad(`metadata.orientation is ${shown(orientation)}; it must be a whole number from 1 to 8`);
   }
   if (density !== undefined) {
+    checkRecord(density, 'metadata.density');
     const whole = (n: number): boolean => Number.isInteger(n) && n >= 0 && n < 2 ** 31;
     if (!whole(density.x) || !whole(density.y) || (density.unit !== 'metre' && density.unit !== 'none')) {
       throw bad('metadata.density must have whole numbers x and y of pixels per unit, and a unit, metre or none');
@@ -185,11 +259,13 @@ function checkMetadata(metadata: Metadata): void {
 function checkColourMeaning({ cicp, gamma, chromaticities }: Metadata): void {
   const whole = (n: unknown, least: number, most: number): boolean =>
     typeof n === 'number' && Number.isInteger(n) && n >= least && n <= most;
+  if (cicp !== undefined) checkRecord(cicp, 'metadata.cicp');
   if (cicp !== undefined && !(whole(cicp.primaries, 1, 255) && whole(cicp.transfer, 1, 255)))
     throw bad('metadata.cicp must have the code points primaries and transfer, whole numbers from 1 to 255');
   if (gamma !== undefined && !whole(gamma, 1, 2 ** 31 - 1))
-    throw bad(`metadata.gamma is ${String(gamma)}; it must be a whole number of 1/100000, from 1 to 2^31 − 1`);
+    throw bad(`metadata.gamma is ${shown(gamma)}; it must be a whole number of 1/100000, from 1 to 2^31 − 1`);
   if (chromaticities === undefined) return;
+  checkRecord(chromaticities, 'metadata.chromaticities');
   const { white, red, green, blue } = chromaticities;
   if (
     ![white, red, green, blue].every(
@@ -200,18 +276,20 @@ function checkColourMeaning({ cicp, gamma, chromaticities }: Metadata): void {
 }
 
 /** @throws DcompError E_PICTURE */
-function checkTexts(text: Text[]): void {
-  if (!Array.isArray(text)) throw bad('metadata.text must be a list');
+function checkTexts(texts: unknown): void {
+  if (!Array.isArray(texts)) throw bad(`metadata.text is ${shown(texts)}; it must be a list`);
   let total = 0;
-  for (const entry of text) {
-    const fields = [entry.keyword, entry.text, entry.language ?? '', entry.translatedKeyword ?? ''];
+  for (const entry of texts) {
+    checkRecord(entry, 'an entry of metadata.text');
+    const { keyword, text, language = '', translatedKeyword = '' } = entry as Text;
+    const fields = [keyword, text, language, translatedKeyword];
     if (fields.some((field) => typeof field !== 'string'))
       throw bad('metadata.text must be a list of texts with a keyword each');
-    if (!isKeyword(entry.keyword))
+    if (!isKeyword(keyword))
       throw bad(
         'a keyword in metadata.text must have 1 to 79 characters of Latin-1, no space at its ends and none beside another',
       );
-    if (!/^[a-z0-9-]*$/i.test(fields[2]!))
+    if (!/^[a-z0-9-]*$/i.test(language))
       throw bad('a language in metadata.text must be of letters, digits and hyphens');
     if (fields.some((field) => field.includes('\0')))
       throw bad('a text in metadata.text has a zero character, which none can have');

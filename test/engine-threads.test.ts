@@ -5,7 +5,8 @@ import { DcompError } from '../src/errors.js';
 import { DEFAULT_ARCHITECTURE, uNet } from '../src/model/architecture.js';
 import { createEvaluator } from '../src/model/wasm/engine.js';
 import type { Condition } from '../src/model/inputs.js';
-import { MAX_THREADS, createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
+import { MAX_THREADS } from '../src/model/wasm/chunks.js';
+import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
 import { gaussian, randomModel } from '../corpus/random-model.js';
 
 const CONDITION: Condition = { level: 0, sigma: 140, mode: 'refine' };

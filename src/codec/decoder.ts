@@ -6,6 +6,7 @@ import { decodeRun, runBits, type Run } from '../entropy/trellis.js';
 import { DcompError } from '../errors.js';
 import type { Architecture } from '../model/architecture.js';
 import type { Evaluator } from '../model/evaluator.js';
+import { bytesOf, checkValues, isBoolean, isFunction, isNumber, isSignal, isWhole, type Checks } from '../options.js';
 import { MAX_PIXELS, type Depth, type Metadata, type Picture, type Samples } from '../picture.js';
 import { decodeAlpha } from '../container/alpha.js';
 import { readContainer, type Container, type Extent, type Header } from '../container/container.js';
@@ -16,7 +17,16 @@ import { groupsOf, type Group } from '../format.js';
 import { needsOf, type StepNeeds } from './needs.js';
 import { PARTS } from '../container/parts.js';
 import { isGrey, hasAlpha, PictureRows } from '../pixels/picture-planes.js';
-import { checkRectangle, cutOut, gridOf, intersect, wholeOf, type Rectangle, type Size } from '../math/rectangle.js';
+import {
+  checkRectangle,
+  rectangleOf,
+  cutOut,
+  gridOf,
+  intersect,
+  wholeOf,
+  type Rectangle,
+  type Size,
+} from '../math/rectangle.js';
 import { readLags } from './region.js';
 import { repairFile, repairText, type Repair } from '../container/repair.js';
 import { pyramidSizes, stepsOf, type Step } from '../diffusion/schedule.js';
@@ -46,6 +56,18 @@ export interface DecoderOptions {
   onProgress?: (progress: Progress) => void;
   signal?: AbortSignal;
 }
+
+/** What each of the decoder's options can be. */
+export const DECODER_CHECKS: Checks<DecoderOptions> = {
+  maxBytes: isWhole(0, Infinity, ' of bytes'),
+  allowDamaged: isBoolean,
+  scale: isNumber('1, 1/2, 1/4, …', (value) => value > 0 && value <= 1),
+  crop: rectangleOf,
+  maxPixels: isNumber('a number of pixels, at least 0', (value) => value >= 0),
+  onDamage: isFunction,
+  onProgress: isFunction,
+  signal: isSignal,
+};
 
 /** A decoded picture with its figures. */
 export interface DecodeResult extends Picture {
@@ -292,11 +314,9 @@ export interface Source {
  * @throws DcompError as `readContainer`; E_DAMAGED_SEGMENT where damage is not allowed and could be repaired; E_USAGE
  */
 export function containerOf(file: Uint8Array, options: DecoderOptions): Source {
-  const { maxBytes, maxPixels, allowDamaged, crop } = options;
-  if (maxBytes !== undefined && !(Number.isInteger(maxBytes) && maxBytes >= 0)) {
-    throw new DcompError('E_USAGE', `maxBytes is ${maxBytes}; it must be a whole number of bytes`);
-  }
-  const mended = allowDamaged === true ? repairFile(file) : { bytes: file, repairs: [] };
+  const { maxBytes, maxPixels, allowDamaged, crop } = checkValues({ ...options }, DECODER_CHECKS);
+  const given = bytesOf(file, 'the file');
+  const mended = allowDamaged === true ? repairFile(given) : { bytes: given, repairs: [] };
   const bytes = maxBytes === undefined ? mended.bytes : mended.bytes.subarray(0, maxBytes);
   const repairs = mended.repairs.filter(({ offset }) => offset < bytes.length);
   let container: Container;

@@ -3,7 +3,20 @@ import { DcompError } from '../errors.js';
 import { exp2, log2 } from '../math/exact.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { TOP_CODE } from '../model/sigma.js';
-import { checkPicture, depthOf, rangeOf, type Channels, type Picture, type Samples } from '../picture.js';
+import {
+  checkObject,
+  checkValues,
+  isBoolean,
+  isFunction,
+  isNumber,
+  isOneOf,
+  isSignal,
+  isWhole,
+  mustBe,
+  type Check,
+  type Checks,
+} from '../options.js';
+import { depthOf, pictureOf, rangeOf, type Channels, type Picture, type Samples } from '../picture.js';
 import { alphaLevels, encodeAlpha, quantiseAlpha } from '../container/alpha.js';
 import { concat, writeAlpha, writeHeader, type Header } from '../container/container.js';
 import { decodePicture } from './decoder.js';
@@ -13,7 +26,7 @@ import { PARTS, type Part } from '../container/parts.js';
 import { PictureCoefficients } from '../pixels/picture-coefficients.js';
 import { alphaOf, isGrey, join } from '../pixels/picture-planes.js';
 import { EMPTY_HASH, pixelHash, withPixelHash } from '../container/pixel-hash.js';
-import { checkImportance, lagsOf, writeLags, type Importance } from './region.js';
+import { checkImportance, importanceOf, lagsOf, writeLags, type Importance } from './region.js';
 import {
   DEFAULT_SCHEDULE,
   VIEWS,
@@ -92,11 +105,11 @@ export const DEFAULT_EFFORT = 8;
 
 /** @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE, E_UNREACHABLE, E_ABORTED */
 export async function encodePicture(
-  picture: Picture,
+  source: Picture,
   evaluator: Evaluator,
   options: EncodingOptions = {},
 ): Promise<EncodeResult> {
-  checkEncoding(picture, options);
+  const picture = checkEncoding(source, options);
   const target = options.target ?? { quality: DEFAULT_QUALITY };
   const encoding = new Encoding(
     picture,
@@ -113,12 +126,13 @@ export async function encodePicture(
  * @throws DcompError as `encodePicture`
  */
 export async function encodePictureToSizes(
-  picture: Picture,
+  source: Picture,
   evaluator: Evaluator,
   sizes: readonly number[],
   options: Omit<EncodingOptions, 'target'> = {},
 ): Promise<EncodeResult[]> {
-  for (const size of sizes) checkEncoding(picture, { ...options, target: { size } });
+  const picture = checkEncoding(source, options);
+  for (const size of sizes) checkTarget({ size }, 'target');
   const results = [];
   for (const result of await new Encoding(picture, evaluator, options, FINEST).toSizes(sizes))
     results.push(await withHash(result, evaluator, options));
@@ -410,38 +424,47 @@ function fork({ session, stream, schedule }: Point, other: Schedule = schedule):
   return { session: session.fork(undefined, other), stream: stream.fork(), schedule: other };
 }
 
-/** What can be said against an encoding before a model is at hand. @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE */
-export function checkEncoding(
-  picture: Picture,
-  { target, effort, alphaQuality, importance, views }: EncoderOptions,
-): void {
-  checkPicture(picture);
-  if (importance !== undefined) checkImportance(importance, picture);
-  if (target !== undefined) checkTarget(target);
-  if (effort !== undefined && !(Number.isInteger(effort) && effort >= 1 && effort <= 9)) {
-    throw new DcompError('E_USAGE', `effort is ${effort}; it must be a whole number from 1 to 9`);
-  }
-  if (views !== undefined && !VIEWS.includes(views))
-    throw new DcompError('E_USAGE', `views is ${views}; it must be 1, 2 or 4`);
-  if (alphaQuality !== undefined && !(alphaQuality >= 0 && alphaQuality <= 100)) {
-    throw new DcompError('E_USAGE', `alphaQuality is ${alphaQuality}; it must be a number from 0 to 100`);
-  }
-}
+const TARGETS: Checks<{ quality: number; bitsPerPixel: number; size: number; psnr: number }> = {
+  quality: isNumber('a number from 1 to 100', (value) => value >= 1 && value <= 100),
+  bitsPerPixel: isNumber('a number above 0 and up to 1000', (value) => value > 0 && value <= 1000),
+  size: isWhole(1, Infinity, ' of bytes'),
+  psnr: isNumber('a number of decibels above 0 and up to 100', (value) => value > 0 && value <= 100),
+};
 
-function checkTarget(target: Target): void {
-  const given = (['quality', 'bitsPerPixel', 'size', 'psnr'] as const).filter((name) => name in target);
-  if (given.length !== 1)
+const checkTarget: Check<Target> = (target, name) => {
+  checkObject(target, name, 'an object such as { quality: 50 }');
+  const given = Object.keys(target).filter((key) => target[key as keyof typeof target] !== undefined);
+  const known = given.filter((key) => Object.hasOwn(TARGETS, key));
+  if (given.length !== 1 || known.length !== 1)
     throw new DcompError(
       'E_USAGE',
       `the target needs exactly one of quality, bitsPerPixel, size and psnr; it has ${given.length === 0 ? 'none' : given.join(' and ')}`,
     );
-  const value = (target as Record<string, number>)[given[0]!]!;
-  const bad = (what: string): DcompError => new DcompError('E_USAGE', `${given[0]} is ${value}; it must be ${what}`);
-  if (typeof value !== 'number') throw bad('a number');
-  if (given[0] === 'quality' && !(value >= 1 && value <= 100)) throw bad('a number from 1 to 100');
-  if (given[0] === 'size' && !(Number.isInteger(value) && value >= 1)) throw bad('a whole number of bytes, at least 1');
-  if (given[0] === 'bitsPerPixel' && !(value > 0 && value <= 1000)) throw bad('a number above 0 and up to 1000');
-  if (given[0] === 'psnr' && !(value > 0 && value <= 100)) throw bad('a number of decibels above 0 and up to 100');
+  return checkValues(target as Record<string, unknown>, TARGETS) as Target;
+};
+
+/** What each of the encoder's options can be. */
+export const ENCODER_CHECKS: Checks<EncoderOptions> = {
+  target: checkTarget,
+  effort: isWhole(1, 9),
+  views: isOneOf(VIEWS),
+  importance: importanceOf,
+  pixelHash: isBoolean,
+  alphaQuality: isNumber('a number from 0 to 100', (value) => value >= 0 && value <= 100),
+  onProgress: isFunction,
+  signal: isSignal,
+};
+
+/**
+ * What can be said against an encoding before a model is at hand.
+ * @returns the picture as the codec takes it
+ * @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE
+ */
+export function checkEncoding(source: unknown, options: EncoderOptions): Picture {
+  const picture = pictureOf(source);
+  const { importance } = checkValues<EncoderOptions>({ ...options }, ENCODER_CHECKS);
+  if (importance !== undefined) checkImportance(importance, picture);
+  return picture;
 }
 
 /**
@@ -526,9 +549,18 @@ function squaredError(a: Samples, b: Samples, channels: Channels): number {
 /** 10 · log10(2) */
 const DECIBELS_PER_OCTAVE = 3.010299956639812;
 
-/** PSNR in dB over the colour samples of two pictures of the same size, kind and depth. Infinity for equal ones. */
+/**
+ * PSNR in dB over the colour samples of two pictures of the same size, kind and depth. Infinity for equal ones.
+ * @throws DcompError E_PICTURE, E_TOO_LARGE; E_USAGE where they differ in size, kind or depth
+ */
 export function psnr(a: Picture, b: Picture): number {
-  return decibelsOf(meanSquaredError(a, b));
+  const [first, second] = [pictureOf(a), pictureOf(b)];
+  const kinds = [first, second].map(
+    (picture) => `${picture.width}×${picture.height}, ${picture.channels} channels of ${depthOf(picture)} bits`,
+  );
+  if (kinds[0] !== kinds[1])
+    throw mustBe('the PSNR', `${kinds[0]} against ${kinds[1]}`, 'of two pictures of the same size, kind and depth');
+  return decibelsOf(meanSquaredError(first, second));
 }
 
 function decibelsOf(squaredError: number): number {

@@ -8,11 +8,13 @@ import type { Metadata, Samples } from '../picture.js';
 import { metadataOf } from '../container/metadata.js';
 import { DcompError } from '../errors.js';
 import type { Evaluator } from '../model/evaluator.js';
+import { bytesOf, type Checks } from '../options.js';
 import type { Container } from '../container/container.js';
 import {
   checkModelId,
   containerOf,
   decodePicture,
+  DECODER_CHECKS,
   readAlpha,
   Receiver,
   sessionOf,
@@ -27,6 +29,10 @@ export type ProgressiveOptions = Pick<
   DecoderOptions,
   'allowDamaged' | 'maxPixels' | 'onDamage' | 'onProgress' | 'signal'
 >;
+
+const { allowDamaged, maxPixels, onDamage, onProgress, signal } = DECODER_CHECKS;
+/** What each of them can be. */
+export const PROGRESSION_CHECKS: Checks<ProgressiveOptions> = { allowDamaged, maxPixels, onDamage, onProgress, signal };
 
 /** A place between two steps. */
 interface Place {
@@ -52,8 +58,8 @@ export class Progression {
   }
 
   /** Appends a copy of the bytes. @throws DcompError E_USAGE, E_TOO_LARGE */
-  push(bytes: Uint8Array): void {
-    if (!(bytes instanceof Uint8Array)) throw new DcompError('E_USAGE', 'push takes a Uint8Array');
+  push(portion: Uint8Array): void {
+    const bytes = bytesOf(portion, 'the portion');
     const length = this.length + bytes.length;
     if (length > this.buffer.length) {
       let grown: Uint8Array<ArrayBuffer>;

@@ -6,7 +6,8 @@ import { decodePlane, encodePlane } from '../entropy/plane.js';
 import { DcompError } from '../errors.js';
 import { log2 } from '../math/exact.js';
 import { CODES_PER_OCTAVE, TOP_CODE } from '../model/sigma.js';
-import { checkRectangle, type Rectangle, type Size } from '../math/rectangle.js';
+import { checkRectangle, rectangleOf, type Rectangle, type Size } from '../math/rectangle.js';
+import { bytesOf, checkList, checkObject, isNumber, mustBe, type Check } from '../options.js';
 
 /** Side of a block in pixels; 8 coefficient positions of level 0. */
 export const LAG_BLOCK = 16;
@@ -63,7 +64,31 @@ function blank({ width, height }: Size): Lags {
   return { columns, rows, codes: new Uint8Array(columns * rows) };
 }
 
-/** @throws DcompError E_USAGE if a region has no pixel in the picture or an impossible weight, or a mask not one sample a pixel */
+const weightOf = isNumber(
+  `a number from 1/${MAX_WEIGHT} to ${MAX_WEIGHT}`,
+  (value) => value >= 1 / MAX_WEIGHT && value <= MAX_WEIGHT,
+);
+
+/** A caller's importance, as far as it can be checked without the picture. @throws DcompError E_USAGE */
+export const importanceOf: Check<Importance> = (value, name) => {
+  checkObject(value, name, 'an object with regions or a mask');
+  const { regions, mask } = value as { regions?: unknown; mask?: unknown };
+  if ((regions === undefined) === (mask === undefined))
+    throw mustBe(name, value, 'an object with either regions or a mask');
+  if (mask !== undefined) return { mask: bytesOf(mask, `${name}.mask`) };
+  checkList(regions, `${name}.regions`);
+  return {
+    regions: regions.map((region, i): Region => {
+      const rectangle = rectangleOf(region, `${name}.regions[${i}]`);
+      const { weight } = region as { weight?: unknown };
+      return weight === undefined
+        ? rectangle
+        : { ...rectangle, weight: weightOf(weight, `the weight of ${name}.regions[${i}]`) };
+    }),
+  };
+};
+
+/** @throws DcompError E_USAGE if a region is not within the picture, or a mask has not one sample a pixel */
 export function checkImportance(importance: Importance, { width, height }: Size): void {
   if ('mask' in importance) {
     if (importance.mask.length === width * height) return;
@@ -72,12 +97,7 @@ export function checkImportance(importance: Importance, { width, height }: Size)
       `the mask has ${importance.mask.length} samples; the picture has ${width}×${height} pixels, and a mask one sample for each`,
     );
   }
-  for (const region of importance.regions) {
-    const { weight = DEFAULT_WEIGHT } = region;
-    const name = checkRectangle('the region', region, { width, height });
-    if (!(weight >= 1 / MAX_WEIGHT && weight <= MAX_WEIGHT))
-      throw new DcompError('E_USAGE', `the weight of ${name} is ${weight}; it can be 1/${MAX_WEIGHT} to ${MAX_WEIGHT}`);
-  }
+  for (const region of importance.regions) checkRectangle('the region', region, { width, height });
 }
 
 /** Half the logarithm of a weight, in sigma codes: an error that counts four times as much may be half as large. */

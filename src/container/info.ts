@@ -1,5 +1,6 @@
 /** What a file says about itself; needs no model. */
 import { TOP_CODE, sigmaOf } from '../model/sigma.js';
+import { bytesOf } from '../options.js';
 import type { Channels, Depth } from '../picture.js';
 import { readContainer, type Extent } from './container.js';
 import { FORMAT_VERSION, groupsOf } from '../format.js';
@@ -74,7 +75,8 @@ const KINDS = { 1: 'grey', 2: 'grey+alpha', 3: 'RGB', 4: 'RGBA' } as const;
  * Reads what a file says about itself: size, model, parts, segments; needs no model.
  * @throws DcompError as `readContainer`
  */
-export function fileInfo(bytes: Uint8Array): FileInfo {
+export function fileInfo(file: Uint8Array): FileInfo {
+  const bytes = bytesOf(file, 'the file');
   const { header, parts, alpha, segments, truncated } = readContainer(bytes);
   const { width, height, channels, depth, schedule } = header;
   const steps = stepsOf(schedule, pyramidSizes(width, height).length - 1);

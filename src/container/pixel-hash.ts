@@ -5,7 +5,8 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { concat, readContainer, writePart } from './container.js';
 import { PARTS, type Part } from './parts.js';
-import type { Depth, Picture } from '../picture.js';
+import { isOneOf } from '../options.js';
+import { depthOf, DEPTHS, pictureOf, type Depth, type Picture } from '../picture.js';
 
 const HASH_BYTES = 32;
 
@@ -13,12 +14,14 @@ const HASH_BYTES = 32;
 export const EMPTY_HASH: Part = { type: PARTS.pixelHash, payload: new Uint8Array(HASH_BYTES) };
 
 /** SHA-256 of width and height (4 bytes each, little-endian), channels, depth (1 each), and the samples row by row, those of 16 bits big-endian. */
-export function pixelHash({ width, height, channels, data }: Picture, depth: Depth = 8): Uint8Array {
+export function pixelHash(picture: Picture, depth?: Depth): Uint8Array {
+  const samples = pictureOf(picture);
+  const { width, height, channels, data } = samples;
   const head = new DataView(new ArrayBuffer(10));
   head.setUint32(0, width, true);
   head.setUint32(4, height, true);
   head.setUint8(8, channels);
-  head.setUint8(9, depth);
+  head.setUint8(9, depth === undefined ? depthOf(samples) : isOneOf(DEPTHS)(depth, 'depth'));
   return sha256
     .create()
     .update(new Uint8Array(head.buffer))

@@ -13,6 +13,7 @@
  */
 import { CRC_BYTES, MAX_HEADER, MIN_HEADER, readHeader, readU32, readVarint } from './container.js';
 import { crc32, crc32Combine, singleByteErrors } from './crc32.js';
+import { bytesOf, checkObject, isWhole } from '../options.js';
 import { MAX_PART_BYTES, partName } from './parts.js';
 import { hasAlpha } from '../pixels/picture-planes.js';
 
@@ -78,15 +79,19 @@ type Finding =
   | { state: 'damaged'; fixes: Fix[] };
 
 /**
- * Repairs whatever single byte is wrong in each part of a file; needs no model, throws nothing.
+ * Repairs whatever single byte is wrong in each part of a file; needs no model.
+ * @throws DcompError E_USAGE for what are no bytes; nothing else
  * Time: proportional to the file's size, however it is damaged; memory: one copy of it.
  */
 export function repairFile(file: Uint8Array): Repaired {
-  return new Repairer(file).repair();
+  return new Repairer(bytesOf(file, 'the file')).repair();
 }
 
 /** What a repair is for people to read. */
-export function repairText({ part, offset, found, right }: Repair): string {
+export function repairText(repair: Repair): string {
+  checkObject(repair, 'the repair', 'one of those that `repair` gives');
+  const { part, offset, found, right } = repair;
+  for (const [name, value] of Object.entries({ offset, found, right })) isWhole(0)(value, `the repair's ${name}`);
   return `${part}: byte ${offset} is ${hex(found)}, but must be ${hex(right)}`;
 }
 

@@ -7,19 +7,24 @@
 const LN2 = 0.6931471805599453;
 const INV_LN2 = 1.4426950408889634;
 
-/** 2^n for whole n, exact (subnormals excluded). @param n −1022..1023 */
+/** Beyond these exponents 2^n is 0 or infinite. */
+const MOST = 1100;
+
+/** 2^n for whole n, exact for −1022..1023; 0 or infinite far beyond, not a number for what is none. */
 export function pow2(n: number): number {
+  if (Number.isNaN(n)) return NaN;
   let result = 1;
   let base = n < 0 ? 0.5 : 2;
-  for (let e = Math.abs(n); e > 0; e = Math.floor(e / 2)) {
+  for (let e = Math.min(MOST, Math.abs(n)); e > 0; e = Math.floor(e / 2)) {
     if (e % 2 === 1) result *= base;
     base *= base;
   }
   return result;
 }
 
-/** 2^x. @param x −1000..1000 */
+/** 2^x for −1000..1000; 0 or infinite far beyond, not a number for what is none. */
 export function exp2(x: number): number {
+  if (!(Math.abs(x) < MOST)) return x < 0 ? 0 : x > 0 ? Infinity : NaN;
   const whole = Math.floor(x + 0.5);
   const t = (x - whole) * LN2; // |t| <= ln2 / 2: 18 terms of the exponential series are below one unit in the last place
   let sum = 1;
@@ -27,8 +32,10 @@ export function exp2(x: number): number {
   return sum * pow2(whole);
 }
 
-/** log2(x). @param x positive, finite */
+/** log2(x); −∞ for 0, ∞ for ∞, not a number for what is negative or none. */
 export function log2(x: number): number {
+  // Halving and doubling would never bring these into the range of the series.
+  if (!(x > 0 && x < Infinity)) return x === 0 ? -Infinity : x > 0 ? x : NaN;
   let m = x;
   let e = 0;
   while (m >= 1.4142135623730951) {

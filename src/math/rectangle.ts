@@ -1,5 +1,6 @@
 /** Rectangles: of pixels of a level's picture u_k, or of positions of its coefficients' grid. */
 import { DcompError } from '../errors.js';
+import { mustBe, shown } from '../options.js';
 
 export interface Size {
   width: number;
@@ -19,20 +20,29 @@ export function wholeOf({ width, height }: Size): Rectangle {
   return { x: 0, y: 0, width, height };
 }
 
+/** A caller's rectangle of pixels, wherever it lies. @throws DcompError E_USAGE */
+export function rectangleOf(value: unknown, name: string): Rectangle {
+  if (typeof value !== 'object' || value === null)
+    throw mustBe(name, value, 'a rectangle: x, y, width and height in whole pixels');
+  const { x, y, width, height } = value as Rectangle;
+  if (![x, y, width, height].every((side) => Number.isInteger(side)) || width < 1 || height < 1) {
+    const sides = [x, y, width, height].map(shown).join(',');
+    throw new DcompError(
+      'E_USAGE',
+      `${name} (${sides}) is no rectangle; that is x, y, width and height in whole pixels, of at least 1×1`,
+    );
+  }
+  return { x, y, width, height };
+}
+
 /**
- * A caller's rectangle of pixels.
  * @param what it is called in messages
  * @returns its name
  * @throws DcompError E_USAGE if it is none, or has pixels outside of the picture
  */
-export function checkRectangle(what: string, { x, y, width, height }: Rectangle, picture: Size): string {
+export function checkRectangle(what: string, value: Rectangle, picture: Size): string {
+  const { x, y, width, height } = rectangleOf(value, what);
   const name = `${what} ${x},${y},${width},${height}`;
-  if (![x, y, width, height].every((value) => Number.isInteger(value)) || width < 1 || height < 1) {
-    throw new DcompError(
-      'E_USAGE',
-      `${name} is none; it is left, top, width and height in whole pixels, of at least 1×1`,
-    );
-  }
   if (x < 0 || y < 0 || x + width > picture.width || y + height > picture.height) {
     throw new DcompError('E_USAGE', `${name} is not within the picture of ${picture.width}×${picture.height} pixels`);
   }

@@ -1,11 +1,13 @@
-import { depthOf, rangeOf, type Picture } from '../picture.js';
+import { depthOf, pictureOf, rangeOf, type Picture } from '../picture.js';
 
 /**
  * The samples as an `ImageData` has them: RGBA, 8 bits, alpha straight; grey becomes R = G = B, what has no alpha is opaque. Colours
  * stay as they are, whatever the picture's profile.
  * @returns 4 · width · height samples
+ * @throws DcompError E_PICTURE, E_TOO_LARGE
  */
-export function toRgba(picture: Picture): Uint8ClampedArray<ArrayBuffer> {
+export function toRgba(source: Picture): Uint8ClampedArray<ArrayBuffer> {
+  const picture = pictureOf(source);
   const { width, height, channels, data } = picture;
   const range = rangeOf(depthOf(picture));
   const rgba = new Uint8ClampedArray(4 * width * height).fill(255);

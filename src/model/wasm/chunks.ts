@@ -8,6 +8,9 @@
  */
 import { instantiateKernel } from '../../kernels/load.js';
 
+/** More threads than any machine of today has cores for; a bound so that a mistaken option cannot exhaust the system. */
+export const MAX_THREADS = 256;
+
 /** Exports of kernels/conv.ts. Addresses and sizes in bytes. */
 export interface ConvKernel {
   inputRows(input: number, tensor: number, y0: number, y1: number): void;

@@ -5,10 +5,7 @@ import { DcompError } from '../../errors.js';
 import { Engine, type Helpers } from './engine.js';
 import type { Evaluator } from '../evaluator.js';
 import type { IntegerModel } from '../integer/integer-model.js';
-import { CLOSED, HEAD, type Shared } from './chunks.js';
-
-/** More threads than any machine of today has cores for; a bound so that a mistaken option cannot exhaust the system. */
-export const MAX_THREADS = 256;
+import { CLOSED, HEAD, MAX_THREADS, type Shared } from './chunks.js';
 
 export interface ThreadOptions {
   /** Threads in all, the caller's included; default: as many as the machine runs at once. */

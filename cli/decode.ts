@@ -77,7 +77,6 @@ export async function run(args: RawArgs): Promise<number> {
     {
       name: 'decode',
       url: import.meta.url,
-      code,
       settings: {
         maxBytes,
         allowDamaged,
@@ -105,7 +104,7 @@ function chosenFormat(args: RawArgs): PictureFormat {
 }
 
 /** A .dcz file to a picture file. @throws DcompError as `decode` */
-export async function code(input: Uint8Array, settings: DecodeSettings, { signal, onProgress }: Hooks): Promise<Coded> {
+export async function code(input: Uint8Array, settings: DecodeSettings, { onProgress }: Hooks): Promise<Coded> {
   const { maxBytes, allowDamaged, maxPixels, scale, crop, format, metadata, threads, model } = settings;
   const damage: string[] = [];
   const started = performance.now();
@@ -118,7 +117,6 @@ export async function code(input: Uint8Array, settings: DecodeSettings, { signal
     ...(crop === undefined ? {} : { crop }),
     ...(maxBytes === undefined ? {} : { maxBytes }),
     ...(model === undefined ? {} : { model }),
-    ...(signal === undefined ? {} : { signal }),
     ...(onProgress === undefined ? {} : { onProgress }),
   });
   const decoded = performance.now();

@@ -37,6 +37,14 @@ import type { MetadataChoice } from '../formats/metadata.js';
 import { readPicture } from '../formats/read.js';
 import { readInput } from '../formats/files.js';
 
+/** Extensions of pictures that are told of when they are left out of a folder, unless they are among those that are read. */
+const OTHER_PICTURES = (
+  'apng arw bmp cr2 cr3 dds dng exr gif hdr heic heics heif heifs hif ico j2k jfif jp2 jpe jpeg jpf jpg jxl jxr nef ' +
+  'orf pam pbm pcx pgm png pnm ppm psd qoi raf rw2 svg tga tif tiff webp avif'
+)
+  .split(' ')
+  .map((name) => `.${name}`);
+
 /** The four ways to say how much the picture may cost; exactly one of them counts. */
 const TARGETS: { name: string; rule: NumberRule; make: (value: number) => Target }[] = [
   { name: 'quality', rule: { min: 1, max: 100, whole: false }, make: (quality) => ({ quality }) },
@@ -184,13 +192,17 @@ export async function run(args: RawArgs): Promise<number> {
   const metadata = metadataOf(args, 'default');
   const effort = numberOption(args, 'effort', { min: 1, max: 9, whole: true });
   const fields = { ...targetFields(target), effort: String(effort ?? DEFAULT_EFFORT) };
-  const { plan, common, options } = batchOf(args, { accepts: PICTURE_EXTENSIONS, extension: '.dcz', fields });
+  const { plan, common, options } = batchOf(args, {
+    accepts: PICTURE_EXTENSIONS,
+    others: OTHER_PICTURES,
+    extension: '.dcz',
+    fields,
+  });
   const { threads, model } = common;
   return runJobs(
     {
       name: 'encode',
       url: import.meta.url,
-      code,
       settings: {
         target,
         effort,
@@ -210,7 +222,7 @@ export async function run(args: RawArgs): Promise<number> {
 }
 
 /** A picture file to a .dcz file. @throws DcompError as `readPicture` and `encode` */
-export async function code(input: Uint8Array, settings: EncodeSettings, { signal, onProgress }: Hooks): Promise<Coded> {
+export async function code(input: Uint8Array, settings: EncodeSettings, { onProgress }: Hooks): Promise<Coded> {
   const { target, effort, views, alphaQuality, metadata, pixelHash, maxPixels, threads, model } = settings;
   const started = performance.now();
   const { picture, notices } = await readPicture(input, metadata, maxPixels);
@@ -225,7 +237,6 @@ export async function code(input: Uint8Array, settings: EncodeSettings, { signal
     ...(views === undefined ? {} : { views }),
     ...(alphaQuality === undefined ? {} : { alphaQuality }),
     ...(model === undefined ? {} : { model }),
-    ...(signal === undefined ? {} : { signal }),
     ...(onProgress === undefined ? {} : { onProgress }),
   });
   return {

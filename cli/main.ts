@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import yargs, { hideBin } from './vendor/yargs.js';
 import { DcompError } from '../src/errors.js';
+import { ioError } from '../formats/files.js';
 import { oneLine } from '../formats/text.js';
 import { reportError } from './errors.js';
 import { DASH, flag, outputOptions, type RawArgs } from './options.js';
@@ -120,7 +121,7 @@ async function main(): Promise<number> {
 // `dcomp info FILE | head -1` closes the pipe early, which is no failure (unless something is still to be done, then
 // process.exitCode says so); nor is a log that nobody reads any more.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
+  if (error.code !== 'EPIPE') process.exit(reportError(ioError('write', 'stdout', error), verbose));
   process.exit();
 });
 process.stderr.on('error', () => undefined);

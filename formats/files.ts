@@ -49,8 +49,8 @@ export function readInput(path: string): Uint8Array {
   }
 }
 
-/** Also what is not there, which reading says. */
-function isRegular(path: string): boolean {
+/** False for a named pipe, a device, a folder. True also for what is not there, which reading says. */
+export function isRegular(path: string): boolean {
   try {
     return statOrUndefined(path)?.isFile() !== false;
   } catch {

@@ -1,10 +1,9 @@
 /** What a command does with the bytes of one file; the rest (reading, writing, reports, threads) is the same for all. */
 import type { Progress } from '../../src/index.js';
 import { about } from '../errors.js';
-import { inputName, readSource } from '../../formats/files.js';
+import { inputName, readInput } from '../../formats/files.js';
 
 export interface Hooks {
-  signal?: AbortSignal;
   onProgress?: (progress: Progress) => void;
 }
 
@@ -28,15 +27,20 @@ export interface CodedFile extends Coded {
   inputBytes: number;
 }
 
-/** Reads a file and codes it; errors name the file. @throws DcompError E_IO and what the coder throws */
+/**
+ * Reads a file and codes it; errors name the file.
+ * @param given the file's bytes, where they have been read already
+ * @throws DcompError E_IO and what the coder throws
+ */
 export async function codeFile<Settings>(
   input: string,
+  given: Uint8Array | undefined,
   code: Coder<Settings>,
   settings: Settings,
   hooks: Hooks,
 ): Promise<CodedFile> {
   const started = performance.now();
-  const bytes = await readSource(input);
+  const bytes = given ?? readInput(input);
   const read = (performance.now() - started) / 1000;
   try {
     const coded = await code(bytes, settings, hooks);

@@ -51,7 +51,7 @@ function standardName(name: string, descriptor: 0 | 1): string {
 /** @throws DcompError E_USAGE, E_IO */
 export function batchOf(
   args: RawArgs,
-  request: Pick<Request, 'accepts' | 'extension' | 'fields'>,
+  request: Pick<Request, 'accepts' | 'others' | 'extension' | 'fields'>,
 ): { plan: Plan; common: CommonOptions; options: RunOptions } {
   const common = commonOptions(args);
   const { threads, verbose, quiet } = common;

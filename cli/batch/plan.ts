@@ -12,6 +12,8 @@ export interface Request {
   output: string | undefined;
   /** Extensions, in lower case and with the dot, of the files that are taken from a folder. */
   accepts: readonly string[];
+  /** Extensions of files that a user may expect to be taken from a folder, too. */
+  others?: readonly string[];
   /** Extension of the outputs, with the dot. */
   extension: string;
   /** Further fields of a pattern. */
@@ -31,6 +33,8 @@ export interface Plan {
   many: boolean;
   /** Whether the outputs' names are made by a folder or a pattern; folders that are missing are then made. */
   named: boolean;
+  /** What stands in a folder, looks as if it were meant, and is not taken. */
+  leftOut: string[];
 }
 
 interface Source {
@@ -43,7 +47,7 @@ interface Source {
 /** @throws DcompError E_USAGE; E_IO for a folder that cannot be read or holds nothing */
 export function planJobs(request: Request): Plan {
   const { names, output } = request;
-  if (output === undefined) return { jobs: [withoutOption(request)], many: false, named: false };
+  if (output === undefined) return { jobs: [withoutOption(request)], many: false, named: false, leftOut: [] };
   const many = names.length > 1 || isFolder(names[0]!);
   if (many && (names.includes(STANDARD) || output === STANDARD)) {
     throw new DcompError(
@@ -52,12 +56,13 @@ export function planJobs(request: Request): Plan {
     );
   }
   const nameOf = outputNames(request, many);
+  const leftOut: string[] = [];
   const jobs = names
-    .flatMap((name) => sourcesOf(name, request))
+    .flatMap((name) => sourcesOf(name, request, leftOut))
     .map((source) => ({ input: source.path, output: nameOf(source), size: source.stats?.size ?? 0 }));
   checkOutputs(jobs);
   for (const job of jobs) checkKinds(job, request);
-  return { jobs, many, named: jobs.some((job) => job.output !== output) };
+  return { jobs, many, named: jobs.some((job) => job.output !== output), leftOut };
 }
 
 /** `encode IN [OUT]` */
@@ -98,10 +103,21 @@ function isFolder(path: string): boolean {
   return statOf(path)?.isDirectory() === true;
 }
 
+/** Most names of what is left out that are told. */
+const MOST_NAMES = 5;
+
+/** The names after some words, nothing if there are none. */
+export function leftOutText(paths: readonly string[], words: string): string {
+  if (paths.length === 0) return '';
+  const more = paths.length > MOST_NAMES ? ` and ${paths.length - MOST_NAMES} more` : '';
+  return `${words}${paths.slice(0, MOST_NAMES).map(inputName).join(', ')}${more}`;
+}
+
 /** A file as it is; of a folder the files of the right kind, also in folders below, in the order of their names. */
-function sourcesOf(name: string, { accepts }: Request): Source[] {
+function sourcesOf(name: string, { accepts, others = [] }: Request, leftOut: string[]): Source[] {
   const stats = statOf(name);
   if (stats?.isDirectory() !== true) return [{ path: name, folder: '.', stats }];
+  const before = leftOut.length;
   const sources: Source[] = [];
   const visit = (folder: string): void => {
     let entries;
@@ -114,14 +130,26 @@ function sourcesOf(name: string, { accepts }: Request): Source[] {
       if (entry.name.startsWith('.')) continue;
       const path = join(folder, entry.name);
       // Links to folders are not followed: they may go round in circles.
-      if (entry.isDirectory()) visit(path);
-      else if (accepts.includes(extname(entry.name).toLowerCase()))
-        sources.push({ path, folder: relative(name, folder) || '.', stats: statOf(path) });
+      if (entry.isDirectory()) {
+        visit(path);
+        continue;
+      }
+      const extension = extname(entry.name).toLowerCase();
+      const wanted = accepts.includes(extension);
+      if (!wanted && !others.includes(extension)) continue;
+      const stats = statOf(path);
+      if (stats?.isDirectory() === true) continue;
+      // Reading a pipe or a device may wait for ever. A link that leads to nothing is told when it is read.
+      if (wanted && stats?.isFile() !== false) sources.push({ path, folder: relative(name, folder) || '.', stats });
+      else leftOut.push(path);
     }
   };
   visit(name);
   if (sources.length === 0)
-    throw new DcompError('E_IO', `the folder ${inputName(name)} holds no files in ${accepts.join(', ')}`);
+    throw new DcompError(
+      'E_IO',
+      `the folder ${inputName(name)} holds no files in ${accepts.join(', ')}${leftOutText(leftOut.slice(before), '; left out: ')}`,
+    );
   return sources;
 }
 
@@ -136,8 +164,11 @@ function outputNames({ output, extension, fields }: Request, many: boolean): (so
   return () => text;
 }
 
+/** Never `.` or `..`, which a pattern would take for folders: the whole name then. */
 function nameOf(path: string): string {
-  return path === STANDARD ? 'stdin' : basename(path, extname(path));
+  if (path === STANDARD) return 'stdin';
+  const name = basename(path, extname(path));
+  return /^\.+$/.test(name) ? basename(path) : name;
 }
 
 /** @throws DcompError E_USAGE for two inputs of one output, and for an output that is an input */

@@ -1,7 +1,9 @@
-/** Worker threads over which the files of a batch are shared out. */
+/** Worker threads that files are shared out over; also a single file has one, so that the main thread hears signals. */
 import { MessageChannel } from 'node:worker_threads';
 import Tinypool from 'tinypool';
 import { DcompError } from '../../src/errors.js';
+import type { Progress } from '../../src/index.js';
+import { inputName, isRegular, readSource, STANDARD } from '../../formats/files.js';
 import type { CodedFile, Hooks } from './coder.js';
 import type { Answer, Task, WorkerData } from './worker.js';
 
@@ -24,15 +26,19 @@ export function createPool(workers: number, data: WorkerData): Pool {
       const channel = onProgress === undefined ? undefined : new MessageChannel();
       if (channel !== undefined) {
         task.progress = channel.port2;
-        channel.port1.on('message', (fraction: number) => onProgress?.({ fraction, stage: '' }));
+        channel.port1.on('message', (made: Progress) => onProgress?.(made));
       }
       try {
+        // Threads have no standard input, and what waits within one keeps the program from ending.
+        if (input === STANDARD || !isRegular(input)) task.bytes = await readSource(input);
         const answer = (await pool.run(task, channel === undefined ? {} : { transferList: [channel.port2] })) as Answer;
-        if ('error' in answer) throw new DcompError(answer.error.code, answer.error.message);
-        return answer.coded;
+        if ('coded' in answer) return answer.coded;
+        const { code, message, stack } = answer.error;
+        throw Object.assign(new DcompError(code, message), { stack });
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ERR_WORKER_OUT_OF_MEMORY') throw error;
-        throw new DcompError('E_TOO_LARGE', `${input}: there is not enough memory for it; try again with --jobs 1`, {
+        const advice = workers === 1 ? 'it needs a machine with more' : 'try again with --jobs 1';
+        throw new DcompError('E_TOO_LARGE', `${inputName(input)}: there is not enough memory for it; ${advice}`, {
           cause: error,
         });
       } finally {

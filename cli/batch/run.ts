@@ -9,8 +9,9 @@ import { writeOutput } from '../../formats/output.js';
 import { stoppable } from '../../formats/stop.js';
 import { progressDisplay, type ProgressDisplay } from '../progress.js';
 import { note, print, reportFigures } from '../report.js';
-import { codeFile, type CodedFile, type Coder, type Hooks } from './coder.js';
-import type { Job, Plan } from './plan.js';
+import type { CodedFile, Hooks } from './coder.js';
+import { leftOutText, type Job, type Plan } from './plan.js';
+import { createPool } from './pool.js';
 
 export interface RunOptions {
   /** Threads in all. */
@@ -30,7 +31,6 @@ export interface Command<Settings extends { threads: number }> {
   name: string;
   /** URL of the file that exports `code`, for the worker threads. */
   url: string;
-  code: Coder<Settings>;
   settings: Settings;
 }
 
@@ -61,12 +61,8 @@ export async function runJobs<Settings extends { threads: number }>(
   const settings = { ...command.settings, threads: Math.max(1, Math.floor(options.threads / lanes)) };
   const display = progressDisplay(command.name, options.quiet);
   const teller = new Teller(plan, options, display);
-  const pool =
-    lanes === 1 ? undefined : (await import('./pool.js')).createPool(lanes, { command: command.url, settings });
-  const execute: Execute =
-    pool === undefined
-      ? (input, hooks) => codeFile(input, command.code, settings, hooks)
-      : (input, { onProgress }) => pool.code(input, onProgress);
+  const pool = createPool(lanes, { command: command.url, settings });
+  const execute: Execute = (input, { onProgress }) => pool.code(input, onProgress);
   const next = waiting.entries();
   const lane = async (): Promise<void> => {
     for (const [i, { job, skip }] of next) {
@@ -82,7 +78,7 @@ export async function runJobs<Settings extends { threads: number }>(
     await stoppable(() => Promise.all(Array.from({ length: lanes }, lane)));
   } finally {
     display.stop();
-    await pool?.close();
+    await pool.close();
   }
   return teller.end();
 }
@@ -110,8 +106,8 @@ async function doJob(job: Job, plan: Plan, { force }: RunOptions, execute: Execu
     if (plan.named) makeFolder(dirname(job.output));
     let coded: Omit<CodedFile, 'bytes'> | undefined;
     let made = 0;
-    const produce = async (signal: AbortSignal): Promise<Uint8Array> => {
-      const { bytes, ...rest } = await execute(job.input, { ...hooks, signal });
+    const produce = async (): Promise<Uint8Array> => {
+      const { bytes, ...rest } = await execute(job.input, hooks);
       coded = rest;
       made = performance.now();
       return bytes;
@@ -172,8 +168,9 @@ class Teller {
     if (this.plan.many && !this.options.quiet) {
       const seconds = (performance.now() - this.started) / 1000;
       const others = skipped === 0 ? '' : `, ${skipped} skipped`;
+      const leftOut = leftOutText(this.plan.leftOut, '; left out: ');
       note(
-        `${done} done, ${failed} failed${others}, ${this.inputBytes} bytes → ${this.outputBytes} bytes in ${seconds.toFixed(1)} s`,
+        `${done} done, ${failed} failed${others}, ${this.inputBytes} bytes → ${this.outputBytes} bytes in ${seconds.toFixed(1)} s${leftOut}`,
       );
     }
     return this.exitCode;

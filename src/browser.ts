@@ -2,6 +2,8 @@
 import { createCodec, type Codec } from './api.js';
 import { createEvaluator } from './model/wasm/engine.js';
 import { loadModel } from './models/fetched.js';
+import { WorkerClient, type DcompWorker, type WorkerOptions } from './worker/client.js';
+import { webThread } from './worker/thread-web.js';
 
 export * from './index.js';
 export { modelUrl as DEFAULT_MODEL } from './models/standard.js';
@@ -26,3 +28,12 @@ export const release: Codec['release'] = codec.release;
 
 /** Decodes a file while it arrives: `push` bytes, ask for the `picture` of the moment. */
 export class ProgressiveDecoder extends codec.ProgressiveDecoder {}
+
+/**
+ * A codec on a thread of its own: the same calls, while the caller's thread stays free. Several calls at once are done one after the
+ * other; a signal ends the one that is being computed at once.
+ */
+export function createWorker(options: WorkerOptions = {}): DcompWorker {
+  const { worker, ...defaults } = options;
+  return new WorkerClient(webThread(worker), defaults);
+}

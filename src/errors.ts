@@ -44,6 +44,8 @@ export type DataCode =
   /** Nothing, or nothing usable, to train or validate on. */
   | 'E_TRAINING_DATA'
   | 'E_DAMAGED_CHECKPOINT'
+  /** The worker that was to compute it has ended, or could not begin. */
+  | 'E_WORKER'
   /** Stopped by the caller's AbortSignal. */
   | 'E_ABORTED';
 

@@ -34,3 +34,5 @@ export type { Rectangle } from './math/rectangle.js';
 export type { DecodeResult, DecoderOptions } from './codec/decoder.js';
 export { FORMAT_VERSION } from './format.js';
 export type { DecodeOptions, EncodeOptions, ModelOptions, ProgressiveDecodeOptions } from './api.js';
+export type { DcompWorker, WorkerOptions } from './worker/client.js';
+export type { ByteSource } from './worker/portions.js';

@@ -2,6 +2,8 @@
 import { createCodec, type Codec } from './api.js';
 import { createThreadedEvaluator } from './model/wasm/threads-node.js';
 import { loadModel } from './models/read-node.js';
+import { WorkerClient, type DcompWorker, type WorkerOptions } from './worker/client.js';
+import { nodeThread } from './worker/thread-node.js';
 
 export * from './index.js';
 export { modelUrl as DEFAULT_MODEL } from './models/standard.js';
@@ -26,3 +28,11 @@ export const release: Codec['release'] = codec.release;
 
 /** Decodes a file while it arrives: `push` bytes, ask for the `picture` of the moment. */
 export class ProgressiveDecoder extends codec.ProgressiveDecoder {}
+
+/**
+ * A codec on a thread of its own: the same calls, while the caller's thread stays free. Several calls at once are done one after the
+ * other; a signal ends the one that is being computed at once.
+ */
+export function createWorker(options: WorkerOptions = {}): DcompWorker {
+  return new WorkerClient(nodeThread(), options);
+}

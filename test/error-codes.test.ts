@@ -17,6 +17,8 @@ import { DcompError, isMisuse, type DcompErrorCode } from '../src/errors.js';
 import { decode, encode, info, release } from '../src/node.js';
 import { readCheckpoint } from '../src/train/checkpoint.js';
 import { loadDataset } from '../src/train/dataset.js';
+import { WorkerClient } from '../src/worker/client.js';
+import { nodeThread } from '../src/worker/thread-node.js';
 import { smallModelFile } from '../corpus/small-model.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -90,6 +92,7 @@ describe('error codes', () => {
     E_MISSING_DEPENDENCY: trainWithoutTensorFlow,
     E_TRAINING_DATA: () => loadDataset(join(folder, 'missing')),
     E_DAMAGED_CHECKPOINT: () => readCheckpoint(saved('checkpoint', 'none')),
+    E_WORKER: () => new WorkerClient(nodeThread(new URL('./no-worker.js', import.meta.url))).decode(file),
     E_ABORTED: () => encode(picture, { ...options, signal: AbortSignal.abort() }),
   };
 

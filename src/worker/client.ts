@@ -1,0 +1,273 @@
+/** The caller's side: calls wait here, and one at a time is with the worker, so that ending the worker ends that call alone. */
+import type { Codec, DecodeOptions, EncodeOptions, ModelOptions, ProgressiveDecodeOptions } from '../api.js';
+import type { DecodeResult } from '../codec/decoder.js';
+import type { EncodeResult, Progress } from '../codec/encoder.js';
+import { DcompError } from '../errors.js';
+import type { Picture } from '../picture.js';
+import { errorOf, parcelOf, type FromWorker, type Method, type StreamPart, type ToWorker } from './messages.js';
+import { portionsOf, type ByteSource } from './portions.js';
+
+/** A worker as a platform has it. */
+export interface Thread {
+  post(message: ToWorker, transfer: ArrayBuffer[]): void;
+  terminate(): Promise<void> | void;
+  /** Whether the process is to wait for it. */
+  hold(busy: boolean): void;
+}
+
+export interface ThreadEvents {
+  message(message: FromWorker): void;
+  /** It has ended by itself, or could not begin. */
+  crash(reason: string): void;
+}
+
+export type StartThread = (events: ThreadEvents) => Thread;
+
+/** Defaults for all calls of a worker. */
+export interface WorkerOptions extends ModelOptions {
+  /** In pages whose bundler does not find the worker's file: makes a module worker of a file that imports `dcomp/worker`. Node needs none. */
+  worker?: () => object;
+}
+
+/** A codec that computes elsewhere: the caller's thread stays free. */
+export interface DcompWorker {
+  /** As the function `encode`; the samples are copied, and may be changed at once. */
+  encode(picture: Picture, options?: EncodeOptions): Promise<EncodeResult>;
+  /** As the function `encodeToSizes`. */
+  encodeToSizes: Codec['encodeToSizes'];
+  /** As the function `decode`. */
+  decode(bytes: Uint8Array, options?: DecodeOptions): Promise<DecodeResult>;
+  /**
+   * Pictures of a file while it arrives, each of all bytes that were there when it was begun; the last one is that of the whole file.
+   * @param source such as the `body` of a `Response`, or a readable stream of Node
+   * @throws DcompError as `decode`, and what the source throws
+   */
+  decodeStream(source: ByteSource, options?: ProgressiveDecodeOptions): AsyncGenerator<DecodeResult, void, void>;
+  /** Ends the worker; calls that are not done are rejected with E_ABORTED. */
+  close(): Promise<void>;
+}
+
+interface Hooks extends ModelOptions {
+  signal?: AbortSignal;
+  onProgress?: (progress: Progress) => void;
+  onDamage?: (message: string) => void;
+}
+
+/** A call that waits or is with the worker. */
+interface Pending {
+  method: Method;
+  /** Made when the call's turn comes. */
+  args: () => unknown[];
+  options: Hooks;
+  transfer: ArrayBuffer[];
+  resolve: (value: unknown) => void;
+  reject: (error: Error) => void;
+}
+
+export class WorkerClient implements DcompWorker {
+  private thread: Thread | undefined;
+  /** Counts threads: what one of them knows, the next does not. */
+  private generation = 0;
+  private readonly waiting: Pending[] = [];
+  private running: Pending | undefined;
+  private closed = false;
+  /** Models by their arrays, and which of them the thread has. */
+  private readonly models = new WeakMap<Uint8Array, number>();
+  private modelCount = 0;
+  private sent = new Set<number>();
+  private streams = 0;
+
+  constructor(
+    private readonly start: StartThread,
+    private readonly defaults: ModelOptions = {},
+  ) {}
+
+  encode(picture: Picture, options: EncodeOptions = {}): Promise<EncodeResult> {
+    return this.call('encode', [picture], options);
+  }
+
+  encodeToSizes(
+    picture: Picture,
+    sizes: readonly number[],
+    options: Omit<EncodeOptions, 'target'> = {},
+  ): Promise<EncodeResult[]> {
+    return this.call('encodeToSizes', [picture, sizes], options);
+  }
+
+  decode(bytes: Uint8Array, options: DecodeOptions = {}): Promise<DecodeResult> {
+    return this.call('decode', [bytes], options);
+  }
+
+  async *decodeStream(source: ByteSource, options: ProgressiveDecodeOptions = {}): AsyncGenerator<DecodeResult, void> {
+    const stream = this.streams++;
+    const portions = portionsOf(source);
+    let generation = -1;
+    let all = new Uint8Array(0);
+    try {
+      for (let fresh = await portions.next(); fresh !== undefined; fresh = await portions.next()) {
+        all = join(all, fresh);
+        // Asked when the call's turn comes, as another call may have ended the thread that knew the stream.
+        const part = (): [StreamPart] => {
+          const known = generation === this.generation;
+          generation = this.generation;
+          return [{ stream, fresh: !known, bytes: (known ? fresh! : all).slice(), last: false }];
+        };
+        const picture = await this.enqueue<DecodeResult | undefined>('picture', part, [], options);
+        if (picture !== undefined) yield picture;
+      }
+    } finally {
+      // Not waited for: a source that is slow in giving would be slow in ending.
+      void portions.cancel().catch(() => undefined);
+      if (generation === this.generation && !this.closed) {
+        const part: StreamPart = { stream, fresh: false, bytes: new Uint8Array(0), last: true };
+        void this.enqueue('picture', () => [part], [], {}).catch(() => undefined);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    const left = [...(this.running === undefined ? [] : [this.running]), ...this.waiting.splice(0)];
+    this.running = undefined;
+    const ended = this.endThread();
+    for (const { reject } of left) reject(new DcompError('E_ABORTED', 'the worker was closed before it was done'));
+    await ended;
+  }
+
+  private call<T>(method: Method, args: unknown[], options: Hooks): Promise<T> {
+    // Copied now, so that the caller may go on with its data.
+    const { value, transfer } = parcelOf(args, false);
+    return this.enqueue<T>(method, () => value, transfer, options);
+  }
+
+  private enqueue<T>(method: Method, args: () => unknown[], transfer: ArrayBuffer[], options: Hooks): Promise<T> {
+    const { signal } = options;
+    return new Promise<T>((resolve, reject) => {
+      if (this.closed) return reject(new DcompError('E_USAGE', 'the worker is closed; make another with createWorker'));
+      if (signal?.aborted === true) return reject(aborted());
+      const stop = (): void => this.stop(pending);
+      const done = <A>(settle: (value: A) => void): ((value: A) => void) => {
+        return (value) => {
+          signal?.removeEventListener('abort', stop);
+          settle(value);
+        };
+      };
+      const pending: Pending = {
+        method,
+        args,
+        options: { ...this.defaults, ...options },
+        transfer,
+        resolve: done(resolve as (value: unknown) => void),
+        reject: done(reject),
+      };
+      signal?.addEventListener('abort', stop);
+      this.waiting.push(pending);
+      this.next();
+    });
+  }
+
+  /** Takes a call back: at once, as one that is being computed hears nothing until it is done. */
+  private stop(pending: Pending): void {
+    const place = this.waiting.indexOf(pending);
+    if (place >= 0) this.waiting.splice(place, 1);
+    else if (this.running === pending) {
+      this.running = undefined;
+      void this.endThread();
+    }
+    pending.reject(aborted());
+    this.next();
+  }
+
+  private next(): void {
+    if (this.running !== undefined) return;
+    const pending = this.waiting.shift();
+    if (pending === undefined) {
+      this.thread?.hold(false);
+      return;
+    }
+    this.running = pending;
+    try {
+      this.post(pending);
+    } catch (error) {
+      this.fail(error instanceof DcompError ? error : crashed(String(error)));
+    }
+  }
+
+  private post({ method, args, options, transfer }: Pending): void {
+    const thread = (this.thread ??= this.startThread());
+    thread.hold(true);
+    const { model, ...rest } = options;
+    const call = { kind: 'call', method, args: args(), model: this.numberOf(model, thread) } as const;
+    const parcel = parcelOf(rest as Record<string, unknown>, false);
+    thread.post({ ...call, options: parcel.value }, [...transfer, ...parcel.transfer]);
+  }
+
+  /** Sends a model that the thread does not have yet. */
+  private numberOf(model: Uint8Array | undefined, thread: Thread): number | undefined {
+    if (model === undefined) return undefined;
+    let number = this.models.get(model);
+    if (number === undefined) this.models.set(model, (number = this.modelCount++));
+    if (!this.sent.has(number)) {
+      this.sent.add(number);
+      const { value: bytes, transfer } = parcelOf(model, false);
+      thread.post({ kind: 'model', number, bytes }, transfer);
+    }
+    return number;
+  }
+
+  private startThread(): Thread {
+    const generation = ++this.generation;
+    this.sent = new Set();
+    // What a thread says that has been ended is no longer heard.
+    const current = (): boolean => generation === this.generation && this.thread !== undefined;
+    return this.start({
+      message: (message) => {
+        if (current()) this.hear(message);
+      },
+      crash: (reason) => {
+        if (!current()) return;
+        void this.endThread();
+        this.fail(crashed(reason));
+      },
+    });
+  }
+
+  private async endThread(): Promise<void> {
+    const { thread } = this;
+    this.thread = undefined;
+    await thread?.terminate();
+  }
+
+  private hear(message: FromWorker): void {
+    const { running } = this;
+    if (running === undefined) return;
+    if (message.kind === 'progress') return running.options.onProgress?.(message.progress);
+    if (message.kind === 'damage') return running.options.onDamage?.(message.message);
+    if (message.kind !== 'result') return this.fail(errorOf(message));
+    this.running = undefined;
+    running.resolve(message.value);
+    this.next();
+  }
+
+  private fail(error: Error): void {
+    const { running } = this;
+    this.running = undefined;
+    running?.reject(error);
+    this.next();
+  }
+}
+
+function aborted(): DcompError {
+  return new DcompError('E_ABORTED', 'stopped by the signal');
+}
+
+function crashed(reason: string): DcompError {
+  return new DcompError('E_WORKER', `the worker has ended (${reason}); the next call starts another`);
+}
+
+function join(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
+  const joined = new Uint8Array(a.length + b.length);
+  joined.set(a);
+  joined.set(b, a.length);
+  return joined;
+}

@@ -1,0 +1,88 @@
+/** What a page or program and its worker say to each other, and how data goes over without a copy too many. */
+import type { Progress } from '../codec/encoder.js';
+import { DcompError, type DcompErrorCode } from '../errors.js';
+
+/** Calls that a worker answers. */
+export type Method = 'encode' | 'encodeToSizes' | 'decode' | 'picture';
+
+/** A call; one at a time. What cannot go over, callbacks and the signal, stays behind. */
+export interface Call {
+  kind: 'call';
+  method: Method;
+  args: unknown[];
+  options: Record<string, unknown>;
+  /** Number of a model that was sent before. */
+  model: number | undefined;
+}
+
+/** A model, sent once and then named by its number. */
+export interface ModelMessage {
+  kind: 'model';
+  number: number;
+  bytes: Uint8Array;
+}
+
+export type ToWorker = Call | ModelMessage;
+
+/** `fault`: an error that is none of ours. */
+export type FromWorker =
+  | { kind: 'progress'; progress: Progress }
+  | { kind: 'damage'; message: string }
+  | { kind: 'result'; value: unknown }
+  | { kind: 'failure'; code: DcompErrorCode; message: string }
+  | { kind: 'fault'; message: string; stack: string | undefined };
+
+/** What of a stream goes over with a call `picture`: bytes that are new, to a decoder that is there or has to be made. */
+export interface StreamPart {
+  stream: number;
+  fresh: boolean;
+  bytes: Uint8Array;
+  /** Nothing more is wanted of this stream. */
+  last: boolean;
+}
+
+/** Data that can be handed over, and the buffers that are to be. */
+export interface Parcel<T> {
+  value: T;
+  transfer: ArrayBuffer[];
+}
+
+/**
+ * A value to be handed over. Typed arrays are copied, just what they show and not the whole buffer that they lie in, unless `own`
+ * says that nobody else has them and they fill their buffers. Functions and signals are left out.
+ */
+export function parcelOf<T>(value: T, own: boolean): Parcel<T> {
+  const transfer = new Set<ArrayBuffer>();
+  const pack = (item: unknown): unknown => {
+    if (item === null || typeof item !== 'object') return typeof item === 'function' ? undefined : item;
+    if (item instanceof AbortSignal) return undefined;
+    if (ArrayBuffer.isView(item)) return packView(item as Uint8Array, own, transfer);
+    if (Array.isArray(item)) return item.map(pack);
+    const copy: Record<string, unknown> = {};
+    // With inherited properties: an ImageData has its width from its prototype.
+    for (const key in item) {
+      const packed = pack((item as Record<string, unknown>)[key]);
+      if (packed !== undefined) copy[key] = packed;
+    }
+    return copy;
+  };
+  return { value: pack(value) as T, transfer: [...transfer] };
+}
+
+function packView(view: Uint8Array, own: boolean, transfer: Set<ArrayBuffer>): unknown {
+  if (view instanceof DataView) return view;
+  const { buffer, byteLength } = view;
+  // `subarray` and `slice` of a Node Buffer are the same, so the copy is made by the class above it.
+  const whole = own && buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
+  const copy = whole ? view : (Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array).slice.call(view);
+  transfer.add(copy.buffer as ArrayBuffer);
+  return copy;
+}
+
+/** The error that a message stands for, in the caller's thread. */
+export function errorOf(message: FromWorker & { kind: 'failure' | 'fault' }): Error {
+  if (message.kind === 'failure') return new DcompError(message.code, message.message);
+  const error = new Error(message.message);
+  if (message.stack !== undefined) error.stack = message.stack;
+  return error;
+}

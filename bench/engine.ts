@@ -9,11 +9,12 @@
 import { pathToFileURL } from 'node:url';
 import { compileKernel, instantiateKernel, kernelMemory } from '../src/kernels/load.js';
 import { wasm } from '../src/kernels/bench.wasm.js';
-import { DEFAULT_ARCHITECTURE, flopsPerPixel } from '../src/model/architecture.js';
+import { DEFAULT_ARCHITECTURE, flopsPerPixel, type Architecture } from '../src/model/architecture.js';
 import type { Evaluator } from '../src/model/evaluator.js';
+import type { IntegerModel } from '../src/model/integer/integer-model.js';
 import { PART, PART_BYTES } from '../src/model/wasm/plan.js';
 import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
-import { randomModel } from '../corpus/random-model.js';
+import { TRAINED_SHARE, randomModel } from '../corpus/random-model.js';
 
 interface BenchKernel extends WebAssembly.Exports {
   registers(count: number, seed: number): number;
@@ -82,7 +83,13 @@ export function network(evaluator: Evaluator, width: number, height: number): Me
   const codes = new Uint8Array(z.length).fill(140);
   const name = `network, grid ${width}×${height}, ${evaluator.threads} thread${evaluator.threads > 1 ? 's' : ''}`;
   const run = (): unknown => evaluator.evaluate(z, codes, width, height, { level: 0, sigma: 140, mode: 'refine' });
-  return { name, operations: flopsPerPixel(DEFAULT_ARCHITECTURE) * 4 * width * height, run, best: 0 };
+  const operations = flopsPerPixel(evaluator.model.architecture) * 4 * width * height;
+  return { name, operations, run, best: 0 };
+}
+
+/** A random network whose weights are as large as those of trained ones. */
+export function trainedLike(architecture: Architecture): IntegerModel {
+  return randomModel(architecture, 1, undefined, undefined, TRAINED_SHARE);
 }
 
 /** Evaluates all in turn, so many rounds, and keeps each one's best rate in 10^9 operations a second. */
@@ -97,7 +104,7 @@ export async function measureInTurn(measures: readonly Measure[], rounds: number
 }
 
 async function main(threads: number): Promise<void> {
-  const model = randomModel(DEFAULT_ARCHITECTURE, 1);
+  const model = trainedLike(DEFAULT_ARCHITECTURE);
   const one = createThreadedEvaluator(model, { threads: 1 });
   const many = createThreadedEvaluator(model, { threads });
   const measures = [registers(), bare(64), bare(96), bare(128)];

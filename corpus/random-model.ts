@@ -46,16 +46,21 @@ export function randomFloatModel(architecture: Architecture, seed: number): Floa
   return { architecture, statistics: { prior, inputScale: DEFAULT_INPUT_SCALE }, parameters };
 }
 
+/** What `quantise` makes weights coarser by than the sum rule asks. */
+export const TRAINED_SHARE = 1 / 16;
+
 /**
- * An integer network whose sums use the whole range that the sum rule allows.
+ * An integer network whose sums use the whole range that the sum rule allows, or a share of it.
  * @param loudness spread of the activations relative to their range: about 0.2 saturates hardly, 10 nearly always
  * @param bits of the activations by tensor
+ * @param share of the sum rule; trained networks have TRAINED_SHARE
  */
 export function randomModel(
   architecture: Architecture,
   seed: number,
   loudness = 0.2,
   bits?: (tensor: string) => number,
+  share = 1,
 ): IntegerModel {
   const next = gaussian(seed);
   const float = randomFloatModel(architecture, seed);
@@ -71,7 +76,7 @@ export function randomModel(
     const worst = Math.max(...absoluteSums(layer, shape, real).map((sums) => Math.max(...sums)));
     const peak = real.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
     const inputBits = tensors.get(layer.from)!.bits;
-    const factor = Math.min(sumLimit(inputBits) / worst, 32767 / Math.max(peak, 1e-9));
+    const factor = Math.min(sumLimit(inputBits) / worst, 32767 / Math.max(peak, 1e-9)) * share;
     for (let i = 0; i < weights.length; i++) weights[i] = Math.trunc(real[i]! * factor);
     const weightScale = new Float32Array(shape[3]).fill(
       (8 * loudness) / factor / Math.sqrt(shape[0] * shape[1] * shape[2]),

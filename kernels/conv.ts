@@ -1,11 +1,27 @@
 /** Kernels of the integer network: rows of its input, of its layers and of its output. */
-import { ACTIVATION, FLOAT, OUTPUT, OUTPUT_PIXEL, OUTPUT_ROW, PART_SIZE, WIDTH, convRow, scaledProduct } from './lib/tile';
+import { ACTIVATION, FLOAT, METHOD, OUTPUT, OUTPUT_PIXEL, OUTPUT_ROW, PART_SIZE, WIDTH, convRow, scaledProduct } from './lib/tile';
+import { winogradRows } from './lib/winograd';
 
 /** Offsets in a tensor's descriptor, in bytes; the twin of TENSOR in src/model/wasm/plan.ts. */
 const BASE: usize = 0; // of the border
 const ROW: usize = 4; // bytes of a row, border included
 const PIXEL: usize = 8; // bytes of a pixel
 const HEIGHT: usize = 12; // rows without border
+
+/** Where this thread keeps what it needs while it computes some rows. */
+let scratch: usize = 0;
+
+/** @param address of memory that no other thread uses; how much, `scratchBytes` in src/model/wasm/winograd.ts says */
+export function useScratch(address: usize): void {
+  scratch = address;
+}
+
+// @ts-ignore: decorator
+@inline
+function convRows(mode: i32, part: usize, y0: i32, y1: i32): void {
+  if (load<i32>(part, METHOD) != 0) winogradRows(mode, part, scratch, y0, y1);
+  else for (let y = y0; y < y1; y++) convRow(mode, part, y);
+}
 
 /** Zeroes the border beside rows y0 to y1 − 1, and above or below if they are the first or last. */
 function zeroBorder(tensor: usize, y0: i32, y1: i32): void {
@@ -30,17 +46,15 @@ function zeroBorder(tensor: usize, y0: i32, y1: i32): void {
 export function layerRows(parts: usize, count: i32, tensor: usize, y0: i32, y1: i32): void {
   const scale = count == 4 ? 2 : 1;
   zeroBorder(tensor, scale * y0, scale * y1);
-  for (let y = y0; y < y1; y++) {
-    for (let i = 0; i < count; i++) convRow(ACTIVATION, parts + <usize>i * PART_SIZE, y);
-  }
+  for (let i = 0; i < count; i++) convRows(ACTIVATION, parts + <usize>i * PART_SIZE, y0, y1);
 }
 
 /** Rows of the network's result: floats; of every 24, the last 12 clamped. */
 export function outputRows(part: usize, y0: i32, y1: i32, lowest: f32, highest: f32): void {
   const width = load<i32>(part, WIDTH);
   const step = load<usize>(part, OUTPUT_PIXEL);
+  convRows(FLOAT, part, y0, y1);
   for (let y = y0; y < y1; y++) {
-    convRow(FLOAT, part, y);
     let at = load<usize>(part, OUTPUT) + <usize>y * load<usize>(part, OUTPUT_ROW);
     for (let x = 0; x < width; x++) {
       for (let i: usize = 48; i < 96; i += 16) {

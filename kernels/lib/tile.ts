@@ -11,32 +11,33 @@
  */
 
 /** Offsets in a part's descriptor, in bytes; the twin of PART in src/model/wasm/plan.ts. */
-const INPUT: usize = 0; // first number of the receptive field of output (0, 0)
-const INPUT_ROW: usize = 4; // bytes by which it moves per output row
-const INPUT_PIXEL: usize = 8; // ... per output pixel
+export const INPUT: usize = 0; // first number of the receptive field of output (0, 0)
+export const INPUT_ROW: usize = 4; // bytes by which it moves per output row
+export const INPUT_PIXEL: usize = 8; // ... per output pixel
 const KERNEL_ROW: usize = 12; // bytes between the runs of a receptive field
 const KERNEL_ROWS: usize = 16;
 const RUN: usize = 20; // bytes of a run, a multiple of 16
-const WEIGHTS: usize = 24;
-const CONSTANTS: usize = 28; // by block of 8 outputs, 8 int32 each: m in the lower half, m in the upper half, b
+export const WEIGHTS: usize = 24;
+export const CONSTANTS: usize = 28; // by block of 8 outputs, 8 int32 each: m in the lower half, m in the upper half, b
 export const OUTPUT: usize = 32; // of output (0, 0)
 export const OUTPUT_ROW: usize = 36;
 export const OUTPUT_PIXEL: usize = 40;
-const SKIP: usize = 44; // as OUTPUT, same steps; 0 = no skip connection
+export const SKIP: usize = 44; // as OUTPUT, same steps; 0 = no skip connection
 const SKIP_FACTOR: usize = 48;
 const LOWEST: usize = 52;
 const LIMIT: usize = 56;
 export const WIDTH: usize = 60; // outputs per row
-const BLOCKS: usize = 64; // blocks of 8 outputs
+export const BLOCKS: usize = 64; // blocks of 8 outputs
 const SHIFT: usize = 68;
 const SKIP_SHIFT: usize = 72;
 const UNIT: usize = 76; // f32, of FLOAT
+export const METHOD: usize = 80;
 
 /** Bytes of the constants of a block. */
-const BLOCK_CONSTANTS: usize = 96;
+export const BLOCK_CONSTANTS: usize = 96;
 
 /** Size of a part's descriptor in bytes. */
-export const PART_SIZE: usize = 80;
+export const PART_SIZE: usize = 96;
 
 /** What becomes of the sums: raw int32 for measurements, activations, or floats. */
 export const RAW: i32 = 0;
@@ -45,7 +46,7 @@ export const FLOAT: i32 = 2;
 
 // @ts-ignore: decorator
 @inline
-function mac(sum: v128, x: v128, w: v128): v128 {
+export function mac(sum: v128, x: v128, w: v128): v128 {
   return i32x4.add(sum, i32x4.dot_i16x8_s(x, w));
 }
 
@@ -63,26 +64,22 @@ function scaled(sum: v128, constants: usize): v128 {
   return i32x4.add(scaledProduct(sum, v128.load(constants), v128.load(constants, 32)), v128.load(constants, 64));
 }
 
-/** Sums of 8 outputs of a pixel to the result. */
+/**
+ * 8 outputs of a pixel, already scaled, to the result.
+ * @param skip from the result to the skip connection; 0 without one
+ */
 // @ts-ignore: decorator
 @inline
-function finish(mode: i32, part: usize, constants: usize, low: v128, high: v128, output: usize, skip: usize): void {
-  if (mode == RAW) {
-    v128.store(output, low);
-    v128.store(output, high, 16);
-    return;
-  }
-  let y0 = scaled(low, constants);
-  let y1 = scaled(high, constants + 16);
+export function finish(mode: i32, part: usize, low: v128, high: v128, output: usize, skip: usize): void {
   if (skip != 0) {
     const factor = v128.load16_splat(part, SKIP_FACTOR);
-    const s = v128.load(skip);
-    const skipShift = load<i32>(part, SKIP_SHIFT);
-    y0 = i32x4.add(y0, i32x4.shr_s(i32x4.extmul_low_i16x8_s(s, factor), skipShift));
-    y1 = i32x4.add(y1, i32x4.shr_s(i32x4.extmul_high_i16x8_s(s, factor), skipShift));
+    const shift = load<i32>(part, SKIP_SHIFT);
+    const s = v128.load(output + skip);
+    low = i32x4.add(low, i32x4.shr_s(i32x4.extmul_low_i16x8_s(s, factor), shift));
+    high = i32x4.add(high, i32x4.shr_s(i32x4.extmul_high_i16x8_s(s, factor), shift));
   }
   const shift = load<i32>(part, SHIFT);
-  const narrow = i16x8.narrow_i32x4_s(i32x4.shr_s(y0, shift), i32x4.shr_s(y1, shift));
+  const narrow = i16x8.narrow_i32x4_s(i32x4.shr_s(low, shift), i32x4.shr_s(high, shift));
   const y = i16x8.min_s(i16x8.max_s(narrow, v128.load16_splat(part, LOWEST)), v128.load16_splat(part, LIMIT));
   if (mode == FLOAT) {
     const unit = v128.load32_splat(part, UNIT);
@@ -91,6 +88,18 @@ function finish(mode: i32, part: usize, constants: usize, low: v128, high: v128,
     return;
   }
   v128.store(output, y);
+}
+
+/** Sums of 8 outputs of a pixel to the result. */
+// @ts-ignore: decorator
+@inline
+function finishSums(mode: i32, part: usize, constants: usize, low: v128, high: v128, output: usize, skip: usize): void {
+  if (mode == RAW) {
+    v128.store(output, low);
+    v128.store(output, high, 16);
+    return;
+  }
+  finish(mode, part, scaled(low, constants), scaled(high, constants + 16), output, skip);
 }
 
 /** 4 pixels × 8 outputs. @param input of the first pixel @param weights of the block */
@@ -162,11 +171,10 @@ function tileOfFour(mode: i32, part: usize, input: usize, weights: usize, consta
     row += kernelRow;
   } while (--rows > 0);
   const step = load<usize>(part, OUTPUT_PIXEL);
-  const skipStep = skip != 0 ? step : 0;
-  finish(mode, part, constants, a0, a1, output, skip);
-  finish(mode, part, constants, b0, b1, output + step, skip + skipStep);
-  finish(mode, part, constants, c0, c1, output + 2 * step, skip + 2 * skipStep);
-  finish(mode, part, constants, d0, d1, output + 3 * step, skip + 3 * skipStep);
+  finishSums(mode, part, constants, a0, a1, output, skip);
+  finishSums(mode, part, constants, b0, b1, output + step, skip);
+  finishSums(mode, part, constants, c0, c1, output + 2 * step, skip);
+  finishSums(mode, part, constants, d0, d1, output + 3 * step, skip);
 }
 
 /** 1 pixel × 8 outputs, for rows of fewer than four. */
@@ -189,7 +197,7 @@ function tileOfOne(mode: i32, part: usize, input: usize, weights: usize, constan
     } while (a < end);
     row += kernelRow;
   } while (--rows > 0);
-  finish(mode, part, constants, low, high, output, skip);
+  finishSums(mode, part, constants, low, high, output, skip);
 }
 
 /**
@@ -204,10 +212,9 @@ export function convRow(mode: i32, part: usize, y: i32): void {
   const pixel = load<usize>(part, INPUT_PIXEL);
   const step = load<usize>(part, OUTPUT_PIXEL);
   const input = load<usize>(part, INPUT) + <usize>y * load<usize>(part, INPUT_ROW);
-  const row = <usize>y * load<usize>(part, OUTPUT_ROW);
-  let output = load<usize>(part, OUTPUT) + row;
-  const hasSkip = mode == ACTIVATION && load<usize>(part, SKIP) != 0;
-  let skip = hasSkip ? load<usize>(part, SKIP) + row : 0;
+  let output = load<usize>(part, OUTPUT) + <usize>y * load<usize>(part, OUTPUT_ROW);
+  // A skip connection has the same steps as the result.
+  const skip = mode == ACTIVATION && load<usize>(part, SKIP) != 0 ? load<usize>(part, SKIP) - load<usize>(part, OUTPUT) : 0;
   let weights = load<usize>(part, WEIGHTS);
   let constants = load<usize>(part, CONSTANTS);
   const blockOfWeights = <usize>load<i32>(part, KERNEL_ROWS) * load<usize>(part, RUN) * 8;
@@ -216,16 +223,15 @@ export function convRow(mode: i32, part: usize, y: i32): void {
     if (width >= 4) {
       for (let x = 0; x < width; x += 4) {
         const at = <usize>min(x, width - 4);
-        tileOfFour(mode, part, input + at * pixel, weights, constants, output + at * step, hasSkip ? skip + at * step : 0);
+        tileOfFour(mode, part, input + at * pixel, weights, constants, output + at * step, skip);
       }
     } else {
       for (let x: usize = 0; x < <usize>width; x++) {
-        tileOfOne(mode, part, input + x * pixel, weights, constants, output + x * step, hasSkip ? skip + x * step : 0);
+        tileOfOne(mode, part, input + x * pixel, weights, constants, output + x * step, skip);
       }
     }
     weights += blockOfWeights;
     constants += BLOCK_CONSTANTS;
     output += blockOfOutputs;
-    if (hasSkip) skip += 16;
   }
 }

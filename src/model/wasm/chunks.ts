@@ -13,6 +13,8 @@ export const MAX_THREADS = 256;
 
 /** Exports of kernels/conv.ts. Addresses and sizes in bytes. */
 export interface ConvKernel {
+  /** Called once, before all else. */
+  useScratch(address: number): void;
   inputRows(input: number, tensor: number, y0: number, y1: number): void;
   layerRows(parts: number, count: number, tensor: number, y0: number, y1: number): void;
   outputRows(part: number, y0: number, y1: number, lowest: number, highest: number): void;
@@ -30,6 +32,10 @@ export const HEAD = {
   bytes: 4,
   /** 1 when a helper could not compute a chunk that it had claimed. */
   failed: 5,
+  /** Threads that have taken their scratch memory, where that of the first lies, and how far apart they are. */
+  taken: 6,
+  scratch: 7,
+  scratchBytes: 8,
 } as const;
 const HEAD_LENGTH = 16;
 
@@ -44,11 +50,13 @@ export const STEP = {
   first: 6,
   rows: 7,
   chunks: 8,
+  /** Chunks begin at multiples of so many rows, counted from the first. */
+  unit: 9,
 } as const;
 const STEP_LENGTH = 16;
 
 /** What an engine says of a step; it computes `rows` rows from `first` on. */
-export type StepFields = Record<'kind' | 'descriptor' | 'count' | 'tensor' | 'first' | 'rows', number>;
+export type StepFields = Record<'kind' | 'descriptor' | 'count' | 'tensor' | 'first' | 'rows' | 'unit', number>;
 
 export const KIND = { input: 0, layer: 1, output: 2 } as const;
 
@@ -132,8 +140,10 @@ function compute(control: Int32Array, kernel: ConvKernel, step: number, chunk: n
   const rows = control[at + STEP.rows]!;
   const chunks = control[at + STEP.chunks]!;
   const first = control[at + STEP.first]!;
-  const y0 = first + Math.floor((rows * chunk) / chunks);
-  const y1 = first + Math.floor((rows * (chunk + 1)) / chunks);
+  const unit = control[at + STEP.unit]!;
+  const units = Math.ceil(rows / unit);
+  const y0 = first + unit * Math.floor((units * chunk) / chunks);
+  const y1 = first + Math.min(rows, unit * Math.floor((units * (chunk + 1)) / chunks));
   const descriptor = control[at + STEP.descriptor]!;
   const kind = control[at + STEP.kind];
   if (kind === KIND.layer) kernel.layerRows(descriptor, control[at + STEP.count]!, control[at + STEP.tensor]!, y0, y1);
@@ -176,9 +186,14 @@ export interface Shared {
 
 /** Body of a helper thread. */
 export function serve({ module, memory, control, controlLength }: Shared): void {
-  help(
-    new Int32Array(memory.buffer, control, controlLength),
-    instantiateKernel<ConvKernel & WebAssembly.Exports>(module, memory),
-    memory,
-  );
+  const block = new Int32Array(memory.buffer, control, controlLength);
+  help(block, kernelOf(module, memory, block), memory);
+}
+
+/** The kernels for the calling thread, with scratch memory of its own. */
+export function kernelOf(module: WebAssembly.Module, memory: WebAssembly.Memory, control: Int32Array): ConvKernel {
+  const kernel = instantiateKernel<ConvKernel & WebAssembly.Exports>(module, memory);
+  const number = Atomics.add(control, HEAD.taken, 1);
+  kernel.useScratch(control[HEAD.scratch]! + number * control[HEAD.scratchBytes]!);
+  return kernel;
 }

@@ -3,7 +3,7 @@
  * equals that of reference.ts bit for bit.
  */
 import { DcompError } from '../../errors.js';
-import { compileKernel, instantiateKernel, kernelMemory, PAGE } from '../../kernels/load.js';
+import { compileKernel, kernelMemory, PAGE } from '../../kernels/load.js';
 import { wasm } from '../../kernels/conv.wasm.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS, gridMultiple, weightShape, type Layer } from '../architecture.js';
 import {
@@ -12,6 +12,7 @@ import {
   INPUT_VALUE_LIMIT,
   OUTPUT_TENSOR,
   OUTPUT_UNIT,
+  clampLimit,
   inputTables,
   layerConstants,
   paddedSize,
@@ -44,6 +45,7 @@ import {
   MAX_CHUNKS,
   STEP,
   controlLength,
+  kernelOf,
   openSteps,
   stepAt,
   work,
@@ -51,6 +53,8 @@ import {
   type Shared,
   type StepFields,
 } from './chunks.js';
+import { packWeights } from './pack.js';
+import { fitsWinograd, packFilters } from './winograd.js';
 import { contextRows, rowsKept, rowsNeeded, type RowsByTensor } from '../strips.js';
 
 /** Threads that help an engine; see threads-node.ts. */
@@ -67,6 +71,9 @@ export interface Helpers {
 export function createEvaluator(model: IntegerModel): Evaluator {
   return new Engine(model);
 }
+
+/** How 3×3 layers are computed: by Winograd's tiles where that is possible and faster, or all directly. The result is the same. */
+export type Convolution = 'tiles' | 'direct';
 
 /** An evaluation on its way from top to bottom. */
 interface Course {
@@ -98,6 +105,8 @@ export class Engine implements Evaluator {
   readonly model: IntegerModel;
   readonly threads: number;
   private readonly helpers: Helpers | undefined;
+  /** By layer, whether it is computed by Winograd's tiles. */
+  private readonly winograd: boolean[];
   private readonly places: ModelPlaces;
   private readonly memory: WebAssembly.Memory;
   private readonly kernel: ConvKernel;
@@ -110,18 +119,30 @@ export class Engine implements Evaluator {
   private shareable = false;
   private closed = false;
 
-  constructor(model: IntegerModel, helpers?: Helpers) {
+  constructor(model: IntegerModel, helpers?: Helpers, convolution: Convolution = 'tiles') {
     checkModel(model);
     this.model = model;
     this.helpers = helpers;
     this.threads = helpers?.threads ?? 1;
     const steps = model.architecture.layers.length + 1;
-    this.places = layoutModel(model.architecture, CONTROL + 4 * controlLength(steps));
+    this.winograd = model.architecture.layers.map(
+      (layer) =>
+        convolution === 'tiles' &&
+        fitsWinograd(
+          model.architecture,
+          layer,
+          model.layers.get(layer.name)!.weights,
+          clampLimit(model.tensors.get(layer.from)!.bits),
+        ),
+    );
+    this.places = layoutModel(model.architecture, CONTROL + 4 * controlLength(steps), this.threads, this.winograd);
     this.memory = kernelMemory(this.places.end, true);
     compiled ??= compileKernel(wasm);
-    this.kernel = instantiateKernel<ConvKernel & WebAssembly.Exports>(compiled, this.memory);
     this.control = new Int32Array(this.memory.buffer, CONTROL, controlLength(steps));
     this.control[HEAD.steps] = steps;
+    this.control[HEAD.scratch] = this.places.scratch;
+    this.control[HEAD.scratchBytes] = this.places.scratchBytes;
+    this.kernel = kernelOf(compiled, this.memory, this.control);
     const bounds = new Float32Array(this.memory.buffer, CONTROL, controlLength(steps));
     bounds[HEAD.lowest] = LOG_VARIANCE_MIN;
     bounds[HEAD.highest] = LOG_VARIANCE_MAX;
@@ -285,7 +306,10 @@ export class Engine implements Evaluator {
     architecture.layers.forEach((layer, index) => {
       const place = this.places.layers[index]!;
       const packed = new Int16Array(this.memory.buffer, place.weights, (partsOf(layer) * place.weightBytes) / 2);
-      packWeights(layer, weightShape(architecture, layer), layers.get(layer.name)!.weights, packed);
+      const shape = weightShape(architecture, layer);
+      const { weights } = layers.get(layer.name)!;
+      if (this.winograd[index]) packFilters(shape, weights, packed, storedChannels(shape[2]) / 2);
+      else packWeights(layer, shape, weights, packed);
     });
   }
 
@@ -355,6 +379,7 @@ export class Engine implements Evaluator {
       descriptor: this.places.input,
       count: 1,
       tensor: this.places.inputTensor,
+      unit: 1,
       ...rows,
     };
     let total = this.placeStep(0, step, workOfRow(architecture, undefined, place));
@@ -380,6 +405,7 @@ export class Engine implements Evaluator {
       describeInput(part, layer, from, cin, origin, firsts.get(layer.from) ?? 0);
       part[PART.weights] = weights + i * weightBytes;
       part[PART.constants] = constants;
+      part[PART.method] = this.winograd[index] ? 1 : 0;
       part[PART.blocks] = storedChannels(cout) / 8;
       const step = count === 4 ? 2 : 1;
       const first = to.row + to.pixel + (i >> 1) * to.row + (i & 1) * to.pixel;
@@ -399,7 +425,14 @@ export class Engine implements Evaluator {
     const rows = { first: (begin - origin) / step, rows: ((ends.get(layer.to) ?? 0) - begin) / step };
     return this.placeStep(
       index + 1,
-      { kind: last ? KIND.output : KIND.layer, descriptor: parts, count, tensor, ...rows },
+      {
+        kind: last ? KIND.output : KIND.layer,
+        descriptor: parts,
+        count,
+        tensor,
+        unit: this.winograd[index] ? 2 : 1,
+        ...rows,
+      },
       workOfRow(architecture, layer, grid),
     );
   }
@@ -424,7 +457,8 @@ export class Engine implements Evaluator {
     this.control[at + STEP.tensor] = fields.tensor;
     this.control[at + STEP.first] = fields.first;
     this.control[at + STEP.rows] = fields.rows;
-    this.control[at + STEP.chunks] = Math.max(1, Math.min(wanted, fields.rows, MAX_CHUNKS));
+    this.control[at + STEP.unit] = fields.unit;
+    this.control[at + STEP.chunks] = Math.max(1, Math.min(wanted, Math.ceil(fields.rows / fields.unit), MAX_CHUNKS));
     return total;
   }
 }
@@ -452,31 +486,6 @@ function describeInput(
   part[PART.kernelRow] = from.row;
   part[PART.kernelRows] = side;
   part[PART.run] = side * pixel;
-}
-
-/**
- * Weights [row][column][in][out] to the order in which the kernel reads them, part by part:
- * [block of 8 outputs][kernel row][column][pair of inputs][8 outputs][2 inputs], zeros where a block or pair is not full.
- */
-function packWeights(layer: Layer, shape: readonly number[], weights: Int16Array, packed: Int16Array): void {
-  const [rows, columns, cin, cout] = shape as [number, number, number, number];
-  const stored = { inputs: storedChannels(cin), outputs: storedChannels(cout) };
-  const parts = partsOf(layer);
-  const run = parts === 4 ? 1 : columns;
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      const part = parts === 4 ? row * columns + column : 0;
-      const field = parts === 4 ? 0 : row * columns + column;
-      for (let i = 0; i < cin; i++) {
-        for (let o = 0; o < cout; o++) {
-          const block = part * (stored.outputs / 8) + Math.floor(o / 8);
-          const fields = parts === 4 ? 1 : rows * run;
-          const pair = (block * fields + field) * (stored.inputs / 2) + (i >> 1);
-          packed[(pair * 8 + (o % 8)) * 2 + (i & 1)] = weights[((row * columns + column) * cin + i) * cout + o]!;
-        }
-      }
-    }
-  }
 }
 
 function checkArguments(z: Float32Array, codes: Uint8Array, width: number, height: number, condition: Condition): void {

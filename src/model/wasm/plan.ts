@@ -13,6 +13,7 @@ import {
 } from '../architecture.js';
 import { INPUT_TENSOR, OUTPUT_TENSOR, paddedSize } from '../integer/arithmetic.js';
 import { rowsHeld } from '../strips.js';
+import { scratchBytes as scratchBytesOf, widestInput } from './winograd.js';
 
 /** int32 fields of a part's descriptor; the twin of the offsets in kernels/lib/tile.ts. */
 export const PART = {
@@ -37,8 +38,10 @@ export const PART = {
   skipShift: 18,
   /** float32 */
   unit: 19,
+  /** 0: direct; 1: Winograd's. */
+  method: 20,
 } as const;
-export const PART_BYTES = 80;
+export const PART_BYTES = 96;
 
 /** int32 fields of a tensor's descriptor; the twin of those in kernels/conv.ts. */
 export const TENSOR = { base: 0, row: 1, pixel: 2, height: 3 } as const;
@@ -103,12 +106,23 @@ export interface ModelPlaces {
   gains: number;
   features: number;
   layers: LayerPlace[];
+  /** Memory of each thread for itself, `scratchBytes` apart. */
+  scratch: number;
+  scratchBytes: number;
   /** First byte after all that. */
   end: number;
 }
 
-/** Lays out what depends on the architecture alone, from `start` on. */
-export function layoutModel(architecture: Architecture, start: number): ModelPlaces {
+/**
+ * Lays out what depends on the model alone, from `start` on.
+ * @param winograd by layer, whether it is computed by Winograd's tiles
+ */
+export function layoutModel(
+  architecture: Architecture,
+  start: number,
+  threads: number,
+  winograd: readonly boolean[],
+): ModelPlaces {
   let end = start;
   const take = (bytes: number): number => {
     const at = aligned(end);
@@ -119,10 +133,11 @@ export function layoutModel(architecture: Architecture, start: number): ModelPla
   const inputTensor = take(TENSOR_BYTES);
   const gains = take(4 * 256 * COEFFICIENTS);
   const features = take(2 * 256);
-  const layers = architecture.layers.map((layer) => {
+  const layers = architecture.layers.map((layer, index) => {
     const [rows, columns, cin, cout] = weightShape(architecture, layer);
     const parts = partsOf(layer);
-    const weightBytes = ((2 * rows * columns) / parts) * storedChannels(cin) * storedChannels(cout);
+    const points = winograd[index] ? 16 : (rows * columns) / parts;
+    const weightBytes = 2 * points * storedChannels(cin) * storedChannels(cout);
     return {
       parts: take(parts * PART_BYTES),
       tensor: take(TENSOR_BYTES),
@@ -131,7 +146,9 @@ export function layoutModel(architecture: Architecture, start: number): ModelPla
       constants: take((BLOCK_CONSTANTS / 8) * storedChannels(cout)),
     };
   });
-  return { input, inputTensor, gains, features, layers, end: aligned(end) };
+  const scratchBytes = aligned(scratchBytesOf(storedChannels(widestInput(architecture))));
+  const scratch = take(threads * scratchBytes);
+  return { input, inputTensor, gains, features, layers, scratch, scratchBytes, end: aligned(end) };
 }
 
 /** A tensor in memory: rows of pixels with a border of one pixel all around. Addresses and sizes in bytes. */
@@ -280,7 +297,10 @@ function plan(architecture: Architecture, width: number, height: number, start: 
   };
   tensorPlace(INPUT_TENSOR, 0);
   architecture.layers.forEach((layer, index) => tensorPlace(layer.to, index + 1));
-  const end = settle(tenants, start);
+  // A last tile of Winograd's may read a row and two pixels beyond its tensor.
+  let beyond = 0;
+  for (const { row, pixel } of tensors.values()) beyond = Math.max(beyond, row + 2 * pixel);
+  const end = aligned(settle(tenants, start) + beyond);
   const at = new Map(tenants.map((tenant) => [tenant.name, tenant.at]));
   for (const [name, place] of tensors) place.base = at.get(name)!;
   const result = { z: at.get(Z)!, codes: at.get(CODES)!, output: at.get(OUTPUT_TENSOR)! };

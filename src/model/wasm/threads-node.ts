@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { DcompError } from '../../errors.js';
-import { Engine, type Helpers } from './engine.js';
+import { Engine, type Convolution, type Helpers } from './engine.js';
 import type { Evaluator } from '../evaluator.js';
 import type { IntegerModel } from '../integer/integer-model.js';
 import { CLOSED, HEAD, MAX_THREADS, type Shared } from './chunks.js';
@@ -10,6 +10,7 @@ import { CLOSED, HEAD, MAX_THREADS, type Shared } from './chunks.js';
 export interface ThreadOptions {
   /** Threads in all, the caller's included; default: as many as the machine runs at once. */
   threads?: number;
+  convolution?: Convolution;
 }
 
 /**
@@ -22,7 +23,7 @@ export function createThreadedEvaluator(model: IntegerModel, options: ThreadOpti
   if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS) {
     throw new DcompError('E_USAGE', `threads: ${threads} is not a whole number from 1 to ${MAX_THREADS}`);
   }
-  return new Engine(model, threads === 1 ? undefined : new NodeHelpers(threads));
+  return new Engine(model, threads === 1 ? undefined : new NodeHelpers(threads), options.convolution);
 }
 
 /**

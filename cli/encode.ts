@@ -91,6 +91,7 @@ export function builder(yargs: Argv): void {
       requiresArg: true,
       describe: 'Or: picture of the same size, white where errors count most, black where 1/16 of that',
     })
+    .option('exact', { type: 'boolean', describe: 'Keep the colour of wholly transparent pixels' })
     .option('pixel-hash', { type: 'boolean', describe: 'Store a hash of the decoded pixels, for verify' });
   sizeOption(yargs);
   metadataOption(yargs, 'default');
@@ -129,6 +130,7 @@ export interface EncodeSettings {
   alphaQuality: number | undefined;
   metadata: MetadataChoice;
   pixelHash: boolean;
+  exact: boolean;
   regions: Region[];
   mask: Uint8Array | undefined;
   maxPixels: number;
@@ -211,6 +213,7 @@ export async function run(args: RawArgs): Promise<number> {
         metadata,
         ...regionsOf(args),
         pixelHash: flag(args, 'pixel-hash'),
+        exact: flag(args, 'exact'),
         maxPixels: maxPixelsOption(args),
         threads,
         model,
@@ -223,7 +226,7 @@ export async function run(args: RawArgs): Promise<number> {
 
 /** A picture file to a .dcz file. @throws DcompError as `readPicture` and `encode` */
 export async function code(input: Uint8Array, settings: EncodeSettings, { onProgress }: Hooks): Promise<Coded> {
-  const { target, effort, views, alphaQuality, metadata, pixelHash, maxPixels, threads, model } = settings;
+  const { target, effort, views, alphaQuality, metadata, pixelHash, exact, maxPixels, threads, model } = settings;
   const started = performance.now();
   const { picture, notices } = await readPicture(input, metadata, maxPixels);
   const importance = await importanceOf(settings, picture);
@@ -232,6 +235,7 @@ export async function code(input: Uint8Array, settings: EncodeSettings, { onProg
     target,
     ...(importance === undefined ? {} : { importance }),
     pixelHash,
+    exact,
     threads,
     ...(effort === undefined ? {} : { effort }),
     ...(views === undefined ? {} : { views }),

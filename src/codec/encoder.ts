@@ -24,6 +24,7 @@ import { LAST_CODE, CODES_LEVEL_SPAN } from '../format.js';
 import { partsOf } from '../container/metadata.js';
 import { PARTS, type Part } from '../container/parts.js';
 import { PictureCoefficients } from '../pixels/picture-coefficients.js';
+import { withoutHiddenColour } from '../pixels/hidden-colour.js';
 import { alphaOf, isGrey, join } from '../pixels/picture-planes.js';
 import { EMPTY_HASH, pixelHash, withPixelHash } from '../container/pixel-hash.js';
 import { checkImportance, importanceOf, lagsOf, writeLags, type Importance } from './region.js';
@@ -74,6 +75,8 @@ export interface EncoderOptions {
   pixelHash?: boolean;
   /** 0 to 100: how many different values alpha keeps, from 2 up; 100, the default, is lossless. */
   alphaQuality?: number;
+  /** Keeps the colour of pixels whose alpha is 0, which is otherwise replaced by what costs least. Default false. */
+  exact?: boolean;
   onProgress?: (progress: Progress) => void;
   signal?: AbortSignal;
 }
@@ -179,11 +182,12 @@ class Encoding {
   private readonly header: Omit<Header, 'schedule'>;
   private readonly parts: Part[] = [];
   private readonly alpha: Uint8Array;
+  private readonly picture: Picture;
   private readonly coefficients: PictureCoefficients;
   private readonly point: Point;
 
   constructor(
-    private readonly picture: Picture,
+    picture: Picture,
     private readonly evaluator: Evaluator,
     private readonly options: EncodingOptions,
     private readonly stop: Stop,
@@ -195,14 +199,14 @@ class Encoding {
     this.parts.push(...partsOf(picture.metadata));
     if (options.pixelHash === true) this.parts.push(EMPTY_HASH);
     if (lags !== undefined) this.parts.push({ type: PARTS.regions, payload: writeLags(lags) });
-    const alpha = alphaOf(picture);
-    this.alpha =
-      alpha === undefined ? new Uint8Array(0) : writeAlpha(codedAlpha(alpha, picture, options.alphaQuality ?? 100));
+    const alpha = keptAlpha(picture, options.alphaQuality ?? 100);
+    this.alpha = alpha === undefined ? new Uint8Array(0) : writeAlpha(encodeAlpha(alpha, width, height));
+    this.picture = options.exact === true ? picture : withoutHiddenColour(picture, alpha);
     const { schedule: base = DEFAULT_SCHEDULE, views } = options;
     const viewed = views === undefined ? base : { ...base, views, coarseViews: coarseViewsOf(views) };
     const schedule = { ...viewed, lastCode: stop.level === 0 ? stop.code : LAST_CODE };
     const session = new Session(width, height, isGrey(channels), schedule, evaluator, options.signal, lags);
-    this.coefficients = new PictureCoefficients(picture, session.sizes.length - 1);
+    this.coefficients = new PictureCoefficients(this.picture, session.sizes.length - 1);
     this.point = { session, stream: new Stream(nu), schedule };
   }
 
@@ -414,9 +418,10 @@ class Encoding {
   }
 }
 
-function codedAlpha(alpha: Samples, picture: Picture, quality: number): Uint8Array {
-  const kept = quality === 100 ? alpha : quantiseAlpha(alpha, depthOf(picture), alphaLevels(quality));
-  return encodeAlpha(kept, picture.width, picture.height);
+/** The alpha that the file holds. */
+function keptAlpha(picture: Picture, quality: number): Samples | undefined {
+  const alpha = alphaOf(picture);
+  return alpha === undefined || quality === 100 ? alpha : quantiseAlpha(alpha, depthOf(picture), alphaLevels(quality));
 }
 
 /** @param schedule that differs in steps to come */

@@ -30,7 +30,8 @@ export function withoutHiddenColour(picture: Picture, alpha: Samples | undefined
   const depth = depthOf(picture);
   const samples = newSamples(width * height * colours, depth);
   for (let i = 0, o = 0; i < data.length; i += channels) for (let c = 0; c < colours; c++) samples[o++] = data[i + c]!;
-  const seen = Uint8Array.from(alpha, (value) => (value > 0 ? 1 : 0));
+  const seen = new Uint8Array(alpha.length);
+  for (let i = 0; i < alpha.length; i++) if (alpha[i]! > 0) seen[i] = 1;
   if (seen.includes(1)) fill({ width, height, colours, samples, seen });
   else samples.fill((rangeOf(depth) + 1) >> 1);
   const filled = data.slice();

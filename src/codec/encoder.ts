@@ -456,6 +456,7 @@ export const ENCODER_CHECKS: Checks<EncoderOptions> = {
   importance: importanceOf,
   pixelHash: isBoolean,
   alphaQuality: isNumber('a number from 0 to 100', (value) => value >= 0 && value <= 100),
+  exact: isBoolean,
   onProgress: isFunction,
   signal: isSignal,
 };

@@ -1,11 +1,19 @@
 /**
  * `dcomp train`: trains the network; `dcomp train export`: turns a checkpoint into the integer model that ships;
- * `dcomp train compact`: halves a checkpoint for keeping and sharing; `dcomp train grow`: puts it into a larger network.
+ * `dcomp train compact`: the averaged weights of a checkpoint, for keeping and sharing; `dcomp train grow`: puts it into
+ * a larger network.
  */
 import path from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
 import { DcompError } from '../src/errors.js';
-import { DEFAULT_BLOCKS, DEFAULT_CHANNELS, flopsPerPixel, uNet, type Architecture } from '../src/model/architecture.js';
+import {
+  DEFAULT_ARCHITECTURE,
+  SMALL_ARCHITECTURE,
+  flopsPerPixel,
+  uNet,
+  type Architecture,
+  type ConditioningSpec,
+} from '../src/model/architecture.js';
 import type { TrainProgress } from '../src/train/trainer.js';
 import { writeOutput } from '../formats/output.js';
 import { flag, numberOption, outputFlags, textOption, type NumberRule, type RawArgs } from './options.js';
@@ -21,10 +29,9 @@ const OPTIONS: Record<string, { describe: string; boolean?: boolean }> = {
   start: { describe: 'Step at which the learning rate begins anew: a restart  [default: 0]' },
   rate: { describe: 'Peak learning rate  [default: 0.001]' },
   seed: { describe: 'Of the first weights and all examples  [default: 1]' },
-  channels: { describe: `Channels of the U-Net by scale  [default: ${DEFAULT_CHANNELS.join()}]` },
-  blocks: {
-    describe: `Residual blocks by scale, each way, at the last in all  [default: ${DEFAULT_BLOCKS.join()}; 1,…,1,2 with other channels]`,
-  },
+  architecture: { describe: 'small or large  [default: small]' },
+  channels: { describe: 'Channels of the U-Net by scale, such as 32,64,56,48, in place of --architecture' },
+  blocks: { describe: 'Residual blocks by scale, each way, at the last in all  [default: 1,…,1,2]' },
   'validate-every': { describe: 'Steps between validations  [default: 1000]' },
   'save-every': { describe: 'Seconds between checkpoints  [default: 240]' },
   float32: { describe: 'Never compute in bfloat16', boolean: true },
@@ -51,7 +58,7 @@ export const trainCommand: CommandModule<object, RawArgs> = {
       )
       .command(
         'compact',
-        'Write a checkpoint with 16 bits a number, for keeping and sharing',
+        'Write the averaged weights of a checkpoint with 16 bits a number, for keeping and sharing',
         compactOptions,
         runCompact,
       )
@@ -105,10 +112,13 @@ function required(args: RawArgs, name: string): string {
   return value;
 }
 
-/** @throws DcompError E_USAGE */
-function architectureOption(args: RawArgs): Architecture {
-  const given = textOption(args, 'channels');
-  const text = given ?? DEFAULT_CHANNELS.join();
+/**
+ * @param conditioning of a U-Net with --channels
+ * @throws DcompError E_USAGE
+ */
+function architectureOption(args: RawArgs, conditioning: ConditioningSpec): Architecture {
+  const text = textOption(args, 'channels');
+  if (text === undefined) return namedArchitecture(textOption(args, 'architecture') ?? 'small');
   const channels = wholeNumbers(text);
   if (channels.length > 8 || channels.some((c) => !Number.isInteger(c) || c < 8 || c > 1024 || c % 8 !== 0)) {
     throw new DcompError(
@@ -116,8 +126,9 @@ function architectureOption(args: RawArgs): Architecture {
       `--channels is ${text}; it must be up to 8 multiples of 8 up to 1024, separated by commas, such as 64,96,128,128`,
     );
   }
-  const blocksText = textOption(args, 'blocks') ?? (given === undefined ? DEFAULT_BLOCKS.join() : undefined);
-  if (blocksText === undefined) return uNet(channels);
+  const { hidden, levels, ...told } = conditioning;
+  const blocksText = textOption(args, 'blocks');
+  if (blocksText === undefined) return uNet(channels, hidden, levels, undefined, told);
   const blocks = wholeNumbers(blocksText);
   if (blocks.length !== channels.length || blocks.some((n) => !Number.isInteger(n) || n < 1 || n > 16)) {
     throw new DcompError(
@@ -125,7 +136,14 @@ function architectureOption(args: RawArgs): Architecture {
       `--blocks is ${blocksText}; it must be ${channels.length} numbers from 1 to 16, one for each of --channels, separated by commas`,
     );
   }
-  return uNet(channels, undefined, undefined, blocks);
+  return uNet(channels, hidden, levels, blocks, told);
+}
+
+/** @throws DcompError E_USAGE */
+function namedArchitecture(name: string): Architecture {
+  if (name === 'small') return SMALL_ARCHITECTURE;
+  if (name === 'large') return DEFAULT_ARCHITECTURE;
+  throw new DcompError('E_USAGE', `--architecture is ${name}; it must be small or large, or else give --channels`);
 }
 
 /** NaN for what is none. */
@@ -165,7 +183,7 @@ async function runTraining(args: RawArgs): Promise<void> {
     data: required(args, 'data'),
     checkpoint,
     log: textOption(args, 'log') ?? path.join(path.dirname(checkpoint), 'train-log.csv'),
-    architecture: architectureOption(args),
+    architecture: architectureOption(args, SMALL_ARCHITECTURE.conditioning),
     steps: numberOption(args, 'steps', COUNT) ?? 40000,
     startStep: numberOption(args, 'start', { ...COUNT, min: 0 }) ?? 0,
     rate: numberOption(args, 'rate', { min: 1e-7, max: 1, whole: false }) ?? 1e-3,
@@ -295,11 +313,12 @@ async function runGrow(args: RawArgs): Promise<void> {
   const { quiet } = outputFlags(args);
   const checkpoint = required(args, 'checkpoint');
   const output = required(args, 'output');
-  const architecture = architectureOption(args);
+  required(args, 'channels');
   const { checkpointBytes, parameterCount, readCheckpoint } = await import('../src/train/checkpoint.js');
   const { grow } = await import('../src/train/grow.js');
-  const produce = async (): Promise<Uint8Array> =>
-    checkpointBytes(grow(await readCheckpoint(checkpoint), architecture), false);
+  const state = await readCheckpoint(checkpoint);
+  const architecture = architectureOption(args, state.architecture.conditioning);
+  const produce = async (): Promise<Uint8Array> => checkpointBytes(grow(state, architecture), false);
   await writeOutput(checkpoint, output, produce, { replace: flag(args, 'force') });
   if (!quiet)
     note(

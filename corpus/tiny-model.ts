@@ -3,7 +3,7 @@
  * random weights whose output is so quiet that the posterior is nearly the optimal linear estimate: it codes badly, but by
  * the same rules as any other model, and more bits still mean a better picture.
  */
-import { uNet } from '../src/model/architecture.js';
+import { uNet, type ConditioningSpec } from '../src/model/architecture.js';
 import { OUTPUT_TENSOR } from '../src/model/integer/arithmetic.js';
 import type { Evaluator } from '../src/model/evaluator.js';
 import { createEvaluator } from '../src/model/wasm/engine.js';
@@ -16,8 +16,9 @@ const LL = [220, 54, 77];
 const DETAILS = [26, 5, 6, 26, 5, 6, 13, 2.5, 3];
 const LEVELS = 5;
 
-export function tinyModelFile(): Uint8Array {
-  const model = randomModel(uNet([8, 8, 8, 8], 8, LEVELS), 1);
+/** @param told what the network's condition says, see `ConditioningSpec` */
+export function tinyModelFile(told: Pick<ConditioningSpec, 'sigma' | 'classes'> = {}): Uint8Array {
+  const model = randomModel(uNet([8, 8, 8, 8], 8, LEVELS, undefined, told), 1);
   const prior = Float32Array.from({ length: LEVELS * 12 }, (_, i) => {
     const c = i % 12;
     return c < 3 ? LL[c]! : DETAILS[c - 3]! * (1 + 0.15 * Math.floor(i / 12));

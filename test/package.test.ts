@@ -178,6 +178,7 @@ describe('packed', () => {
     assert.deepEqual(others.filter((path) => !models.includes(path)).sort(), [
       'LICENSE',
       'README.md',
+      'dist/src/train/recipe.json',
       'models/README.md',
       'package.json',
     ]);

@@ -9,7 +9,9 @@ import { LAG_BLOCK, lagsOf, MAX_LAG, readLags, writeLags, type Region } from '..
 import { DcompError } from '../src/errors.js';
 import type { Picture } from '../src/picture.js';
 import { secondDecode } from './helpers/second-decoder.js';
-import { tinyEvaluator } from '../corpus/tiny-model.js';
+import { readModelFile } from '../src/model/integer/model-file.js';
+import { createEvaluator } from '../src/model/wasm/engine.js';
+import { tinyEvaluator, tinyModelFile } from '../corpus/tiny-model.js';
 
 const sizes = fc.record({ width: fc.integer({ min: 1, max: 90 }), height: fc.integer({ min: 1, max: 90 }) });
 
@@ -93,6 +95,26 @@ describe('regions of interest', () => {
         `other pixels from ${length} bytes`,
       );
     }
+  });
+
+  it('a network that is not told sigma evaluates a picture with regions as often as one without, in as many views', async () => {
+    const untold = createEvaluator(readModelFile(tinyModelFile({ sigma: false, classes: 4 })));
+    const counted = { ...untold, model: untold.model, evaluations: 0 };
+    counted.evaluateRows = (...args) => {
+      if (args[4].level === 0) counted.evaluations++;
+      return untold.evaluateRows(...args);
+    };
+    const picture = corpusPicture('scene', { width: 64, height: 64 });
+    const evaluations = async (options: object): Promise<number> => {
+      const { bytes } = await encodePicture(picture, untold, { effort: 1, target: { quality: 40 }, ...options });
+      counted.evaluations = 0;
+      const { data } = await decodePicture(bytes, counted);
+      assert.deepEqual(Array.from(data), await secondDecode(bytes, untold));
+      return counted.evaluations;
+    };
+    const plain = await evaluations({});
+    const region = { x: 16, y: 16, width: 24, height: 24, weight: 16 };
+    assert.equal(await evaluations({ importance: { regions: [region] } }), plain);
   });
 
   it('refuses regions outside, of no size or weight, and masks of another size', async () => {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
-import type { ExamplePlan } from '../src/train/examples.js';
+import { planAt, type ExamplePlan } from '../src/train/examples.js';
 import { gaussian } from '../corpus/random-model.js';
 
 /** Waves with a little noise. @returns the folder and a function that removes it */
@@ -29,4 +29,9 @@ export function trainingFolder(count = 30, side = 64): { folder: string; remove:
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-export const TINY_PLAN: ExamplePlan = { share: [0.5, 0.3, 0.2], crop: [16, 16, 8], batch: [2, 2, 4] };
+export const TINY_PLAN: ExamplePlan = {
+  ...planAt(1),
+  share: [0.5, 0.3, 0.2],
+  crop: [16, 16, 8],
+  batch: [2, 2, 4],
+};

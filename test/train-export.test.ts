@@ -31,6 +31,7 @@ async function state(): Promise<CheckpointState> {
     architecture,
     statistics,
     step: 5,
+    moments: 5,
     seed: 1,
     seconds: 9,
     balance: {},

@@ -10,7 +10,7 @@ import { DEFAULT_INPUT_SCALE, parameterSpecs } from '../src/model/weights.js';
 import { bfloat16, float32 } from '../src/train/tensor-arithmetic.js';
 import { startBackend } from '../src/train/backend.js';
 import { loadDataset, measurePrior, type Dataset } from '../src/train/dataset.js';
-import { makeBatch, type Batch } from '../src/train/examples.js';
+import { makeBatch, planAt, type Batch } from '../src/train/examples.js';
 import { forward, forwardBackward } from '../src/train/graph.js';
 import { batchInput, exampleLosses, lossGradient, lossInputs } from '../src/train/loss.js';
 import { gaussian, randomFloatModel } from '../corpus/random-model.js';
@@ -37,7 +37,13 @@ class Problem {
   ) {
     const { levels } = architecture.conditioning;
     const statistics = { prior: measurePrior(dataset.training, levels), inputScale: DEFAULT_INPUT_SCALE };
-    this.batch = makeBatch(dataset, { architecture, statistics }, { share: [1], crop: [crop], batch: [size] }, 3, 1);
+    this.batch = makeBatch(
+      dataset,
+      { architecture, statistics },
+      { ...planAt(1), share: [1], crop: [crop], batch: [size] },
+      3,
+      1,
+    );
     for (const [name, values] of randomFloatModel(architecture, 5).parameters)
       this.parameters.set(name, name === 'out.w' ? values.map((x) => 0.3 * x) : values);
     this.klWeight = Array.from({ length: size }, (_, i) => 1 + i);

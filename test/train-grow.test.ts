@@ -29,6 +29,7 @@ function checkpointOf(architecture: Architecture, seed: number): CheckpointState
     architecture,
     statistics,
     step: 7,
+    moments: 7,
     seed,
     seconds: 9,
     balance: {},

@@ -1,6 +1,6 @@
 /** What encoder and decoder share: the walk along the schedule, and the picture that can be had at any point of it. */
 import { rowsOfWhole, type Evaluator, type RowEvaluation } from '../model/evaluator.js';
-import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
+import { COEFFICIENTS, OUTPUT_CHANNELS, isToldSigma } from '../model/architecture.js';
 import type { Condition } from '../model/inputs.js';
 import { codeOf, EXACT, TOP_CODE } from '../model/sigma.js';
 import { priorOf } from '../model/weights.js';
@@ -393,10 +393,18 @@ export class Session {
     return posterior.variance;
   }
 
-  /** How many views an evaluation has of those wanted. Blocks that lag behind, at level 0, would lag elsewhere in a mirrored picture. */
+  /** Whether the network must be told one noise level for all coefficients. */
+  private get isToldSigma(): boolean {
+    return isToldSigma(this.evaluator.model.architecture.conditioning);
+  }
+
+  /**
+   * How many views an evaluation has of those wanted. One that is told sigma is merged of evaluations by the lag of
+   * blocks, which would lie elsewhere in a mirrored picture.
+   */
   private viewsAt(level: number, wanted: number): number {
     const { width, height } = this.sizes[level]!;
-    const one = (level === 0 && this.lags !== undefined) || width * height > MAX_MIRRORED_PIXELS;
+    const one = (level === 0 && this.lags !== undefined && this.isToldSigma) || width * height > MAX_MIRRORED_PIXELS;
     return one ? 1 : wanted;
   }
 
@@ -436,14 +444,14 @@ export class Session {
   private beginEvaluation(observation: Observation, condition: Condition, rows: number): RowEvaluation {
     const { x: left, y: top, z, codes, width, height } = observation;
     const byLag =
-      this.lags !== undefined && condition.level === 0 && condition.mode === 'refine'
+      this.lags !== undefined && this.isToldSigma && condition.level === 0 && condition.mode === 'refine'
         ? conditionsByLag(this.lags, condition, observation)
         : undefined;
     if (byLag === undefined || byLag.size <= 1) {
       this.countEvaluation(condition, observation);
       return this.evaluator.evaluateRows(z, codes, width, height, byLag?.values().next().value ?? condition, rows);
     }
-    // The network takes one noise level for all: each lag has an evaluation of its own.
+    // The network is told one noise level for all: each lag has an evaluation of its own.
     return rowsOfWhole(async () => {
       const merged = new Float32Array(width * height * OUTPUT_CHANNELS);
       for (const [sigma, each] of byLag) {

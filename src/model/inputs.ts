@@ -8,7 +8,7 @@
  * Everything here is computed with exact arithmetic (src/math/exact.ts).
  */
 import { log2 } from '../math/exact.js';
-import type { ConditioningSpec } from './architecture.js';
+import { conditioningFeatures, isToldSigma, type ConditioningSpec } from './architecture.js';
 import { EXACT, UNKNOWN, log2SigmaOf, sigmaOf } from './sigma.js';
 
 /** What the level is being evaluated for: `enter` = only LL is observed (step A), `refine` = all subbands are (steps B). */
@@ -51,14 +51,20 @@ export function wienerGains(code: number, prior: number): { mean: number; correc
 export const LOG_VARIANCE_MIN = -13;
 export const LOG_VARIANCE_MAX = 9;
 
-/** Feature vector of the conditioning: [log-sigma, mode, log-sigma · mode, one-hot level]. */
+/**
+ * Feature vector of the conditioning: [log-sigma, mode, log-sigma · mode] unless the network is not told sigma, one-hot
+ * level, one-hot class. The class is none: all 0.
+ */
 export function conditioningInput(spec: ConditioningSpec, condition: Condition): Float64Array {
-  const features = new Float64Array(3 + spec.levels);
-  const s = logSigmaFeature(condition.sigma);
-  const mode = condition.mode === 'enter' ? 1 : 0;
-  features[0] = s;
-  features[1] = mode;
-  features[2] = s * mode;
-  features[3 + Math.min(condition.level, spec.levels - 1)] = 1;
+  const features = new Float64Array(conditioningFeatures(spec));
+  const told = isToldSigma(spec);
+  if (told) {
+    const s = logSigmaFeature(condition.sigma);
+    const mode = condition.mode === 'enter' ? 1 : 0;
+    features[0] = s;
+    features[1] = mode;
+    features[2] = s * mode;
+  }
+  features[(told ? 3 : 0) + Math.min(condition.level, spec.levels - 1)] = 1;
   return features;
 }

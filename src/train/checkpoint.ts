@@ -1,7 +1,8 @@
 /**
- * Checkpoints: JSON header, then the parameters, their running average (EMA) and Adam's two moments, each as one flat
- * array in the order of `parameterSpecs`. A running training keeps them in float32, so that a resumed run is exact;
- * `compact` stores 16 bits a number (bfloat16, the upper half of a float32) for keeping and sharing.
+ * Checkpoints: JSON header, then the parameters, their running average (EMA) and the optimiser's two moments, each as
+ * one flat array in the order of `parameterSpecs`, those that the header lists. A running training keeps all four in
+ * float32, so that a resumed run is exact. For keeping and sharing `compact` stores the average alone, 16 bits a number
+ * (bfloat16, the upper half of a float32); a training that goes on from it begins with that and with no moments.
  */
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { DcompError } from '../errors.js';
@@ -14,6 +15,8 @@ export interface CheckpointState {
   statistics: Statistics;
   /** Steps done. */
   step: number;
+  /** Steps that the moments have seen. */
+  moments: number;
   seed: number;
   /** Seconds trained so far, all runs. */
   seconds: number;
@@ -25,20 +28,23 @@ export interface CheckpointState {
   secondMoment: Float32Array;
 }
 
-const MAGIC = 'dcomp-checkpoint-1\n';
+const MAGIC = 'dcomp-checkpoint-2\n';
 const ARRAYS = ['parameters', 'average', 'firstMoment', 'secondMoment'] as const;
+type ArrayName = (typeof ARRAYS)[number];
 
 export function parameterCount(architecture: Architecture): number {
   return parameterPlaces(architecture).reduce((n, { length }) => n + length, 0);
 }
 
-/** @param compact 16 bits a number */
+/** @param compact the average alone, 16 bits a number */
 export function checkpointBytes(state: CheckpointState, compact: boolean): Uint8Array {
-  const { architecture, step, seed, seconds, balance } = state;
+  const { architecture, step, moments, seed, seconds, balance } = state;
+  const arrays: readonly ArrayName[] = compact ? ['average'] : ARRAYS;
   const statistics = { prior: [...state.statistics.prior], inputScale: [...state.statistics.inputScale] };
-  const header = JSON.stringify({ architecture, statistics, step, seed, seconds, balance, compact }) + '\n';
+  const told = { architecture, statistics, step, moments, seed, seconds, balance, arrays, compact };
+  const header = JSON.stringify(told) + '\n';
   const parts: Uint8Array[] = [new TextEncoder().encode(MAGIC + header)];
-  for (const name of ARRAYS)
+  for (const name of arrays)
     parts.push(
       compact
         ? toBfloat16(state[name])
@@ -71,37 +77,55 @@ export async function readCheckpoint(file: string): Promise<CheckpointState> {
   if (bytes.subarray(0, MAGIC.length).toString('latin1') !== MAGIC) throw bad('wrong first line');
   const end = bytes.indexOf(10, MAGIC.length);
   if (end < 0) throw bad('no header');
-  let header: Omit<CheckpointState, 'statistics' | (typeof ARRAYS)[number]> & {
-    statistics: { prior: number[]; inputScale: number[] };
-    compact: boolean;
-  };
+  let header: Header;
   try {
     header = JSON.parse(bytes.subarray(MAGIC.length, end).toString('utf8')) as typeof header;
     architectureFrom(header.architecture);
-    for (const values of [header.statistics.prior, header.statistics.inputScale])
+    for (const values of [header.statistics.prior, header.statistics.inputScale, header.arrays])
       if (!Array.isArray(values)) throw new TypeError();
+    if (!header.arrays.includes('average')) throw new TypeError();
   } catch {
     throw bad('unreadable header');
   }
   const n = parameterCount(header.architecture);
   const width = header.compact ? 2 : 4;
-  if (bytes.length !== end + 1 + ARRAYS.length * n * width)
-    throw bad(`${bytes.length} bytes instead of ${end + 1 + ARRAYS.length * n * width}`);
-  const arrays = ARRAYS.map((_, i) => {
-    const from = end + 1 + i * n * width;
-    const copy = Uint8Array.prototype.slice.call(bytes, from, from + n * width);
-    return header.compact ? fromBfloat16(copy) : new Float32Array(copy.buffer);
-  });
+  const expected = end + 1 + header.arrays.length * n * width;
+  if (bytes.length !== expected) throw bad(`${bytes.length} bytes instead of ${expected}`);
+  const arrays = new Map(
+    header.arrays.map((name, i) => {
+      const from = end + 1 + i * n * width;
+      const copy = Uint8Array.prototype.slice.call(bytes, from, from + n * width);
+      return [name, header.compact ? fromBfloat16(copy) : new Float32Array(copy.buffer)];
+    }),
+  );
+  return stateOf(header, arrays, n);
+}
+
+interface Header extends Omit<CheckpointState, 'statistics' | ArrayName> {
+  statistics: { prior: number[]; inputScale: number[] };
+  arrays: ArrayName[];
+  compact: boolean;
+}
+
+/** @param n numbers of an array */
+function stateOf(header: Header, arrays: ReadonlyMap<ArrayName, Float32Array>, n: number): CheckpointState {
+  const { architecture, step, seed, seconds, balance } = header;
+  const average = arrays.get('average')!;
   return {
-    ...header,
+    architecture,
     statistics: {
       prior: Float32Array.from(header.statistics.prior),
       inputScale: Float32Array.from(header.statistics.inputScale),
     },
-    parameters: arrays[0]!,
-    average: arrays[1]!,
-    firstMoment: arrays[2]!,
-    secondMoment: arrays[3]!,
+    step,
+    moments: arrays.has('secondMoment') ? header.moments : 0,
+    seed,
+    seconds,
+    balance,
+    average,
+    parameters: arrays.get('parameters') ?? average.slice(),
+    firstMoment: arrays.get('firstMoment') ?? new Float32Array(n),
+    secondMoment: arrays.get('secondMoment') ?? new Float32Array(n),
   };
 }
 

@@ -7,13 +7,13 @@
  * In place of the trellis a pass draws its sign with the probability that reverse-channel coding aims at, P(s) ∝ exp(s · w · (x − mu)),
  * w = √(delta · (1 + v · delta)) (docs/format.md has the metric).
  */
-import { FIRST_INFORMATION, PASS_INFORMATION } from '../format.js';
-import { DEFAULT_SCHEDULE, ENTERED_WHOLE, leavesLevelObserved, stepsOf, type Step } from '../diffusion/schedule.js';
+import { FIRST_INFORMATION } from '../format.js';
+import { DEFAULT_SCHEDULE, ENTERED_WHOLE, leavesLevelObserved, stepsOf } from '../diffusion/schedule.js';
 import { measurement, passesOf } from '../diffusion/variance-table.js';
 import { hash32 } from '../math/hash.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
-import { LOG_VARIANCE_MAX, LOG_VARIANCE_MIN, type Condition } from '../model/inputs.js';
-import { CODES_PER_OCTAVE, TOP_CODE, UNKNOWN } from '../model/sigma.js';
+import { LOG_VARIANCE_MAX, LOG_VARIANCE_MIN } from '../model/inputs.js';
+import { CODES_PER_OCTAVE, TOP_CODE, UNKNOWN, codeOf } from '../model/sigma.js';
 import type { Dataset } from './dataset.js';
 import {
   drawExample,
@@ -26,22 +26,33 @@ import {
   type ExamplePlan,
   type ModelShape,
 } from './examples.js';
+import { partOf, plainCondition, type DrawnCondition } from './observations.js';
 import { Random } from './random.js';
+import { RECIPE } from './recipe.js';
 
 /** The network's output for a batch, [size, grid, grid, 24]. */
 export type Predict = (batch: Batch) => Float32Array;
 
-/** Share of the training steps whose examples are coded. */
-const CODED_SHARE = 0.4;
-/** Most information of a pass is one of PASS_INFORMATION, with these odds. */
-const LIMIT_ODDS = [0.6, 0.25, 0.15];
+const { coded: CODED, path: PATH } = RECIPE;
+/** Most information of a pass in bits, with its odds. */
+const LIMITS = Object.entries(CODED.limits).map(([limit, odds]) => ({ limit: Number(limit), odds }));
 
 /** What there is to know of a step that has been coded. */
-type CodedStep = Pick<Step, 'kind' | 'to' | 'part'>;
+interface CodedStep {
+  /** Sigma code after it. */
+  to: number;
+  /** In how many parts the details are measured, and how many of them have been after it. */
+  parts: number;
+  done: number;
+  /** Whether also what has little to tell is measured. */
+  everywhere: boolean;
+  /** Whether the level is observed whole after it. */
+  observed: boolean;
+}
 
 /** Whether the examples of a training step are coded. Of a stream of its own: the first number of the step's own decides about its level. */
-export function isCoded(seed: number, step: number): boolean {
-  return new Random(hash32(seed, 0x636f6465), step).chance(CODED_SHARE);
+export function isCoded(seed: number, step: number, share: number): boolean {
+  return new Random(hash32(seed, 0x636f6465), step).chance(share);
 }
 
 /** The batch of a training step, of examples that have been coded up to some step. A function of the network, too. */
@@ -58,10 +69,10 @@ export function makeCodedBatch(
   const size = plan.batch[level]!;
   const side = plan.crop[level]!;
   const { start, steps } = drawHistory(level, random);
-  const limit = PASS_INFORMATION[random.weighted(LIMIT_ODDS)]!;
+  const { limit } = LIMITS[random.weighted(LIMITS.map(({ odds }) => odds))]!;
   const examples = Array.from({ length: size }, () => {
     const example = drawExample(dataset.training, level, side, random, start);
-    return { ...example, z: observe(example.x, example.codes, side / 2, random), parity: random.below(2) };
+    return { ...example, z: observe(example.x, example.codes, side / 2, random, start), shift: random.below(12) };
   });
   const batch = emptyBatch(level, size, side / 2, model);
   const put = (): Batch => {
@@ -75,36 +86,64 @@ export function makeCodedBatch(
     const stride = output.length / size;
     for (const [b, example] of examples.entries()) {
       codeExample(example, coded, gains, output.subarray(b * stride, (b + 1) * stride), limit, random);
-      if (leavesLevelObserved(coded)) example.condition = { level, sigma: coded.to, mode: 'refine' };
+      if (coded.observed) example.condition = plainCondition({ level, sigma: coded.to, mode: 'refine' });
     }
   }
   return put();
 }
 
 /** What is known ideally, and the steps coded since then. */
-function drawHistory(level: number, random: Random): { start: Condition; steps: CodedStep[] } {
+function drawHistory(level: number, random: Random): { start: DrawnCondition; steps: CodedStep[] } {
+  const kind = random.weighted([CODED.path, CODED.refine, 1 - CODED.path - CODED.refine]);
+  if (kind === 0) return drawPath(level, random);
   // The level of a picture that is large enough for it to be entered in two steps.
   const steps = stepsOf(DEFAULT_SCHEDULE, level + 1 + ENTERED_WHOLE).filter((step) => step.level === level);
-  if (random.chance(0.25)) {
+  if (kind === 1) {
     const { from, to } = steps[2]!;
     const width = from - to;
-    const sigma = TOP_CODE - random.below(CODES_PER_OCTAVE * (level === 0 ? 2 : 1) + 1 - width);
-    return { start: { level, sigma, mode: 'refine' }, steps: [{ kind: 'refine', to: sigma - width }] };
+    const sigma = TOP_CODE - random.below(CODES_PER_OCTAVE * (level === 0 ? 3 : 1) + 1 - width);
+    const step = { to: sigma - width, parts: 1, done: 1, everywhere: true, observed: true };
+    return { start: plainCondition({ level, sigma, mode: 'refine' }), steps: [step] };
   }
   return {
-    start: { level, sigma: TOP_CODE, mode: 'enter' },
-    steps: steps.slice(0, 1 + random.weighted([0.4, 0.3, 0.3])),
+    start: plainCondition({ level, sigma: TOP_CODE, mode: 'enter' }),
+    steps: steps.slice(0, lengthOf(CODED.steps, random)).map((step) => {
+      const first = step.part === 'first';
+      return { to: step.to, parts: first ? 2 : 1, done: 1, everywhere: !first, observed: leavesLevelObserved(step) };
+    }),
   };
+}
+
+/** LL is precise, and the details are measured straight at their last sigma, part by part. */
+function drawPath(level: number, random: Random): { start: DrawnCondition; steps: CodedStep[] } {
+  const [low, high] = PATH.details as [number, number];
+  const sigma = codeOf(2 ** (low + (high - low) * random.uniform()));
+  const ahead = Math.round(CODES_PER_OCTAVE * PATH.ahead * random.uniform());
+  const lowest = Math.max(codeOf(2 ** RECIPE.sigma.lowest), sigma - ahead);
+  const parts = PATH.partCounts[random.below(PATH.partCounts.length)]!;
+  const even = Array<number>(parts).fill(1 / parts);
+  const steps = Array.from({ length: lengthOf(even, random) }, (_, i) => {
+    return { to: sigma, parts, done: i + 1, everywhere: true, observed: i + 1 === parts };
+  });
+  return { start: { level, sigma, mode: 'enter', kind: 'path', lowest }, steps };
+}
+
+/**
+ * How many steps of a history an example has. Where the states along a history are examples too, `odds` are those of
+ * its whole length; of single examples a length is as frequent as histories that reach it.
+ */
+function lengthOf(odds: readonly number[], random: Random): number {
+  return 1 + random.weighted(odds.map((_, i) => odds.slice(i).reduce((a, b) => a + b, 0)));
 }
 
 /**
  * Codes a step of an example: what `codeGroupStep` does with an ideal trellis. Moves z and codes of the coefficients concerned.
- * @param parity of the coefficients that are first: (column + row + channel) mod 2, 1 in mirrored views
+ * @param shift which part comes first; parts count on from there
  * @param limit most information of a pass, in bits
  */
 export function codeExample(
-  { x, codes, z, parity }: Example & { z: Float32Array; parity: number },
-  { to, part }: Pick<Step, 'to' | 'part'>,
+  { x, codes, z, shift }: Example & { z: Float32Array; shift: number },
+  { to, parts, done, everywhere }: CodedStep,
   gains: { mean: ArrayLike<number>; correction: ArrayLike<number> },
   output: Float32Array,
   limit: number,
@@ -118,7 +157,7 @@ export function codeExample(
       for (let c = 0; c < COEFFICIENTS; c++) {
         const i = position + c;
         const code = codes[i]!;
-        if (code <= to || (part === 'first' && ((column + y + c) & 1) !== parity)) continue;
+        if (code <= to || (partOf(column, y, c, parts) + shift) % parts >= done) continue;
         const g = code * COEFFICIENTS + c;
         const o = 2 * position + c;
         const mean = gains.mean[g]! * z[i]! + gains.correction[g]! * output[o]!;
@@ -129,7 +168,7 @@ export function codeExample(
         const v = gains.correction[g]! ** 2 * 2 ** logVariance;
         const { precision, delta } = measurement(code, to);
         const bits = 0.5 * Math.log2(1 + v * delta);
-        if (part === 'first' && bits < FIRST_INFORMATION) continue;
+        if (!everywhere && bits < FIRST_INFORMATION) continue;
         const moved = sendSigns(x.data[(y * x.width + column) * COEFFICIENTS + c]! - mean, v, bits, limit, random);
         z[i] = (precision * z[i]! + delta * mean + (delta + 1 / v) * moved) / (precision + delta);
         codes[i] = to;

@@ -8,6 +8,7 @@ import { DcompError } from '../errors.js';
 import { withDepth, type Picture } from '../picture.js';
 import { COEFFICIENTS } from '../model/architecture.js';
 import { Random } from './random.js';
+import { RECIPE } from './recipe.js';
 
 export interface Photograph {
   name: string;
@@ -25,10 +26,8 @@ export interface Dataset {
 }
 
 /** Pyramid levels that a photograph is kept in. */
-export const DATA_LEVELS = 6;
-/** Every so manyth photograph (by the hash in its name) is kept for validation. */
-const VALIDATION_STRIDE = 50;
-const MIN_SIDE = 64;
+export const DATA_LEVELS = RECIPE.dataLevels;
+const MIN_SIDE = RECIPE.minSide;
 
 export interface LoadOptions {
   /** Read only so many photographs of the training part, spread over the folder. */
@@ -53,7 +52,7 @@ export async function loadDataset(folder: string, options: LoadOptions = {}): Pr
   }
   // A crop and the whole of one photograph share what follows their prefix (c_x_HASH, p_x_HASH): both go to one side.
   const keys = [...new Set(names.map(splitKey))].sort();
-  const held = new Set(keys.filter((_, i) => i % VALIDATION_STRIDE === VALIDATION_STRIDE >> 1));
+  const held = new Set(keys.filter((_, i) => i % RECIPE.heldOut.stride === RECIPE.heldOut.offset));
   const isHeld = (name: string): boolean => held.has(splitKey(name));
   const wanted = [
     ...spread(
@@ -92,7 +91,7 @@ function spread<T>(list: readonly T[], count: number): T[] {
 }
 
 function splitKey(name: string): string {
-  return name.replace(/^[cp]_/, '');
+  return name.replace(/\.[^.]*$/, '').replace(/^[cp]_/, '');
 }
 
 function photograph(name: string, picture: Picture): Photograph {
@@ -135,10 +134,7 @@ export function cut(p: Photograph, level: number, x0: number, y0: number, width:
 }
 
 /** Chance of another exposure, and of another saturation, and their ranges in octaves of contrast. */
-const RECOLOURED = 0.3;
-const EXPOSURE: Range = [-0.5, 0.2];
-const SATURATION: Range = [-0.6, 0.4];
-type Range = readonly [number, number];
+const RECOLOUR = RECIPE.recolour;
 
 /**
  * Mirrors a plane or swaps its axes, at random: left-right often, the others seldom (photographs have an up). Some get another
@@ -150,10 +146,10 @@ export function augment(u: Plane, random: Random): Plane {
 }
 
 function recolour({ data }: Plane, random: Random): void {
-  const gain = ([low, high]: Range): number =>
-    random.chance(RECOLOURED) ? 2 ** (low + (high - low) * random.uniform()) : 1;
-  const exposure = gain(EXPOSURE);
-  const chroma = exposure * gain(SATURATION);
+  const gain = ([low, high]: readonly number[]): number =>
+    random.chance(RECOLOUR.chance) ? 2 ** (low! + (high! - low!) * random.uniform()) : 1;
+  const exposure = gain(RECOLOUR.exposure);
+  const chroma = exposure * gain(RECOLOUR.saturation);
   if (exposure === 1 && chroma === 1) return;
   for (let i = 0; i < data.length; i += COLOURS) {
     data[i] = data[i]! * exposure;
@@ -163,9 +159,9 @@ function recolour({ data }: Plane, random: Random): void {
 }
 
 function mirror(u: Plane, random: Random): Plane {
-  const flipX = random.chance(0.5);
-  const flipY = random.chance(0.15);
-  const swap = random.chance(0.15);
+  const flipX = random.chance(RECIPE.mirror.x);
+  const flipY = random.chance(RECIPE.mirror.y);
+  const swap = random.chance(RECIPE.mirror.swap);
   if (!flipX && !flipY && !swap) return u;
   const width = swap ? u.height : u.width;
   const height = swap ? u.width : u.height;

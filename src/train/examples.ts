@@ -3,16 +3,17 @@
  * however many measurements it was put together from, so an example needs no history: a batch is a pure function of
  * (dataset, seed, step), and a resumed run is exact without storing running chains. See coded-examples.ts for the coder's own channel.
  *
- * The observations are as varied as those in use: any sigma, details missing (entering a level) or half of them, a step cut in the
- * middle (some coefficients refined, some not), the picture's edge inside the grid, holes, chroma known exactly.
+ * What is drawn is said by the recipe (recipe.json); observations.ts has how a picture is observed.
  */
 import { haar, type Coefficients } from '../pixels/pyramid.js';
-import { COEFFICIENTS, INPUT_CHANNELS } from '../model/architecture.js';
+import { COEFFICIENTS, INPUT_CHANNELS, conditioningFeatures } from '../model/architecture.js';
 import { conditioningInput, inputGain, logSigmaFeature, wienerGains, type Condition } from '../model/inputs.js';
-import { CODES_PER_OCTAVE, EXACT, TOP_CODE, UNKNOWN, sigmaOf } from '../model/sigma.js';
+import { EXACT, UNKNOWN, sigmaOf } from '../model/sigma.js';
 import { priorOf, type FloatModel } from '../model/weights.js';
 import { augment, cut, DATA_LEVELS, levelSize, type Dataset, type Photograph } from './dataset.js';
+import { colourNoise, drawCodes, drawCondition, type DrawnCondition, type KindOdds } from './observations.js';
 import { fillNormal, Random } from './random.js';
+import { RECIPE } from './recipe.js';
 
 /**
  * What the loss needs of a batch, position by position. With o the network's correction and l its log2 variance:
@@ -42,19 +43,22 @@ export interface ExamplePlan {
   share: readonly number[];
   crop: readonly number[];
   batch: readonly number[];
+  kinds: KindOdds;
+  /** Share of the batches whose examples are coded. */
+  coded: number;
 }
 
-export const DEFAULT_PLAN: ExamplePlan = {
-  share: [0.52, 0.26, 0.13, 0.06, 0.03],
-  crop: [128, 128, 64, 32, 16],
-  batch: [16, 16, 32, 64, 96],
-};
+/**
+ * The plan of the recipe when a share of the training is over. Plain examples come first: they are what most files are
+ * made of, and coded ones presuppose a network that foresees something.
+ */
+export function planAt(done: number): ExamplePlan {
+  const { share, stages } = RECIPE;
+  return { share, ...(stages.find(({ until }) => done <= until) ?? stages[stages.length - 1]!) };
+}
 
-/** Share of the examples of entering in which half of the details is known. */
-const HALF_KNOWN = 0.4;
-
-/** Precision that a refining step adds, relative to what is there: a quarter octave of sigma. */
-const STEP_GAIN = 2 ** 0.5 - 1;
+/** Precision that a refining step adds, relative to what is there. */
+const STEP_GAIN = 2 ** (2 * RECIPE.loss.stepOctaves) - 1;
 
 export type ModelShape = Pick<FloatModel, 'architecture' | 'statistics'>;
 
@@ -65,7 +69,7 @@ export function makeBatch(dataset: Dataset, model: ModelShape, plan: ExamplePlan
   const size = plan.batch[level]!;
   const batch = emptyBatch(level, size, plan.crop[level]! / 2, model);
   for (let b = 0; b < size; b++) {
-    const { x, condition, codes } = drawExample(dataset.training, level, plan.crop[level]!, random);
+    const { x, condition, codes } = drawExample(dataset.training, level, plan.crop[level]!, random, plan.kinds);
     putExample(batch, b, model, x, codes, condition, random);
   }
   return batch;
@@ -74,24 +78,22 @@ export function makeBatch(dataset: Dataset, model: ModelShape, plan: ExamplePlan
 /** A crop of a photograph and how it is observed: sigma codes on a grid of half the crop's side. */
 export interface Example {
   x: Coefficients;
-  condition: Condition;
+  condition: DrawnCondition;
   codes: Uint8Array;
 }
 
-/** @param condition drawn when it is not given */
+/** @param chosen the condition, or odds to draw one; where it is given, details that are being entered are unknown */
 export function drawExample(
   photographs: readonly Photograph[],
   level: number,
   side: number,
   random: Random,
-  condition?: Condition,
+  chosen: DrawnCondition | KindOdds,
 ): Example {
   const x = drawCrop(photographs, level, side, random);
-  const chosen = condition ?? drawCondition(level, random);
-  // The second step that enters a level, see `Step`; the first half is the even one or, in mirrored views, the odd one.
-  const half =
-    condition === undefined && chosen.mode === 'enter' && random.chance(HALF_KNOWN) ? random.below(2) : undefined;
-  return { x, condition: chosen, codes: drawCodes(x, chosen, half, side / 2, random) };
+  const given = 'kind' in chosen;
+  const condition = given ? chosen : drawCondition(level, random, chosen);
+  return { x, condition, codes: drawCodes(x, condition, side / 2, random, !given) };
 }
 
 export function emptyBatch(level: number, size: number, grid: number, model: ModelShape): Batch {
@@ -102,7 +104,7 @@ export function emptyBatch(level: number, size: number, grid: number, model: Mod
     grid,
     conditions: [],
     input: new Float32Array(n * INPUT_CHANNELS),
-    features: new Float32Array(size * (3 + model.architecture.conditioning.levels)),
+    features: new Float32Array(size * conditioningFeatures(model.architecture.conditioning)),
     target: new Float32Array(n * COEFFICIENTS),
     information: new Float32Array(n * COEFFICIENTS),
     weight: new Float32Array(n * COEFFICIENTS),
@@ -113,10 +115,10 @@ export function emptyBatch(level: number, size: number, grid: number, model: Mod
 function drawCrop(photographs: readonly Photograph[], level: number, side: number, random: Random): Coefficients {
   const p = photographs[random.below(photographs.length)]!;
   // A picture of the next finer scale is an example too: some photographs are twice as large as others.
-  let from = level > 0 && random.chance(0.25) ? level - 1 : level;
+  let from = level > 0 && random.chance(RECIPE.finerScale) ? level - 1 : level;
   from = Math.min(from, DATA_LEVELS - 1);
   const size = levelSize(p, from);
-  const overhang = random.chance(0.12) ? side - 2 : 0;
+  const overhang = random.chance(RECIPE.overhang) ? side - 2 : 0;
   const x0 = place(size.width, side, overhang, random);
   const y0 = place(size.height, side, overhang, random);
   return haar(augment(cut(p, from, x0, y0, side, side), random));
@@ -124,72 +126,6 @@ function drawCrop(photographs: readonly Photograph[], level: number, side: numbe
 
 function place(length: number, side: number, overhang: number, random: Random): number {
   return random.below(Math.max(1, Math.min(length - 2, length - side + overhang) + 1));
-}
-
-function drawCondition(level: number, random: Random): Condition {
-  // Mostly the schedule's own sigma_top; its neighbours half an octave away keep the network a function of sigma.
-  const top = TOP_CODE + (random.chance(0.8) ? 0 : random.chance(0.5) ? 8 : -8);
-  if (random.chance(level === 0 ? 0.25 : 0.3)) return { level, sigma: top, mode: 'enter' };
-  const deepest = level > 0 ? (random.chance(0.9) ? 1 : 3) : random.chance(0.72) ? 2.5 : random.chance(0.8) ? 5 : 7.5;
-  return { level, sigma: top - random.below(Math.floor(deepest * CODES_PER_OCTAVE) + 1), mode: 'refine' };
-}
-
-/**
- * Sigma codes of one example on the full grid; positions outside the crop are UNKNOWN.
- * @param half (column + row + channel) mod 2 of details that are known while entering
- */
-function drawCodes(
-  x: Coefficients,
-  condition: Condition,
-  half: number | undefined,
-  grid: number,
-  random: Random,
-): Uint8Array {
-  const codes = new Uint8Array(grid * grid * COEFFICIENTS).fill(UNKNOWN);
-  const { sigma, mode } = condition;
-  const known = mode === 'enter' ? 3 : COEFFICIENTS;
-  const grey = random.chance(0.04);
-  const partial = random.chance(0.25);
-  // A cut step has refined the coefficients of high variance first; the variance's stand-in is the local amplitude.
-  const threshold = partial ? sigmaOf(sigma) * 2 ** (4 * random.uniform() - 2.5) : 0;
-  const byAmplitude = partial && random.chance(0.6);
-  const share = random.uniform();
-  const refined = mode === 'enter' ? sigma : sigma - (random.chance(0.5) ? 4 : 2);
-  for (let y = 0; y < x.height; y++) {
-    for (let px = 0; px < x.width; px++) {
-      const o = (y * grid + px) * COEFFICIENTS;
-      for (let c = 0; c < COEFFICIENTS; c++) {
-        let code = c < known || ((px + y + c) & 1) === half ? sigma : UNKNOWN;
-        if (partial && (mode === 'refine' || c >= 3)) {
-          const first = byAmplitude ? amplitude(x, px, y, c) > threshold : random.uniform() < share;
-          if (first && random.chance(0.97)) code = refined;
-        }
-        if (grey && c % 3 !== 0) code = EXACT;
-        codes[o + c] = code;
-      }
-    }
-  }
-  if (random.chance(0.03)) {
-    const w = 1 + random.below(x.width);
-    const h = 1 + random.below(x.height);
-    const x0 = random.below(x.width - w + 1);
-    const y0 = random.below(x.height - h + 1);
-    for (let y = y0; y < y0 + h; y++)
-      codes.fill(UNKNOWN, (y * grid + x0) * COEFFICIENTS, (y * grid + x0 + w) * COEFFICIENTS);
-  }
-  return codes;
-}
-
-/** Largest absolute value of a channel among a position and its four neighbours. */
-function amplitude(x: Coefficients, px: number, y: number, c: number): number {
-  const i = (y * x.width + px) * COEFFICIENTS + c;
-  const row = x.width * COEFFICIENTS;
-  let m = Math.abs(x.data[i]!);
-  if (px > 0) m = Math.max(m, Math.abs(x.data[i - COEFFICIENTS]!));
-  if (px < x.width - 1) m = Math.max(m, Math.abs(x.data[i + COEFFICIENTS]!));
-  if (y > 0) m = Math.max(m, Math.abs(x.data[i - row]!));
-  if (y < x.height - 1) m = Math.max(m, Math.abs(x.data[i + row]!));
-  return m;
 }
 
 /** By code and channel: what an observation is turned into. Cached, since there are few codes and levels. */
@@ -232,16 +168,23 @@ export function putExample(
   condition: Condition,
   random: Random,
 ): void {
-  putObservation(batch, b, model, x, codes, observe(x, codes, batch.grid, random), condition);
+  putObservation(batch, b, model, x, codes, observe(x, codes, batch.grid, random, condition), condition);
 }
 
 /**
  * z of an ideal channel, on a grid of `grid` × `grid` positions; 0 where nothing is known, and where the code is EXACT: what is known
  * exactly in training is the chroma of a grey picture.
  */
-export function observe(x: Coefficients, codes: Uint8Array, grid: number, random: Random): Float32Array {
+export function observe(
+  x: Coefficients,
+  codes: Uint8Array,
+  grid: number,
+  random: Random,
+  condition?: Condition | DrawnCondition,
+): Float32Array {
   if (noise.buffer.length !== codes.length) noise.buffer = new Float32Array(codes.length);
   fillNormal(noise.buffer, random);
+  if (condition !== undefined && 'kind' in condition) colourNoise(noise.buffer, condition, grid, random);
   const z = new Float32Array(codes.length);
   const row = x.width * COEFFICIENTS;
   for (let y = 0; y < x.height; y++) {
@@ -288,7 +231,7 @@ export function putObservation(
         batch.target[o + c] = (x.data[(y * x.width + px) * COEFFICIENTS + c]! - gains.mean[g]! * z[position + c]!) / co;
         const delta = code === UNKNOWN ? enter : STEP_GAIN / (s * s);
         batch.information[o + c] = co * co * delta;
-        batch.weight[o + c] = condition.mode === 'enter' && c < 3 ? 0.5 : 1;
+        batch.weight[o + c] = condition.mode === 'enter' && c < 3 ? RECIPE.loss.enteredLowest : 1;
         batch.squareWeight[o + c] = co * co;
       }
     }

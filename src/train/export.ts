@@ -6,7 +6,7 @@ import type { Coefficients } from '../pixels/pyramid.js';
 import { DcompError } from '../errors.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
 import { floatForward, type Request } from '../model/float-forward.js';
-import { wienerGains, type Condition } from '../model/inputs.js';
+import { wienerGains } from '../model/inputs.js';
 import { writeModelFile } from '../model/integer/model-file.js';
 import { quantise } from '../model/integer/quantise.js';
 import { CODES_PER_OCTAVE, TOP_CODE, sigmaOf } from '../model/sigma.js';
@@ -14,7 +14,8 @@ import { createThreadedEvaluator } from '../model/wasm/threads-node.js';
 import { priorOf, type FloatModel } from '../model/weights.js';
 import { floatModelOf, type CheckpointState } from './checkpoint.js';
 import type { Dataset, Photograph } from './dataset.js';
-import { drawExample, observe } from './examples.js';
+import { drawExample, observe, planAt } from './examples.js';
+import { plainCondition } from './observations.js';
 import { Random } from './random.js';
 import {
   VALIDATION_SCHEDULE,
@@ -139,7 +140,7 @@ export async function exportModel(
 
 /**
  * Evaluations like those in use: every level, entering and refining, sigma from its top down to 0.5 at level 0 and over
- * two octaves above, with all that the training examples have of cut steps, edges, holes and chroma known exactly.
+ * two octaves above, and any mixture that training draws, with cut steps, edges, holes and chroma known exactly.
  */
 export function calibrationRequests(photographs: readonly Photograph[], count: number): Request[] {
   const random = new Random(0x63616c69, 0);
@@ -149,11 +150,16 @@ export function calibrationRequests(photographs: readonly Photograph[], count: n
     const octaves = level === 0 ? 6.5 : 2;
     const share = (CALIBRATION_LEVELS * round) / count;
     const sigma = TOP_CODE - Math.round(share * octaves * CODES_PER_OCTAVE);
-    const condition: Condition =
-      round % 3 === 0 ? { level, sigma: TOP_CODE - (round % 2) * 4, mode: 'enter' } : { level, sigma, mode: 'refine' };
-    const { x, codes } = drawExample(photographs, level, CALIBRATION_SIDE, random, condition);
+    // A third as drawn for training, a fifth entering.
+    const chosen =
+      round % 3 === 0
+        ? planAt(1).kinds
+        : plainCondition(
+            round % 4 === 1 ? { level, sigma: TOP_CODE, mode: 'enter' } : { level, sigma, mode: 'refine' },
+          );
+    const { x, codes, condition } = drawExample(photographs, level, CALIBRATION_SIDE, random, chosen);
     const grid = CALIBRATION_SIDE / 2;
-    return { z: observe(x, codes, grid, random), codes, width: grid, height: grid, condition };
+    return { z: observe(x, codes, grid, random, condition), codes, width: grid, height: grid, condition };
   });
 }
 

@@ -3,7 +3,7 @@
  * 2016, "Net2Net", with fresh weights for what is new instead of copies).
  */
 import { DcompError } from '../errors.js';
-import { tensorOf, type Architecture } from '../model/architecture.js';
+import { conditioningFeatures, tensorOf, type Architecture } from '../model/architecture.js';
 import { parameterPlaces } from '../model/weights.js';
 import type { CheckpointState } from './checkpoint.js';
 import { initialise } from './initialise.js';
@@ -38,7 +38,11 @@ function check(old: Architecture, architecture: Architecture): void {
     );
   };
   const { levels, hidden } = architecture.conditioning;
-  if (old.conditioning.levels !== levels || old.conditioning.hidden !== hidden) refuse('the conditioning differs');
+  const same =
+    old.conditioning.levels === levels &&
+    old.conditioning.hidden === hidden &&
+    conditioningFeatures(old.conditioning) === conditioningFeatures(architecture.conditioning);
+  if (!same) refuse('the conditioning differs');
   for (const layer of old.layers) {
     const grown = architecture.layers.find((l) => l.name === layer.name);
     if (grown === undefined) return refuse(`layer '${layer.name}' is missing`);

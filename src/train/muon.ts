@@ -6,10 +6,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Architecture } from '../model/architecture.js';
 import { parameterPlaces } from '../model/weights.js';
+import { RECIPE } from './recipe.js';
 
-const ITERATIONS = 5;
-const [A, B, C] = [3.4445, -4.775, 2.0315];
-const UPDATE_RMS = 0.2;
+const { iterations: ITERATIONS, coefficients: COEFFICIENTS, rms: UPDATE_RMS } = RECIPE.optimiser.muon;
+const [A, B, C] = COEFFICIENTS as [number, number, number];
 
 /** A weight array of the flat parameters that is updated as a matrix. */
 interface MatrixPart {

@@ -11,11 +11,12 @@ import { DEFAULT_INPUT_SCALE, parameterPlaces, type Statistics } from '../model/
 import { parameterCount, readCheckpoint, writeCheckpoint, type CheckpointState } from './checkpoint.js';
 import { loadDataset, measurePrior } from './dataset.js';
 import { isCoded, makeCodedBatch } from './coded-examples.js';
-import { DEFAULT_PLAN, makeBatch, type Batch, type ExamplePlan } from './examples.js';
+import { makeBatch, planAt, type Batch, type ExamplePlan } from './examples.js';
 import { forward, forwardBackward } from './graph.js';
 import { initialise } from './initialise.js';
 import { batchInput, exampleLosses, lossGradient, lossInputs } from './loss.js';
 import { matrixParts, muonDirections } from './muon.js';
+import { RECIPE } from './recipe.js';
 import type { ValidationResult } from './validation-schedule.js';
 import { Validation } from './validation.js';
 
@@ -55,33 +56,23 @@ export interface TrainProgress {
   validation?: ValidationResult;
 }
 
-const BETA1 = 0.95;
-const BETA2 = 0.99;
-const EPSILON = 1e-8;
-const WARM_UP = 300;
-/** Share of the steps with the peak learning rate, before the cosine. */
-const CONSTANT_SHARE = 0.3;
-const CLIP = 1;
-const AVERAGE_DECAY = 0.999;
-/** Exponent by which an example's KL is divided by the running mean of its kind: 0 counts bits, 1 counts ratios. */
-const BALANCE = 0.6;
-const SQUARE_SHARE = 0.05;
+const { beta1, beta2, epsilon, clip, warmUp, constant, floor, average: averageDecay } = RECIPE.optimiser;
+/** balance: exponent by which an example's KL is divided by the running mean of its kind: 0 counts bits, 1 counts ratios. */
+const { balance: BALANCE, square: SQUARE_SHARE, balanceRate: BALANCE_RATE } = RECIPE.loss;
 
 const LOG_HEADER = 'step,seconds,rate,loss,total_bpp,coarse_bpp,enter_bpp,refine_bpp,psnr45,psnr16,psnr8\n';
 
-/** Learning rate of a step: warm-up, constant for the first 30 %, then a cosine down to 0.5 %. */
+/** Learning rate of a step: warm-up, constant for the recipe's share of the steps, then a cosine down to its floor. */
 export function learningRate(step: number, start: number, end: number, peak: number): number {
-  const warm = Math.min(1, (step - start + 1) / WARM_UP);
+  const warm = Math.min(1, (step - start + 1) / warmUp);
   const t = (step - start) / Math.max(1, end - start);
-  const fall =
-    t < CONSTANT_SHARE ? 1 : 0.5 * (1 + Math.cos((Math.PI * (t - CONSTANT_SHARE)) / (1 - CONSTANT_SHARE))) + 0.005;
+  const fall = t < constant ? 1 : 0.5 * (1 + Math.cos((Math.PI * (t - constant)) / (1 - constant))) + floor;
   return peak * warm * fall;
 }
 
 /** Trains until `steps` or the signal; the checkpoint file then holds the last state. */
 export async function train(options: TrainOptions): Promise<void> {
   const dataset = await loadDataset(options.data, options.onLoad === undefined ? {} : { onProgress: options.onLoad });
-  const plan = options.plan ?? DEFAULT_PLAN;
   const state = existsSync(options.checkpoint)
     ? await readCheckpoint(options.checkpoint)
     : freshState(options, {
@@ -92,9 +83,6 @@ export async function train(options: TrainOptions): Promise<void> {
   const network = new TrainedNetwork(state);
   const validation = new Validation(dataset.validation, state);
   const startStep = options.startStep ?? 0;
-  // Small batches at first: while the learning rate is at its peak, more steps count for more than quieter ones.
-  const smallUntil = startStep === 0 ? CONSTANT_SHARE * options.steps : 0;
-  const halfPlan = { ...plan, batch: plan.batch.map((n) => n / 2) };
   let lastSave = Date.now();
   let clock = Date.now();
   let recent = 0;
@@ -125,8 +113,9 @@ export async function train(options: TrainOptions): Promise<void> {
       lastSave = Date.now();
     }
     if (done) break;
-    const examples = [dataset, state, state.step < smallUntil ? halfPlan : plan, state.seed, state.step] as const;
-    const batch = isCoded(state.seed, state.step)
+    const plan = options.plan ?? planAt((state.step - startStep) / Math.max(1, options.steps - startStep));
+    const examples = [dataset, state, plan, state.seed, state.step] as const;
+    const batch = isCoded(state.seed, state.step, plan.coded)
       ? makeCodedBatch(...examples, (b) => network.predict(b, options.mixed))
       : makeBatch(...examples);
     const loss = network.step(batch, learningRate(state.step, startStep, options.steps, options.rate), options.mixed);
@@ -187,6 +176,7 @@ function freshState(options: TrainOptions, statistics: Statistics): CheckpointSt
     architecture: options.architecture,
     statistics,
     step: 0,
+    moments: 0,
     seed: options.seed,
     seconds: 0,
     balance: {},
@@ -197,8 +187,13 @@ function freshState(options: TrainOptions, statistics: Statistics): CheckpointSt
   };
 }
 
+/** By example: the kind whose mean balances it. */
+function kindsOf({ conditions }: Batch): string[] {
+  return conditions.map((c) => `${c.level}/${c.mode}/${Math.round(c.sigma / 8)}`);
+}
+
 /** The parameters on the backend, with the optimiser's state; everything flat, so that an update is a handful of operations. */
-class TrainedNetwork {
+export class TrainedNetwork {
   private parameters: tf.Tensor1D;
   private average: tf.Tensor1D;
   private first: tf.Tensor1D;
@@ -238,53 +233,61 @@ class TrainedNetwork {
   /** One step of training. @returns the mean balanced loss. */
   step(batch: Batch, rate: number, mixed: boolean): number {
     const { state } = this;
-    const kinds = batch.conditions.map((c) => `${c.level}/${c.mode}/${Math.round(c.sigma / 8)}`);
-    const known = kinds.map((kind) => state.balance[kind]);
-    const [kls, squares, loss] = tf.tidy(() => {
+    const { kls, squares, loss, gradient } = this.gradient(batch, mixed);
+    const norm = tf.tidy(() => tf.sqrt(tf.sum(tf.square(gradient))).dataSync()[0]!);
+    const finite = Number.isFinite(norm);
+    tf.tidy(() => {
+      if (finite) this.update(tf.mul(gradient, Math.min(1, clip / Math.max(norm, 1e-12))) as tf.Tensor1D, rate);
+    });
+    gradient.dispose();
+    for (const [i, kind] of kindsOf(batch).entries()) {
+      const mean = (state.balance[kind] ??= [kls[i]!, squares[i]!]);
+      mean[0] += BALANCE_RATE * (kls[i]! - mean[0]);
+      mean[1] += BALANCE_RATE * (squares[i]! - mean[1]);
+    }
+    state.step++;
+    state.moments++;
+    return finite ? loss : NaN;
+  }
+
+  /** KL and squared error by example, the mean balanced loss, and its gradient by all parameters, which the caller disposes of. */
+  gradient(batch: Batch, mixed: boolean): { kls: number[]; squares: number[]; loss: number; gradient: tf.Tensor1D } {
+    const { state } = this;
+    const known = kindsOf(batch).map((kind) => state.balance[kind]);
+    let kls: number[] = [];
+    let squares: number[] = [];
+    let loss = 0;
+    const gradient = tf.tidy(() => {
       const parameters = this.split(this.parameters);
       const [input, features] = batchInput(batch);
       const inputs = lossInputs(batch);
-      let kl: number[] = [];
-      let square: number[] = [];
-      let loss = 0;
       const gradients = forwardBackward(state.architecture, parameters, input, features, mixed, (output) => {
         const losses = exampleLosses(output, inputs);
-        kl = Array.from(losses.kl.dataSync());
-        square = Array.from(losses.square.dataSync());
+        kls = Array.from(losses.kl.dataSync());
+        squares = Array.from(losses.square.dataSync());
         // The first example of a kind is balanced by itself.
-        const klWeight = known.map((k, i) => Math.max(1e-3, k?.[0] ?? kl[i]!) ** -BALANCE);
-        const squareWeight = known.map((k, i) => SQUARE_SHARE / Math.max(1e-6, k?.[1] ?? square[i]!));
-        loss = kl.reduce((sum, _, i) => sum + kl[i]! * klWeight[i]! + square[i]! * squareWeight[i]!, 0) / batch.size;
+        const klWeight = known.map((k, i) => Math.max(1e-3, k?.[0] ?? kls[i]!) ** -BALANCE);
+        const squareWeight = known.map((k, i) => SQUARE_SHARE / Math.max(1e-6, k?.[1] ?? squares[i]!));
+        loss = kls.reduce((sum, _, i) => sum + kls[i]! * klWeight[i]! + squares[i]! * squareWeight[i]!, 0) / batch.size;
         return lossGradient(output, inputs, klWeight, squareWeight);
       });
-      const gradient = tf.concat1d(
-        [...parameters.keys()].map((name) => tf.reshape(gradients.get(name)!, [-1]) as tf.Tensor1D),
-      );
-      const norm = tf.sqrt(tf.sum(tf.square(gradient))).dataSync()[0]!;
-      const finite = Number.isFinite(norm);
-      if (finite) this.update(tf.mul(gradient, Math.min(1, CLIP / Math.max(norm, 1e-12))) as tf.Tensor1D, rate);
-      return [kl, square, finite ? loss : NaN] as const;
+      return tf.concat1d([...parameters.keys()].map((name) => tf.reshape(gradients.get(name)!, [-1]) as tf.Tensor1D));
     });
-    for (const [i, kind] of kinds.entries()) {
-      const mean = (state.balance[kind] ??= [kls[i]!, squares[i]!]);
-      mean[0] += 0.01 * (kls[i]! - mean[0]);
-      mean[1] += 0.01 * (squares[i]! - mean[1]);
-    }
-    state.step++;
-    return loss;
+    return { kls, squares, loss, gradient };
   }
 
   private update(gradient: tf.Tensor1D, rate: number): void {
-    const t = this.state.step + 1;
-    const first = tf.add(tf.mul(this.first, BETA1), tf.mul(gradient, 1 - BETA1)) as tf.Tensor1D;
-    const second = tf.add(tf.mul(this.second, BETA2), tf.mul(tf.square(gradient), 1 - BETA2)) as tf.Tensor1D;
-    const scale = rate * (Math.sqrt(1 - BETA2 ** t) / (1 - BETA1 ** t));
-    const adam = tf.mul(tf.div(first, tf.add(tf.sqrt(second), EPSILON)), scale) as tf.Tensor1D;
+    const t = this.state.moments + 1;
+    const first = tf.add(tf.mul(this.first, beta1), tf.mul(gradient, 1 - beta1)) as tf.Tensor1D;
+    const second = tf.add(tf.mul(this.second, beta2), tf.mul(tf.square(gradient), 1 - beta2)) as tf.Tensor1D;
+    const scale = rate * (Math.sqrt(1 - beta2 ** t) / (1 - beta1 ** t));
+    const adam = tf.mul(tf.div(first, tf.add(tf.sqrt(second), epsilon)), scale) as tf.Tensor1D;
     const parameters = tf.sub(
       this.parameters,
-      this.withMatrices(adam, tf.add(tf.mul(first, BETA1), tf.mul(gradient, 1 - BETA1)) as tf.Tensor1D, rate),
+      this.withMatrices(adam, tf.add(tf.mul(first, beta1), tf.mul(gradient, 1 - beta1)) as tf.Tensor1D, rate),
     ) as tf.Tensor1D;
-    const decay = Math.min(AVERAGE_DECAY, (1 + t) / (10 + t));
+    const done = this.state.step + 1;
+    const decay = Math.min(averageDecay, (1 + done) / (10 + done));
     const average = tf.add(tf.mul(this.average, decay), tf.mul(parameters, 1 - decay)) as tf.Tensor1D;
     tf.dispose([this.first, this.second, this.parameters, this.average]);
     this.first = tf.keep(first);

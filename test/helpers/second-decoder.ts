@@ -421,7 +421,8 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
     most: number,
   ): Promise<Float32Array> => {
     const { gw, gh } = g;
-    const n = (level === 0 && lags !== undefined) || sizes[level]!.w * sizes[level]!.h > 2 ** 23 ? 1 : most;
+    const told = evaluator.model.architecture.conditioning.sigma ?? true;
+    const n = (level === 0 && lags !== undefined && told) || sizes[level]!.w * sizes[level]!.h > 2 ** 23 ? 1 : most;
     const mean = new Float32Array(gw * gh * 24);
     for (const [across, down] of [
       [false, false],

@@ -11,6 +11,7 @@ import {
   conditioningLength,
   weightShape,
   type Architecture,
+  type ConditioningSpec,
   type Layer,
   type TensorSpec,
 } from '../architecture.js';
@@ -23,6 +24,7 @@ const MAX_CHANNELS = 4096;
 const MAX_SCALE = 8;
 const MAX_LEVELS = 32;
 const MAX_HIDDEN = 4096;
+const MAX_CLASSES = 4096;
 const MAX_NAME = 100;
 /** Magnitudes: scales within 2^±40, biases and conditioning weights within 2^20; products of a few stay in double range. */
 const MAX_MAGNITUDE = 2 ** 20;
@@ -72,13 +74,21 @@ export function architectureFrom(value: unknown): Architecture {
     name: nameOf(fields['name'], 'the name of the architecture'),
     tensors: listOf(fields['tensors'], 'the list of tensors', MAX_LAYERS + 1).map(tensorFrom),
     layers: listOf(fields['layers'], 'the list of layers', MAX_LAYERS).map(layerFrom),
-    conditioning: {
-      levels: wholeNumber(conditioning['levels'], 'the number of levels', 1, MAX_LEVELS),
-      hidden: wholeNumber(conditioning['hidden'], 'the hidden width of the conditioning', 1, MAX_HIDDEN),
-    },
+    conditioning: conditioningFrom(conditioning),
   };
   checkArchitecture(architecture);
   return architecture;
+}
+
+function conditioningFrom(fields: Fields): ConditioningSpec {
+  const spec: ConditioningSpec = {
+    levels: wholeNumber(fields['levels'], 'the number of levels', 1, MAX_LEVELS),
+    hidden: wholeNumber(fields['hidden'], 'the hidden width of the conditioning', 1, MAX_HIDDEN),
+  };
+  if (fields['sigma'] !== undefined) spec.sigma = truth(fields['sigma'], "'sigma' of the conditioning");
+  if (fields['classes'] !== undefined)
+    spec.classes = wholeNumber(fields['classes'], 'the number of classes', 0, MAX_CLASSES);
+  return spec;
 }
 
 function tensorFrom(value: unknown, index: number): TensorSpec {

@@ -20,7 +20,7 @@ import {
 } from '../integer/arithmetic.js';
 import { checkModel } from '../integer/check-model.js';
 import type { Evaluator, RowEvaluation } from '../evaluator.js';
-import { LOG_VARIANCE_MAX, LOG_VARIANCE_MIN, type Condition } from '../inputs.js';
+import { LOG_VARIANCE_MAX, LOG_VARIANCE_MIN, conditioningInput, type Condition } from '../inputs.js';
 import type { IntegerModel } from '../integer/integer-model.js';
 import {
   BLOCK_CONSTANTS,
@@ -315,7 +315,7 @@ export class Engine implements Evaluator {
 
   /** Factors and summands for a condition; those of the last one are kept. */
   private placeConstants(condition: Condition): void {
-    const key = `${condition.level} ${condition.sigma} ${condition.mode}`;
+    const key = conditioningInput(this.model.architecture.conditioning, condition).join(' ');
     if (key === this.condition) return;
     const constants = layerConstants(this.model, condition);
     this.model.architecture.layers.forEach((layer, i) =>

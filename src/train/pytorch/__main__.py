@@ -1,0 +1,62 @@
+"""
+Trains a checkpoint of `dcomp train` with PyTorch, on a GPU or a CPU, for a given time.
+
+The same network, examples, loss and optimiser as the TensorFlow.js trainer (src/train, where the reasons and sources
+are), by the same recipe (src/train/recipe.json). It reads and writes the checkpoints and logs of `dcomp train`, so
+either can go on where the other ended. Not exact to the bit: the learning rate follows the clock, and sums have no
+order of their own.
+
+    python3 src/train/pytorch begin --channels 32,64,56,48 --blocks 1,2,1,1 --statistics CHECKPOINT --checkpoint FILE
+    python3 src/train/pytorch train --data FOLDER… --checkpoint FILE --log FILE.csv --minutes 60
+
+A folder holds photographs: PNG, lossless WebP, or JPEG, which serves noise far above its own alone.
+"""
+
+import argparse
+
+from begin import begin
+from fixture import fixture
+from trainer import train
+
+
+def parser():
+    top = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = top.add_subparsers(required=True)
+    first = commands.add_parser("begin", help="a new checkpoint")
+    first.add_argument("--channels", required=True, help="by scale, 32,64,64,64")
+    first.add_argument("--blocks", required=True, help="by scale, 1,2,1,1")
+    first.add_argument("--hidden", type=int, default=16)
+    first.add_argument("--classes", type=int, default=32)
+    first.add_argument("--statistics", required=True, help="a checkpoint whose statistics are taken")
+    first.add_argument("--checkpoint", required=True)
+    first.add_argument("--seed", type=int, default=1)
+    first.set_defaults(run=begin)
+    second = commands.add_parser("train", help="train a checkpoint")
+    second.add_argument("--data", required=True, nargs="+", help="folders of photographs")
+    second.add_argument("--cache", help="file that the decoded photographs are kept in, for the next start")
+    second.add_argument("--checkpoint", required=True, help="overwritten")
+    second.add_argument("--log", required=True, help="CSV, a line a validation; continued")
+    second.add_argument("--minutes", type=float, required=True, help="from the first start on, until the rate is nothing")
+    second.add_argument("--restart", action="store_true", help="begin a new plan of the learning rate")
+    second.add_argument("--steps", type=int, default=10**9, help="stop after so many")
+    second.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
+    second.add_argument("--batch-scale", type=float, default=1, help="batches are so many times those of the recipe")
+    second.add_argument("--validate-every", type=float, default=30, help="seconds")
+    second.add_argument("--validation", type=int, default=12, help="pictures")
+    second.add_argument("--save-every", type=float, default=60, help="seconds")
+    second.add_argument("--seed", type=int, default=1)
+    second.add_argument("--device", default="cuda")
+    second.add_argument("--full", action="store_true", help="float32 throughout, in place of bfloat16")
+    second.add_argument("--threads", type=int, default=0, help="of each worker; default: as PyTorch chooses")
+    second.add_argument("--workers", type=int, default=1, help="batches at a time, each by a thread of its own")
+    second.set_defaults(run=train)
+    third = commands.add_parser("fixture", help="the batch that both trainers must agree about")
+    third.add_argument("file")
+    third.add_argument("--check", action="store_true", help="compare with the file in place of writing it")
+    third.set_defaults(run=fixture)
+    return top
+
+
+if __name__ == "__main__":
+    options = parser().parse_args()
+    options.run(options)

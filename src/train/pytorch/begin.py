@@ -1,0 +1,72 @@
+"""A new checkpoint: the U-Net of src/model/architecture.ts with first weights."""
+
+import json
+import pathlib
+
+from checkpoint import write_checkpoint
+from network import Network, initialise
+
+INPUTS, OUTPUTS = 24, 24
+
+
+def u_net(channels, blocks, hidden, classes, levels=5):
+    """The architecture as data. blocks: residual blocks by scale, each way; at the last scale in all."""
+    tensors, layers = [{"name": "input", "channels": INPUTS, "scale": 0}], []
+
+    def put(name, kind, source, c, scale, relu=False, conditioned=False, add=None):
+        tensors.append({"name": name, "channels": c, "scale": scale})
+        layer = {"name": name, "kind": kind, "from": source, "relu": relu, "conditioned": conditioned}
+        layers.append({**layer, **({} if add is None else {"add": add}), "to": name})
+        return name
+
+    def stage(name, x, scale, count):
+        for b in range(count):
+            own = name if b == 0 else f"{name}-{b + 1}"
+            inner = put(f"{own}.1", "conv3x3", x, channels[scale], scale, relu=True, conditioned=True)
+            x = put(f"{own}.2", "conv3x3", inner, channels[scale], scale, add=x)
+        return x
+
+    depth = len(channels) - 1
+    x = put("in", "conv3x3", "input", channels[0], 0)
+    skips = []
+    for s in range(depth):
+        x = stage(f"enc{s}", x, s, blocks[s])
+        skips.append(x)
+        x = put(f"down{s}", "down2x2", x, channels[s + 1], s + 1)
+    for b in range(blocks[depth]):
+        x = stage(f"mid{b}", x, depth, 1)
+    for s in reversed(range(depth)):
+        x = put(f"up{s}", "up2x2", x, channels[s], s, add=skips[s])
+        x = stage(f"dec{s}", x, s, blocks[s])
+    put("out", "conv3x3", x, OUTPUTS, 0)
+    name = f"unet-{'-'.join(map(str, channels))}-blocks-{'-'.join(map(str, blocks))}"
+    conditioning = {"levels": levels, "hidden": hidden, "sigma": False, "classes": classes}
+    return {"name": name, "tensors": tensors, "layers": layers, "conditioning": conditioning}
+
+
+def flops_per_pixel(architecture):
+    """Multiply-adds times two, per pixel of the level's picture and evaluation."""
+    of = {t["name"]: t for t in architecture["tensors"]}
+    total = 0
+    for layer in architecture["layers"]:
+        a, b = of[layer["from"]], of[layer["to"]]
+        k = 3 if layer["kind"] == "conv3x3" else 2
+        grid = a if layer["kind"] == "up2x2" else b
+        total += 2 * k * k * a["channels"] * b["channels"] / 4 / 4 ** grid["scale"]
+    return total
+
+
+def begin(options):
+    numbers = lambda text: [int(n) for n in text.split(",")]
+    architecture = u_net(numbers(options.channels), numbers(options.blocks), options.hidden, options.classes)
+    network = Network(architecture)
+    weights = initialise(network, options.seed)
+    data = pathlib.Path(options.statistics).read_bytes()
+    first = data.index(b"\n") + 1
+    statistics = json.loads(data[first : data.index(b"\n", first)])["statistics"]
+    nothing = 0 * weights
+    arrays = {"parameters": weights, "average": weights, "firstMoment": nothing, "secondMoment": nothing}
+    header = {"architecture": architecture, "statistics": statistics, "step": 0, "moments": 0}
+    header.update(seed=options.seed, seconds=0, balance={})
+    write_checkpoint(options.checkpoint, header, arrays)
+    print(f"{architecture['name']}: {len(weights)} numbers, {flops_per_pixel(architecture) / 1e3:.1f} kFLOP per pixel")

@@ -1,0 +1,25 @@
+"""The recipe that both trainers read, and the constants of the format that training leans on."""
+
+import json
+import pathlib
+
+RECIPE = json.loads((pathlib.Path(__file__).parent.parent / "recipe.json").read_text())
+
+# As in src/model: sigma codes, channels, bounds of the network's output.
+EXACT, UNKNOWN, CODE_OF_ONE, PER_OCTAVE = 0, 255, 80, 16
+COEFFICIENTS = 12
+LOG_VARIANCE_MIN, LOG_VARIANCE_MAX = -13.0, 9.0
+
+# As in src/format.ts: least information of what enters first; codes of a step at level 0 and at coarser levels.
+FIRST_INFORMATION = 1 / 8
+FINE_WIDTH, COARSE_WIDTH = 4, 2
+
+
+def code_of(octaves):
+    """Sigma code of a log2 sigma."""
+    return CODE_OF_ONE + round(octaves * PER_OCTAVE)
+
+
+LEVELS = RECIPE["levels"]
+TOP = code_of(RECIPE["sigma"]["top"])
+HIGHEST, LOWEST = code_of(RECIPE["sigma"]["highest"]), code_of(RECIPE["sigma"]["lowest"])

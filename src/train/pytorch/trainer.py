@@ -1,0 +1,251 @@
+"""The training loop: batches, gradients, steps, validation, checkpoints and the log."""
+
+import concurrent.futures
+import pathlib
+import time
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from checkpoint import ARRAYS, read_checkpoint, write_checkpoint
+from coder import code_step, coded_condition, draw_history, history_chance, plain_codes
+from examples import Normalisation, examples_of, features_of
+from network import Network, example_losses
+from observations import channel_noise, draw_codes, draw_condition, observe
+from optimiser import Balance, Optimiser, learning_rate
+from photographs import Photographs, load
+from recipe import LEVELS, RECIPE
+from replayed import Replayed
+from validation import VALIDATION_SIDE, Validation
+
+LOG_HEADER = "step,seconds,rate,loss,total_bpp,coarse_bpp,enter_bpp,refine_bpp,psnr45,psnr16,psnr8\n"
+
+
+class Model:
+    """A checkpoint on a device: its network, arrays, and what its examples are normalised with."""
+
+    def __init__(self, path, device, half):
+        self.path, self.device, self.half = path, device, half
+        self.header, self.arrays = read_checkpoint(path)
+        self.network = Network(self.header["architecture"])
+        self.conditioning = self.header["architecture"]["conditioning"]
+        self.normalisation = Normalisation(self.header["statistics"], device)
+        self.state = [self.network.split(self.arrays[name], device) for name in ARRAYS]
+        for p in self.state[0]:
+            p.requires_grad_()
+        counts = self.header["step"], self.header["moments"]
+        self.optimiser = Optimiser(self.network, *self.state, *counts, Replayed)
+        self.balance = Balance(self.header["balance"], device)
+        self.gradients_of = Replayed(self.record_gradients)
+
+    def forward(self, parameters, inputs, features):
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
+        return self.network.forward(parameters, inputs, features, self.half)
+
+    def record_gradients(self, inputs, features, kinds, *rest):
+        """Gradients, loss, KL and squared error by example, and the output."""
+        output = self.forward(self.state[0], inputs, features)
+        kl, square = example_losses(output, *rest)
+        kl_weight, square_weight = self.balance.weights(kinds, kl.detach(), square.detach())
+        loss = (kl * kl_weight + square * square_weight).mean()
+        return torch.autograd.grad(loss, self.state[0]), *(a.detach() for a in (loss, kl, square, output))
+
+    def save(self, seconds, plan):
+        for name, tensors in zip(ARRAYS, self.state):
+            self.arrays[name] = self.network.flat(tensors)
+        steps = {"step": self.optimiser.step_count, "moments": self.optimiser.moments}
+        self.header.update(**steps, balance=self.balance.known(), seconds=seconds, plan=plan)
+        write_checkpoint(self.path, self.header, self.arrays)
+
+
+class Examples(NamedTuple):
+    """A batch of one level, as far as it is known to the receiver: codes and z, and what it is known for."""
+
+    level: int
+    x: torch.Tensor
+    inside: torch.Tensor
+    codes: torch.Tensor
+    z: torch.Tensor
+    sigma: torch.Tensor
+    enter: torch.Tensor
+
+
+class Stream:
+    """
+    Batches one after the other. Some begin a history: what the network gives for a batch then codes the next step of
+    the same examples, so that coded examples cost no evaluation of their own.
+    """
+
+    def __init__(self, model, photographs, rng, batch_scale):
+        self.model, self.photographs, self.rng, self.batch_scale = model, photographs, rng, batch_scale
+        self.examples, self.steps = None, []
+
+    def next(self, done, output):
+        """@param done share of the training that is over @param output the network's for the last batch"""
+        if self.steps:
+            self.code(output)
+        else:
+            self.begin(done)
+        return self.examples
+
+    def begin(self, done):
+        stage = next(s for s in RECIPE["stages"] if done <= s["until"] or s is RECIPE["stages"][-1])
+        level = int(self.rng.choice(LEVELS, p=RECIPE["share"]))
+        side, batch = stage["crop"][level], max(1, round(stage["batch"][level] * self.batch_scale))
+        device = self.model.device
+        history = self.rng.random() < history_chance(stage["coded"])
+        if history:
+            start, self.steps = draw_history(level, self.rng)
+            limits = RECIPE["coded"]["limits"]
+            self.limit = float(self.rng.choice([float(k) for k in limits], p=list(limits.values())))
+            self.shift = torch.randint(12, (batch,), device=device)
+            condition = coded_condition(start, batch, device)
+            finest = condition.finest.clamp(max=min(step.to for step in self.steps))
+        else:
+            condition = draw_condition(level, batch, device, stage["kinds"])
+            finest = condition.finest
+        x, inside = self.photographs.crops(level, side, batch, finest)
+        codes = (plain_codes if history else draw_codes)(x, inside, condition)
+        z = observe(x, inside, codes, channel_noise(x, condition))
+        self.examples = Examples(level, x, inside, codes, z, condition.sigma, condition.enter)
+
+    def code(self, output):
+        step, self.steps = self.steps[0], self.steps[1:]
+        e = self.examples
+        arguments = (e.level, e.x, e.inside, e.codes, e.z, output, step, self.shift, self.limit)
+        z, codes = code_step(self.model.normalisation, *arguments)
+        self.examples = e._replace(z=z, codes=codes)
+        if step.observed:
+            sigma = torch.full_like(e.sigma, step.to)
+            self.examples = self.examples._replace(sigma=sigma, enter=torch.zeros_like(e.enter))
+
+
+class Worker:
+    """Gradients of one batch after the other."""
+
+    def __init__(self, model, stream):
+        self.model, self.stream, self.output = model, stream, None
+
+    def gradients(self, done):
+        """Gradients of a new batch, the loss, and what balances the next."""
+        model = self.model
+        with torch.no_grad():
+            level, x, inside, codes, z, sigma, enter = self.stream.next(done, self.output)
+            inputs, *rest = examples_of(model.normalisation, level, x, inside, codes, z, sigma, enter)
+            kinds = model.balance.kinds(level, sigma, enter)
+            features = features_of(model.conditioning, level, sigma, enter)
+        gradients, loss, kl, square, self.output = model.gradients_of(inputs, features, kinds, *rest)
+        return gradients, loss, kinds, kl, square
+
+
+def begin_log(log, step):
+    """Leaves the lines up to a step: later ones are of a training that was broken off after its last checkpoint."""
+    lines = log.read_text().splitlines(keepends=True)[1:] if log.exists() else []
+    log.write_text(LOG_HEADER + "".join(line for line in lines if int(line.split(",")[0]) <= step))
+
+
+class Run:
+    """A training of `minutes` by the clock, which goes on where its checkpoint has the same plan."""
+
+    def __init__(self, model, photographs, validation, options):
+        self.model, self.validation, self.options = model, validation, options
+        plan = model.header.get("plan")
+        if options.restart or plan is None:
+            plan = {"began": time.time(), "minutes": options.minutes, "step": model.header["step"]}
+        plan["minutes"] = options.minutes
+        self.plan = plan
+        self.workers = []
+        for i in range(options.workers):
+            rng = np.random.default_rng([options.seed, model.header["step"], i])
+            self.workers.append(Worker(model, Stream(model, photographs, rng, options.batch_scale)))
+        self.pool = concurrent.futures.ThreadPoolExecutor(options.workers)
+        self.seconds_before, self.start = model.header["seconds"], time.time()
+        self.recent = None
+
+    def done(self):
+        return (time.time() - self.plan["began"]) / (60 * self.plan["minutes"])
+
+    def seconds(self):
+        return self.seconds_before + time.time() - self.start
+
+    def validate(self, rate):
+        v = self.validation.run(self.model.forward, self.model.state[1])
+        bits = ",".join(f"{v[k]:.5f}" for k in ("total", "coarse", "enter", "refine"))
+        psnr = ",".join(f"{v[k]:.3f}" for k in ("psnr45", "psnr16", "psnr8"))
+        loss = 0 if self.recent is None else self.recent.item()
+        row = f"{self.model.optimiser.step_count},{self.seconds():.0f},{rate:.2e},{loss:.4f},{bits},{psnr}"
+        with open(self.options.log, "a") as f:
+            f.write(row + "\n")
+        print(f"{time.time() - self.start:6.1f} s  {row}", flush=True)
+
+    def step(self, rate):
+        """One step, of a batch by each worker: their gradients' mean."""
+        done = self.done()
+        results = list(self.pool.map(lambda worker: worker.gradients(done), self.workers))
+        gradients = list(results[0][0])
+        with torch.no_grad():
+            for result in results[1:]:
+                torch._foreach_add_(gradients, result[0])
+            if len(results) > 1:
+                torch._foreach_div_(gradients, len(results))
+            loss = sum(result[1] for result in results) / len(results)
+            for _, _, kinds, kl, square in results:
+                self.model.balance.update(kinds, kl, square)
+            recent = self.recent
+            self.recent = loss.clone() if recent is None else recent + 0.01 * (loss - recent).nan_to_num(0)
+        self.model.optimiser.step(gradients, rate)
+
+    def run(self):
+        options, model = self.options, self.model
+        begin_log(pathlib.Path(options.log), model.header["step"])
+        last_validation = last_save = time.time()
+        first = model.optimiser.step_count
+        while True:
+            done = self.done()
+            over = done >= 1 or model.optimiser.step_count - first >= options.steps
+            rate = learning_rate(model.optimiser.step_count - self.plan["step"], done, options.rate)
+            if over or time.time() - last_validation > options.validate_every:
+                self.validate(rate)
+                last_validation = time.time()
+            if over or time.time() - last_save > options.save_every:
+                model.save(self.seconds(), self.plan)
+                last_save = time.time()
+            if over:
+                break
+            self.step(rate)
+            if model.device.type == "cuda" and model.optimiser.step_count % 16 == 0:
+                torch.cuda.synchronize()  # so that the clock, which the rate follows, is that of the device
+        steps = model.optimiser.step_count - first
+        print(f"{steps} steps in {time.time() - self.start:.1f} s; {options.checkpoint} written")
+
+
+def read_photographs(options, device):
+    """Those of the folders, or of the file that they were put into before; the second are for validation."""
+    if options.cache and pathlib.Path(options.cache).exists():
+        photographs, held = torch.load(options.cache, weights_only=False)
+        return photographs.to(device), held
+    training, held, lossy = load(options.data)
+    held = [u for u in held if min(u[0].shape[:2]) >= VALIDATION_SIDE][: options.validation]
+    photographs = Photographs(training, lossy)
+    if options.cache:
+        torch.save((photographs, held), options.cache)
+    return photographs.to(device), held
+
+
+def train(options):
+    device = torch.device(options.device)
+    half = torch.float32 if options.full else torch.bfloat16
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cuda.matmul.allow_tf32 = True
+    began = time.time()
+    photographs, held = read_photographs(options, device)
+    model = Model(options.checkpoint, device, half)
+    torch.manual_seed(options.seed * 1000003 + model.header["step"])
+    validation = Validation(held, model.normalisation, model.conditioning, device, options.validation)
+    size = photographs.pixels.numel() / 4e6
+    print(f"{photographs.count} photographs, {size:.0f} Mpixel, read in {time.time() - began:.1f} s", flush=True)
+    Run(model, photographs, validation, options).run()

@@ -92,6 +92,10 @@ export function builder(yargs: Argv): void {
       describe: 'Or: picture of the same size, white where errors count most, black where 1/16 of that',
     })
     .option('exact', { type: 'boolean', describe: 'Keep the colour of wholly transparent pixels' })
+    .option('allow-damaged', {
+      type: 'boolean',
+      describe: 'Read what is there of a damaged picture and say so, in place of failing',
+    })
     .option('pixel-hash', { type: 'boolean', describe: 'Store a hash of the decoded pixels, for verify' });
   sizeOption(yargs);
   metadataOption(yargs, 'default');
@@ -131,6 +135,7 @@ export interface EncodeSettings {
   metadata: MetadataChoice;
   pixelHash: boolean;
   exact: boolean;
+  allowDamaged: boolean;
   regions: Region[];
   mask: Uint8Array | undefined;
   maxPixels: number;
@@ -214,6 +219,7 @@ export async function run(args: RawArgs): Promise<number> {
         ...regionsOf(args),
         pixelHash: flag(args, 'pixel-hash'),
         exact: flag(args, 'exact'),
+        allowDamaged: flag(args, 'allow-damaged'),
         maxPixels: maxPixelsOption(args),
         threads,
         model,
@@ -226,9 +232,10 @@ export async function run(args: RawArgs): Promise<number> {
 
 /** A picture file to a .dcz file. @throws DcompError as `readPicture` and `encode` */
 export async function code(input: Uint8Array, settings: EncodeSettings, { onProgress }: Hooks): Promise<Coded> {
-  const { target, effort, views, alphaQuality, metadata, pixelHash, exact, maxPixels, threads, model } = settings;
+  const { target, effort, views, alphaQuality, metadata, pixelHash, exact, allowDamaged, maxPixels, threads, model } =
+    settings;
   const started = performance.now();
-  const { picture, notices } = await readPicture(input, metadata, maxPixels);
+  const { picture, notices, damage } = await readPicture(input, metadata, maxPixels, allowDamaged);
   const importance = await importanceOf(settings, picture);
   const read = performance.now();
   const { bytes, ...figures } = await encode(picture, {
@@ -249,6 +256,6 @@ export async function code(input: Uint8Array, settings: EncodeSettings, { onProg
     seconds: { read: (read - started) / 1000, code: (performance.now() - read) / 1000, write: 0 },
     summary: `${bytes.length} bytes, ${figures.bitsPerPixel.toFixed(3)} bits per pixel`,
     notices,
-    damage: [],
+    damage,
   };
 }

@@ -3,19 +3,31 @@ import { extname } from 'node:path';
 import { DcompError } from '../src/errors.js';
 import { oneLine } from './text.js';
 
-/** PNG is read and written by dcomp itself, the others by the optional package sharp. */
+/** Formats that are written: PNG by dcomp itself, the others by the optional package sharp. */
 export const PICTURE_FORMATS = ['png', 'jpeg', 'webp', 'avif', 'tiff'] as const;
 /** Name of a picture format. */
 export type PictureFormat = (typeof PICTURE_FORMATS)[number];
 
+/** Formats that are read. HEIC needs a sharp with HEVC, JPEG XL the optional package wasm-vips. */
+export const READ_FORMATS = [...PICTURE_FORMATS, 'gif', 'bmp', 'jxl', 'heic'] as const;
+/** A format that is read. */
+export type ReadFormat = (typeof READ_FORMATS)[number];
+
 /** As people write them. */
-export const FORMAT_NAMES: Record<PictureFormat, string> = {
+export const FORMAT_NAMES: Record<ReadFormat, string> = {
   png: 'PNG',
   jpeg: 'JPEG',
   webp: 'WebP',
   avif: 'AVIF',
   tiff: 'TIFF',
+  gif: 'GIF',
+  bmp: 'BMP',
+  jxl: 'JPEG XL',
+  heic: 'HEIC',
 };
+
+/** All of them, for messages. */
+export const READ_NAMES = READ_FORMATS.map((format) => FORMAT_NAMES[format]).join(', ');
 
 const BY_EXTENSION: Record<string, PictureFormat> = {
   '.png': 'png',
@@ -28,25 +40,14 @@ const BY_EXTENSION: Record<string, PictureFormat> = {
   '.tiff': 'tiff',
 };
 
+/** Extensions of pictures that are read and not written: under such a name nobody expects a PNG. */
+const READ_ONLY_EXTENSIONS = ['.gif', '.bmp', '.dib', '.jxl', '.heic', '.heif'];
+
 /** All extensions of pictures that can be read, with their dots. */
-export const PICTURE_EXTENSIONS: readonly string[] = Object.keys(BY_EXTENSION);
+export const PICTURE_EXTENSIONS: readonly string[] = [...Object.keys(BY_EXTENSION), ...READ_ONLY_EXTENSIONS];
 
 /** Extensions of pictures that nothing here writes: under such a name nobody expects a PNG. */
-const OTHER_EXTENSIONS = [
-  '.bmp',
-  '.gif',
-  '.heic',
-  '.heif',
-  '.jxl',
-  '.jp2',
-  '.pbm',
-  '.pgm',
-  '.pnm',
-  '.ppm',
-  '.psd',
-  '.svg',
-  '.tga',
-];
+const OTHER_EXTENSIONS = [...READ_ONLY_EXTENSIONS, '.jp2', '.pbm', '.pgm', '.pnm', '.ppm', '.psd', '.svg', '.tga'];
 
 /** By the extension of an output's name, undefined if it says nothing. @throws DcompError E_USAGE for formats that are not written */
 export function formatOfName(path: string): PictureFormat | undefined {
@@ -75,21 +76,22 @@ export function formatOfOption(text: string): PictureFormat {
 }
 
 /** By a file's first bytes; a name or undefined for what is not read. */
-export function formatOfBytes(bytes: Uint8Array): { format: PictureFormat } | { name: string | undefined } {
+export function formatOfBytes(bytes: Uint8Array): { format: ReadFormat } | { name: string | undefined } {
   const start = String.fromCharCode(...bytes.subarray(0, 32));
   if (start.startsWith('\x89PNG')) return { format: 'png' };
   if (start.startsWith('\xff\xd8\xff')) return { format: 'jpeg' };
   if (start.startsWith('RIFF') && start.slice(8, 12) === 'WEBP') return { format: 'webp' };
-  if (start.startsWith('II*\0') || start.startsWith('MM\0*')) return { format: 'tiff' };
+  if (/^(II[*+]\0|MM\0[*+])/.test(start)) return { format: 'tiff' };
   if (start.slice(4, 8) === 'ftyp') {
     // The major brand, or one of the first compatible ones.
     if (/avi[fs]/.test(start.slice(8))) return { format: 'avif' };
-    return { name: 'a HEIC or MP4' };
+    if (/hei[cxms]|hev[cx]|mif1|msf1/.test(start.slice(8))) return { format: 'heic' };
+    return { name: 'an MP4 or another video' };
   }
-  if (start.startsWith('GIF8')) return { name: 'a GIF' };
-  if (start.startsWith('BM')) return { name: 'a BMP' };
+  if (/^GIF8[79]a/.test(start)) return { format: 'gif' };
+  if (start.startsWith('BM')) return { format: 'bmp' };
   if (/^P[1-7]\s/.test(start)) return { name: 'a PNM' };
-  if (start.startsWith('\xff\x0a') || start.slice(4, 8) === 'JXL ') return { name: 'a JPEG XL' };
+  if (start.startsWith('\xff\x0a') || start.slice(4, 8) === 'JXL ') return { format: 'jxl' };
   if (start.startsWith('8BPS')) return { name: 'a Photoshop file' };
   if (start.startsWith('\x8dDCZ')) return { name: 'a .dcz file already' };
   return { name: undefined };

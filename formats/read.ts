@@ -2,40 +2,63 @@
 import { DcompError } from '../src/errors.js';
 import { MAX_PIXELS } from '../src/picture.js';
 import type { Picture } from '../src/index.js';
-import { FORMAT_NAMES, formatOfBytes, PICTURE_FORMATS, type PictureFormat } from './formats.js';
+import { formatOfBytes, READ_NAMES, type ReadFormat } from './formats.js';
 import { choosing, type MetadataChoice } from './metadata.js';
-import { readPng } from './png-reader.js';
-import { readOther } from './sharp.js';
+import { readBmp } from './bmp.js';
+import { readJpegXl } from './jpeg-xl.js';
+import { readPng, type PngRead } from './png-reader.js';
+import { readOther } from './sharp-reader.js';
 
 /** A picture as its file had it. */
 export interface PictureRead {
   /** With the metadata that is to be kept. */
   picture: Picture;
-  format: PictureFormat;
+  format: ReadFormat;
   /** What was in the file and is not in the picture, one sentence each, for the user to know. */
   notices: string[];
+  /** What is wrong with the pixels; empty unless damage is allowed. */
+  damage: string[];
 }
 
 /**
  * Reads a picture file. The format is found from the bytes, whatever the file's name.
  * @param metadata which of it to keep
  * @param maxPixels refuses larger pictures before anything is made of them
+ * @param allowDamaged reads what is there of damaged pixels too
  * @throws DcompError E_EMPTY, E_NOT_PICTURE, E_DAMAGED_PNG, E_DAMAGED_PICTURE, E_TOO_LARGE, E_MISSING_DEPENDENCY (not PNG, and no sharp)
  */
 export async function readPicture(
   bytes: Uint8Array,
   metadata: MetadataChoice = 'default',
   maxPixels = MAX_PIXELS,
+  allowDamaged = false,
 ): Promise<PictureRead> {
   if (bytes.length === 0) throw new DcompError('E_EMPTY', 'the file is empty; give a picture');
   const found = formatOfBytes(bytes);
   if (!('format' in found)) {
-    const names = PICTURE_FORMATS.map((format) => FORMAT_NAMES[format]).join(', ');
     const what = found.name === undefined ? 'not a picture that dcomp reads' : `the file is ${found.name}`;
-    throw new DcompError('E_NOT_PICTURE', `${what}; dcomp reads ${names}: convert the picture first`);
+    throw new DcompError('E_NOT_PICTURE', `${what}; dcomp reads ${READ_NAMES}: convert the picture first`);
   }
   const { format } = found;
-  const { picture, notices } = format === 'png' ? readPng(bytes, maxPixels) : await readOther(bytes, format, maxPixels);
+  const { picture, notices, damage } = await readFormat(bytes, format, maxPixels, allowDamaged);
   const kept = choosing(picture, metadata);
-  return { picture: kept.picture, format, notices: [...notices, ...kept.notices] };
+  return { picture: kept.picture, format, notices: [...notices, ...kept.notices], damage };
+}
+
+function readFormat(
+  bytes: Uint8Array,
+  format: ReadFormat,
+  maxPixels: number,
+  allowDamaged: boolean,
+): PngRead | Promise<PngRead> {
+  switch (format) {
+    case 'png':
+      return readPng(bytes, maxPixels, allowDamaged);
+    case 'bmp':
+      return readBmp(bytes, maxPixels, allowDamaged);
+    case 'jxl':
+      return readJpegXl(bytes, maxPixels);
+    default:
+      return readOther(bytes, format, maxPixels, allowDamaged);
+  }
 }

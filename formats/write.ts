@@ -3,7 +3,7 @@ import type { Picture } from '../src/index.js';
 import type { PictureFormat } from './formats.js';
 import { choosing, type MetadataChoice } from './metadata.js';
 import { writePng } from './png-writer.js';
-import { writeOther } from './sharp.js';
+import { writeOther } from './sharp-writer.js';
 
 /** A picture as a file. */
 export interface PictureWritten {

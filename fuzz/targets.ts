@@ -29,6 +29,7 @@ import { readModelFile, writeModelFile } from '../src/model/integer/model-file.j
 import { checkPicture } from '../src/picture.js';
 import { tinyEvaluator } from '../corpus/tiny-model.js';
 import { randomModel } from '../corpus/random-model.js';
+import { pictureFiles } from './picture-files.js';
 import { composedPng, sealedFile, sealedModel, sealedPng } from './seal.js';
 
 export interface Target {
@@ -270,6 +271,7 @@ const model: Target = {
 const MAX_PNG_SIDE = 4096;
 
 function checkPng(bytes: Uint8Array): void {
+  read(() => readPng(bytes, 2 ** 20, true));
   const found = read(() => readPng(bytes));
   if (found === undefined) return;
   const { picture, notices } = found;
@@ -326,4 +328,14 @@ const pngRows: Target = {
   },
 };
 
-export const TARGETS: readonly Target[] = [container, decoder, plane, gains, corrections, model, png, pngRows];
+export const TARGETS: readonly Target[] = [
+  container,
+  decoder,
+  plane,
+  gains,
+  corrections,
+  model,
+  png,
+  pngRows,
+  pictureFiles,
+];

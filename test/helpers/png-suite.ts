@@ -188,7 +188,10 @@ export function pngSuite(): SuiteFile[] {
     // Gamma.
     ...['03', '04', '05', '07', '10', '25'].flatMap((gamma) =>
       ['0g16', '2c08', '3p04'].map((kind) =>
-        good(`g${gamma}n${kind}`, { before: [chunk('gAMA', u32(Number(gamma) * 10000))] }),
+        good(`g${gamma}n${kind}`, {
+          before: [chunk('gAMA', u32(Number(gamma) * 10000))],
+          metadata: { gamma: Number(gamma) * 10000 },
+        }),
       ),
     ),
     // Filters.
@@ -232,7 +235,10 @@ export function pngSuite(): SuiteFile[] {
     good('ch1n3p04'),
     good('ch2n3p08', { after: [chunk('hIST', Buffer.alloc(512, 1))] }),
     ...['cm0n0g04', 'cm7n0g04', 'cm9n0g04'].map((name) =>
-      good(name, { before: [chunk('tIME', Buffer.of(7, 178, 1, 1, 0, 0, 0))] }),
+      good(name, {
+        before: [chunk('tIME', Buffer.of(7, 178, 1, 1, 0, 0, 0))],
+        metadata: { modified: '1970-01-01T00:00:00Z' },
+      }),
     ),
     good('cs3n2c16', { before: [chunk('sBIT', Buffer.of(13, 13, 13))] }),
     good('cs3n3p08', { before: [chunk('sBIT', Buffer.of(3, 3, 3))] }),

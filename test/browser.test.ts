@@ -1,43 +1,21 @@
 /** The golden files decode in a browser to the very pixels that Node gives, and a picture codes to the same bytes. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { delimiter, extname, join, normalize } from 'node:path';
+import { extname, join, normalize } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { corpusPicture } from '../corpus/pictures.js';
 import { decode, encode } from '../src/node.js';
 import { withDepth } from '../src/picture.js';
 import { smallModelFile } from '../corpus/small-model.js';
+import { MIME, noBrowser, startBrowser } from './helpers/chromium.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const golden = join(root, 'test', 'golden');
-
-/** CHROME, or a Chromium or Chrome on the PATH. */
-function findBrowser(): string | undefined {
-  const { CHROME: given } = process.env;
-  if (given !== undefined && given !== '') return given;
-  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-  const paths = (process.env.PATH ?? '').split(delimiter).flatMap((folder) => names.map((name) => join(folder, name)));
-  return paths.find((path) => {
-    try {
-      accessSync(path, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
-
-const MIME: Record<string, string> = {
-  '.js': 'text/javascript',
-  '.mjs': 'text/javascript',
-  '.json': 'application/json',
-  '.html': 'text/html',
-};
 
 /** The modules are loaded as they are, without a bundler: only bare names have to be told where they are. */
 const PAGE = `<!doctype html><meta charset="utf-8"><title>dcomp</title>
@@ -64,10 +42,7 @@ function serve(): Promise<Server> {
   return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
 }
 
-const executablePath = findBrowser();
 const MODEL = 'models/dcomp-1.dcm';
-const missing =
-  executablePath === undefined ? 'no Chromium found; install it or name it in the environment variable CHROME' : false;
 
 interface Golden {
   /** SHA-256 of the .dcz file. */
@@ -79,7 +54,7 @@ interface Golden {
 /** What is called inside of the page. */
 type BrowserEntry = typeof import('../src/browser.js');
 
-describe('browser', { skip: missing }, () => {
+describe('browser', { skip: noBrowser }, () => {
   let server: Server;
   let browser: Browser;
   let page: Page;
@@ -87,18 +62,7 @@ describe('browser', { skip: missing }, () => {
 
   before(async () => {
     server = await serve();
-    const args = [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-    ];
-    browser = await chromium.launch({
-      ...(executablePath === undefined ? {} : { executablePath }),
-      headless: true,
-      args: [...args, '--disable-component-update', '--disable-sync'],
-    });
+    browser = await startBrowser();
     page = await browser.newPage();
     page.setDefaultTimeout(0); // the runner's limit counts
     page.on('pageerror', (error) => complaints.push(String(error)));

@@ -26,6 +26,15 @@ it('every link of a document leads to a file that is there', () => {
   assert.ok(count > 20);
 });
 
+it('every source file that a document names is there', () => {
+  for (const document of documents.filter((name) => !name.includes('lab'))) {
+    for (const [path] of readFileSync(join(root, document), 'utf8').matchAll(
+      /\b(?:src|formats|eval|cli)\/[\w/-]+\.ts\b/g,
+    ))
+      assert.ok(existsSync(join(root, path)), `${document} names ${path}`);
+  }
+});
+
 it('README can be read in a screen and a half', () => {
   const lines = readFileSync(join(root, 'README.md'), 'utf8').split('\n').length;
   assert.ok(lines <= 110, `README.md has ${lines} lines; what is longer belongs to docs/guide`);

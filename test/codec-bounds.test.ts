@@ -9,7 +9,8 @@ import { readContainer, segmentOverhead, writeHeader } from '../src/container/co
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
 import { GAIN_BLOCK, groupsOf, LAST_CODE } from '../src/format.js';
-import { codeGroupStep, Workspace } from '../src/codec/group-step.js';
+import { codeGroupStep } from '../src/codec/group-step.js';
+import { Workspace } from '../src/codec/workspace.js';
 import { blankObservation, type Observation } from '../src/diffusion/observation.js';
 import { separate } from '../src/pixels/picture-planes.js';
 import {

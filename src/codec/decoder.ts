@@ -414,6 +414,12 @@ export class Receiver implements Channel {
     return decodeRun(run, this.reader, nu);
   }
 
+  receive(sections: number): { bytes: Uint8Array; count: number } {
+    const count = Math.min(sections, this.reader.remaining);
+    if (sections > count) this.ended = true;
+    return { bytes: this.reader.readBits(count), count };
+  }
+
   scale(before: number): number | undefined {
     const scale = readScale(this.reader, before);
     if (scale === undefined) this.ended = true;

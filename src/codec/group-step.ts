@@ -11,10 +11,8 @@
 import { MAX_SIZE_DIGITS, type Corrections } from '../entropy/corrections.js';
 import { GAIN_CONTEXTS, MAX_GAIN, MAX_SCALE, MIN_GAIN, scaleBits } from '../entropy/gains.js';
 import { INFORMATION_UNIT, runCost, type Run } from '../entropy/trellis.js';
-import { log2 } from '../math/exact.js';
-import { hash32 } from '../math/hash.js';
-import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
-import { wienerGains } from '../model/inputs.js';
+import { hash32, mix32 } from '../math/hash.js';
+import { COEFFICIENTS } from '../model/architecture.js';
 import { codeOf, sigmaOf, UNKNOWN } from '../model/sigma.js';
 import {
   coarseNu,
@@ -24,22 +22,18 @@ import {
   GAIN_LEVELS,
   GAIN_MIN_BLOCKS,
   groupCoefficients,
-  LATE_SHARE,
-  MAX_PASSES,
-  PASS_INFORMATION,
-  ROUND_BITS,
-  RUN_BITS,
   SCALE_STEPS,
-  shuffledOrder,
   VARIANCE_COUNT,
   VARIANCE_STEPS,
   type Group,
 } from '../format.js';
-import { COLOURS } from '../pixels/colour.js';
 import type { Observation } from '../diffusion/observation.js';
-import { lagAt, laggingCode, MAX_LAG, type Lags } from './region.js';
-import { hasCorrections, type Step } from '../diffusion/schedule.js';
-import { measurement, passesOf, VARIANCE, varianceIndex, type Measurement } from '../diffusion/variance-table.js';
+import { hasCorrections } from '../diffusion/schedule.js';
+import { VARIANCE } from '../diffusion/variance-table.js';
+import { chooseGains } from './choose-gains.js';
+import { passTable, type PassTable } from './pass-table.js';
+import { fitsKernels, predict, type Predicted, type ToldMeasurement } from './prediction.js';
+import type { Workspace } from './workspace.js';
 
 /** How signs and gains get from encoder to decoder. */
 export interface Channel {
@@ -50,6 +44,10 @@ export interface Channel {
    * @returns ±1 for each coefficient covered; fewer are covered where a file was cut.
    */
   run(run: Run, metric: Float32Array, nu: number): { signs: Int8Array; covered: number };
+  /**
+   * The decoder's other way to receive a run: its next bits, one by section, as many as there are, which may be fewer.
+   */
+  receive?(sections: number): { bytes: Uint8Array; count: number };
   /**
    * Sends the scale chosen by `choose`, or receives it, as a difference from the one before. undefined where a file was cut.
    */
@@ -78,106 +76,23 @@ export interface Truth {
 /** Errors of so many sigma and more are corrected: about where the bits of a correction are worth it. The decoder does not care. */
 const CORRECTION_THRESHOLD = 5;
 
-/** In `Workspace.compactRow`: no row. */
-const NOT_CONCERNED = 65535;
-
 const HALF_INV_LN2 = 0.7213475204444817; // 1 / (2 ln 2)
 
-/** Arrays reused from step to step. */
-export class Workspace {
-  private size = 0;
-  /** Coefficients in coding order in the arrays below; 0 where the step did not get as far. */
-  total = 0;
-  /** By position: posterior mean, row (−1 where the step does not concern the coefficient), and what the signs moved it by. */
-  mean = new Float32Array(0);
-  row = new Int32Array(0);
-  moved = new Float32Array(0);
-  /** The row again in 16 bits, for the steps whose rows fit. */
-  compactRow = new Uint16Array(0);
-  /** By position, encoder only: x − mean. */
-  residual = new Float32Array(0);
-  /** In coding order from here on: position, row, what the signs moved it by so far, step of the next pass. */
-  order = new Uint32Array(0);
-  sortedRow = new Int32Array(0);
-  offset = new Float32Array(0);
-  amplitude = new Float32Array(0);
-  information = new Uint32Array(0);
-  /** Encoder only. */
-  sortedResidual = new Float32Array(0);
-  metric = new Float32Array(0);
-  private readonly permutations = new Map<number, Uint32Array>();
-
-  reserve(n: number, encoding: boolean): void {
-    if (n > this.size) {
-      this.size = n;
-      this.mean = new Float32Array(n);
-      this.row = new Int32Array(n);
-      this.compactRow = new Uint16Array(n);
-      this.moved = new Float32Array(n);
-      this.order = new Uint32Array(n);
-      this.sortedRow = new Int32Array(n);
-      this.offset = new Float32Array(n);
-      this.amplitude = new Float32Array(n);
-      this.information = new Uint32Array(n);
-    }
-    if (encoding && this.residual.length < n) {
-      this.residual = new Float32Array(n);
-      this.sortedResidual = new Float32Array(n);
-      this.metric = new Float32Array(n);
-    }
-  }
-
-  /** The shuffled order of n coefficients. The groups of a grid have at most four sizes. */
-  permutation(n: number): Uint32Array {
-    let order = this.permutations.get(n);
-    if (order === undefined) {
-      if (this.permutations.size === 4) this.permutations.clear();
-      this.permutations.set(n, (order = shuffledOrder(n)));
-    }
-    return order;
-  }
-}
-
-/** Arrays by row = measurement class · VARIANCE_COUNT + variance index. */
-interface PassTable {
-  passes: Uint8Array;
-  /** Information per pass, in bits. */
-  information: Float64Array;
-  /** See `Passes`. */
-  gain: Float32Array;
-  amplitude: Float32Array;
-  shrink: Float32Array;
-  rounds: number;
-  /** Information of each round's run, in bits. */
-  runBits: Float64Array;
-  /** What the coding order goes by, highest first: passes, or 0 for what is last in the last round. */
-  rank: Uint8Array;
-}
-
-export interface GroupStepOptions {
-  step: Step;
-  observation: Observation;
-  /** Within the observation. */
-  group: Group;
+export interface GroupStepOptions extends Predicted {
   groupIndex: number;
-  /** The network's output for the observation, 24 a position; absent for the root step, whose prior is the model's. */
-  output: Float32Array | undefined;
-  /** Standard deviation by channel of an unknown coefficient of this level. */
-  prior: Float32Array;
   channel: Channel;
   /** By group, of the level's step before; this step's afterwards. */
   scales: Int8Array;
   truth?: Truth;
-  /** Blocks that lag behind the step. */
-  lags?: Lags;
 }
 
 /**
  * Runs the step and updates the observation.
+ * @param kernels whether those of WebAssembly may be asked; the result is the same
  * @returns the ideal cost in bits: KL of an ideal Gaussian channel under the network's variances (0 without truth).
  */
-export function codeGroupStep(options: GroupStepOptions, workspace: Workspace): number {
-  return new GroupStep(options, workspace).code();
+export function codeGroupStep(options: GroupStepOptions, workspace: Workspace, kernels = true): number {
+  return new GroupStep(options, workspace, kernels).code();
 }
 
 /**
@@ -213,9 +128,9 @@ function gridIndex(observation: Observation, group: Group, p: number): number {
 
 class GroupStep {
   private readonly n: number;
-  private readonly classes: (Measurement & { to: number })[] = [];
-  /** By code and lag. */
-  private readonly classOf: Int16Array;
+  private classes: ToldMeasurement[] = [];
+  /** Whether the kernels may be asked; otherwise the same is done here. */
+  private fast = false;
   private histogram = new Uint32Array(0);
   /** Of each run so far, how many coefficients it covered: the first in coding order. */
   private readonly covered: number[] = [];
@@ -225,73 +140,31 @@ class GroupStep {
   constructor(
     private readonly o: GroupStepOptions,
     private readonly w: Workspace,
+    private readonly kernels: boolean,
   ) {
     this.n = groupCoefficients(o.group);
-    this.classOf = new Int16Array(o.lags === undefined ? 256 : 256 * (MAX_LAG + 1)).fill(-1);
     w.reserve(this.n, o.truth !== undefined);
   }
 
   code(): number {
     this.w.total = 0;
-    const active = this.predict();
+    const { classes, active } = predict(this.o, this.w, this.kernels);
     if (active === 0) return 0;
+    this.classes = classes;
+    this.fast = this.kernels && fitsKernels(classes);
     if (this.o.truth !== undefined) this.computeResidual(this.o.truth.x);
     if (!this.applyScale()) return 0;
     if (this.o.step.part === 'first') this.leaveTheRest();
     const ideal = this.o.truth === undefined ? 0 : this.idealBits();
     if (!this.applyGains()) return 0;
     this.countRows();
-    const table = this.passTable();
+    const table = passTable(this.histogram, this.classes);
     const counts = this.sort(table);
     if (this.o.channel.normal === undefined) this.sendRounds(table, counts);
     else this.sampleIdeal(this.o.channel.normal);
     this.update(table);
     if (hasCorrections(this.o.step) && !this.o.channel.ended && this.o.channel.normal === undefined) this.correct();
     return ideal;
-  }
-
-  /** Posterior mean and row of every coefficient that the step concerns; row −1 for the others. Returns how many. */
-  private predict(): number {
-    const { step, observation, group, output, prior, lags } = this.o;
-    const { mean, row } = this.w;
-    const { codes, z } = observation;
-    const { mean: meanGain, correction, logVariance } = predictionGains(codes, prior, group, observation.width);
-    const { classOf } = this;
-    const told = step.kind === 'root' ? COLOURS : COEFFICIENTS;
-    let active = 0;
-    let p = 0;
-    for (let y = 0; y < group.height; y++) {
-      let i = ((group.y + y) * observation.width + group.x) * COEFFICIENTS;
-      let q = i * 2;
-      for (let x = 0; x < group.width; x++, q += OUTPUT_CHANNELS - COEFFICIENTS) {
-        const lag = lags === undefined ? 0 : lagAt(lags, observation.x + group.x + x, observation.y + group.y + y);
-        const to = lag === 0 ? step.to : laggingCode(step.to, lag);
-        // Parity of the channels that are not among the first; none where the step is not about those alone.
-        const later = step.part === 'first' ? (observation.x + group.x + x + observation.y + group.y + y + 1) & 1 : -1;
-        for (let c = 0; c < COEFFICIENTS; c++, i++, p++, q++) {
-          const code = codes[i]!;
-          if (code <= to || c >= told || (c & 1) === later) {
-            row[p] = -1;
-            continue;
-          }
-          const g = code * COEFFICIENTS + c;
-          let k = classOf[256 * lag + code]!;
-          if (k < 0) {
-            k = classOf[256 * lag + code] = this.classes.length;
-            this.classes.push({ ...measurement(code, to), to });
-          }
-          if (output === undefined) {
-            mean[p] = meanGain[g]! * z[i]!;
-            row[p] = k * VARIANCE_COUNT + varianceIndex(logVariance[g]!);
-          } else {
-            mean[p] = meanGain[g]! * z[i]! + correction[g]! * output[q]!;
-            row[p] = k * VARIANCE_COUNT + varianceIndex(logVariance[g]! + VARIANCE_STEPS * output[q + COEFFICIENTS]!);
-          }
-          active++;
-        }
-      }
-    }
-    return active;
   }
 
   private computeResidual(x: Float32Array): void {
@@ -327,18 +200,26 @@ class GroupStep {
     if (scale === undefined) return false;
     scales[groupIndex] = scale;
     if (scale === 0) return true;
-    const { row } = this.w;
-    for (let p = 0; p < this.n; p++) if (row[p]! >= 0) row[p] = shifted(row[p]!, scale * SCALE_STEPS);
+    this.mapRows((r) => shifted(r, scale * SCALE_STEPS));
     return true;
   }
 
   /** Of the first step of two that enter a level: what has little to tell is told in the second, when more is known of it. */
   private leaveTheRest(): void {
-    const { row } = this.w;
     const enough = this.classes.map(({ information }) => information.findIndex((bits) => bits >= FIRST_INFORMATION));
-    for (let p = 0; p < this.n; p++) {
-      const r = row[p]!;
-      if (r >= 0 && r % VARIANCE_COUNT < enough[Math.floor(r / VARIANCE_COUNT)]!) row[p] = -1;
+    this.mapRows((r) => (r % VARIANCE_COUNT < enough[Math.floor(r / VARIANCE_COUNT)]! ? -1 : r));
+  }
+
+  /** Puts other rows in the place of those that coefficients have. */
+  private mapRows(rowOf: (row: number) => number): void {
+    const { row, kernel, at } = this.w;
+    const count = this.classes.length * VARIANCE_COUNT;
+    if (this.fast) {
+      const map = this.w.int32(at.map, count);
+      for (let r = 0; r < count; r++) map[r] = rowOf(r);
+      kernel.mapRows(at.row, this.n, at.map);
+    } else {
+      for (let p = 0; p < this.n; p++) if (row[p]! >= 0) row[p] = rowOf(row[p]!);
     }
   }
 
@@ -440,48 +321,16 @@ class GroupStep {
   private countRows(): void {
     const { row } = this.w;
     const histogram = new Uint32Array(this.classes.length * VARIANCE_COUNT);
-    for (let p = 0; p < this.n; p++) if (row[p]! >= 0) histogram[row[p]!]!++;
+    if (this.fast) {
+      const { kernel, at } = this.w;
+      const counts = this.w.int32(at.histogram, histogram.length);
+      counts.fill(0);
+      kernel.countRows(at.row, this.n, at.histogram);
+      histogram.set(counts);
+    } else {
+      for (let p = 0; p < this.n; p++) if (row[p]! >= 0) histogram[row[p]!]!++;
+    }
     this.histogram = histogram;
-  }
-
-  /** Decides how many passes each row takes; from the histogram alone, so that both sides decide alike. */
-  private passTable(): PassTable {
-    const { histogram, classes } = this;
-    const rows = histogram.length;
-    const information = new Float64Array(rows);
-    for (const [k, m] of classes.entries()) information.set(m.information, k * VARIANCE_COUNT);
-    let total = 0;
-    for (let r = 0; r < rows; r++) total += histogram[r]! * information[r]!;
-    let limit = PASS_INFORMATION[0]!;
-    let cap = 1;
-    for (limit of PASS_INFORMATION) {
-      cap = roundCap(histogram, information, limit);
-      if (total >= RUN_BITS * cap) break;
-    }
-    const table: PassTable = {
-      passes: new Uint8Array(rows),
-      information: new Float64Array(rows),
-      gain: new Float32Array(rows),
-      amplitude: new Float32Array(rows),
-      shrink: new Float32Array(rows),
-      rounds: 0,
-      runBits: new Float64Array(MAX_PASSES + 1),
-      rank: new Uint8Array(rows),
-    };
-    for (let r = 0; r < rows; r++) {
-      if (histogram[r] === 0) continue;
-      const bits = information[r]!;
-      const { count: n, gain, amplitude, shrink } = passesOf(VARIANCE[r % VARIANCE_COUNT]!, bits, limit, cap);
-      table.passes[r] = n;
-      table.information[r] = bits / n;
-      table.gain[r] = gain;
-      table.amplitude[r] = amplitude;
-      table.shrink[r] = shrink;
-      table.rounds = Math.max(table.rounds, n);
-      table.rank[r] = n === 1 && bits < LATE_SHARE * limit ? 0 : n;
-      for (let round = 1; round <= n; round++) table.runBits[round]! += histogram[r]! * table.information[r]!;
-    }
-    return table;
   }
 
   /**
@@ -500,26 +349,46 @@ class GroupStep {
     }
     const total = counts[0]!;
     counts[1] = total;
-    const { row, order, sortedRow, residual } = w;
-    const shuffle = w.permutation(this.n);
-    // The shuffled order touches memory at random: half as much of it is found in the cache more often.
-    const compact = histogram.length < NOT_CONCERNED ? w.compactRow.subarray(0, this.n) : undefined;
-    compact?.set(row.subarray(0, this.n)); // −1 becomes NOT_CONCERNED
-    const rowAt = compact ?? row;
-    const last = compact === undefined ? Infinity : NOT_CONCERNED - 1;
-    for (let j = 0; j < shuffle.length; j++) {
-      const p = shuffle[j]!;
-      const r = rowAt[p]!;
-      if (r < 0 || r > last) continue;
-      const k = next[rank[r]!]!++;
-      order[k] = p;
-      sortedRow[k] = r;
-    }
-    w.total = total;
-    for (let k = 0; k < total; k++) w.amplitude[k] = amplitude[sortedRow[k]!]!;
+    this.w.total = total;
+    if (this.fast) this.sortByKernel(next, rank, amplitude);
+    else this.sortHere(next, rank, amplitude);
+    const { order, residual } = w;
     w.offset.fill(0, 0, total);
     if (o.truth !== undefined) for (let k = 0; k < total; k++) w.sortedResidual[k] = residual[order[k]!]!;
     return counts;
+  }
+
+  private sortByKernel(next: Uint32Array, rank: Uint8Array, amplitude: Float32Array): void {
+    const { w, n } = this;
+    const { kernel, at } = w;
+    w.placeShuffle(n);
+    w.bytes(at.rank, rank.length).set(rank);
+    w.float32(at.amplitudeOf, amplitude.length).set(amplitude);
+    w.int32(at.next, next.length).set(next);
+    kernel.sortRows(
+      at.row,
+      n,
+      at.compact,
+      at.shuffle,
+      at.rank,
+      at.next,
+      at.order,
+      at.sorted,
+      at.amplitudeOf,
+      at.amplitude,
+    );
+  }
+
+  private sortHere(next: Uint32Array, rank: Uint8Array, amplitude: Float32Array): void {
+    const { row, order, sortedRow, amplitude: amplitudes } = this.w;
+    for (const p of this.w.permutation(this.n)) {
+      const r = row[p]!;
+      if (r < 0) continue;
+      const k = next[rank[r]!]!++;
+      order[k] = p;
+      sortedRow[k] = r;
+      amplitudes[k] = amplitude[r]!;
+    }
   }
 
   private sendRounds(table: PassTable, counts: Uint32Array): void {
@@ -539,6 +408,11 @@ class GroupStep {
     const nu = o.step.level === 0 ? o.channel.nu : coarseNu(o.channel.nu);
     const cost = runCost(nu, bits);
     const units = table.information.map((share) => Math.floor(share * cost * INFORMATION_UNIT + 0.5));
+    if (this.fast && o.channel.receive !== undefined) {
+      this.covered.push(this.receiveRun(table, count, nu, units, key));
+      if (this.covered.at(-1)! < count) this.whole = false;
+      return;
+    }
     const information = w.information.subarray(0, count);
     for (let k = 0; k < count; k++) information[k] = units[sortedRow[k]!]!;
     const metric = w.metric.subarray(0, count);
@@ -555,6 +429,32 @@ class GroupStep {
     }
     this.covered.push(covered);
     if (covered < count) this.whole = false;
+  }
+
+  /** The decoder's side of a run. @returns coefficients that it covered */
+  private receiveRun(table: PassTable, count: number, nu: number, units: Float64Array, key: number): number {
+    const { w } = this;
+    const { kernel, at } = w;
+    w.int32(at.units, units.length).set(units);
+    const sections = kernel.sections(at.sorted, count, at.units, at.information, INFORMATION_UNIT);
+    const bits = this.o.channel.receive!(sections);
+    w.bytes(at.bits, (bits.count + 7) >> 3).set(bits.bytes);
+    w.placeLabels(nu);
+    // In the last round there is no pass to come whose step would have to be made ready.
+    const shrink = this.covered.length + 1 === table.rounds ? 0 : at.shrink;
+    if (shrink !== 0) w.float32(at.shrink, table.shrink.length).set(table.shrink);
+    return kernel.moveByRun(
+      at.bits,
+      bits.count,
+      at.information,
+      at.labels,
+      nu,
+      mix32(key),
+      at.sorted,
+      at.offset,
+      at.amplitude,
+      shrink,
+    );
   }
 
   /**
@@ -610,31 +510,50 @@ class GroupStep {
     const { total, order, offset, moved, row, mean } = this.w;
     const { observation } = this.o;
     const { z, codes } = observation;
-    for (let k = 0; k < total; k++) moved[order[k]!] = offset[k]!;
+    if (this.fast) this.w.kernel.scatter(this.w.at.order, this.w.at.offset, total, this.w.at.moved);
+    else for (let k = 0; k < total; k++) moved[order[k]!] = offset[k]!;
     if (!this.whole || this.o.channel.ended) {
       this.updatePartly(table);
       return;
     }
     const { classes, histogram } = this;
-    const zGain = new Float64Array(histogram.length);
-    const meanGain = new Float64Array(histogram.length);
-    const moveGain = new Float64Array(histogram.length);
-    const codeAfter = new Uint8Array(histogram.length);
+    const gains = this.fast
+      ? this.w.float64(this.w.at.gains, 4 * histogram.length)
+      : new Float64Array(4 * histogram.length);
     for (let r = 0; r < histogram.length; r++) {
       if (histogram[r] === 0) continue;
       const { precision, delta, to } = classes[Math.floor(r / VARIANCE_COUNT)]!;
-      codeAfter[r] = to;
-      zGain[r] = precision / (precision + delta);
-      meanGain[r] = delta / (precision + delta);
-      moveGain[r] = (delta + 1 / VARIANCE[r % VARIANCE_COUNT]!) / (precision + delta);
+      gains[4 * r] = precision / (precision + delta);
+      gains[4 * r + 1] = delta / (precision + delta);
+      gains[4 * r + 2] = (delta + 1 / VARIANCE[r % VARIANCE_COUNT]!) / (precision + delta);
+      gains[4 * r + 3] = to;
+    }
+    if (this.fast) {
+      this.updateByKernel();
+      return;
     }
     forEachRow(this.o.observation, this.o.group, (p, i, length) => {
       for (const end = p + length; p < end; p++, i++) {
         const r = row[p]!;
         if (r < 0) continue;
-        z[i] = zGain[r]! * z[i]! + meanGain[r]! * mean[p]! + moveGain[r]! * moved[p]!;
-        codes[i] = codeAfter[r]!;
+        z[i] = gains[4 * r]! * z[i]! + gains[4 * r + 1]! * mean[p]! + gains[4 * r + 2]! * moved[p]!;
+        codes[i] = gains[4 * r + 3]!;
       }
+    });
+  }
+
+  private updateByKernel(): void {
+    const { w } = this;
+    const { observation, group } = this.o;
+    const { kernel, at } = w;
+    const z = w.float32(at.z, group.width * COEFFICIENTS);
+    const codes = w.bytes(at.codes, group.width * COEFFICIENTS);
+    forEachRow(observation, group, (p, i, length) => {
+      z.set(observation.z.subarray(i, i + length));
+      codes.set(observation.codes.subarray(i, i + length));
+      kernel.update(at.z, at.codes, length, at.row + 4 * p, at.mean + 4 * p, at.moved + 4 * p, at.gains);
+      observation.z.set(z, i);
+      observation.codes.set(codes, i);
     });
   }
 
@@ -678,79 +597,4 @@ class GroupStep {
 function shifted(row: number, steps: number): number {
   const v = row % VARIANCE_COUNT;
   return row - v + Math.min(VARIANCE_COUNT - 1, Math.max(0, v + steps));
-}
-
-/** By (code, channel): how z and the network's output make mean and log variance. Only codes that occur are filled. */
-interface PredictionGains {
-  mean: Float64Array;
-  correction: Float64Array;
-  /** In steps of the variance grid. */
-  logVariance: Float64Array;
-}
-
-function predictionGains(codes: Uint8Array, prior: Float32Array, group: Group, gridWidth: number): PredictionGains {
-  const present = new Uint8Array(256);
-  for (let y = 0; y < group.height; y++) {
-    const from = ((group.y + y) * gridWidth + group.x) * COEFFICIENTS;
-    const to = from + group.width * COEFFICIENTS;
-    for (let i = from; i < to; i++) present[codes[i]!] = 1;
-  }
-  const size = 256 * COEFFICIENTS;
-  const gains: PredictionGains = {
-    mean: new Float64Array(size),
-    correction: new Float64Array(size),
-    logVariance: new Float64Array(size),
-  };
-  for (let code = 1; code < 256; code++) {
-    if (present[code] === 0) continue;
-    for (let c = 0; c < COEFFICIENTS; c++) {
-      const g = wienerGains(code, prior[c]!);
-      gains.mean[code * COEFFICIENTS + c] = g.mean;
-      gains.correction[code * COEFFICIENTS + c] = g.correction;
-      gains.logVariance[code * COEFFICIENTS + c] = VARIANCE_STEPS * 2 * log2(g.correction);
-    }
-  }
-  return gains;
-}
-
-/** Largest number of rounds of which each holds ROUND_BITS bits, with passes of `limit` bits. */
-function roundCap(histogram: Uint32Array, information: Float64Array, limit: number): number {
-  const byPasses = new Float64Array(MAX_PASSES + 1);
-  for (let r = 0; r < histogram.length; r++) {
-    if (histogram[r] !== 0)
-      byPasses[Math.min(MAX_PASSES, Math.max(1, Math.ceil(information[r]! / limit)))]! += histogram[r]!;
-  }
-  let count = 0;
-  for (let n = MAX_PASSES; n > 1; n--) {
-    count += byPasses[n]!;
-    if (count * limit >= ROUND_BITS) return n;
-  }
-  return 1;
-}
-
-/** Least cost of a block plus the bits of its gain, under gain probabilities by context that are refined from the choice. */
-function chooseGains(costs: Float64Array, contexts: Uint8Array): Int8Array {
-  const options = MAX_GAIN - MIN_GAIN + 1;
-  const gains = new Int8Array(contexts.length);
-  const price = new Float64Array(GAIN_CONTEXTS * options);
-  for (let i = 0; i < price.length; i++) price[i] = i % options === -MIN_GAIN ? 0.5 : 4;
-  for (let round = 0; round < 4; round++) {
-    const counts = new Float64Array(price.length).fill(0.3);
-    for (let b = 0; b < gains.length; b++) {
-      const context = contexts[b]! * options;
-      let best = 0;
-      for (let g = 1; g < options; g++) {
-        if (costs[b * options + g]! + price[context + g]! < costs[b * options + best]! + price[context + best]!)
-          best = g;
-      }
-      gains[b] = best + MIN_GAIN;
-      counts[context + best]!++;
-    }
-    for (let context = 0; context < price.length; context += options) {
-      let sum = 0;
-      for (let g = 0; g < options; g++) sum += counts[context + g]!;
-      for (let g = 0; g < options; g++) price[context + g] = log2(sum / counts[context + g]!);
-    }
-  }
-  return gains;
 }

@@ -7,7 +7,7 @@ import { priorOf } from '../model/weights.js';
 import { DcompError } from '../errors.js';
 import { COLOURS } from '../pixels/colour.js';
 import { CODES_LEVEL_SPAN, groupsOf, type Group } from '../format.js';
-import { codeGroupStep, putCurrentMeans, Workspace, type Channel, type Truth } from './group-step.js';
+import { codeGroupStep, putCurrentMeans, type Channel, type Truth } from './group-step.js';
 import { windowOf, type StepNeeds } from './needs.js';
 import {
   addMirroredOutput,
@@ -31,6 +31,7 @@ import {
   type Size,
 } from '../math/rectangle.js';
 import { lagAt, laggingCode, lagsWithin, type Lags } from './region.js';
+import { sharedWorkspace } from './workspace.js';
 import {
   entersLevel,
   isHandedOn,
@@ -80,7 +81,7 @@ export class Session {
   private started = false;
   /** Posterior mean after a step that ended early, by the Kalman rule alone; of the whole grid. */
   private unfinished: Float32Array | undefined;
-  private readonly workspace = new Workspace();
+  private readonly workspace = sharedWorkspace();
   /** The unit that comes next, by step and by group. */
   private stepIndex = 0;
   private groupIndex = 0;

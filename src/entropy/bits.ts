@@ -80,6 +80,17 @@ export class BitReader {
     return bit;
   }
 
+  /** The next `count` bits, packed; the last byte is filled with whatever follows. @param count at most `remaining` */
+  readBits(count: number): Uint8Array {
+    const out = new Uint8Array((count + 7) >>> 3);
+    const shift = this.at & 7;
+    const first = this.at >>> 3;
+    for (let i = 0; i < out.length; i++)
+      out[i] = (this.bytes[first + i]! << shift) | ((this.bytes[first + i + 1] ?? 0) >> (8 - shift));
+    this.at += count;
+    return out;
+  }
+
   /** The next bytes, as many as there are whole, without reading them. */
   peekBytes(most: number): Uint8Array {
     const out = new Uint8Array(Math.min(most, this.remaining >>> 3));

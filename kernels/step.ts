@@ -1,0 +1,244 @@
+/**
+ * What a step does with every coefficient of a group (src/codec/group-step.ts): prediction, counting, coding order, the
+ * signs of a run, the Kalman update. Doubles and integers as stated in docs/format.md, so that a result does not depend
+ * on who computes it. Addresses in bytes.
+ */
+
+const COEFFICIENTS: usize = 12;
+const OUTPUTS: usize = 24;
+/** Row of a coefficient that the step does not concern. */
+const NONE: i32 = -1;
+
+/** Marks the codes that occur. */
+export function markCodes(codes: usize, count: i32, present: usize): void {
+  for (let i: usize = 0; i < <usize>count; i++) store<u8>(present + <usize>load<u8>(codes + i), 1);
+}
+
+// Constants of `predict`, set before it: fewer arguments for each call.
+let to: i32 = 0;
+let told: usize = 0;
+let rows: i32 = 0;
+let first: f64 = 0;
+let steps: f64 = 0;
+let tables: usize = 0;
+let classOf: usize = 0;
+let classes: i32 = 0;
+
+/**
+ * @param to_ code of the step: what is not above it is not concerned @param told_ channels that are
+ * @param rows_ rows of a class @param least lowest index of the variance grid @param steps_ of the grid in an octave
+ * @param tables_ f64 [3][256][12]: factor of z, of the correction, log2 variance in steps
+ * @param classOf_ i32 [256]: class by code, −1 where there is none yet
+ */
+export function beginPrediction(to_: i32, told_: i32, rows_: i32, least: i32, steps_: i32, tables_: usize, classOf_: usize): void {
+  to = to_;
+  told = <usize>told_;
+  rows = rows_;
+  first = -<f64>least;
+  steps = <f64>steps_;
+  tables = tables_;
+  classOf = classOf_;
+  classes = 0;
+}
+
+/** Classes found so far. */
+export function classCount(): i32 {
+  return classes;
+}
+
+/**
+ * Posterior mean and row of the coefficients of `count` positions of one row of the grid.
+ * @param output 24 a position; 0 without the network's
+ * @param later parity of the channels that are left for the second part at the first position; −1 if none are
+ * @returns how many coefficients are concerned
+ */
+export function predict(z: usize, codes: usize, output: usize, count: i32, later: i32, mean: usize, row: usize): i32 {
+  const correction = tables + 8 * 256 * COEFFICIENTS;
+  const logVariance = correction + 8 * 256 * COEFFICIENTS;
+  const highest = <f64>(rows - 1);
+  let active = 0;
+  for (let x = 0; x < count; x++) {
+    const left = later < 0 ? -1 : (later + x) & 1;
+    for (let c: usize = 0; c < COEFFICIENTS; c++) {
+      const code = <i32>load<u8>(codes + c);
+      if (code <= to || c >= told || <i32>(c & 1) == left) {
+        store<i32>(row + 4 * c, NONE);
+        continue;
+      }
+      const place = classOf + 4 * <usize>code;
+      let k = load<i32>(place);
+      if (k < 0) store<i32>(place, (k = classes++));
+      const g: usize = 8 * (<usize>code * COEFFICIENTS + c);
+      let m = load<f64>(tables + g) * <f64>load<f32>(z + 4 * c);
+      let v = load<f64>(logVariance + g);
+      if (output != 0) {
+        m += load<f64>(correction + g) * <f64>load<f32>(output + 4 * c);
+        v += steps * <f64>load<f32>(output + 4 * c, 4 * COEFFICIENTS);
+      }
+      store<f32>(mean + 4 * c, <f32>m);
+      const i = min(max(Math.floor(v + 0.5) + first, 0), highest);
+      store<i32>(row + 4 * c, k * rows + <i32>i);
+      active++;
+    }
+    z += 4 * COEFFICIENTS;
+    codes += COEFFICIENTS;
+    if (output != 0) output += 4 * OUTPUTS;
+    mean += 4 * COEFFICIENTS;
+    row += 4 * COEFFICIENTS;
+  }
+  return active;
+}
+
+/** Replaces every row by what a table of int32 says of it. */
+export function mapRows(row: usize, count: i32, table: usize): void {
+  const end = row + 4 * <usize>count;
+  for (let at = row; at < end; at += 4) {
+    const r = load<i32>(at);
+    if (r >= 0) store<i32>(at, load<i32>(table + 4 * <usize>r));
+  }
+}
+
+/** Adds to u32 counts how often each row occurs. */
+export function countRows(row: usize, count: i32, histogram: usize): void {
+  const end = row + 4 * <usize>count;
+  for (let at = row; at < end; at += 4) {
+    const r = load<i32>(at);
+    if (r < 0) continue;
+    const place = histogram + 4 * <usize>r;
+    store<u32>(place, load<u32>(place) + 1);
+  }
+}
+
+/**
+ * Coding order: by rank, within it as the shuffle goes.
+ * @param compact u16 [count], scratch: rows below 65535 (the shuffle touches memory at random, and less of it misses the cache)
+ * @param rank u8 by row @param next u32 by rank: place of the next coefficient of that rank
+ * @param amplitude f32 by row @param amplitudes f32 by place in the order
+ */
+export function sortRows(row: usize, count: i32, compact: usize, shuffle: usize, rank: usize, next: usize, order: usize, sorted: usize, amplitude: usize, amplitudes: usize): void {
+  for (let p: usize = 0; p < <usize>count; p++) store<u16>(compact + 2 * p, <u16>load<i32>(row + 4 * p));
+  for (let j: usize = 0; j < <usize>count; j++) {
+    const p = load<u32>(shuffle + 4 * j);
+    const r = <u32>load<u16>(compact + 2 * <usize>p);
+    if (r == 0xffff) continue;
+    const place = next + 4 * <usize>load<u8>(rank + r);
+    const k = load<u32>(place);
+    store<u32>(place, k + 1);
+    store<u32>(order + 4 * <usize>k, p);
+    store<u32>(sorted + 4 * <usize>k, r);
+    store<f32>(amplitudes + 4 * <usize>k, load<f32>(amplitude + 4 * <usize>r));
+  }
+}
+
+/**
+ * Sections of a run (see `sectionEnds` in src/entropy/trellis.ts).
+ * @param units u32 by row: information of a pass @param ends u32 by section: the index behind its last coefficient
+ * @param unit information of a bit
+ * @returns how many
+ */
+export function sections(sorted: usize, count: i32, units: usize, ends: usize, unit: u32): i32 {
+  let open: u32 = 0;
+  let closed = 0;
+  let found: usize = 0;
+  for (let k = 0; k < count; k++) {
+    open += load<u32>(units + 4 * <usize>load<u32>(sorted + 4 * <usize>k));
+    if (open < unit) continue;
+    open -= unit;
+    store<u32>(ends + 4 * found++, k + 1);
+    closed = k + 1;
+  }
+  if (closed < count) {
+    if (open >= unit >> 1) store<u32>(ends + 4 * found++, count);
+    else if (found > 0) store<u32>(ends + 4 * (found - 1), count);
+  }
+  return <i32>found;
+}
+
+// @ts-ignore: decorator
+@inline
+function mixed(h: v128): v128 {
+  h = v128.xor(h, i32x4.shr_u(h, 16));
+  h = i32x4.mul(h, i32x4.splat(0x7feb352d));
+  h = v128.xor(h, i32x4.shr_u(h, 15));
+  h = i32x4.mul(h, i32x4.splat(0x846ca68b));
+  return v128.xor(h, i32x4.shr_u(h, 16));
+}
+
+/** In the upper bit of each lane, whether the sign of coefficients j (as multiples of the constant) is negative. */
+// @ts-ignore: decorator
+@inline
+function negatives(products: v128, key: v128, label: v128): v128 {
+  const h = mixed(v128.xor(products, key));
+  // Bits 24 to 31 against the label, whose bit 23 is set: their parity is that of the sign.
+  let parity = v128.and(h, label);
+  parity = v128.xor(parity, i32x4.shl(parity, 8));
+  parity = v128.xor(parity, i32x4.shl(parity, 4));
+  parity = v128.xor(parity, i32x4.shl(parity, 2));
+  return v128.xor(parity, i32x4.shl(parity, 1));
+}
+
+/**
+ * Moves the coefficients of a run by their signs.
+ * @param bits one by section, packed @param count of sections @param labels u8 by state
+ * @param key mixed @param shrink f32 by row; 0 where no pass follows
+ * @returns coefficients that were moved
+ */
+export function moveByRun(bits: usize, count: i32, ends: usize, labels: usize, nu: i32, key: i32, sorted: usize, offset: usize, amplitude: usize, shrink: usize): i32 {
+  const mask = (1 << (nu - 1)) - 1;
+  const keys = i32x4.splat(key);
+  const sign = i32x4.splat(0x80000000);
+  let state = 0;
+  let j: usize = 0;
+  for (let k = 0; k < count; k++) {
+    const bit = (<i32>load<u8>(bits + <usize>(k >> 3)) >> (7 - (k & 7))) & 1;
+    const label = i32x4.splat((<i32>load<u8>(labels + <usize>(state & mask)) << 24) | 0x800000);
+    const flip = i32x4.splat(((state >>> (nu - 1)) ^ bit) << 31);
+    const end = <usize>load<u32>(ends + 4 * <usize>k);
+    for (; j < end; j += 4) {
+      const product = <i32>j * 0x9e3779b1;
+      const products = i32x4.add(i32x4.splat(product), i32x4(0, 0x9e3779b1, 0x3c6ef362, 0xdaa66d13));
+      const turned = v128.and(v128.xor(negatives(products, keys, label), flip), sign);
+      const a = v128.load(amplitude + 4 * j);
+      const moved = f32x4.add(v128.load(offset + 4 * j), v128.xor(a, turned));
+      if (j + 4 <= end) {
+        v128.store(offset + 4 * j, moved);
+        continue;
+      }
+      // Lanes behind the section's end belong to the next one.
+      const left = end - j;
+      v128.store32_lane(offset + 4 * j, moved, 0);
+      if (left > 1) v128.store32_lane(offset + 4 * j + 4, moved, 1);
+      if (left > 2) v128.store32_lane(offset + 4 * j + 8, moved, 2);
+      j = end;
+      break;
+    }
+    state = ((state & mask) << 1) | bit;
+  }
+  if (shrink != 0) {
+    for (let i: usize = 0; i < j; i++) {
+      const place = amplitude + 4 * i;
+      store<f32>(place, load<f32>(place) * load<f32>(shrink + 4 * <usize>load<u32>(sorted + 4 * i)));
+    }
+  }
+  return <i32>j;
+}
+
+/** From the coding order back to places in the group. */
+export function scatter(order: usize, offset: usize, count: i32, moved: usize): void {
+  for (let k: usize = 0; k < <usize>count; k++) {
+    store<f32>(moved + 4 * <usize>load<u32>(order + 4 * k), load<f32>(offset + 4 * k));
+  }
+}
+
+/** The Kalman rule. @param gains f64 [rows][4] by row: factor of z, of the mean, of the move, and the code afterwards */
+export function update(z: usize, codes: usize, count: i32, row: usize, mean: usize, moved: usize, gains: usize): void {
+  for (let i: usize = 0; i < <usize>count; i++) {
+    const r = load<i32>(row + 4 * i);
+    if (r < 0) continue;
+    const g = gains + 32 * <usize>r;
+    const before = load<f64>(g) * <f64>load<f32>(z + 4 * i);
+    const foreseen = load<f64>(g, 8) * <f64>load<f32>(mean + 4 * i);
+    store<f32>(z + 4 * i, <f32>(before + foreseen + load<f64>(g, 16) * <f64>load<f32>(moved + 4 * i)));
+    store<u8>(codes + i, <u8>load<f64>(g, 24));
+  }
+}

@@ -1,0 +1,236 @@
+/**
+ * What a step of a group works in: the memory of the kernels of kernels/step.ts, and arrays that are views of it. A step
+ * never waits for anything, so one workspace serves all coding of a thread.
+ */
+import { compileKernel, instantiateKernel, kernelMemory } from '../kernels/load.js';
+import { wasm } from '../kernels/step.wasm.js';
+import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
+import { labelTable, MAX_NU } from '../entropy/trellis.js';
+import { GROUP_SIDE, shuffledOrder } from '../format.js';
+
+/** Exports of kernels/step.ts, which says what they do. Addresses in bytes. */
+interface StepKernel {
+  markCodes(codes: number, count: number, present: number): void;
+  beginPrediction(
+    to: number,
+    told: number,
+    rows: number,
+    least: number,
+    steps: number,
+    tables: number,
+    classOf: number,
+  ): void;
+  classCount(): number;
+  predict(z: number, codes: number, output: number, count: number, later: number, mean: number, row: number): number;
+  mapRows(row: number, count: number, table: number): void;
+  countRows(row: number, count: number, histogram: number): void;
+  sortRows(
+    row: number,
+    count: number,
+    compact: number,
+    shuffle: number,
+    rank: number,
+    next: number,
+    order: number,
+    sorted: number,
+    amplitude: number,
+    amplitudes: number,
+  ): void;
+  sections(sorted: number, count: number, units: number, ends: number, unit: number): number;
+  moveByRun(
+    bits: number,
+    count: number,
+    ends: number,
+    labels: number,
+    nu: number,
+    key: number,
+    sorted: number,
+    offset: number,
+    amplitude: number,
+    shrink: number,
+  ): number;
+  scatter(order: number, offset: number, count: number, moved: number): void;
+  update(z: number, codes: number, count: number, row: number, mean: number, moved: number, gains: number): void;
+}
+
+/** Rows that the kernels can tell apart: 16 bits, of which one number says that there is none. */
+export const MAX_ROWS = 65535;
+
+/** Where things lie that do not depend on the size of a group. One row of a group has at most GROUP_SIDE positions. */
+interface Places {
+  present: number;
+  classOf: number;
+  tables: number;
+  z: number;
+  codes: number;
+  output: number;
+  labels: number;
+  /** By row of the tables; what is needed at different times shares its place. */
+  map: number;
+  histogram: number;
+  rank: number;
+  amplitudeOf: number;
+  units: number;
+  shrink: number;
+  gains: number;
+  next: number;
+}
+
+const LINE = 64;
+
+/** Hands out addresses one behind the other. */
+class Bump {
+  end = LINE;
+
+  take(bytes: number): number {
+    const at = Math.ceil(this.end / LINE) * LINE;
+    this.end = at + bytes;
+    return at;
+  }
+}
+
+function fixedPlaces(bump: Bump): Places {
+  return {
+    present: bump.take(256),
+    classOf: bump.take(4 * 256),
+    tables: bump.take(3 * 8 * 256 * COEFFICIENTS),
+    z: bump.take(4 * GROUP_SIDE * COEFFICIENTS),
+    codes: bump.take(GROUP_SIDE * COEFFICIENTS),
+    output: bump.take(4 * GROUP_SIDE * OUTPUT_CHANNELS),
+    labels: bump.take(2 ** (MAX_NU - 1)),
+    map: bump.take(4 * MAX_ROWS),
+    histogram: bump.take(4 * MAX_ROWS),
+    rank: bump.take(MAX_ROWS),
+    amplitudeOf: bump.take(4 * MAX_ROWS),
+    units: bump.take(4 * MAX_ROWS),
+    shrink: bump.take(4 * MAX_ROWS),
+    gains: bump.take(4 * 8 * MAX_ROWS),
+    next: bump.take(4 * 256),
+  };
+}
+
+let compiled: WebAssembly.Module | undefined;
+
+export class Workspace {
+  private size = -1;
+  /** What lies at `shuffle`, and at `labels`. */
+  private shuffled = 0;
+  private labelled = 0;
+  /** Coefficients in coding order in the arrays below; 0 where the step did not get as far. */
+  total = 0;
+  kernel!: StepKernel;
+  at!: Places &
+    Record<'mean' | 'row' | 'moved' | 'compact' | 'shuffle' | 'order', number> &
+    Record<'sorted' | 'offset' | 'amplitude' | 'information' | 'bits', number>;
+  private memory!: WebAssembly.Memory;
+  /** By position: posterior mean, row (−1 where the step does not concern the coefficient), and what the signs moved it by. */
+  mean!: Float32Array;
+  row!: Int32Array;
+  moved!: Float32Array;
+  /** By position, encoder only: x − mean. */
+  residual = new Float32Array(0);
+  /** In coding order from here on: position, row, what the signs moved it by so far, step of the next pass. */
+  order!: Uint32Array;
+  sortedRow!: Int32Array;
+  offset!: Float32Array;
+  amplitude!: Float32Array;
+  information!: Uint32Array;
+  /** Encoder only. */
+  sortedResidual = new Float32Array(0);
+  metric = new Float32Array(0);
+  private readonly permutations = new Map<number, Uint32Array>();
+
+  reserve(n: number, encoding: boolean): void {
+    if (n > this.size) this.grow(n);
+    if (encoding && this.residual.length < n) {
+      this.residual = new Float32Array(n);
+      this.sortedResidual = new Float32Array(n);
+      this.metric = new Float32Array(n);
+    }
+  }
+
+  private grow(n: number): void {
+    const bump = new Bump();
+    const fixed = fixedPlaces(bump);
+    // The kernel for runs reads, but does not write, up to three numbers behind the last.
+    const take = (bytes: number): number => bump.take(bytes * n + LINE);
+    this.at = {
+      ...fixed,
+      mean: take(4),
+      row: take(4),
+      moved: take(4),
+      compact: take(2),
+      shuffle: take(4),
+      order: take(4),
+      sorted: take(4),
+      offset: take(4),
+      amplitude: take(4),
+      information: take(4),
+      bits: take(1),
+    };
+    this.memory = kernelMemory(bump.end);
+    compiled ??= compileKernel(wasm);
+    this.kernel = instantiateKernel<StepKernel & WebAssembly.Exports>(compiled, this.memory);
+    this.size = n;
+    this.shuffled = 0;
+    this.labelled = 0;
+    const floats = (at: number): Float32Array => new Float32Array(this.memory.buffer, at, n);
+    const words = (at: number): Uint32Array => new Uint32Array(this.memory.buffer, at, n);
+    this.mean = floats(this.at.mean);
+    this.row = this.int32(this.at.row, n);
+    this.moved = floats(this.at.moved);
+    this.order = words(this.at.order);
+    this.sortedRow = this.int32(this.at.sorted, n);
+    this.offset = floats(this.at.offset);
+    this.amplitude = floats(this.at.amplitude);
+    this.information = words(this.at.information);
+  }
+
+  bytes(at: number, length: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, at, length);
+  }
+
+  int32(at: number, length: number): Int32Array {
+    return new Int32Array(this.memory.buffer, at, length);
+  }
+
+  float32(at: number, length: number): Float32Array {
+    return new Float32Array(this.memory.buffer, at, length);
+  }
+
+  float64(at: number, length: number): Float64Array {
+    return new Float64Array(this.memory.buffer, at, length);
+  }
+
+  /** The shuffled order of n coefficients. The groups of a grid have at most four sizes. */
+  permutation(n: number): Uint32Array {
+    let order = this.permutations.get(n);
+    if (order === undefined) {
+      if (this.permutations.size === 4) this.permutations.clear();
+      this.permutations.set(n, (order = shuffledOrder(n)));
+    }
+    return order;
+  }
+
+  /** Puts the labels of the trellis with 2^nu states where the kernels look for them. */
+  placeLabels(nu: number): void {
+    if (this.labelled === nu) return;
+    this.bytes(this.at.labels, 2 ** (nu - 1)).set(labelTable(nu));
+    this.labelled = nu;
+  }
+
+  /** Puts the shuffled order of n coefficients where the kernels look for it. */
+  placeShuffle(n: number): void {
+    if (this.shuffled === n) return;
+    new Uint32Array(this.memory.buffer, this.at.shuffle, n).set(this.permutation(n));
+    this.shuffled = n;
+  }
+}
+
+let shared: Workspace | undefined;
+
+/** That of this thread. */
+export function sharedWorkspace(): Workspace {
+  shared ??= new Workspace();
+  return shared;
+}

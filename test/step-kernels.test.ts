@@ -1,0 +1,94 @@
+/** The kernels of a step (kernels/step.ts) and the TypeScript beside them make the same of any group, whole or cut. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Receiver } from '../src/codec/decoder.js';
+import { codeGroupStep, putCurrentMeans, type Channel } from '../src/codec/group-step.js';
+import { Stream } from '../src/codec/stream.js';
+import { Workspace } from '../src/codec/workspace.js';
+import type { Observation } from '../src/diffusion/observation.js';
+import type { Step } from '../src/diffusion/schedule.js';
+import { BitReader } from '../src/entropy/bits.js';
+import { EXACT, TOP_CODE, UNKNOWN, sigmaOf } from '../src/model/sigma.js';
+import { gaussian, uniform } from '../corpus/random-model.js';
+
+const PRIOR = Float32Array.from([220, 54, 77, 26, 5, 6, 26, 5, 6, 13, 2.5, 3]);
+
+interface Case {
+  seed: number;
+  width: number;
+  height: number;
+  kind: 'root' | 'enter' | 'refine';
+  part: 'whole' | 'first' | 'rest';
+  /** How many different codes there are. */
+  codes: number;
+  cut: number;
+}
+
+const cases = fc.record<Case>({
+  seed: fc.integer(),
+  width: fc.integer({ min: 1, max: 20 }),
+  height: fc.integer({ min: 1, max: 12 }),
+  kind: fc.constantFrom('root', 'enter', 'refine'),
+  part: fc.constantFrom('whole', 'first', 'rest'),
+  codes: fc.constantFrom(1, 3, 60),
+  cut: fc.double({ min: 0, max: 1.2, noNaN: true }),
+});
+
+test('encoding, decoding and decoding a part are the same with and without kernels', () => {
+  fc.assert(
+    fc.property(cases, ({ seed, width, height, kind, part, codes: different, cut }) => {
+      const [next, normal] = [uniform(seed), gaussian(seed)];
+      const grid = { width: width + 3, height: height + 1 };
+      const length = grid.width * grid.height * 12;
+      const x = new Float32Array(length).map((_, i) => PRIOR[i % 12]! * normal());
+      const codes = new Uint8Array(length).map(() =>
+        next() < 0.1 ? UNKNOWN : next() < 0.1 ? EXACT : TOP_CODE - Math.floor(different * next()),
+      );
+      const z = x.map((value, i) => (codes[i] === UNKNOWN ? 0 : value + sigmaOf(codes[i]!) * normal()));
+      const output = new Float32Array(2 * length).map((_, i) => (i % 24 < 12 ? normal() : normal() - 2));
+      const group = { x: 2, y: 1, width, height };
+      const to = kind === 'refine' ? TOP_CODE - 1 - Math.floor(60 * next()) : TOP_CODE;
+      const step: Step = { index: 5, level: 0, kind, from: TOP_CODE, to, ...(part === 'whole' ? {} : { part }) };
+      const run = (channel: Channel, kernels: boolean, truth?: { x: Float32Array }): unknown => {
+        const observation: Observation = {
+          size: { width: 2 * grid.width, height: 2 * grid.height },
+          x: 0,
+          y: 0,
+          ...grid,
+          z: z.slice(),
+          codes: codes.slice(),
+        };
+        const workspace = new Workspace();
+        const scales = new Int8Array(1);
+        const prior = PRIOR;
+        const given = { step, observation, group, groupIndex: 0, output: kind === 'root' ? undefined : output, prior };
+        const ideal = codeGroupStep(
+          { ...given, channel, scales, ...(truth === undefined ? {} : { truth }) },
+          workspace,
+          kernels,
+        );
+        const means = new Float32Array(length);
+        putCurrentMeans(workspace, observation, group, means);
+        return { z: observation.z, codes: observation.codes, scales, ideal, means, ended: channel.ended };
+      };
+      const streams = [true, false].map((kernels) => {
+        const stream = new Stream(8);
+        stream.begin();
+        const result = run(stream, kernels, { x });
+        stream.end(0, true);
+        return { result, bytes: stream.cut(Infinity).bytes };
+      });
+      assert.deepEqual(streams[0], streams[1]);
+      // A segment's header: length, units, rate, checksum.
+      const { bytes } = streams[0]!;
+      const payload = bytes.subarray(Math.min(bytes.length, bytes[0]! < 128 ? 7 : 8));
+      const bits = Math.floor(cut * 8 * payload.length);
+      const decoded = [true, false].map((kernels) => run(new Receiver(new BitReader(payload, 0, bits), 8), kernels));
+      assert.deepEqual(decoded[0], decoded[1]);
+      const { z: sent, codes: told } = streams[0]!.result as Observation;
+      if (cut >= 1) assert.deepEqual([(decoded[0] as Observation).z, (decoded[0] as Observation).codes], [sent, told]);
+    }),
+    { numRuns: 60 },
+  );
+});

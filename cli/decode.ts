@@ -1,10 +1,11 @@
 /** `dcomp decode IN.dcz [OUT]`, `dcomp decode IN... -o FOLDER` */
 import type { Argv } from 'yargs';
-import { decode, info, type Rectangle } from '../src/node.js';
+import { decode, DcompError, info, type Rectangle } from '../src/node.js';
 import type { Coded, Hooks } from './batch/coder.js';
 import { batchOf, batchOptions } from './batch/options.js';
 import { runJobs } from './batch/run.js';
 import {
+  bytesOption,
   cropOption,
   engineOptions,
   fileArguments,
@@ -15,10 +16,18 @@ import {
   numberOption,
   scaleOption,
   sizeOption,
+  SIZE_UNITS,
   textOption,
   type RawArgs,
 } from './options.js';
-import { extensionOf, formatOfName, formatOfOption, PICTURE_FORMATS, type PictureFormat } from '../formats/formats.js';
+import {
+  extensionOf,
+  FORMAT_NAMES,
+  formatOfName,
+  formatOfOption,
+  PICTURE_FORMATS,
+  type PictureFormat,
+} from '../formats/formats.js';
 import type { MetadataChoice } from '../formats/metadata.js';
 import { writePicture } from '../formats/write.js';
 
@@ -28,7 +37,7 @@ export function builder(yargs: Argv): void {
     .option('bytes', {
       type: 'string',
       requiresArg: true,
-      describe: 'Use only this many bytes of the file: a coarser picture',
+      describe: `Use only this many bytes of the file: a coarser picture; ${SIZE_UNITS}`,
     })
     .option('scale', { type: 'string', requiresArg: true, describe: 'Smaller: 1/2, 1/4, …, in less time' })
     .option('crop', {
@@ -41,6 +50,11 @@ export function builder(yargs: Argv): void {
       requiresArg: true,
       describe: `${PICTURE_FORMATS.join(', ')}  [default: by the output's name, else png]`,
     })
+    .option('output-quality', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Quality 1 to 100 of JPEG, WebP and AVIF  [default: 95, AVIF 85]',
+    })
     .option('allow-damaged', {
       type: 'boolean',
       describe: 'Repair what can be, decode around the rest and say so, in place of failing',
@@ -48,6 +62,11 @@ export function builder(yargs: Argv): void {
   sizeOption(yargs);
   metadataOption(yargs, 'all');
   engineOptions(yargs);
+  yargs
+    .example('$0 decode photo.dcz', 'photo.png')
+    .example('$0 decode photo.dcz photo.jpg --output-quality 80', 'A JPEG of another quality')
+    .example('$0 decode photo.dcz small.png --scale 1/4', 'A quarter of the width and height')
+    .example('$0 decode coded -o back --jobs 4', 'All .dcz files of a folder, four at a time');
 }
 
 export interface DecodeSettings {
@@ -57,13 +76,14 @@ export interface DecodeSettings {
   scale: number | undefined;
   crop: Rectangle | undefined;
   format: PictureFormat;
+  outputQuality: number | undefined;
   metadata: MetadataChoice;
   threads: number;
   model: Uint8Array | undefined;
 }
 
 export async function run(args: RawArgs): Promise<number> {
-  const maxBytes = numberOption(args, 'bytes', { min: 1, max: Number.MAX_SAFE_INTEGER, whole: true });
+  const maxBytes = bytesOption(args, 'bytes');
   const allowDamaged = flag(args, 'allow-damaged');
   const format = chosenFormat(args);
   const metadata = metadataOf(args, 'all');
@@ -84,6 +104,7 @@ export async function run(args: RawArgs): Promise<number> {
         scale: scaleOption(args),
         crop: cropOption(args),
         format,
+        outputQuality: outputQualityOf(args, format),
         metadata,
         threads,
         model,
@@ -92,6 +113,17 @@ export async function run(args: RawArgs): Promise<number> {
     plan,
     options,
   );
+}
+
+/** @throws DcompError E_USAGE for formats without loss */
+function outputQualityOf(args: RawArgs, format: PictureFormat): number | undefined {
+  const quality = numberOption(args, 'output-quality', { min: 1, max: 100, whole: true });
+  if (quality !== undefined && (format === 'png' || format === 'tiff'))
+    throw new DcompError(
+      'E_USAGE',
+      `--output-quality is for JPEG, WebP and AVIF; ${FORMAT_NAMES[format]} is written without loss`,
+    );
+  return quality;
 }
 
 /** By --format, or else by the output's name: that after -o, or a second one. @throws DcompError E_USAGE */
@@ -105,7 +137,7 @@ function chosenFormat(args: RawArgs): PictureFormat {
 
 /** A .dcz file to a picture file. @throws DcompError as `decode` */
 export async function code(input: Uint8Array, settings: DecodeSettings, { onProgress }: Hooks): Promise<Coded> {
-  const { maxBytes, allowDamaged, maxPixels, scale, crop, format, metadata, threads, model } = settings;
+  const { maxBytes, allowDamaged, maxPixels, scale, crop, format, outputQuality, metadata, threads, model } = settings;
   const damage: string[] = [];
   const started = performance.now();
   const picture = await decode(input, {
@@ -126,7 +158,7 @@ export async function code(input: Uint8Array, settings: DecodeSettings, { onProg
   const { segments, bitsPerPixel } = info(used);
   const idealBits = segments.reduce((sum, segment) => sum + segment.idealBits, 0);
   const realBits = segments.reduce((sum, segment) => sum + segment.bits, 0);
-  const { bytes, notices } = await writePicture(picture, format, metadata);
+  const { bytes, notices } = await writePicture(picture, format, metadata, outputQuality);
   return {
     bytes,
     figures: { ...figures, bitsPerPixel, idealBits, realBits },

@@ -8,6 +8,7 @@ import {
   DEFAULT_VIEWS,
   DEFAULT_WEIGHT,
   encode,
+  MAX_SIDE,
   VIEWS,
   type Importance,
   type Picture,
@@ -19,6 +20,7 @@ import type { Coded, Hooks } from './batch/coder.js';
 import { batchOf, batchOptions } from './batch/options.js';
 import { runJobs } from './batch/run.js';
 import {
+  bytesOption,
   engineOptions,
   flag,
   maxPixelsOption,
@@ -27,15 +29,18 @@ import {
   numberOption,
   parseRectangle,
   sizeOption,
+  SIZE_UNITS,
   textOption,
   textOptions,
-  type NumberRule,
   type RawArgs,
 } from './options.js';
 import { PICTURE_EXTENSIONS } from '../formats/formats.js';
 import type { MetadataChoice } from '../formats/metadata.js';
 import { readPicture } from '../formats/read.js';
+import { FITS, resizePicture, type Resizing } from '../formats/resize.js';
 import { readInput } from '../formats/files.js';
+
+const MOST_PERCENT = 10000;
 
 /** Extensions of pictures that are told of when they are left out of a folder, unless they are among those that are read. */
 const OTHER_PICTURES = (
@@ -46,12 +51,28 @@ const OTHER_PICTURES = (
   .map((name) => `.${name}`);
 
 /** The four ways to say how much the picture may cost; exactly one of them counts. */
-const TARGETS: { name: string; rule: NumberRule; make: (value: number) => Target }[] = [
-  { name: 'quality', rule: { min: 1, max: 100, whole: false }, make: (quality) => ({ quality }) },
-  { name: 'bpp', rule: { min: 0.001, max: 24, whole: false }, make: (bitsPerPixel) => ({ bitsPerPixel }) },
-  { name: 'size', rule: { min: 1, max: Number.MAX_SAFE_INTEGER, whole: true }, make: (size) => ({ size }) },
-  { name: 'psnr', rule: { min: 5, max: 100, whole: false }, make: (psnr) => ({ psnr }) },
+const TARGETS: { name: string; read: (args: RawArgs, name: string) => number | undefined; make: MakeTarget }[] = [
+  { name: 'quality', read: inRange(1, 100), make: (quality) => ({ quality }) },
+  { name: 'bpp', read: inRange(0.001, 24), make: (bitsPerPixel) => ({ bitsPerPixel }) },
+  { name: 'size', read: bytesOption, make: (size) => ({ size }) },
+  { name: 'psnr', read: inRange(5, 100), make: (psnr) => ({ psnr }) },
 ];
+
+type MakeTarget = (value: number) => Target;
+
+/** Units that belong to another of the four. */
+const UNITS: Record<string, string> = {
+  db: 'psnr',
+  bpp: 'bpp',
+  ...Object.fromEntries(['b', 'k', 'kb', 'kib', 'm', 'mb', 'mib', 'bytes'].map((unit) => [unit, 'size'])),
+};
+
+function inRange(min: number, max: number): (args: RawArgs, name: string) => number | undefined {
+  return (args, name) => {
+    const units = Object.fromEntries(Object.entries(UNITS).filter(([, option]) => option !== name));
+    return numberOption(args, name, { min, max, whole: false, units });
+  };
+}
 
 export function builder(yargs: Argv): void {
   batchOptions(yargs, 'Pictures (PNG, or with sharp JPEG, WebP, AVIF, TIFF), folders of them');
@@ -63,7 +84,7 @@ export function builder(yargs: Argv): void {
       describe: `Quality 1 to 100  [default: ${DEFAULT_QUALITY}]`,
     })
     .option('bpp', { type: 'string', requiresArg: true, describe: 'Or: bits per pixel, not to be exceeded' })
-    .option('size', { type: 'string', requiresArg: true, describe: 'Or: bytes, not to be exceeded' })
+    .option('size', { type: 'string', requiresArg: true, describe: `Or: bytes, not to be exceeded; ${SIZE_UNITS}` })
     .option('psnr', { type: 'string', requiresArg: true, describe: 'Or: PSNR in dB, to be reached' })
     .option('alpha-quality', {
       type: 'string',
@@ -80,6 +101,16 @@ export function builder(yargs: Argv): void {
       type: 'string',
       requiresArg: true,
       describe: `Evaluations that the picture shown is the mean of: 1, 2 or 4; fewer decode sooner  [default: ${DEFAULT_VIEWS}]`,
+    })
+    .option('resize', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Before coding: WxH, W or xH pixels as the picture is seen, or 50%',
+    })
+    .option('fit', {
+      type: 'string',
+      requiresArg: true,
+      describe: `With --resize WxH: ${FITS.join(', ')}  [default: inside]`,
     })
     .option('roi', {
       type: 'string',
@@ -100,12 +131,18 @@ export function builder(yargs: Argv): void {
   sizeOption(yargs);
   metadataOption(yargs, 'default');
   engineOptions(yargs);
+  yargs
+    .example('$0 encode photo.png', 'photo.dcz, quality 50')
+    .example('$0 encode photo.png small.dcz --size 20k', 'At most 20000 bytes')
+    .example('$0 encode photo.png --resize 1600x1200', 'Smaller before coding, in its shape')
+    .example('$0 encode photos -o coded', 'All pictures of a folder')
+    .example("$0 encode 'shots/*.png' -o 'out/{name}-{bpp}.dcz' --bpp 0.5", 'Those of a pattern, named by another');
 }
 
 /** @throws DcompError E_USAGE if more than one target is given */
 export function chooseTarget(args: RawArgs): Target {
-  const given = TARGETS.flatMap(({ name, rule, make }) => {
-    const value = numberOption(args, name, rule);
+  const given = TARGETS.flatMap(({ name, read, make }) => {
+    const value = read(args, name);
     return value === undefined ? [] : [{ name, target: make(value) }];
   });
   if (given.length > 1) {
@@ -133,6 +170,7 @@ export interface EncodeSettings {
   views: Views | undefined;
   alphaQuality: number | undefined;
   metadata: MetadataChoice;
+  resize: Resizing | undefined;
   pixelHash: boolean;
   exact: boolean;
   allowDamaged: boolean;
@@ -150,6 +188,35 @@ function viewsOf(args: RawArgs): Views | undefined {
   if (given !== undefined && views === undefined)
     throw new DcompError('E_USAGE', `--views is ${given}; it must be 1, 2 or 4`);
   return views;
+}
+
+/** @throws DcompError E_USAGE */
+export function resizeOf(args: RawArgs): Resizing | undefined {
+  const text = textOption(args, 'resize');
+  const given = textOption(args, 'fit');
+  const fit = FITS.find((each) => each === (given ?? 'inside'));
+  if (fit === undefined) throw new DcompError('E_USAGE', `--fit is ${given}; it must be one of ${FITS.join(', ')}`);
+  const [, percent, width, by, height] = /^(?:(\d+\.?\d*|\.\d+)%|(\d+)?(x)?(\d+)?)$/i.exec(text ?? '') ?? [];
+  if (given !== undefined && (width === undefined || height === undefined))
+    throw new DcompError('E_USAGE', '--fit says how a picture comes into a width and a height: --resize WxH');
+  if (text === undefined) return undefined;
+  const sides = [width, height].map((side) => (side === undefined ? undefined : Number(side)));
+  const right =
+    percent !== undefined
+      ? Number(percent) > 0 && Number(percent) <= MOST_PERCENT
+      : sides.some((side) => side !== undefined) &&
+        sides.every((side) => side === undefined || (side >= 1 && side <= MAX_SIDE));
+  if (!right || (height !== undefined && by === undefined))
+    throw new DcompError(
+      'E_USAGE',
+      `--resize is ${text}; it must be WxH, W or xH, in whole pixels from 1 to ${MAX_SIDE}, or a percentage such as 50%`,
+    );
+  if (percent !== undefined) return { scale: Number(percent) / 100, fit };
+  return {
+    ...(sides[0] === undefined ? {} : { width: sides[0] }),
+    ...(sides[1] === undefined ? {} : { height: sides[1] }),
+    fit,
+  };
 }
 
 /** @throws DcompError E_USAGE, E_IO */
@@ -216,6 +283,7 @@ export async function run(args: RawArgs): Promise<number> {
         views: viewsOf(args),
         alphaQuality,
         metadata,
+        resize: resizeOf(args),
         ...regionsOf(args),
         pixelHash: flag(args, 'pixel-hash'),
         exact: flag(args, 'exact'),
@@ -232,12 +300,13 @@ export async function run(args: RawArgs): Promise<number> {
 
 /** A picture file to a .dcz file. @throws DcompError as `readPicture` and `encode` */
 export async function code(input: Uint8Array, settings: EncodeSettings, { onProgress }: Hooks): Promise<Coded> {
-  const { target, effort, views, alphaQuality, metadata, pixelHash, exact, allowDamaged, maxPixels, threads, model } =
+  const { target, effort, views, alphaQuality, metadata, resize, pixelHash, exact, maxPixels, threads, model } =
     settings;
   const started = performance.now();
-  const { picture, notices, damage } = await readPicture(input, metadata, maxPixels, allowDamaged);
+  const { picture: read, notices, damage } = await readPicture(input, metadata, maxPixels, settings.allowDamaged);
+  const picture = resize === undefined ? read : await resizePicture(read, resize, maxPixels);
   const importance = await importanceOf(settings, picture);
-  const read = performance.now();
+  const ready = performance.now();
   const { bytes, ...figures } = await encode(picture, {
     target,
     ...(importance === undefined ? {} : { importance }),
@@ -253,7 +322,7 @@ export async function code(input: Uint8Array, settings: EncodeSettings, { onProg
   return {
     bytes,
     figures: { channels: picture.channels, ...figures },
-    seconds: { read: (read - started) / 1000, code: (performance.now() - read) / 1000, write: 0 },
+    seconds: { read: (ready - started) / 1000, code: (performance.now() - ready) / 1000, write: 0 },
     summary: `${bytes.length} bytes, ${figures.bitsPerPixel.toFixed(3)} bits per pixel`,
     notices,
     damage,

@@ -44,7 +44,9 @@ export function builder(yargs: Argv): void {
     yargs.option(name, { type: 'string', requiresArg: true, describe, ...(name === 'output' ? { alias: 'o' } : {}) });
   yargs
     .option('fresh', { type: 'boolean', describe: 'Measure anew what the cache has' })
-    .option('json', { type: 'boolean', describe: 'Print all figures as JSON, not the tables' });
+    .option('json', { type: 'boolean', describe: 'Print all figures as JSON, not the tables' })
+    .example('$0 eval photos -o report', 'report/report.html')
+    .example('$0 eval photos --codecs dcomp,avif --rates 0.1,0.5 --limit 5', 'Two codecs, two rates, five pictures');
 }
 
 export async function run(args: RawArgs): Promise<number> {

@@ -1,39 +1,61 @@
-/** `dcomp info FILE [--json]`: what a file says about itself; no model is needed. */
+/** `dcomp info FILE… [--json]`: what files say about themselves; no model is needed. */
 import type { Argv } from 'yargs';
 import { info, type FileInfo } from '../src/index.js';
-import { about } from './errors.js';
+import { sourcesOf } from './batch/sources.js';
+import { about, EXIT_DATA, reportError } from './errors.js';
 import { inputName, readSource } from '../formats/files.js';
 import { print } from './report.js';
-import { flag, outputFlags, requiredFile, type RawArgs } from './options.js';
+import { fileArguments, flag, outputFlags, type RawArgs } from './options.js';
 
 /** Files of large pictures have hundreds of segments, one for each group of a step. */
 const MOST_SEGMENTS = 12;
 
 export function builder(yargs: Argv): void {
   yargs
-    .positional('file', { type: 'string', describe: '.dcz file, or - for stdin' })
-    .option('json', { type: 'boolean', describe: 'As JSON, for programs' })
+    .positional('files', { type: 'string', array: true, describe: '.dcz files, folders of them, or - for stdin' })
+    .option('json', { type: 'boolean', describe: 'As JSON, for programs; of several files a line each' })
     .option('all-segments', {
       type: 'boolean',
       describe: `A line for every segment, also of more than ${MOST_SEGMENTS}`,
-    });
+    })
+    .example('$0 info photo.dcz', 'Size, model, and a line for each segment')
+    .example('$0 info coded --json', 'Of all .dcz files of a folder, a line of JSON each');
 }
 
-export async function run(args: RawArgs): Promise<void> {
-  const path = requiredFile(args, 'file');
-  outputFlags(args);
-  const bytes = await readSource(path);
-  let found: FileInfo;
-  try {
-    found = info(bytes);
-  } catch (error) {
-    throw about(inputName(path), error);
+/** @returns 1 if any of several files cannot be read */
+export async function run(args: RawArgs): Promise<number> {
+  const names = fileArguments(args, 'files');
+  const { verbose } = outputFlags(args);
+  const json = flag(args, 'json');
+  const most = flag(args, 'all-segments') ? Infinity : MOST_SEGMENTS;
+  const files = names.flatMap((name) => sourcesOf(name, { accepts: ['.dcz'] }, [])).map(({ path }) => path);
+  if (files.length === 1) {
+    const found = await infoOf(files[0]!);
+    print(json ? `${JSON.stringify(found, null, 2)}\n` : asText(inputName(files[0]!), found, most));
+    return 0;
   }
-  print(
-    flag(args, 'json')
-      ? `${JSON.stringify(found, null, 2)}\n`
-      : asText(inputName(path), found, flag(args, 'all-segments') ? Infinity : MOST_SEGMENTS),
-  );
+  let failed = false;
+  for (const [i, file] of files.entries()) {
+    try {
+      const found = await infoOf(file);
+      const text = `${i === 0 ? '' : '\n'}${asText(inputName(file), found, most)}`;
+      print(json ? `${JSON.stringify({ file, ...found })}\n` : text);
+    } catch (error) {
+      failed = true;
+      reportError(error, verbose);
+    }
+  }
+  return failed ? EXIT_DATA : 0;
+}
+
+/** @throws DcompError that names the file */
+async function infoOf(file: string): Promise<FileInfo> {
+  const bytes = await readSource(file);
+  try {
+    return info(bytes);
+  } catch (error) {
+    throw about(inputName(file), error);
+  }
 }
 
 /** The figures of the whole file, then a table with a line for each segment, or for the first and last ones. */

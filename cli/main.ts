@@ -20,7 +20,7 @@ interface CommandFile {
 const COMMANDS: { usage: string; about: string; load: () => Promise<CommandFile> }[] = [
   { usage: 'encode <files..>', about: 'Code pictures', load: () => import('./encode.js') },
   { usage: 'decode <files..>', about: 'Make pictures of .dcz files', load: () => import('./decode.js') },
-  { usage: 'info <file>', about: 'Show what a .dcz file holds', load: () => import('./info.js') },
+  { usage: 'info <files..>', about: 'Show what .dcz files hold', load: () => import('./info.js') },
   { usage: 'verify <files..>', about: 'Check .dcz files for damage', load: () => import('./verify.js') },
   {
     usage: 'eval <inputs..>',
@@ -62,21 +62,55 @@ function plainNames(args: string[]): string[] {
   return [...args.slice(0, end), ...names].map((arg) => (arg === '-' ? DASH : arg));
 }
 
-function checkCommand(args: string[]): void {
-  const word = args.find((arg) => !arg.startsWith('-'));
-  const names = COMMANDS.map(({ usage }) => usage.split(' ')[0]);
-  if (word !== undefined && !names.includes(word))
-    throw new DcompError('E_USAGE', `unknown command: ${word}; there are ${names.join(', ')}`);
+const NAMES = COMMANDS.map(({ usage }) => usage.split(' ')[0]!);
+
+/** `help encode` is `encode --help`; options may stand before the command. @throws DcompError E_USAGE */
+async function commandFirst(args: string[]): Promise<string[]> {
+  if (args[0] === 'help') return commandFirst([...args.slice(1), '--help']);
+  const at = await placeOfCommand(args);
+  if (at === -1) return args;
+  const word = args[at]!;
+  if (!NAMES.includes(word))
+    throw new DcompError('E_USAGE', `unknown command: ${word}; there are ${NAMES.join(', ')} and help`);
+  return [word, ...args.slice(at + 1), ...args.slice(0, at)];
+}
+
+/** The first argument that is neither an option nor an option's value, -1 if there is none. */
+async function placeOfCommand(args: string[]): Promise<number> {
+  if (args[0] === undefined || !args[0].startsWith('-')) return args.length > 0 ? 0 : -1;
+  if (args.every((arg) => arg.startsWith('-'))) return -1;
+  const withValue = await optionsWithValue();
+  for (let i = 0; i < args.length; i++) {
+    const [, dashes, name = '', value] = /^(--?)([^=]*)(=.*)?$/s.exec(args[i]!) ?? [];
+    if (dashes === undefined) return i;
+    // Of `-q30` the value is in the argument itself.
+    if (value === undefined && withValue.has(name)) i++;
+  }
+  return -1;
+}
+
+/** Names and letters of the options of all commands that a value follows. */
+async function optionsWithValue(): Promise<Set<string>> {
+  const all = yargs();
+  for (const { load } of COMMANDS) (await load()).builder(all);
+  const { string, alias } = (all as unknown as { getOptions(): Known }).getOptions();
+  return new Set(string.flatMap((name) => [name, ...(alias[name] ?? [])]));
+}
+
+/** What yargs knows of options; its types do not have it. */
+interface Known {
+  string: string[];
+  alias: Record<string, string[]>;
 }
 
 let verbose = false;
 let exitCode = 0;
 
-async function main(): Promise<number> {
-  const args = plainNames(hideBin(process.argv));
+function parserOf(args: string[]): Argv {
   const parser = yargs(args)
     .scriptName('dcomp')
     .usage('$0: an image codec that is a diffusion model\n\nUsage: $0 <command> [options]')
+    .epilogue('Of each command: dcomp help <command>')
     .parserConfiguration({ 'dot-notation': false, 'parse-positional-numbers': false })
     .detectLocale(false)
     .strict()
@@ -108,9 +142,12 @@ async function main(): Promise<number> {
       },
     );
   }
+  return parser;
+}
+
+async function main(): Promise<number> {
   try {
-    checkCommand(args);
-    await parser.parseAsync();
+    await parserOf(await commandFirst(plainNames(hideBin(process.argv)))).parseAsync();
     return exitCode;
   } catch (error) {
     // While a command's options are still being loaded, yargs throws its own complaints past `fail`.

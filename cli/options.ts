@@ -109,17 +109,54 @@ export interface NumberRule {
   min: number;
   max: number;
   whole: boolean;
+  /** The options that numbers with other units belong to, by unit in lower case. */
+  units?: Readonly<Record<string, string>>;
 }
 
 /** A number option, undefined if it was not given. @throws DcompError E_USAGE unless it is a plain number in range */
-export function numberOption(args: RawArgs, name: string, { min, max, whole }: NumberRule): number | undefined {
+export function numberOption(args: RawArgs, name: string, rule: NumberRule): number | undefined {
+  const { min, max, whole } = rule;
   const text = textOption(args, name);
   if (text === undefined) return undefined;
   const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN;
   if (!Number.isFinite(value) || (whole && !Number.isInteger(value)) || value < min || value > max) {
     const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
-    throw new DcompError('E_USAGE', `--${name} is ${text}; it must be a ${whole ? 'whole ' : ''}number ${range}`);
+    const hint = unitHint(text, name, rule);
+    throw new DcompError(
+      'E_USAGE',
+      `--${name} is ${text}; it must be a ${whole ? 'whole ' : ''}number ${range}${hint}`,
+    );
   }
+  return value;
+}
+
+/** What a number with a unit was perhaps meant for. */
+function unitHint(text: string, name: string, { units = {} }: NumberRule): string {
+  const [, number, unit] = /^(\d+\.?\d*|\.\d+)\s*(%|[a-z]+)$/i.exec(text) ?? [];
+  if (unit === undefined) return '';
+  const other = units[unit.toLowerCase()];
+  return other === undefined
+    ? `, without a unit: --${name} ${number}`
+    : `; did you mean --${other} ${other === 'size' ? text : number}?`;
+}
+
+const PREFIXES = ['', 'k', 'm', 'g'];
+
+/** What the help says of sizes. */
+export const SIZE_UNITS = '20k or 20kB are 20000, 20KiB 20480, 1.5M 1500000';
+
+/**
+ * A number of bytes, undefined if it was not given: 20000, 20k and 20kB (1000 bytes each), 20Ki and 20KiB (1024), and so
+ * on with M and G, upper or lower case; fractions of a byte are left out. @throws DcompError E_USAGE
+ */
+export function bytesOption(args: RawArgs, name: string): number | undefined {
+  const text = textOption(args, name);
+  if (text === undefined) return undefined;
+  const [, number, prefix = '', binary = ''] = /^\+?(\d+\.?\d*|\.\d+) ?(?:([kmg])(i?))?b?$/i.exec(text) ?? [];
+  const unit = (binary === '' ? 1000 : 1024) ** PREFIXES.indexOf(prefix.toLowerCase());
+  const value = unit === 1 ? Number(number) : Math.floor(Number(number) * unit);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new DcompError('E_USAGE', `--${name} is ${text}; it must be a number of bytes, at least 1: ${SIZE_UNITS}`);
   return value;
 }
 
@@ -170,12 +207,6 @@ export function fileArguments(args: RawArgs, name: string): string[] {
   if (names.length === 0) throw new DcompError('E_USAGE', 'a file name is missing');
   if (names.includes('')) throw new DcompError('E_USAGE', 'a file name is empty');
   return names;
-}
-
-export function requiredFile(args: RawArgs, name: string): string {
-  const path = fileArgument(args, name);
-  if (path === undefined) throw new DcompError('E_USAGE', `the ${name} file is missing`);
-  return path;
 }
 
 /** @throws DcompError E_USAGE, E_IO */

@@ -50,6 +50,8 @@ export const trainCommand: CommandModule<object, RawArgs> = {
       else stringOption(yargs, name, describe);
     }
     return yargs
+      .example('$0 train --data photos --checkpoint run.ckpt', 'Begins, or goes on where it was')
+      .example('$0 train export --checkpoint run.ckpt --data photos -o own.dcm', 'The model that it has come to')
       .command(
         'export',
         'Make the model file (.dcm) of a checkpoint and measure what quantisation costs',

@@ -2,20 +2,23 @@
 import type { Argv } from 'yargs';
 import { decode, pixelHash, repair, repairText, verify, type Verification } from '../src/node.js';
 import { DcompError } from '../src/errors.js';
+import { sourcesOf } from './batch/sources.js';
 import { about, EXIT_DATA, reportError } from './errors.js';
 import { inputName, readSource } from '../formats/files.js';
-import { print } from './report.js';
+import { note, print } from './report.js';
 import { commonOptions, engineOptions, fileArguments, flag, type RawArgs } from './options.js';
 
 export function builder(yargs: Argv): void {
   yargs
-    .positional('files', { type: 'string', array: true, describe: '.dcz files, or - for stdin' })
+    .positional('files', { type: 'string', array: true, describe: '.dcz files, folders of them, or - for stdin' })
     .option('pixels', {
       type: 'boolean',
       default: true,
       describe: 'Decode and compare, where a file holds a hash of its pixels; --no-pixels leaves that out',
     })
-    .option('json', { type: 'boolean', describe: 'A line of JSON a file, for programs' });
+    .option('json', { type: 'boolean', describe: 'A line of JSON a file, for programs' })
+    .example('$0 verify photo.dcz', 'Intact, cut, repairable or damaged; exit code 1 unless intact')
+    .example('$0 verify coded --quiet', 'Of all .dcz files of a folder those that are not intact');
   engineOptions(yargs);
 }
 
@@ -24,11 +27,19 @@ type Pixels = 'match' | 'mismatch' | 'skipped' | 'none';
 
 /** @returns 1 if any file is damaged, cut, or cannot be read */
 export async function run(args: RawArgs): Promise<number> {
-  const files = fileArguments(args, 'files');
   const json = flag(args, 'json');
   const withPixels = flag(args, 'pixels');
   const { threads, model, verbose, quiet } = commonOptions(args);
-  let bad = false;
+  let bad = 0;
+  const files = fileArguments(args, 'files').flatMap((name) => {
+    try {
+      return sourcesOf(name, { accepts: ['.dcz'] }, []).map(({ path }) => path);
+    } catch (error) {
+      bad++;
+      reportError(error, verbose);
+      return [];
+    }
+  });
   for (const file of files) {
     try {
       const bytes = await readSource(file);
@@ -38,17 +49,19 @@ export async function run(args: RawArgs): Promise<number> {
         async () => decode(repair(bytes).bytes, { threads, ...(model === undefined ? {} : { model }) }),
         withPixels,
       );
-      bad ||= found.state !== 'intact' || pixels === 'mismatch';
+      if (found.state !== 'intact' || pixels === 'mismatch') bad++;
       if (json) print(`${JSON.stringify({ file, ...found, pixels })}\n`);
       else if (!quiet || found.state !== 'intact' || pixels === 'mismatch') print(asText(file, found, pixels, verbose));
     } catch (error) {
       if (!(error instanceof DcompError)) throw error;
-      bad = true;
+      bad++;
       if (json) print(`${JSON.stringify({ file, state: 'damaged', error: error.code, message: error.message })}\n`);
       else reportError(error.code === 'E_IO' ? error : about(inputName(file), error), verbose); // the former names it already
     }
   }
-  return bad ? EXIT_DATA : 0;
+  if (files.length > 1 && !quiet && !json)
+    note(`${files.length} files, ${bad === 0 ? 'all intact' : `${bad} not intact`}`);
+  return bad > 0 ? EXIT_DATA : 0;
 }
 
 async function comparePixels(

@@ -26,13 +26,17 @@ const LIMITS: Record<OtherFormat, { side: number; alpha: boolean; depth: number;
   tiff: { side: MAX_SIDE, alpha: true, depth: 16, grey: true },
 };
 
+/** At which the eye sees no difference; TIFF is without loss. */
+const DEFAULT_QUALITY: Record<OtherFormat, number> = { jpeg: 95, webp: 95, avif: 85, tiff: 100 };
+
 /**
- * The picture in another format, of a quality at which the eye sees no difference: what was lost was lost in coding.
+ * The picture in another format, by default of a quality at which the eye sees no difference: what was lost was lost in coding.
  * @throws DcompError E_MISSING_DEPENDENCY, E_PICTURE, E_TOO_LARGE, E_IO
  */
 export async function writeOther(
   source: Picture,
   format: OtherFormat,
+  quality: number = DEFAULT_QUALITY[format],
 ): Promise<{ bytes: Uint8Array; notices: string[] }> {
   const sharp = await loadSharp(format);
   const name = FORMAT_NAMES[format];
@@ -52,7 +56,7 @@ export async function writeOther(
   const picture: Picture = { width, height, channels, ...samples };
   let bytes: Uint8Array;
   try {
-    bytes = await coded(sharp, picture, format);
+    bytes = await coded(sharp, picture, format, quality);
   } catch (cause) {
     throw new DcompError('E_IO', `sharp cannot write this picture as ${name}: ${reasonOf(cause)}; write PNG`, {
       cause,
@@ -62,7 +66,12 @@ export async function writeOther(
 }
 
 /** The picture without metadata. */
-async function coded(sharp: typeof sharpModule, picture: Picture, format: OtherFormat): Promise<Uint8Array> {
+async function coded(
+  sharp: typeof sharpModule,
+  picture: Picture,
+  format: OtherFormat,
+  quality: number,
+): Promise<Uint8Array> {
   const { channels } = picture;
   const depth = depthOf(picture);
   const limits = LIMITS[format];
@@ -74,11 +83,11 @@ async function coded(sharp: typeof sharpModule, picture: Picture, format: OtherF
   image = image.toColourspace(channels <= 2 ? (keepsDepth ? 'grey16' : 'b-w') : keepsDepth ? 'rgb16' : 'srgb');
   switch (format) {
     case 'jpeg':
-      return image.jpeg({ quality: 95, chromaSubsampling: '4:4:4' }).toBuffer();
+      return image.jpeg({ quality, chromaSubsampling: '4:4:4' }).toBuffer();
     case 'webp':
-      return image.webp({ quality: 95, smartSubsample: true }).toBuffer();
+      return image.webp({ quality, smartSubsample: true }).toBuffer();
     case 'avif':
-      return image.avif({ quality: 85, chromaSubsampling: '4:4:4', bitdepth: keepsDepth ? 10 : 8 }).toBuffer();
+      return image.avif({ quality, chromaSubsampling: '4:4:4', bitdepth: keepsDepth ? 10 : 8 }).toBuffer();
     case 'tiff':
       return image
         .tiff({

@@ -70,7 +70,7 @@ describe('command line', () => {
     for (const [option, values] of Object.entries({
       quality: ['0', '101', 'high', '', '5O', '0x10', 'Infinity', 'NaN'],
       bpp: ['0', '-1', '25', 'x'],
-      size: ['0', '-5', '1.5', '1k'],
+      size: ['0', '-5', '1.5', '1x'],
       psnr: ['0', '1000', 'lossless'],
       effort: ['0', '10', '2.5', 'max'],
       threads: ['0', '-1', '1.5', 'all', '100000'],

@@ -21,7 +21,7 @@ export function batchOptions(yargs: Argv, what: string): void {
     .positional('files', {
       type: 'string',
       array: true,
-      describe: `${what}, or - for stdin; without -o a second name is the output`,
+      describe: `${what}, patterns, or - for stdin; without -o a second name is the output`,
     })
     .option('output', {
       alias: 'o',
@@ -40,6 +40,7 @@ export function batchOptions(yargs: Argv, what: string): void {
       describe: 'Replace outputs that exist; without it no file is ever replaced, whatever its kind',
     })
     .option('skip-existing', { type: 'boolean', describe: 'Leave out files whose output exists' })
+    .option('keep-times', { type: 'boolean', describe: 'Give outputs the times of last change of their inputs' })
     .option('json', { type: 'boolean', describe: 'A line of figures a file on stdout' });
 }
 
@@ -73,5 +74,6 @@ export function batchOf(
   const force = flag(args, 'force');
   if (skipExisting && force)
     throw new DcompError('E_USAGE', '--skip-existing and --force contradict each other; give one of them');
-  return { plan, common, options: { threads, jobs, skipExisting, force, json, verbose, quiet } };
+  const keepTimes = flag(args, 'keep-times');
+  return { plan, common, options: { threads, jobs, skipExisting, force, keepTimes, json, verbose, quiet } };
 }

@@ -1,19 +1,16 @@
 /** From the names on the command line to pairs of input and output; what could do harm is refused before anything is written. */
-import { readdirSync, realpathSync, type Stats } from 'node:fs';
-import { basename, dirname, extname, join, normalize, relative, resolve, sep } from 'node:path';
+import { realpathSync, type Stats } from 'node:fs';
+import { basename, dirname, extname, join, normalize, resolve, sep } from 'node:path';
 import { DcompError } from '../../src/errors.js';
-import { defaultOutput, inputName, ioError, outputName, STANDARD, statOrUndefined } from '../../formats/files.js';
+import { defaultOutput, inputName, outputName, STANDARD } from '../../formats/files.js';
+import { isFolder, isPattern, matchesOf, noMatch, sourcesOf, statOf, type Accepted, type Source } from './sources.js';
 import { fillTemplate, isTemplate } from './template.js';
 
-export interface Request {
+export interface Request extends Accepted {
   /** Names as given; without `output` a second one is the output of the first. */
   names: string[];
   /** What was given with -o: a file, a folder, or a pattern. */
   output: string | undefined;
-  /** Extensions, in lower case and with the dot, of the files that are taken from a folder. */
-  accepts: readonly string[];
-  /** Extensions of files that a user may expect to be taken from a folder, too. */
-  others?: readonly string[];
   /** Extension of the outputs, with the dot. */
   extension: string;
   /** Further fields of a pattern. */
@@ -37,18 +34,11 @@ export interface Plan {
   leftOut: string[];
 }
 
-interface Source {
-  path: string;
-  /** Folder of the file below the folder that was given, '.' for none. */
-  folder: string;
-  stats: Stats | undefined;
-}
-
 /** @throws DcompError E_USAGE; E_IO for a folder that cannot be read or holds nothing */
 export function planJobs(request: Request): Plan {
   const { names, output } = request;
   if (output === undefined) return { jobs: [withoutOption(request)], many: false, named: false, leftOut: [] };
-  const many = names.length > 1 || isFolder(names[0]!);
+  const many = names.length > 1 || isFolder(names[0]!) || isPattern(names[0]!);
   if (many && (names.includes(STANDARD) || output === STANDARD)) {
     throw new DcompError(
       'E_USAGE',
@@ -67,7 +57,13 @@ export function planJobs(request: Request): Plan {
 
 /** `encode IN [OUT]` */
 function withoutOption(request: Request): Job {
-  const { names, extension } = request;
+  const { extension } = request;
+  const names = request.names.flatMap((name, i) => {
+    if (!isPattern(name)) return [name];
+    const found = matchesOf(name);
+    return found.length === 0 && i === 1 ? [name] : found; // a second name may be that of an output
+  });
+  if (names.length === 0) throw noMatch(request.names[0]!);
   const [input, second] = names as [string, string | undefined];
   if (names.length > 2)
     throw new DcompError('E_USAGE', `${names.length} files are named; several inputs need -o FOLDER`);
@@ -89,68 +85,6 @@ function checkKinds({ output }: Job, { accepts, extension }: Request): void {
       `the output ${outputName(output)} has the name of an input; several inputs need -o FOLDER, and an output a name in ${extension}`,
     );
   }
-}
-
-function statOf(path: string): Stats | undefined {
-  try {
-    return path === STANDARD ? undefined : statOrUndefined(path);
-  } catch {
-    return undefined; // reading it will say what is wrong
-  }
-}
-
-function isFolder(path: string): boolean {
-  return statOf(path)?.isDirectory() === true;
-}
-
-/** Most names of what is left out that are told. */
-const MOST_NAMES = 5;
-
-/** The names after some words, nothing if there are none. */
-export function leftOutText(paths: readonly string[], words: string): string {
-  if (paths.length === 0) return '';
-  const more = paths.length > MOST_NAMES ? ` and ${paths.length - MOST_NAMES} more` : '';
-  return `${words}${paths.slice(0, MOST_NAMES).map(inputName).join(', ')}${more}`;
-}
-
-/** A file as it is; of a folder the files of the right kind, also in folders below, in the order of their names. */
-function sourcesOf(name: string, { accepts, others = [] }: Request, leftOut: string[]): Source[] {
-  const stats = statOf(name);
-  if (stats?.isDirectory() !== true) return [{ path: name, folder: '.', stats }];
-  const before = leftOut.length;
-  const sources: Source[] = [];
-  const visit = (folder: string): void => {
-    let entries;
-    try {
-      entries = readdirSync(folder, { withFileTypes: true });
-    } catch (error) {
-      throw ioError('read', folder, error);
-    }
-    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      if (entry.name.startsWith('.')) continue;
-      const path = join(folder, entry.name);
-      // Links to folders are not followed: they may go round in circles.
-      if (entry.isDirectory()) {
-        visit(path);
-        continue;
-      }
-      const extension = extname(entry.name).toLowerCase();
-      const wanted = accepts.includes(extension);
-      if (!wanted && !others.includes(extension)) continue;
-      const stats = statOf(path);
-      if (stats?.isDirectory() === true) continue;
-      // Reading a pipe or a device may wait for ever. A link that leads to nothing is told when it is read.
-      if (wanted && stats?.isFile() !== false) sources.push({ path, folder: relative(name, folder) || '.', stats });
-      else leftOut.push(path);
-    }
-  };
-  visit(name);
-  if (sources.length === 0)
-    throw new DcompError(
-      'E_IO',
-      `the folder ${inputName(name)} holds no files in ${accepts.join(', ')}${leftOutText(leftOut.slice(before), '; left out: ')}`,
-    );
-  return sources;
 }
 
 function outputNames({ output, extension, fields }: Request, many: boolean): (source: Source) => string {

@@ -10,8 +10,9 @@ import { stoppable } from '../../formats/stop.js';
 import { progressDisplay, type ProgressDisplay } from '../progress.js';
 import { note, print, reportFigures } from '../report.js';
 import type { CodedFile, Hooks } from './coder.js';
-import { leftOutText, type Job, type Plan } from './plan.js';
+import type { Job, Plan } from './plan.js';
 import { createPool } from './pool.js';
+import { leftOutText } from './sources.js';
 
 export interface RunOptions {
   /** Threads in all. */
@@ -21,6 +22,8 @@ export interface RunOptions {
   skipExisting: boolean;
   /** Whether outputs that exist are replaced. */
   force: boolean;
+  /** Whether outputs get the times of their inputs. */
+  keepTimes: boolean;
   /** A line of figures a file on stdout, in place of the lines on stderr. */
   json: boolean;
   verbose: boolean;
@@ -101,7 +104,13 @@ function exists(output: string): boolean {
   }
 }
 
-async function doJob(job: Job, plan: Plan, { force }: RunOptions, execute: Execute, hooks: Hooks): Promise<Report> {
+async function doJob(
+  job: Job,
+  plan: Plan,
+  { force, keepTimes }: RunOptions,
+  execute: Execute,
+  hooks: Hooks,
+): Promise<Report> {
   try {
     if (plan.named) makeFolder(dirname(job.output));
     let coded: Omit<CodedFile, 'bytes'> | undefined;
@@ -112,7 +121,7 @@ async function doJob(job: Job, plan: Plan, { force }: RunOptions, execute: Execu
       made = performance.now();
       return bytes;
     };
-    const outputBytes = await writeOutput(job.input, job.output, produce, { replace: force });
+    const outputBytes = await writeOutput(job.input, job.output, produce, { replace: force, keepTimes });
     coded!.seconds.write += (performance.now() - made) / 1000;
     return { job, status: 'done', coded: coded!, outputBytes };
   } catch (error) {

@@ -2,7 +2,7 @@
 import type { Argv } from 'yargs';
 import { decode, pixelHash, repair, repairText, verify, type Verification } from '../src/node.js';
 import { DcompError } from '../src/errors.js';
-import { sourcesOf } from './batch/sources.js';
+import { leftOutText, sourcesOf } from './batch/sources.js';
 import { about, EXIT_DATA, reportError } from './errors.js';
 import { inputName, readSource } from '../formats/files.js';
 import { note, print } from './report.js';
@@ -31,9 +31,10 @@ export async function run(args: RawArgs): Promise<number> {
   const withPixels = flag(args, 'pixels');
   const { threads, model, verbose, quiet } = commonOptions(args);
   let bad = 0;
+  const leftOut: string[] = [];
   const files = fileArguments(args, 'files').flatMap((name) => {
     try {
-      return sourcesOf(name, { accepts: ['.dcz'] }, []).map(({ path }) => path);
+      return sourcesOf(name, { accepts: ['.dcz'] }, leftOut).map(({ path }) => path);
     } catch (error) {
       bad++;
       reportError(error, verbose);
@@ -59,8 +60,10 @@ export async function run(args: RawArgs): Promise<number> {
       else reportError(error.code === 'E_IO' ? error : about(inputName(file), error), verbose); // the former names it already
     }
   }
-  if (files.length > 1 && !quiet && !json)
-    note(`${files.length} files, ${bad === 0 ? 'all intact' : `${bad} not intact`}`);
+  if ((files.length > 1 || leftOut.length > 0) && !quiet && !json) {
+    const found = bad === 0 ? 'all intact' : `${bad} not intact`;
+    note(`${files.length} files, ${found}${leftOutText(leftOut, '; left out: ')}`);
+  }
   return bad > 0 ? EXIT_DATA : 0;
 }
 

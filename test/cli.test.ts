@@ -88,7 +88,8 @@ describe('command line', () => {
     writeFileSync(file('plain'), 'x');
     fails(1, /cannot read nothing\.png: there is no such file/, 'encode', 'nothing.png');
     fails(2, /folder is a folder; say with -o/, 'encode', 'folder', 'x.dcz');
-    fails(1, /cannot read folder: it is a folder/, 'info', 'folder');
+    fails(1, /the folder folder holds no files in \.dcz/, 'info', 'folder');
+    fails(1, /cannot read folder: it is a folder/, 'encode', 'small.png', '--model', 'folder');
     fails(1, /cannot write no\/x\.dcz: there is no such file or folder/, 'encode', 'small.png', 'no/x.dcz');
     fails(1, /cannot write folder: it is a folder/, 'encode', 'small.png', 'folder');
     fails(1, /cannot write plain\/x\.dcz: a part of the path is not a folder/, 'encode', 'small.png', 'plain/x.dcz');

@@ -67,7 +67,7 @@ export function metadataOption(yargs: Argv, byDefault: MetadataChoice): void {
   yargs.option('metadata', {
     type: 'string',
     requiresArg: true,
-    describe: `What to keep: all, default (profile, orientation, density) or none  [default: ${byDefault}]`,
+    describe: `What to keep: all, default (colour, orientation, density) or none  [default: ${byDefault}]`,
   });
 }
 

@@ -1,5 +1,5 @@
 /** What is wrong with a picture file: told and passed over, or the end of reading. */
-import type { DcompError } from '../src/errors.js';
+import { DcompError } from '../src/errors.js';
 
 /**
  * Two kinds of faults. What every other reader passes over is a notice; what the pixels need is an error, or, where the
@@ -22,7 +22,10 @@ export class Faults {
 
   /** Something that may cost pixels. @throws DcompError unless damage is allowed */
   damage(what: string, options?: ErrorOptions): void {
-    if (!this.allowDamaged) throw this.error(what, options);
+    if (!this.allowDamaged) {
+      const { code, message } = this.error(what, options);
+      throw new DcompError(code, `${message}, or read what is there of it (--allow-damaged)`, options);
+    }
     this.broken.add(what);
   }
 

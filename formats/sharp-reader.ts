@@ -169,8 +169,9 @@ async function raw(
   try {
     return await read('error');
   } catch (error) {
-    if (!faults.allowDamaged) throw unreadable(format, error);
-    faults.damage(reasonOf(error));
+    const meant = unreadable(format, error);
+    if (meant.code !== 'E_DAMAGED_PICTURE') throw meant;
+    faults.damage(reasonOf(error), { cause: error });
   }
   try {
     return await read('none');

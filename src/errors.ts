@@ -22,7 +22,7 @@ export type DataCode =
   | 'E_DAMAGED_PNG'
   /** The input is of no picture format that is read. */
   | 'E_NOT_PICTURE'
-  /** A JPEG, WebP, AVIF or TIFF that cannot be read. */
+  /** A picture file that is no PNG and cannot be read. */
   | 'E_DAMAGED_PICTURE'
   /** More pixels than the format or the stated limit allows. */
   | 'E_TOO_LARGE'

@@ -429,11 +429,14 @@ export class Session {
     const evaluate = async (): Promise<Float32Array> => {
       const sum = new Float32Array(width * height * OUTPUT_CHANNELS);
       for (let view = 0; view < views; view++) {
-        const evaluation = this.beginEvaluation(mirrored(observation, view), condition, rows);
+        const seen = view === 0 ? observation : mirrored(observation, view);
+        const evaluation = this.beginEvaluation(seen, condition, rows);
         for (let y = 0; y < height; y += rows) {
           await this.giveTurn();
           const count = Math.min(rows, height - y);
-          addMirroredOutput(sum, await evaluation.next(count), { width, height }, y, count, view);
+          const output = await evaluation.next(count);
+          if (view === 0) sum.set(output, y * width * OUTPUT_CHANNELS);
+          else addMirroredOutput(sum, output, { width, height }, y, count, view);
         }
       }
       for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! / views;

@@ -161,6 +161,10 @@ export function finerObservation(coarse: Observation, size: Size, grey: boolean,
  * exact the noise is √½ as large (half an octave), with three ½.
  */
 function pixelCode(codes: Uint8Array, first: number): number {
+  const code = codes[first]!;
+  const equal =
+    code === codes[first + COLOURS] && code === codes[first + 2 * COLOURS] && code === codes[first + 3 * COLOURS];
+  if (equal && code !== EXACT && code !== UNKNOWN) return Math.min(254, code + CODES_PER_OCTAVE);
   let worst = 1;
   let exact = 0;
   for (let band = 0; band < 4; band++) {

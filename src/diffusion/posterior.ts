@@ -25,16 +25,18 @@ export class PosteriorMean {
     let { sum, counted } = this;
     for (let i = 0, q = 0; i < z.length; q += OUTPUT_CHANNELS - COEFFICIENTS) {
       for (let c = 0; c < COEFFICIENTS; c++, i++, q++) {
-        const g = codes[i]! * COEFFICIENTS + c;
-        if (Number.isNaN(meanGain[g]!)) {
-          const gains = wienerGains(codes[i]!, prior[c]!);
-          meanGain[g] = gains.mean;
+        const code = codes[i]!;
+        const g = code * COEFFICIENTS + c;
+        let known = meanGain[g]!;
+        if (known !== known) {
+          const gains = wienerGains(code, prior[c]!);
+          known = meanGain[g] = gains.mean;
           correctionGain[g] = gains.correction;
         }
         const co = correctionGain[g]!;
-        mean[i] = (codes[i] === UNKNOWN ? 0 : meanGain[g]! * z[i]!) + co * output[q]!;
+        mean[i] = (code === UNKNOWN ? 0 : known * z[i]!) + co * output[q]!;
         // Variances matter for the handing over between levels only; every 16th position tells enough.
-        if (((index + i) & 255) < COEFFICIENTS && codes[i] !== EXACT) {
+        if (((index + i) & 255) < COEFFICIENTS && code !== EXACT) {
           sum += co * co * exp2(output[q + COEFFICIENTS]!);
           counted++;
         }

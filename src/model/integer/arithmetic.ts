@@ -105,7 +105,8 @@ export function conditioningOutput(
   }
   const result = Float64Array.from(conditioning.b2);
   for (let j = 0; j < hidden; j++) {
-    const value = Math.max(0, inner[j]!);
+    const value = inner[j]!;
+    if (value <= 0) continue;
     for (let k = 0; k < count; k++) result[k]! += value * conditioning.w2[j * count + k]!;
   }
   return result;
@@ -117,43 +118,44 @@ export function layerConstants(model: IntegerModel, condition: Condition): Layer
   const modulation = conditioningOutput(model, condition);
   let at = 0;
   return architecture.layers.map((layer) => {
-    const channels = tensorOf(architecture, layer.to).channels;
-    const constants = constantsOf(model, layer, (o) => ({
-      gamma: layer.conditioned ? modulation[at + o]! : 0,
-      beta: layer.conditioned ? modulation[at + channels + o]! : 0,
-    }));
-    if (layer.conditioned) at += 2 * channels;
-    return constants;
+    if (!layer.conditioned) return constantsOf(model, layer);
+    const { channels } = tensorOf(architecture, layer.to);
+    at += 2 * channels;
+    return constantsOf(model, layer, modulation.subarray(at - 2 * channels, at));
   });
 }
 
-function constantsOf(
-  model: IntegerModel,
-  layer: Layer,
-  modulation: (o: number) => { gamma: number; beta: number },
-): LayerConstants {
+/** @param modulation gammas, then betas; none where the layer is not conditioned */
+function constantsOf(model: IntegerModel, layer: Layer, modulation?: Float64Array): LayerConstants {
   const { weightScale, bias } = model.layers.get(layer.name)!;
   const from = model.tensors.get(layer.from)!;
   const output = layer.to === OUTPUT_TENSOR;
   const { scale, bits } = output ? { scale: OUTPUT_UNIT, bits: OUTPUT_BITS } : model.tensors.get(layer.to)!;
-  const factors = new Float64Array(bias.length);
-  const summands = new Float64Array(bias.length);
-  for (let o = 0; o < bias.length; o++) {
-    const { gamma, beta } = modulation(o);
+  const channels = bias.length;
+  const factors = new Float64Array(channels);
+  const summands = new Float64Array(channels);
+  let most = 0;
+  for (let o = 0; o < channels; o++) {
+    const gamma = modulation === undefined ? 0 : modulation[o]!;
+    const beta = modulation === undefined ? 0 : modulation[channels + o]!;
     factors[o] = ((weightScale[o]! * from.scale) / scale) * (1 + gamma);
     summands[o] = (bias[o]! * (1 + gamma) + beta) / scale;
+    most = Math.max(most, Math.abs(factors[o]!));
   }
   const skip = layer.add === undefined ? 0 : model.tensors.get(layer.add)!.scale / scale;
-  const shift = shiftWithin(
-    MAX_FACTOR,
-    2 ** 16 * factors.reduce((most, factor) => Math.max(most, Math.abs(factor)), 0),
-  );
+  const shift = shiftWithin(MAX_FACTOR, 2 ** 16 * most);
   const skipShift = shiftWithin(MAX_SKIP_FACTOR, skip * 2 ** shift);
   const limit = clampLimit(bits);
   const half = (2 ** shift) >> 1;
+  const m = new Int16Array(channels);
+  const b = new Int32Array(channels);
+  for (let o = 0; o < channels; o++) {
+    m[o] = rounded(factors[o]! * 2 ** (16 + shift), MAX_FACTOR);
+    b[o] = rounded(summands[o]! * 2 ** shift, MAX_SUMMAND) + half;
+  }
   return {
-    m: new Int16Array(factors.map((factor) => rounded(factor * 2 ** (16 + shift), MAX_FACTOR))),
-    b: new Int32Array(summands.map((summand) => rounded(summand * 2 ** shift, MAX_SUMMAND) + half)),
+    m,
+    b,
     shift,
     skip: rounded(skip * 2 ** (shift + skipShift), MAX_SKIP_FACTOR),
     skipShift,

@@ -26,6 +26,9 @@ export function fitsWinograd(architecture: Architecture, layer: Layer, weights: 
   if (layer.kind !== 'conv3x3' || 4 * limit > INT16) return false;
   const shape = weightShape(architecture, layer);
   if (absoluteSums(layer, shape, weights).some((sums) => sums.some((sum) => 4 * sum * limit >= 2 ** 31))) return false;
+  let most = 0;
+  for (let i = 0; i < weights.length; i++) most = Math.max(most, Math.abs(weights[i]!));
+  if (9 * most <= INT16) return true;
   const plane = shape[2] * shape[3];
   const filter = new Int32Array(POINTS);
   for (let i = 0; i < plane; i++) {

@@ -8,6 +8,9 @@ export const PQ = 16;
 export const HLG = 18;
 const UNSPECIFIED = 2;
 
+/** Of HDR: the screen it was made on, and its brightest light, which nothing depends on. */
+export const LIGHT_NOT_KEPT = 'what it says of the light of its screen and of its brightest parts is not kept';
+
 /** gAMA of sRGB, 1/2.2, and its cHRM. */
 const SRGB_GAMMA = 45455;
 export const SRGB_CHROMATICITIES: Chromaticities = {

@@ -10,6 +10,8 @@ export interface HeifFacts {
   premultiplied: boolean;
   /** Code points of H.273, of the box `colr` of type `nclx`. */
   nclx: { primaries: number; transfer: number; matrix: number; fullRange: boolean } | undefined;
+  /** Says it how bright its light is (`clli`, `mdcv`)? */
+  light: boolean;
   /** Does its turning exchange rows and columns? */
   onSide: boolean;
 }
@@ -89,6 +91,7 @@ class HeifReader {
       monochrome: av1 !== undefined && (this.view.getUint8(av1.from + 2) & 0x10) !== 0,
       premultiplied: of('prem', primary).length > 0,
       nclx: nclx === undefined ? undefined : this.codePoints(nclx.from + 4),
+      light: own.some(({ type }) => type === 'clli' || type === 'mdcv'),
       onSide: turn !== undefined && (this.view.getUint8(turn.from) & 1) === 1,
     };
   }

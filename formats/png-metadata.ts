@@ -1,7 +1,7 @@
 /** Metadata of PNG chunks (PNG sections 11.3.2 to 11.3.4). What is damaged in them costs no picture: it is left out. */
 import { inflateSync } from 'node:zlib';
 import { isTime, MAX_METADATA_BYTES, type Chromaticities, type Metadata, type Text } from '../src/picture.js';
-import { gammaMeaning, isSrgb } from './colour-meaning.js';
+import { gammaMeaning, isSrgb, LIGHT_NOT_KEPT } from './colour-meaning.js';
 import { orientationOf, tiffOf } from './exif.js';
 import type { Faults } from './faults.js';
 import { profileFault } from './metadata.js';
@@ -74,6 +74,10 @@ class MetadataReader {
         else metadata.xmp ??= new TextEncoder().encode(entry.text);
         break;
       }
+      case 'mDCV':
+      case 'cLLI':
+        faults.notice(LIGHT_NOT_KEPT);
+        break;
       case 'acTL':
         faults.notice('the file is an animation; only its first picture is read');
     }

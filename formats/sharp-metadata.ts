@@ -1,7 +1,7 @@
 /** Metadata of JPEG, WebP, AVIF, TIFF, GIF and HEIC: what sharp passes on, and what only the file itself says. */
 import type { Metadata as SharpMetadata } from 'sharp';
 import { MAX_METADATA_BYTES, type Metadata, type Text } from '../src/picture.js';
-import { ADOBE_RGB, meaningOf } from './colour-meaning.js';
+import { ADOBE_RGB, LIGHT_NOT_KEPT, meaningOf } from './colour-meaning.js';
 import { exifDensity, isAdobeRgb, orientationOf, tiffOf, withOrientation } from './exif.js';
 import type { Faults } from './faults.js';
 import type { ReadFormat } from './formats.js';
@@ -39,6 +39,7 @@ export function metadataOfOther(bytes: Uint8Array, format: ReadFormat, found: Sh
   if (format === 'jpeg') readJpeg(metadata, bytes, texts, faults);
   else if (format === 'tiff') readTiff(metadata, bytes, texts, beside);
   else if (format === 'gif') gifComments(bytes).forEach((text) => texts.add(text));
+  if (beside.heif?.light === true) faults.notice(LIGHT_NOT_KEPT);
   if (texts.list.length > 0) metadata.text = texts.list;
   readColour(metadata, beside);
   return metadata;

@@ -91,6 +91,8 @@ describe('colour outside profiles', () => {
       [chunk('gAMA', u32(0)), /gamma is damaged/],
       [chunk('gAMA', Buffer.of(1)), /gamma is damaged/],
       [chunk('cHRM', Buffer.alloc(31)), /chromaticities are damaged/],
+      [chunk('cLLI', Buffer.alloc(8)), /light of its screen .* is not kept/],
+      [chunk('mDCV', Buffer.alloc(24)), /light of its screen .* is not kept/],
       [chunk('cHRM', Buffer.alloc(32, 255)), /chromaticities are damaged/],
     ] as const) {
       const { picture, notices } = readPng(png(ihdr(2, 1, 8, 2), bad, data));

@@ -17,7 +17,7 @@ import type { IntegerModel } from '../src/model/integer/integer-model.js';
 import { readModelFile } from '../src/model/integer/model-file.js';
 import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
 import { DEFAULT_MODEL } from '../src/node.js';
-import { bare, measureInTurn, network, registers, trainedLike } from './engine.js';
+import { bare, measureInTurn, network, processorTime, registers, trainedLike } from './engine.js';
 
 const PICTURE = { name: 'scene', width: 768, height: 512 };
 const BITS_PER_PIXEL = 0.25;
@@ -42,8 +42,8 @@ async function benchTiles(): Promise<void> {
         createThreadedEvaluator(model, { threads, convolution: 'direct' }),
       ];
       const networks = [network(tiles, 96, 64), network(direct, 96, 64)] as const;
-      await measureInTurn(networks, ROUNDS);
-      const what = `tiles / direct convolution (rate, ${name}, ${threads} thread${threads > 1 ? 's' : ''})`;
+      await measureInTurn(networks, ROUNDS, processorTime);
+      const what = `tiles / direct convolution (processor's rate, ${name}, ${threads} thread${threads > 1 ? 's' : ''})`;
       report(what, networks[0].best / networks[1].best, 2, '1.50 or more');
       await Promise.all([tiles.close(), direct.close()]);
     }

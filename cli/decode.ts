@@ -1,6 +1,6 @@
 /** `dcomp decode IN.dcz [OUT]`, `dcomp decode IN... -o FOLDER` */
 import type { Argv } from 'yargs';
-import { decode, DcompError, info, type Rectangle } from '../src/node.js';
+import { decode, DcompError, info, verify, type Rectangle } from '../src/node.js';
 import type { Coded, Hooks } from './batch/coder.js';
 import { batchOf, batchOptions } from './batch/options.js';
 import { runJobs } from './batch/run.js';
@@ -11,6 +11,7 @@ import {
   fileArguments,
   flag,
   maxPixelsOption,
+  maxWorkOption,
   metadataOf,
   metadataOption,
   numberOption,
@@ -18,6 +19,7 @@ import {
   sizeOption,
   SIZE_UNITS,
   textOption,
+  workOption,
   type RawArgs,
 } from './options.js';
 import {
@@ -55,11 +57,16 @@ export function builder(yargs: Argv): void {
       requiresArg: true,
       describe: 'Quality 1 to 100 of JPEG, WebP and AVIF  [default: 95, AVIF 85]',
     })
+    .option('allow-partial', {
+      type: 'boolean',
+      describe: 'Of a file that ends early make the coarser picture that is there, in place of failing',
+    })
     .option('allow-damaged', {
       type: 'boolean',
       describe: 'Repair what can be, decode around the rest and say so, in place of failing',
     });
   sizeOption(yargs);
+  workOption(yargs);
   metadataOption(yargs, 'all');
   engineOptions(yargs);
   yargs
@@ -72,7 +79,9 @@ export function builder(yargs: Argv): void {
 export interface DecodeSettings {
   maxBytes: number | undefined;
   allowDamaged: boolean;
+  allowPartial: boolean;
   maxPixels: number;
+  maxWork: number | undefined;
   scale: number | undefined;
   crop: Rectangle | undefined;
   format: PictureFormat;
@@ -100,7 +109,9 @@ export async function run(args: RawArgs): Promise<number> {
       settings: {
         maxBytes,
         allowDamaged,
+        allowPartial: allowDamaged || maxBytes !== undefined || flag(args, 'allow-partial'),
         maxPixels: maxPixelsOption(args),
+        maxWork: maxWorkOption(args),
         scale: scaleOption(args),
         crop: cropOption(args),
         format,
@@ -135,14 +146,32 @@ function chosenFormat(args: RawArgs): PictureFormat {
   return (output === undefined ? undefined : formatOfName(output)) ?? 'png';
 }
 
+function endsEarly({ length }: Uint8Array): DcompError {
+  return new DcompError(
+    'E_TRUNCATED',
+    `the file ends early, after ${length} bytes; get the whole file, or use --allow-partial for the coarser picture that is there`,
+  );
+}
+
+/** Whether a file ends early and nothing else is wrong with it: what else is, `decode` says. */
+function isCut(input: Uint8Array): boolean {
+  try {
+    return info(input).truncated && verify(input).state === 'cut';
+  } catch {
+    return false;
+  }
+}
+
 /** A .dcz file to a picture file. @throws DcompError as `decode` */
 export async function code(input: Uint8Array, settings: DecodeSettings, { onProgress }: Hooks): Promise<Coded> {
-  const { maxBytes, allowDamaged, maxPixels, scale, crop, format, outputQuality, metadata, threads, model } = settings;
+  const { maxBytes, allowDamaged, allowPartial, maxPixels, maxWork, scale, crop, format, outputQuality, metadata, threads, model } = settings;
   const damage: string[] = [];
   const started = performance.now();
+  if (!allowPartial && isCut(input)) throw endsEarly(input);
   const picture = await decode(input, {
     allowDamaged,
     maxPixels,
+    ...(maxWork === undefined ? {} : { maxWork }),
     threads,
     onDamage: (message) => damage.push(message),
     ...(scale === undefined ? {} : { scale }),
@@ -151,6 +180,7 @@ export async function code(input: Uint8Array, settings: DecodeSettings, { onProg
     ...(model === undefined ? {} : { model }),
     ...(onProgress === undefined ? {} : { onProgress }),
   });
+  const { truncated, trailing } = picture;
   const decoded = performance.now();
   const { data: _data, metadata: _metadata, ...figures } = picture;
   const { width, height } = figures;
@@ -164,7 +194,8 @@ export async function code(input: Uint8Array, settings: DecodeSettings, { onProg
     figures: { ...figures, bitsPerPixel, idealBits, realBits },
     seconds: { read: 0, code: (decoded - started) / 1000, write: (performance.now() - decoded) / 1000 },
     summary: `${width}×${height} pixels`,
-    notices,
-    damage,
+    notices: trailing === 0 ? notices : [...notices, `${trailing} bytes behind the end of the file are left out`],
+    damage:
+      truncated && maxBytes === undefined ? [...damage, 'the file ends early: the picture is a coarser one'] : damage,
   };
 }

@@ -24,6 +24,7 @@ import {
   engineOptions,
   flag,
   maxPixelsOption,
+  maxWorkOption,
   metadataOf,
   metadataOption,
   numberOption,
@@ -32,6 +33,7 @@ import {
   SIZE_UNITS,
   textOption,
   textOptions,
+  workOption,
   type RawArgs,
 } from './options.js';
 import { PICTURE_EXTENSIONS } from '../formats/formats.js';
@@ -129,6 +131,7 @@ export function builder(yargs: Argv): void {
     })
     .option('pixel-hash', { type: 'boolean', describe: 'Store a hash of the decoded pixels, for verify' });
   sizeOption(yargs);
+  workOption(yargs);
   metadataOption(yargs, 'default');
   engineOptions(yargs);
   yargs
@@ -177,6 +180,7 @@ export interface EncodeSettings {
   regions: Region[];
   mask: Uint8Array | undefined;
   maxPixels: number;
+  maxWork: number | undefined;
   threads: number;
   model: Uint8Array | undefined;
 }
@@ -289,6 +293,7 @@ export async function run(args: RawArgs): Promise<number> {
         exact: flag(args, 'exact'),
         allowDamaged: flag(args, 'allow-damaged'),
         maxPixels: maxPixelsOption(args),
+        maxWork: maxWorkOption(args),
         threads,
         model,
       },
@@ -300,7 +305,7 @@ export async function run(args: RawArgs): Promise<number> {
 
 /** A picture file to a .dcz file. @throws DcompError as `readPicture` and `encode` */
 export async function code(input: Uint8Array, settings: EncodeSettings, { onProgress }: Hooks): Promise<Coded> {
-  const { target, effort, views, alphaQuality, metadata, resize, pixelHash, exact, maxPixels, threads, model } =
+  const { target, effort, views, alphaQuality, metadata, resize, pixelHash, exact, maxPixels, maxWork, threads, model } =
     settings;
   const started = performance.now();
   const { picture: read, notices, damage } = await readPicture(input, metadata, maxPixels, settings.allowDamaged);
@@ -312,6 +317,8 @@ export async function code(input: Uint8Array, settings: EncodeSettings, { onProg
     ...(importance === undefined ? {} : { importance }),
     pixelHash,
     exact,
+    maxPixels,
+    ...(maxWork === undefined ? {} : { maxWork }),
     threads,
     ...(effort === undefined ? {} : { effort }),
     ...(views === undefined ? {} : { views }),

@@ -1,8 +1,9 @@
 /** `dcomp info FILE… [--json]`: what files say about themselves; no model is needed. */
 import type { Argv } from 'yargs';
-import { info, type FileInfo } from '../src/index.js';
+import { info, type FileInfo, type Work } from '../src/index.js';
 import { sourcesOf } from './batch/sources.js';
 import { about, EXIT_DATA, reportError } from './errors.js';
+import { estimatedSeconds } from './estimate.js';
 import { inputName, readSource } from '../formats/files.js';
 import { print } from './report.js';
 import { fileArguments, flag, outputFlags, type RawArgs } from './options.js';
@@ -48,18 +49,23 @@ export async function run(args: RawArgs): Promise<number> {
   return failed ? EXIT_DATA : 0;
 }
 
+/** What a file says, and how long decoding it takes here; null where that is not known. */
+type Found = FileInfo & { estimatedSeconds: number | null };
+
 /** @throws DcompError that names the file */
-async function infoOf(file: string): Promise<FileInfo> {
+async function infoOf(file: string): Promise<Found> {
   const bytes = await readSource(file);
   try {
-    return info(bytes);
+    const found = info(bytes);
+    const seconds = found.work === null ? undefined : await estimatedSeconds(found.work.megapixels);
+    return { ...found, estimatedSeconds: seconds ?? null };
   } catch (error) {
     throw about(inputName(file), error);
   }
 }
 
 /** The figures of the whole file, then a table with a line for each segment, or for the first and last ones. */
-function asText(name: string, found: FileInfo, most: number): string {
+function asText(name: string, found: Found, most: number): string {
   const {
     width,
     height,
@@ -74,7 +80,9 @@ function asText(name: string, found: FileInfo, most: number): string {
     schedule,
     alpha,
     segments,
+    work,
     truncated,
+    trailing,
   } = found;
   const bits = sum(segments.map((segment) => segment.bits));
   const ideal = sum(segments.map((segment) => segment.idealBits));
@@ -100,9 +108,16 @@ function asText(name: string, found: FileInfo, most: number): string {
     ...(alpha === null ? [] : [`alpha: ${alpha.byteLength} bytes, ${alpha.state}`]),
     ...(segments.length > 0 ? shortened(columns([head, ...rows]), found, most) : ['no segments']),
     `segments together: ${bits} bits, ${ideal} ideal bits (${overhead(bits, ideal)} over ideal)`,
-    ...(truncated ? ['the file ends in the middle of a part'] : []),
+    ...(work === null ? [] : [workText(work, found.estimatedSeconds)]),
+    ...(truncated ? ['the file ends before its last segment does'] : []),
+    ...(trailing === 0 ? [] : [`${trailing} bytes behind the end of the file, which mean nothing`]),
     '',
   ].join('\n');
+}
+
+function workText({ evaluations, fullSize, megapixels }: Work, seconds: number | null): string {
+  const time = seconds === null ? '' : `, about ${seconds.toPrecision(2)} s on this machine`;
+  return `work: ${evaluations} evaluations of the network, ${fullSize.toFixed(1)} of the full size, ${megapixels.toPrecision(3)} megapixels${time}`;
 }
 
 /** Leaves out lines in the middle. @param lines the head, and one for each segment */

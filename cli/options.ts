@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os';
 import type { Argv } from 'yargs';
 import { DcompError } from '../src/errors.js';
 import type { Rectangle } from '../src/index.js';
-import { MAX_PIXELS } from '../src/picture.js';
+import { DEFAULT_MAX_PIXELS, MAX_PIXELS } from '../src/picture.js';
 import { readInput } from '../formats/files.js';
 import { metadataChoice, type MetadataChoice } from '../formats/metadata.js';
 
@@ -53,13 +53,27 @@ export function sizeOption(yargs: Argv): void {
   yargs.option('max-pixels', {
     type: 'string',
     requiresArg: true,
-    describe: `Refuse pictures with more pixels than that  [default: ${MAX_PIXELS}]`,
+    describe: `Refuse pictures with more pixels than that  [default: ${DEFAULT_MAX_PIXELS}]`,
   });
+}
+
+/** Adds --max-work. */
+export function workOption(yargs: Argv): void {
+  yargs.option('max-work', {
+    type: 'string',
+    requiresArg: true,
+    describe: 'Refuse what takes more megapixels through the network (info tells)  [default: by the size]',
+  });
+}
+
+/** undefined if it was not given. @throws DcompError E_USAGE */
+export function maxWorkOption(args: RawArgs): number | undefined {
+  return numberOption(args, 'max-work', { min: 0.001, max: Number.MAX_SAFE_INTEGER, whole: false });
 }
 
 /** @throws DcompError E_USAGE */
 export function maxPixelsOption(args: RawArgs): number {
-  return numberOption(args, 'max-pixels', { min: 1, max: MAX_PIXELS, whole: true }) ?? MAX_PIXELS;
+  return numberOption(args, 'max-pixels', { min: 1, max: MAX_PIXELS, whole: true }) ?? DEFAULT_MAX_PIXELS;
 }
 
 /** Adds --metadata. */

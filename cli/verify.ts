@@ -1,12 +1,22 @@
 /** `dcomp verify FILE…`: checks every checksum; no model is needed for that, but for a stored pixel hash. */
 import type { Argv } from 'yargs';
-import { decode, pixelHash, repair, repairText, verify, type Verification } from '../src/node.js';
+import { decode, repair, repairText, verify, type Verification } from '../src/node.js';
 import { DcompError } from '../src/errors.js';
 import { leftOutText, sourcesOf } from './batch/sources.js';
 import { about, EXIT_DATA, reportError } from './errors.js';
 import { inputName, readSource } from '../formats/files.js';
 import { note, print } from './report.js';
-import { commonOptions, engineOptions, fileArguments, flag, type RawArgs } from './options.js';
+import {
+  commonOptions,
+  engineOptions,
+  fileArguments,
+  flag,
+  maxPixelsOption,
+  maxWorkOption,
+  sizeOption,
+  workOption,
+  type RawArgs,
+} from './options.js';
 
 export function builder(yargs: Argv): void {
   yargs
@@ -19,6 +29,8 @@ export function builder(yargs: Argv): void {
     .option('json', { type: 'boolean', describe: 'A line of JSON a file, for programs' })
     .example('$0 verify photo.dcz', 'Intact, cut, repairable or damaged; exit code 1 unless intact')
     .example('$0 verify coded --quiet', 'Of all .dcz files of a folder those that are not intact');
+  sizeOption(yargs);
+  workOption(yargs);
   engineOptions(yargs);
 }
 
@@ -30,6 +42,8 @@ export async function run(args: RawArgs): Promise<number> {
   const json = flag(args, 'json');
   const withPixels = flag(args, 'pixels');
   const { threads, model, verbose, quiet } = commonOptions(args);
+  const maxWork = maxWorkOption(args);
+  const limits = { maxPixels: maxPixelsOption(args), ...(maxWork === undefined ? {} : { maxWork }) };
   let bad = 0;
   const leftOut: string[] = [];
   const files = fileArguments(args, 'files').flatMap((name) => {
@@ -47,17 +61,18 @@ export async function run(args: RawArgs): Promise<number> {
       const found = verify(bytes);
       const pixels = await comparePixels(
         found,
-        async () => decode(repair(bytes).bytes, { threads, ...(model === undefined ? {} : { model }) }),
+        async () => decode(repair(bytes).bytes, { threads, ...limits, ...(model === undefined ? {} : { model }) }),
         withPixels,
       );
       if (found.state !== 'intact' || pixels === 'mismatch') bad++;
       if (json) print(`${JSON.stringify({ file, ...found, pixels })}\n`);
       else if (!quiet || found.state !== 'intact' || pixels === 'mismatch') print(asText(file, found, pixels, verbose));
     } catch (error) {
-      if (!(error instanceof DcompError)) throw error;
       bad++;
-      if (json) print(`${JSON.stringify({ file, state: 'damaged', error: error.code, message: error.message })}\n`);
-      else reportError(error.code === 'E_IO' ? error : about(inputName(file), error), verbose); // the former names it already
+      const code = error instanceof DcompError ? error.code : 'E_INTERNAL';
+      const message = error instanceof Error ? error.message : String(error);
+      if (json) print(`${JSON.stringify({ file, state: 'damaged', error: code, message })}\n`);
+      else reportError(code === 'E_IO' ? error : about(inputName(file), error), verbose); // the former names it already
     }
   }
   if ((files.length > 1 || leftOut.length > 0) && !quiet && !json) {
@@ -67,14 +82,16 @@ export async function run(args: RawArgs): Promise<number> {
   return bad > 0 ? EXIT_DATA : 0;
 }
 
-async function comparePixels(
-  found: Verification,
-  decodeIt: () => ReturnType<typeof decode>,
-  wanted: boolean,
-): Promise<Pixels> {
+async function comparePixels(found: Verification, decodeIt: () => Promise<unknown>, wanted: boolean): Promise<Pixels> {
   if (found.pixelHash === null) return 'none';
   if (!wanted || found.state === 'cut' || found.state === 'damaged') return 'skipped';
-  return Buffer.from(pixelHash(await decodeIt())).toString('hex') === found.pixelHash ? 'match' : 'mismatch';
+  try {
+    await decodeIt();
+    return 'match';
+  } catch (error) {
+    if (error instanceof DcompError && error.code === 'E_DAMAGED_PIXELS') return 'mismatch';
+    throw error;
+  }
 }
 
 const PIXELS: Record<Pixels, string> = {
@@ -86,7 +103,7 @@ const PIXELS: Record<Pixels, string> = {
 
 /** A line for the file, one for each part that is not intact (or, with --verbose, for all), one for each repair. */
 function asText(file: string, found: Verification, pixels: Pixels, verbose: boolean): string {
-  const { state, parts, repairs } = found;
+  const { state, parts, repairs, trailing } = found;
   const damaged = parts.filter((part) => part.state !== 'intact');
   const lines = (verbose ? parts : damaged).map(
     (part) => `  ${part.part} (byte offset ${part.offset}, ${part.byteLength} bytes): ${part.state}`,
@@ -101,6 +118,7 @@ function asText(file: string, found: Verification, pixels: Pixels, verbose: bool
     `${inputName(file)}: ${state}${advice}${PIXELS[pixels]}`,
     ...lines,
     ...repairs.map((each) => `  ${repairText(each)}`),
+    ...(trailing === 0 ? [] : [`  ${trailing} bytes behind its end, which mean nothing`]),
     '',
   ].join('\n');
 }

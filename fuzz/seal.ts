@@ -1,7 +1,8 @@
 /** Checksums that hold, so that changed files are read further than to the first of them. */
 import { createHash } from 'node:crypto';
 import { deflateSync } from 'node:zlib';
-import { concat, CRC_BYTES, readHeader, readVarint } from '../src/container/container.js';
+import { concat, CRC_BYTES, readHeader, readVarint, segmentChecksum } from '../src/container/container.js';
+import { MODEL_ID, SIZES } from '../src/container/header.js';
 import { crc32 } from '../src/container/crc32.js';
 import { hasAlpha } from '../src/pixels/picture-planes.js';
 
@@ -9,10 +10,17 @@ function setU32(bytes: Uint8Array, at: number, value: number, littleEndian = tru
   if (at + 4 <= bytes.length) new DataView(bytes.buffer, bytes.byteOffset).setUint32(at, value, littleEndian);
 }
 
+/** A file with that model's id, in hexadecimal. */
+export function withModelId(file: Uint8Array, id: string): Uint8Array {
+  const bytes = Uint8Array.from(file);
+  if (bytes.length >= SIZES) bytes.set(Buffer.from(id, 'hex'), MODEL_ID);
+  return bytes;
+}
+
 /** A `.dcz` file with all checksums as its lengths, as they are, have them. */
 export function sealedFile(file: Uint8Array): Uint8Array {
   const bytes = Uint8Array.from(file);
-  const height = (readVarint(bytes, 18) ?? { end: 0 }).end;
+  const height = (readVarint(bytes, SIZES) ?? { end: 0 }).end;
   const headerEnd = (readVarint(bytes, height) ?? { end: 0 }).end + 4;
   setU32(bytes, headerEnd, crc32(bytes.subarray(0, headerEnd)));
   let header: ReturnType<typeof readHeader>;
@@ -25,18 +33,32 @@ export function sealedFile(file: Uint8Array): Uint8Array {
   while (header.hasParts && at !== undefined && bytes[at] !== 0) at = seal(bytes, at, 1, 0, true);
   if (header.hasParts && at !== undefined) at++;
   if (hasAlpha(header.header.channels) && at !== undefined) at = seal(bytes, at, 0, 0, false);
-  while (at !== undefined && at < bytes.length) at = seal(bytes, at, 0, 2, true);
+  for (let first = 0; at !== undefined && at < bytes.length;) {
+    const start: number = at;
+    at = seal(bytes, at, 0, 2, true, first);
+    first += bytes[readVarint(bytes, start)?.end ?? 0] ?? 0;
+  }
   return bytes;
 }
 
-function seal(bytes: Uint8Array, at: number, before: number, behind: number, covered: boolean): number | undefined {
+/** @param first of a segment: its first unit; the one that ends with the file is the last */
+function seal(
+  bytes: Uint8Array,
+  at: number,
+  before: number,
+  behind: number,
+  covered: boolean,
+  first?: number,
+): number | undefined {
   const length = readVarint(bytes, at + before);
   if (length === undefined) return undefined;
   const crc = length.end + behind;
   const payload = crc + CRC_BYTES;
   const end = payload + length.value;
   if (end > bytes.length) return undefined;
-  setU32(bytes, crc, crc32(bytes.subarray(payload, end), covered ? crc32(bytes.subarray(at, crc)) : 0));
+  const sum = crc32(bytes.subarray(payload, end), covered ? crc32(bytes.subarray(at, crc)) : 0);
+  const place = first === undefined ? undefined : { first, last: end === bytes.length };
+  setU32(bytes, crc, place === undefined ? sum : segmentChecksum(place, sum, crc - at + length.value));
   return end;
 }
 

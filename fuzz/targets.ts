@@ -11,7 +11,7 @@ import {
   readContainer,
   writeAlpha,
   writeHeader,
-  writeSegment,
+  writeSegments,
   type Header,
 } from '../src/container/container.js';
 import { decodePicture } from '../src/codec/decoder.js';
@@ -30,7 +30,7 @@ import { checkPicture } from '../src/picture.js';
 import { tinyEvaluator } from '../corpus/tiny-model.js';
 import { randomModel } from '../corpus/random-model.js';
 import { pictureFiles } from './picture-files.js';
-import { composedPng, sealedFile, sealedModel, sealedPng } from './seal.js';
+import { composedPng, sealedFile, sealedModel, sealedPng, withModelId } from './seal.js';
 
 export interface Target {
   name: string;
@@ -72,21 +72,22 @@ const container: Target = {
       height: 7,
       channels: 4,
       depth: 8,
-      modelId: '0123456789abcdef',
+      modelId: '01234567',
       schedule: { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE, tail: 0, views: 1, coarseViews: 1 },
       nu: 14,
     };
-    const segments = [writeSegment(noise(40, 1), 3, 128), writeSegment(noise(150, 2), 9, 120)];
+    const first = { payload: noise(40, 1), units: 3, idealRatio: 128 };
+    const segments = writeSegments([first, { payload: noise(150, 2), units: 9, idealRatio: 120 }]);
     const parts = [
       { type: 2, payload: Uint8Array.of(6) },
       { type: 6, payload: noise(30, 3) },
       { type: 99, payload: noise(2, 3) },
     ];
     return [
-      concat([writeHeader(header, parts), writeAlpha(noise(12, 4)), ...segments]),
-      concat([writeHeader({ ...header, channels: 2, width: 20 }), writeAlpha(Uint8Array.of(1, 255)), ...segments]),
-      concat([writeHeader({ ...header, channels: 3, depth: 16 }), ...segments]),
-      concat([writeHeader({ ...header, channels: 1, depth: 2 }, parts.slice(1)), segments[0]!]),
+      concat([writeHeader(header, parts), writeAlpha(noise(12, 4)), segments]),
+      concat([writeHeader({ ...header, channels: 2, width: 20 }), writeAlpha(Uint8Array.of(1, 255)), segments]),
+      concat([writeHeader({ ...header, channels: 3, depth: 16 }), segments]),
+      concat([writeHeader({ ...header, channels: 1, depth: 2 }, parts.slice(1)), writeSegments([first])]),
       writeHeader({ ...header, channels: 1, width: 1, height: 1 }),
     ];
   },
@@ -143,14 +144,8 @@ const decoder: Target = {
     return files;
   },
   async run(bytes) {
-    const file = sealedFile(bytes);
     // The model's id is not what is fuzzed.
-    if (file.length >= 18)
-      file.set(
-        evaluator.model.id.match(/../g)!.map((hex) => parseInt(hex, 16)),
-        10,
-      );
-    const sealed = sealedFile(file);
+    const sealed = sealedFile(withModelId(bytes, evaluator.model.id));
     for (const allowDamaged of [false, true]) {
       try {
         const picture = await decodePicture(sealed, evaluator, { maxPixels: FUZZ_PIXELS, allowDamaged });

@@ -33,6 +33,8 @@ export type DataCode =
   | 'E_OTHER_MODEL'
   | 'E_DAMAGED_HEADER'
   | 'E_DAMAGED_SEGMENT'
+  /** All checksums hold, but the decoded pixels are not those whose hash the file holds. */
+  | 'E_DAMAGED_PIXELS'
   /** The file ends before its header or its side data is complete. */
   | 'E_TRUNCATED'
   | 'E_NOT_MODEL'
@@ -46,6 +48,8 @@ export type DataCode =
   | 'E_DAMAGED_CHECKPOINT'
   /** The worker that was to compute it has ended, or could not begin. */
   | 'E_WORKER'
+  /** The machine or its settings lack what is needed: WebAssembly, memory for it. */
+  | 'E_ENVIRONMENT'
   /** Stopped by the caller's AbortSignal. */
   | 'E_ABORTED';
 

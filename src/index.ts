@@ -1,6 +1,7 @@
 /** What both entries (Node and browser) export. */
 export { DcompError, isMisuse, type DcompErrorCode, type MisuseCode, type DataCode } from './errors.js';
 export {
+  DEFAULT_MAX_PIXELS,
   MAX_PIXELS,
   MAX_SIDE,
   withDepth,
@@ -30,6 +31,7 @@ export {
 } from './codec/encoder.js';
 export { DEFAULT_VIEWS, VIEWS, type Views } from './diffusion/schedule.js';
 export { DEFAULT_WEIGHT, type Importance, type Region } from './codec/region.js';
+export type { Work } from './codec/work.js';
 export type { Rectangle } from './math/rectangle.js';
 export type { DecodeResult, DecoderOptions } from './codec/decoder.js';
 export { FORMAT_VERSION } from './format.js';

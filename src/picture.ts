@@ -3,6 +3,8 @@ import { advice, BYTES, bytesOf, checkObject, isOneOf, shown, viewOf } from './o
 
 /** Most pixels that format version 1 codes; a header that claims more is refused before anything is allocated. */
 export const MAX_PIXELS = 2 ** 28;
+/** Most pixels unless the caller says otherwise: the best file of so many takes minutes on a usual machine, not hours. */
+export const DEFAULT_MAX_PIXELS = 2 ** 25;
 /** Longest side that format version 1 codes. */
 export const MAX_SIDE = 65535;
 

@@ -3,7 +3,15 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { corpusPicture } from '../corpus/pictures.js';
-import { concat, readContainer, varint, writeHeader, writeSegment, type Header } from '../src/container/container.js';
+import {
+  concat,
+  readContainer,
+  varint,
+  writeHeader,
+  writeSegment,
+  writeSegments,
+  type Header,
+} from '../src/container/container.js';
 import { DcompError, type DcompErrorCode } from '../src/errors.js';
 import * as dcomp from '../src/node.js';
 import { info, type DecodeOptions, type EncodeOptions } from '../src/node.js';
@@ -237,12 +245,16 @@ describe('bad input', () => {
       if (typeof found !== 'string') assert.deepEqual([found.width, found.height], [header.width, header.height]);
     }
     // Segments that go on after the last step, steps without bits, bits without steps: their checksums hold.
+    const units = segments.reduce((sum, { units }) => sum + units, 0);
     for (const segment of [
-      writeSegment(new Uint8Array(50), 255, 128),
-      writeSegment(new Uint8Array(0), 255, 0),
-      writeSegment(new Uint8Array(9), 0, 255),
+      { payload: new Uint8Array(50), units: 255, idealRatio: 128 },
+      { payload: new Uint8Array(0), units: 255, idealRatio: 0 },
+      { payload: new Uint8Array(9), units: 0, idealRatio: 255 },
     ]) {
-      for (const bytes of [concat([file, segment]), concat([start, segment, segment])]) {
+      for (const bytes of [
+        concat([file, writeSegment(segment, { first: units, last: true })]),
+        concat([start, writeSegments([segment, segment])]),
+      ]) {
         const found = await outcome(() => decode(bytes));
         if (typeof found !== 'string') assert.deepEqual([found.width, found.height], [header.width, header.height]);
       }

@@ -15,7 +15,7 @@ KINDS = {1: "grey", 2: "grey+alpha", 3: "RGB", 4: "RGBA"}
 DEPTHS = {0: 8, 1: 16, 2: 4, 3: 2, 4: 1}
 PARTS = {1: "icc", 2: "orientation", 3: "density", 4: "exif", 5: "xmp", 6: "text", 7: "pixelHash", 8: "cicp", 9: "gamma",
          10: "chromaticities", 11: "iptc", 12: "modified", 128: "regions"}
-MAX_PART = 2**24
+MAX_PART = MAX_SEGMENT = 2**24
 
 
 class Refused(Exception):
@@ -61,14 +61,17 @@ def extent(data, at, before, behind):
     crc = length[1] + behind
     payload = crc + 4
     there = min(length[0], len(data) - payload)
-    return {"fields": data[at:crc], "fieldsEnd": crc, "crc": u32(data, crc), "payload": payload, "there": there, "cut": there < length[0]}
+    return {"fields": data[at:crc], "fieldsEnd": crc, "crc": u32(data, crc), "payload": payload, "length": length[0], "there": there, "cut": there < length[0]}
 
 
 def state(e, data, covered=True):
     if e["cut"]:
         return "cut"
-    payload = data[e["payload"] : e["payload"] + e["there"]]
-    return "complete" if zlib.crc32((e["fields"] if covered else b"") + payload) == e["crc"] else "damaged"
+    return "complete" if holds(e, data, e["fields"] if covered else b"") else "damaged"
+
+
+def holds(e, data, before):
+    return zlib.crc32(before + data[e["payload"] : e["payload"] + e["there"]]) == e["crc"]
 
 
 def read_header(data):
@@ -141,7 +144,9 @@ def info(data):
         "alpha": None,
         "segments": [],
         "truncated": True,
+        "trailing": 0,
     }
+    types = set()
     while has_parts:
         if at >= len(data):
             return result
@@ -153,10 +158,19 @@ def info(data):
             return result
         kind, there = data[at], e["there"]
         part = {"type": kind, "name": PARTS.get(kind, "unknown"), "offset": at, "byteLength": there}
-        part["state"] = "damaged" if not e["cut"] and there > MAX_PART else state(e, data)
+        too_long = e["length"] > MAX_PART
+        part["state"] = "damaged" if too_long else state(e, data)
         if part["state"] == "complete" and kind >= 128 and kind not in PARTS:
             raise Refused
+        if part["state"] == "complete" and kind in types:
+            part["state"] = "damaged"
+        if part["state"] == "complete":
+            types.add(kind)
         result["parts"].append(part)
+        if too_long:
+            result["truncated"] = False
+        if too_long or e["cut"]:
+            return result
         at = e["payload"] + there
     if channels in (2, 4):
         e = extent(data, at, 0, 0)
@@ -168,11 +182,21 @@ def info(data):
             return result
     units = list(units_of(w, h, coarse, fine, tail, last))
     done = 0
-    while at < len(data):
+    ended = False
+    while at < len(data) and not ended:
+        if not any(data[at:]):
+            result["trailing"] = len(data) - at
+            return result
         e = extent(data, at, 0, 2)
         if e is None:
             return result
         count, rate = data[e["fieldsEnd"] - 2 : e["fieldsEnd"]]
+        there = "damaged" if count == 0 or done + count > len(units) or e["length"] > MAX_SEGMENT else "cut" if e["cut"] else "complete"
+        impossible = there == "damaged"
+        if there == "complete":
+            ended = holds(e, data, struct.pack("<I", done + 2**31) + e["fields"])
+            if not ended and not holds(e, data, struct.pack("<I", done) + e["fields"]):
+                there = "damaged"
         mine = units[done : done + count]
         done += count
         distinct = [step for i, step in enumerate(mine) if i == 0 or step != mine[i - 1]]
@@ -187,13 +211,17 @@ def info(data):
                 "sigma": sigma(mine[-1][3] if mine else TOP),
                 "bits": 8 * e["there"],
                 "idealBits": math.floor(8 * e["there"] * rate / 128 + 0.5),
-                "state": state(e, data),
+                "state": there,
             }
         )
         at = end
-        if e["cut"]:
+        if impossible:
+            result["truncated"] = False
+        if impossible or there == "cut":
             return result
-    result["truncated"] = False
+    damaged = result["segments"] and result["segments"][-1]["state"] == "damaged"
+    result["truncated"] = not ended and not damaged
+    result["trailing"] = len(data) - at
     return result
 
 

@@ -13,6 +13,8 @@ import { writePng } from '../formats/png-writer.js';
 import { readPicture } from '../formats/read.js';
 import { corpusPicture } from '../corpus/pictures.js';
 import { readContainer, writeHeader } from '../src/container/container.js';
+import { withPixelHash } from '../src/container/pixel-hash.js';
+import { kernelMemory } from '../src/kernels/load.js';
 import { DcompError, isMisuse, type DcompErrorCode } from '../src/errors.js';
 import { decode, encode, info, release } from '../src/node.js';
 import { readCheckpoint } from '../src/train/checkpoint.js';
@@ -28,9 +30,11 @@ const picture = corpusPicture('scene', { width: 24, height: 17 });
 describe('error codes', () => {
   let folder = '';
   let file: Uint8Array;
+  let hashed: Uint8Array;
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'dcomp-errors-'));
     ({ bytes: file } = await encode(picture, { model, threads: 1, effort: 1 }));
+    ({ bytes: hashed } = await encode(picture, { model, threads: 1, effort: 1, pixelHash: true }));
   });
   after(async () => {
     rmSync(folder, { recursive: true, force: true });
@@ -85,6 +89,8 @@ describe('error codes', () => {
     E_OTHER_MODEL: () => decode(writeHeader({ ...readContainer(file).header, modelId: '01234567' }), options),
     E_DAMAGED_HEADER: () => decode(changed(file, 10, 12), options),
     E_DAMAGED_SEGMENT: () => decode(changed(file, file.length - 1), options),
+    E_ENVIRONMENT: () => kernelMemory(2 ** 50),
+    E_DAMAGED_PIXELS: () => decode(withPixelHash(hashed, new Uint8Array(32)), options),
     E_TRUNCATED: () => decode(file.subarray(0, 12), options),
     E_NOT_MODEL: () => decode(file, { ...options, model: file }),
     E_DAMAGED_MODEL: () => decode(file, { ...options, model: changed(model, 5000) }),

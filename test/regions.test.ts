@@ -5,9 +5,11 @@ import fc from 'fast-check';
 import { corpusPicture } from '../corpus/pictures.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
-import { LAG_BLOCK, lagsOf, MAX_LAG, readLags, writeLags, type Region } from '../src/codec/region.js';
+import { LAG_BLOCK, LAG_STEP, lagsOf, MAX_LAG, readLags, writeLags, type Region } from '../src/codec/region.js';
+import { encodePlane } from '../src/entropy/plane.js';
 import { DcompError } from '../src/errors.js';
 import type { Picture } from '../src/picture.js';
+import { codeOfError } from './helpers/outcome.js';
 import { secondDecode } from './helpers/second-decoder.js';
 import { readModelFile } from '../src/model/integer/model-file.js';
 import { createEvaluator } from '../src/model/wasm/engine.js';
@@ -33,7 +35,7 @@ describe('regions of interest', () => {
 
   it('lags come back from their part', () => {
     fc.assert(
-      fc.property(sizes, fc.infiniteStream(fc.integer({ min: 0, max: MAX_LAG })), (size, values) => {
+      fc.property(sizes, fc.infiniteStream(fc.constantFrom(0, LAG_STEP, 5 * LAG_STEP, MAX_LAG)), (size, values) => {
         const lags = lagsOf({ mask: new Uint8Array(size.width * size.height) }, size);
         lags.codes = lags.codes.map(() => values.next().value as number);
         assert.deepEqual(readLags(writeLags(lags), size), lags);
@@ -69,6 +71,25 @@ describe('regions of interest', () => {
     const { codes } = lagsOf({ mask }, size);
     assert.deepEqual([codes[0], codes[1]], [0, MAX_LAG / 2]);
     assert.ok(lagsOf({ mask: mask.fill(77) }, size).codes.every((code) => code === 0));
+  });
+
+  it('are at most four different lags, in quarters of an octave, however many weights there are', async () => {
+    fc.assert(
+      fc.property(sizes, fc.infiniteStream(fc.nat({ max: 255 })), (size, values) => {
+        const mask = new Uint8Array(size.width * size.height);
+        for (let i = 0; i < mask.length; i++) mask[i] = values.next().value as number;
+        const used = [...new Set(lagsOf({ mask }, size).codes)];
+        assert.ok(used.length <= 4 && used.includes(0) && used.every((lag) => lag % LAG_STEP === 0), used.join());
+      }),
+    );
+    const size = { width: 96, height: 16 };
+    const plane = (samples: number[]): Uint8Array => encodePlane(Uint8Array.from(samples), 6, 1);
+    assert.deepEqual([...readLags(plane([0, 1, 5, 16, 0, 1]), size).codes], [0, 4, 20, 64, 0, 4]);
+    for (const samples of [
+      [0, 1, 2, 3, 4, 0],
+      [0, 0, 0, 0, 0, 17],
+    ])
+      assert.equal(await codeOfError(() => readLags(plane(samples), size)), 'E_DAMAGED_SEGMENT');
   });
 
   it('what matters is better and the rest worse at the same size; a second decoder sees the same', async () => {

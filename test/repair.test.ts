@@ -9,7 +9,7 @@ import {
   varint,
   writeAlpha,
   writeHeader,
-  writeSegment,
+  writeSegments,
   type Header,
 } from '../src/container/container.js';
 import { crc32, crc32Combine, singleByteErrors } from '../src/container/crc32.js';
@@ -42,9 +42,11 @@ const some = concat([
     { type: 99, payload: new Uint8Array(0) },
   ]),
   writeAlpha(noise(20, 2)),
-  writeSegment(noise(130, 3), 3, 128),
-  writeSegment(noise(5, 4), 1, 100),
-  writeSegment(noise(300, 5), 7, 120),
+  writeSegments([
+    { payload: noise(130, 3), units: 3, idealRatio: 128 },
+    { payload: noise(5, 4), units: 1, idealRatio: 100 },
+    { payload: noise(300, 5), units: 7, idealRatio: 120 },
+  ]),
 ]);
 
 function changed(file: Uint8Array, ...changes: [number, number][]): Uint8Array {
@@ -215,7 +217,10 @@ describe('repair', () => {
 
   it('repairs one wrong bit of a long segment, but not one wrong byte, and nothing of an endless one', () => {
     const of = (length: number): Uint8Array =>
-      concat([writeHeader({ ...plain, channels: 3 }), writeSegment(noise(length, 1), 1, 1)]);
+      concat([
+        writeHeader({ ...plain, channels: 3 }),
+        writeSegments([{ payload: noise(length, 1), units: 1, idealRatio: 1 }]),
+      ]);
     const long = of(2 ** 18);
     assert.ok(equal(repairFile(changed(long, [100_000, 16])).bytes, long));
     assert.deepEqual(repairFile(changed(long, [100_000, 17])).repairs, []);
@@ -244,8 +249,11 @@ describe('repair', () => {
 
   it('takes time in proportion to the size, however the file is damaged', () => {
     // Many tiny segments, each with a wrong length: every one of them asks for trials over all the rest.
-    const segment = changed(writeSegment(noise(9, 1), 1, 1), [0, 2]);
-    const file = concat([writeHeader({ ...plain, channels: 3 }), ...Array.from({ length: 60_000 }, () => segment)]);
+    const segments = writeSegments(
+      Array.from({ length: 60_000 }, () => ({ payload: noise(9, 1), units: 1, idealRatio: 1 })),
+    );
+    for (let at = 0; at < segments.length; at += 16) segments[at]! ^= 2;
+    const file = concat([writeHeader({ ...plain, channels: 3 }), segments]);
     const { repairs, lost } = repairFile(file);
     assert.ok(repairs.length > 100 && repairs.length < 2000, `${repairs.length} repairs`);
     assert.equal(lost.length, 1);

@@ -9,7 +9,7 @@ import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { corpusPicture } from '../corpus/pictures.js';
-import { concat, readContainer, writeHeader, writeSegment, type Header } from '../src/container/container.js';
+import { concat, readContainer, writeHeader, writeSegments, type Header } from '../src/container/container.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
 import { LAST_CODE } from '../src/format.js';
@@ -107,7 +107,10 @@ describe('verification', () => {
         fc.nat(),
         fc.integer({ min: 1, max: 255 }),
         (payloads, place, error) => {
-          const file = concat([writeHeader(header), ...payloads.map((payload) => writeSegment(payload, 1, 1))]);
+          const file = concat([
+            writeHeader(header),
+            writeSegments(payloads.map((payload) => ({ payload, units: 1, idealRatio: 1 }))),
+          ]);
           const damaged = Uint8Array.from(file);
           const at = place % file.length;
           damaged[at]! ^= error;

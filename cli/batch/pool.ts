@@ -13,13 +13,23 @@ export interface Pool {
   close(): Promise<void>;
 }
 
+/** As many threads as asked for, or fewer where they cannot be had. @throws DcompError E_ENVIRONMENT if there is not one */
+function startThreads(workers: number, workerData: WorkerData): Tinypool {
+  const filename = new URL('./worker.js', import.meta.url).href;
+  for (let threads = workers; ; threads = threads >> 1) {
+    try {
+      return new Tinypool({ filename, minThreads: threads, maxThreads: threads, workerData });
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'ERR_WORKER_INIT_FAILED') throw cause;
+      if (threads > 1) continue;
+      const advice = 'allow more processes (ulimit -u, or the limit of the container)';
+      throw new DcompError('E_ENVIRONMENT', `no thread can be started; ${advice}`, { cause });
+    }
+  }
+}
+
 export function createPool(workers: number, data: WorkerData): Pool {
-  const pool = new Tinypool({
-    filename: new URL('./worker.js', import.meta.url).href,
-    minThreads: workers,
-    maxThreads: workers,
-    workerData: data,
-  });
+  const pool = startThreads(workers, data);
   return {
     async code(input, onProgress) {
       const task: Task = { input };

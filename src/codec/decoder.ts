@@ -7,15 +7,16 @@ import { DcompError } from '../errors.js';
 import type { Architecture } from '../model/architecture.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { bytesOf, checkValues, isBoolean, isFunction, isNumber, isSignal, isWhole, type Checks } from '../options.js';
-import { MAX_PIXELS, type Depth, type Metadata, type Picture, type Samples } from '../picture.js';
+import { depthOf, DEFAULT_MAX_PIXELS, type Depth, type Metadata, type Picture, type Samples } from '../picture.js';
 import { decodeAlpha } from '../container/alpha.js';
 import { readContainer, type Container, type Extent, type Header } from '../container/container.js';
+import { withinMemory } from '../memory.js';
 import type { Progress } from './encoder.js';
 import type { Channel } from './group-step.js';
 import { metadataOf } from '../container/metadata.js';
 import { groupsOf, type Group } from '../format.js';
+import { pixelHash, storedHash } from '../container/pixel-hash.js';
 import { needsOf, type StepNeeds } from './needs.js';
-import { PARTS } from '../container/parts.js';
 import { isGrey, hasAlpha, PictureRows } from '../pixels/picture-planes.js';
 import {
   checkRectangle,
@@ -27,7 +28,8 @@ import {
   type Rectangle,
   type Size,
 } from '../math/rectangle.js';
-import { readLags } from './region.js';
+import type { Lags } from './region.js';
+import { checkWork, lagsOfFile, workOf } from './work.js';
 import { repairFile, repairText, type Repair } from '../container/repair.js';
 import { pyramidSizes, stepsOf, type Step } from '../diffusion/schedule.js';
 import { Session } from './session.js';
@@ -49,8 +51,13 @@ export interface DecoderOptions {
    * else the file holds may be damaged.
    */
   crop?: Rectangle;
-  /** Refuse larger pictures; default 2^28. */
+  /** Refuse pictures of more pixels; default 2^25. */
   maxPixels?: number;
+  /**
+   * Refuse what takes more work, in megapixels through the network (`work` of `info`), before any of it is done. Default: four
+   * times what an honest file of that size takes, and at most what one of 2^25 pixels does.
+   */
+  maxWork?: number;
   /** Told of each repair and damage when `allowDamaged` is set. */
   onDamage?: (message: string) => void;
   onProgress?: (progress: Progress) => void;
@@ -64,6 +71,7 @@ export const DECODER_CHECKS: Checks<DecoderOptions> = {
   scale: isNumber('1, 1/2, 1/4, …', (value) => value > 0 && value <= 1),
   crop: rectangleOf,
   maxPixels: isNumber('a number of pixels, at least 0', (value) => value >= 0),
+  maxWork: isNumber('a number of megapixels above 0', (value) => value > 0),
   onDamage: isFunction,
   onProgress: isFunction,
   signal: isSignal,
@@ -75,13 +83,16 @@ export interface DecodeResult extends Picture {
   /** Network evaluations, also in multiples of one at full resolution. */
   evaluations: number;
   work: number;
-  /** True where the file, or the part of it that was asked for, ends in the middle of a segment. */
+  /** True where the file, or the part of it that was asked for, ends before its last segment does: a coarser picture. */
   truncated: boolean;
+  /** Bytes behind the end of the file, which mean nothing. */
+  trailing: number;
 }
 
 /**
+ * The picture of a file. Where the whole file is decoded and holds a hash of its pixels, they are compared.
  * @param source what `containerOf` says of the file, where that is known already
- * @throws DcompError as `containerOf`; E_OTHER_MODEL, E_DAMAGED_SEGMENT, E_TRUNCATED (alpha missing), E_USAGE, E_ABORTED
+ * @throws DcompError as `decodeUnchecked`; E_DAMAGED_PIXELS
  */
 export async function decodePicture(
   file: Uint8Array,
@@ -89,6 +100,49 @@ export async function decodePicture(
   options: DecoderOptions = {},
   source = containerOf(file, options),
 ): Promise<DecodeResult> {
+  const picture = await decodeUnchecked(file, evaluator, options, source);
+  comparePixels(picture, source, options);
+  return picture;
+}
+
+/**
+ * Compares the pixels of a whole file with the hash that it holds; of a part of the picture or the file it says nothing.
+ * @param source what the picture was decoded from
+ * @throws DcompError E_DAMAGED_PIXELS, unless damage is allowed
+ */
+export function comparePixels(
+  picture: Picture,
+  { bytes, container, view }: Source,
+  { allowDamaged, crop, onDamage }: DecoderOptions,
+): void {
+  const stated = storedHash(bytes, container.parts);
+  const { alpha, segments, truncated } = container;
+  const damaged = alpha?.state === 'damaged' || segments.some(({ state }) => state === 'damaged');
+  if (stated === undefined || truncated || damaged || view.level > 0 || crop !== undefined) return;
+  const found = pixelHash(picture, depthOf(picture));
+  if (found.every((byte, i) => byte === stated[i])) return;
+  const message = 'the decoded pixels are not those whose hash the file holds';
+  if (allowDamaged !== true)
+    throw new DcompError(
+      'E_DAMAGED_PIXELS',
+      `${message}; get the file again, or allow damage to see them all the same`,
+    );
+  onDamage?.(message);
+}
+
+/**
+ * @throws DcompError as `containerOf`; E_OTHER_MODEL, E_DAMAGED_SEGMENT, E_TRUNCATED (alpha missing), E_USAGE, E_ABORTED
+ */
+export async function decodeUnchecked(
+  file: Uint8Array,
+  evaluator: Evaluator,
+  options: DecoderOptions = {},
+  source = containerOf(file, options),
+): Promise<DecodeResult> {
+  return withinMemory(source.container.header, () => decodeSource(source, evaluator, options));
+}
+
+async function decodeSource(source: Source, evaluator: Evaluator, options: DecoderOptions): Promise<DecodeResult> {
   const { bytes, container, repairs, view } = source;
   const { header } = container;
   checkModelId(header, evaluator);
@@ -101,10 +155,16 @@ export async function decodePicture(
     options.onDamage?.(message);
   };
   for (const repair of repairs) options.onDamage?.(`repaired ${repairText(repair)}`);
+  const lags = lagsOfFile(bytes, container);
+  const said: string[] = [];
+  const { architecture } = evaluator.model;
+  const { needs, needed, units } = readable(source, architecture, options, (message) => void said.push(message));
+  const part = needs === undefined ? undefined : { architecture, pixels: view.pixels, needs };
+  checkWork(workOf({ header, lags, units, level: view.level, part }), header, options.maxWork);
   const metadata = metadataOf(bytes, container.parts, damage);
   const alpha = readAlpha(bytes, container, options, damage);
-  const { needs, needed } = readable(source, evaluator.model.architecture, options, damage);
-  const session = sessionOf(bytes, container, evaluator, options.signal, needs);
+  for (const message of said) damage(message);
+  const session = sessionOf(container, evaluator, lags, options.signal, needs);
   for (const [i, segment] of container.segments.slice(0, needed.length).entries()) {
     if (needed[i] === false) {
       session.skipUnit();
@@ -112,11 +172,7 @@ export async function decodePicture(
     }
     const channel = new Receiver(new BitReader(bytes, segment.payloadOffset, 8 * segment.payloadLength), header.nu);
     for (let u = 0; u < segment.units && !channel.ended; u++) {
-      const unit = session.next;
-      if (unit === undefined) {
-        damage(`segment ${i + 1} (byte offset ${segment.offset}) states more steps than the picture has`);
-        break;
-      }
+      const unit = session.next!;
       if (unit.step.level < view.level) break;
       await session.runUnit(channel);
       options.onProgress?.({
@@ -129,25 +185,15 @@ export async function decodePicture(
   return show(session, container, alpha, metadata, options, view);
 }
 
-/** The session of a file, before its first step. @throws DcompError E_DAMAGED_SEGMENT */
+/** The session of a file, before its first step. */
 export function sessionOf(
-  bytes: Uint8Array,
-  { header, parts }: Container,
+  container: Container,
   evaluator: Evaluator,
+  lags: Lags | undefined,
   signal?: AbortSignal,
   needs?: readonly StepNeeds[],
 ): Session {
-  const part = parts.find(({ type }) => type === PARTS.regions);
-  if (part?.state === 'damaged') {
-    throw new DcompError(
-      'E_DAMAGED_SEGMENT',
-      `the part "regions" (byte offset ${part.offset}) is damaged beyond repair, and without it nothing can be decoded; get the file again`,
-    );
-  }
-  const lags =
-    part?.state === 'complete'
-      ? readLags(bytes.subarray(part.payloadOffset, part.payloadOffset + part.payloadLength), header)
-      : undefined;
+  const { header } = container;
   return new Session(
     header.width,
     header.height,
@@ -172,7 +218,7 @@ export function checkModelId(header: Header, evaluator: Evaluator): void {
 /** The pixels that a session has come to, with what else the file holds. @param alpha of the whole picture */
 export async function show(
   session: Session,
-  { header, truncated }: Container,
+  { header, truncated, trailing }: Container,
   alpha: Samples | undefined,
   metadata: Metadata | undefined,
   { onProgress }: DecoderOptions,
@@ -183,7 +229,13 @@ export async function show(
   const rows = new PictureRows(pixels, header.channels, part, header.depth);
   await session.show(rows.take, level, pixels);
   onProgress?.({ fraction: 1, stage: 'done' });
-  return { ...rows.picture, ...(metadata === undefined ? {} : { metadata }), ...session.statistics, truncated };
+  return {
+    ...rows.picture,
+    ...(metadata === undefined ? {} : { metadata }),
+    ...session.statistics,
+    truncated,
+    trailing,
+  };
 }
 
 /** What is shown: pixels of a level's picture. */
@@ -229,7 +281,7 @@ function smaller(alpha: Samples, { width, height }: { width: number; height: num
 
 /**
  * How much of a file can be read, and what of that is needed.
- * @returns needs for `Session`, undefined where all is needed; and of the segments that can be read whether they are
+ * @returns needs for `Session`, undefined where all is needed; of the segments that can be read whether they are, and their units
  * @throws DcompError E_DAMAGED_SEGMENT, where `damage` throws
  */
 export function readable(
@@ -237,7 +289,7 @@ export function readable(
   architecture: Architecture,
   { allowDamaged, crop }: DecoderOptions,
   damage: (message: string) => void,
-): { needs: StepNeeds[] | undefined; needed: boolean[] } {
+): { needs: StepNeeds[] | undefined; needed: boolean[]; units: number } {
   const { header, segments } = container;
   const sizes = pyramidSizes(header.width, header.height);
   const steps = stepsOf(header.schedule, sizes.length - 1);
@@ -270,10 +322,10 @@ export function readable(
     });
     const reached = (i: number): boolean => view.level === 0 || firsts[i]! < units.length;
     const lost = needed.findIndex((use, i) => segments[i]!.state === 'damaged' && reached(i) && (use || !trusted[i]));
-    if (lost < 0) return { needs, needed };
+    if (lost < 0) return { needs, needed, units: held };
     if (crop !== undefined && allowDamaged !== true) refuseRepairable(bytes);
     damage(
-      `segment ${lost + 1} of ${segments.length} (byte offset ${segments[lost]!.offset}) is damaged beyond repair: its checksum does not hold`,
+      `segment ${lost + 1} of ${segments.length} (byte offset ${segments[lost]!.offset}) is damaged beyond repair: ${segments[lost]!.fault}`,
     );
     end = lost;
   }
@@ -321,7 +373,7 @@ export function containerOf(file: Uint8Array, options: DecoderOptions): Source {
   const repairs = mended.repairs.filter(({ offset }) => offset < bytes.length);
   let container: Container;
   try {
-    container = readContainer(bytes, maxPixels ?? MAX_PIXELS);
+    container = readContainer(bytes, maxPixels ?? DEFAULT_MAX_PIXELS);
     if (allowDamaged !== true) refuseRepairableParts(bytes, container, crop !== undefined);
   } catch (error) {
     // Of a header, all other errors may come from a wrong byte.

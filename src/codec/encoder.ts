@@ -16,10 +16,19 @@ import {
   type Check,
   type Checks,
 } from '../options.js';
-import { depthOf, pictureOf, rangeOf, type Channels, type Picture, type Samples } from '../picture.js';
+import {
+  DEFAULT_MAX_PIXELS,
+  depthOf,
+  MAX_PIXELS,
+  pictureOf,
+  rangeOf,
+  type Channels,
+  type Picture,
+  type Samples,
+} from '../picture.js';
 import { alphaLevels, encodeAlpha, quantiseAlpha } from '../container/alpha.js';
 import { concat, writeAlpha, writeHeader, type Header } from '../container/container.js';
-import { decodePicture } from './decoder.js';
+import { DECODER_CHECKS, decodeUnchecked } from './decoder.js';
 import { LAST_CODE, CODES_LEVEL_SPAN } from '../format.js';
 import { partsOf } from '../container/metadata.js';
 import { PARTS, type Part } from '../container/parts.js';
@@ -38,8 +47,11 @@ import {
   type Step,
   type Views,
 } from '../diffusion/schedule.js';
+import { withinMemory } from '../memory.js';
+import { unitCount } from '../diffusion/units.js';
 import { Session } from './session.js';
-import { Stream } from './stream.js';
+import { LEAST_BYTES, Stream } from './stream.js';
+import { checkWork, workOf } from './work.js';
 
 /** What the encoder aims at: exactly one of these. */
 export type Target =
@@ -73,6 +85,13 @@ export interface EncoderOptions {
   importance?: Importance;
   /** Stores the hash of the decoded samples, which `verify` compares; costs a decoding. */
   pixelHash?: boolean;
+  /** Refuse pictures of more pixels; default 2^25. */
+  maxPixels?: number;
+  /**
+   * Refuse pictures of which the file may take more work to decode, in megapixels through the network (`work` of `info`); encoding takes
+   * up to some three times that. Default: as `decode` has it, so that what is made is decoded.
+   */
+  maxWork?: number;
   /** 0 to 100: how many different values alpha keeps, from 2 up; 100, the default, is lossless. */
   alphaQuality?: number;
   /** Keeps the colour of pixels whose alpha is 0, which is otherwise replaced by what costs least. Default false. */
@@ -114,13 +133,11 @@ export async function encodePicture(
 ): Promise<EncodeResult> {
   const picture = checkEncoding(source, options);
   const target = options.target ?? { quality: DEFAULT_QUALITY };
-  const encoding = new Encoding(
-    picture,
-    evaluator,
-    options,
-    'quality' in target ? stopOfQuality(target.quality) : FINEST,
-  );
-  return withHash(await encoding.to(target), evaluator, options);
+  const stop = 'quality' in target ? stopOfQuality(target.quality) : FINEST;
+  return withinMemory(picture, async () => {
+    const result = await new Encoding(picture, evaluator, options, stop).to(target);
+    return withHash(result, evaluator, options);
+  });
 }
 
 /**
@@ -136,14 +153,19 @@ export async function encodePictureToSizes(
 ): Promise<EncodeResult[]> {
   const picture = checkEncoding(source, options);
   for (const size of sizes) checkTarget({ size }, 'target');
-  const results = [];
-  for (const result of await new Encoding(picture, evaluator, options, FINEST).toSizes(sizes))
-    results.push(await withHash(result, evaluator, options));
-  return results;
+  return withinMemory(picture, async () => {
+    const results = [];
+    for (const result of await new Encoding(picture, evaluator, options, FINEST).toSizes(sizes))
+      results.push(await withHash(result, evaluator, options));
+    return results;
+  });
 }
 
+/** What the encoder has made it decodes whatever it takes. */
+const OWN = { maxPixels: MAX_PIXELS, maxWork: Infinity };
+
 async function decodedHash(bytes: Uint8Array, evaluator: Evaluator): Promise<Uint8Array> {
-  const picture = await decodePicture(bytes, evaluator);
+  const picture = await decodeUnchecked(bytes, evaluator, OWN);
   return pixelHash(picture, depthOf(picture));
 }
 
@@ -195,16 +217,18 @@ class Encoding {
     const { width, height, channels } = picture;
     const nu = 7 + (options.effort ?? DEFAULT_EFFORT);
     this.header = { width, height, channels, depth: depthOf(picture), modelId: evaluator.model.id, nu };
+    const { schedule: base = DEFAULT_SCHEDULE, views } = options;
+    const viewed = views === undefined ? base : { ...base, views, coarseViews: coarseViewsOf(views) };
+    const schedule = { ...viewed, lastCode: stop.level === 0 ? stop.code : LAST_CODE };
     const lags = options.importance === undefined ? undefined : lagsOf(options.importance, picture);
+    const header = { ...this.header, schedule };
+    checkWork(workOf({ header, lags, units: unitCount(schedule, picture) }), header, options.maxWork);
     this.parts.push(...partsOf(picture.metadata));
     if (options.pixelHash === true) this.parts.push(EMPTY_HASH);
     if (lags !== undefined) this.parts.push({ type: PARTS.regions, payload: writeLags(lags) });
     const alpha = keptAlpha(picture, options.alphaQuality ?? 100);
     this.alpha = alpha === undefined ? new Uint8Array(0) : writeAlpha(encodeAlpha(alpha, width, height));
     this.picture = options.exact === true ? picture : withoutHiddenColour(picture, alpha);
-    const { schedule: base = DEFAULT_SCHEDULE, views } = options;
-    const viewed = views === undefined ? base : { ...base, views, coarseViews: coarseViewsOf(views) };
-    const schedule = { ...viewed, lastCode: stop.level === 0 ? stop.code : LAST_CODE };
     const session = new Session(width, height, isGrey(channels), schedule, evaluator, options.signal, lags);
     this.coefficients = new PictureCoefficients(this.picture, session.sizes.length - 1);
     this.point = { session, stream: new Stream(nu), schedule };
@@ -332,7 +356,7 @@ class Encoding {
       if (width === 1 && share < 1) {
         const bytes = this.bytesAt(before);
         const cut = this.finish(point, bytes + Math.ceil(share * (this.bytesAt(point) - bytes)));
-        if (meanSquaredError(this.picture, await decodePicture(cut.bytes, this.evaluator)) <= goal) return cut;
+        if (meanSquaredError(this.picture, await decodeUnchecked(cut.bytes, this.evaluator, OWN)) <= goal) return cut;
       }
       return this.finish(point, Infinity);
     }
@@ -346,7 +370,7 @@ class Encoding {
     for (let i = 0; i < 5 && high - low > Math.max(8, high / 200); i++) {
       const middle = (low + high) >> 1;
       const { bytes } = this.finish(point, header + middle);
-      if (meanSquaredError(picture, await decodePicture(bytes, this.evaluator)) <= goal) high = middle;
+      if (meanSquaredError(picture, await decodeUnchecked(bytes, this.evaluator, OWN)) <= goal) high = middle;
       else low = middle;
     }
     return this.finish(point, header + high);
@@ -386,7 +410,7 @@ class Encoding {
   }
 
   private checkSize(size: number): void {
-    const least = this.bytesAt(this.point);
+    const least = this.bytesAt(this.point) + LEAST_BYTES;
     if (size >= least) return;
     const what = [
       'header',
@@ -455,6 +479,8 @@ export const ENCODER_CHECKS: Checks<EncoderOptions> = {
   views: isOneOf(VIEWS),
   importance: importanceOf,
   pixelHash: isBoolean,
+  maxPixels: DECODER_CHECKS.maxPixels,
+  maxWork: DECODER_CHECKS.maxWork,
   alphaQuality: isNumber('a number from 0 to 100', (value) => value >= 0 && value <= 100),
   exact: isBoolean,
   onProgress: isFunction,
@@ -468,7 +494,13 @@ export const ENCODER_CHECKS: Checks<EncoderOptions> = {
  */
 export function checkEncoding(source: unknown, options: EncoderOptions): Picture {
   const picture = pictureOf(source);
-  const { importance } = checkValues<EncoderOptions>({ ...options }, ENCODER_CHECKS);
+  const { importance, maxPixels = DEFAULT_MAX_PIXELS } = checkValues<EncoderOptions>({ ...options }, ENCODER_CHECKS);
+  const { width, height } = picture;
+  if (width * height > maxPixels)
+    throw new DcompError(
+      'E_TOO_LARGE',
+      `the picture has ${width}×${height} pixels, more than the limit of ${maxPixels}; raise the limit (maxPixels) to encode it`,
+    );
   if (importance !== undefined) checkImportance(importance, picture);
   return picture;
 }

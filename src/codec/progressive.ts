@@ -24,15 +24,23 @@ import {
   type Source,
 } from './decoder.js';
 import type { Session } from './session.js';
+import { checkWork, lagsOfFile, unitsHeld, workOf } from './work.js';
 
 export type ProgressiveOptions = Pick<
   DecoderOptions,
-  'allowDamaged' | 'maxPixels' | 'onDamage' | 'onProgress' | 'signal'
+  'allowDamaged' | 'maxPixels' | 'maxWork' | 'onDamage' | 'onProgress' | 'signal'
 >;
 
-const { allowDamaged, maxPixels, onDamage, onProgress, signal } = DECODER_CHECKS;
+const { allowDamaged, maxPixels, maxWork, onDamage, onProgress, signal } = DECODER_CHECKS;
 /** What each of them can be. */
-export const PROGRESSION_CHECKS: Checks<ProgressiveOptions> = { allowDamaged, maxPixels, onDamage, onProgress, signal };
+export const PROGRESSION_CHECKS: Checks<ProgressiveOptions> = {
+  allowDamaged,
+  maxPixels,
+  maxWork,
+  onDamage,
+  onProgress,
+  signal,
+};
 
 /** A place between two steps. */
 interface Place {
@@ -129,7 +137,9 @@ export class Progression {
   private async advance(bytes: Uint8Array, container: Container, evaluator: Evaluator): Promise<Session | undefined> {
     const { header, segments } = container;
     const { options } = this;
-    let session = this.session?.fork(evaluator) ?? sessionOf(bytes, container, evaluator, options.signal);
+    const lags = lagsOfFile(bytes, container);
+    checkWork(workOf({ header, lags, units: unitsHeld(container) }), header, options.maxWork);
+    let session = this.session?.fork(evaluator) ?? sessionOf(container, evaluator, lags, options.signal);
     for (;;) {
       const after = session.fork();
       let { segment: index, before, bit } = this.place;

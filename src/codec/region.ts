@@ -13,6 +13,10 @@ import { bytesOf, checkList, checkObject, isNumber, mustBe, type Check } from '.
 export const LAG_BLOCK = 16;
 /** Largest lag, 4 octaves of sigma: errors count 1/256. */
 export const MAX_LAG = 64;
+/** Lags are multiples of this, a quarter of an octave. */
+export const LAG_STEP = 4;
+/** Most different lags of a picture: each has an evaluation of its own in every step of level 0. */
+export const MAX_LAGS = 4;
 /** Weight of a region against the rest of the picture where nothing is said. */
 export const DEFAULT_WEIGHT = 4;
 /** Largest and smallest weight. */
@@ -131,20 +135,55 @@ export function lagsOf(importance: Importance, size: Size): Lags {
     }
   }
   const most = lead.reduce((a, b) => Math.max(a, b), -Infinity);
-  for (let b = 0; b < codes.length; b++) codes[b] = Math.min(MAX_LAG, most - lead[b]!);
-  return lags;
+  for (let b = 0; b < codes.length; b++)
+    codes[b] = LAG_STEP * Math.floor(Math.min(MAX_LAG, most - lead[b]!) / LAG_STEP + 0.5);
+  return withFewLags(lags);
+}
+
+/** Of two neighbouring lags one takes the place of the other, where that moves the fewest blocks the least; what matters most never lags. */
+function withFewLags(lags: Lags): Lags {
+  const counts = new Map<number, number>();
+  for (const lag of lags.codes) counts.set(lag, (counts.get(lag) ?? 0) + 1);
+  const used = [...counts.keys()].sort((a, b) => a - b);
+  const becomes = new Uint8Array(MAX_LAG + 1).map((_, lag) => lag);
+  while (used.length > MAX_LAGS) {
+    let best = { cost: Infinity, from: 0, to: 0 };
+    for (let i = 1; i < used.length; i++) {
+      const [low, high] = [used[i - 1]!, used[i]!];
+      const [from, to] = low > 0 && counts.get(low)! < counts.get(high)! ? [low, high] : [high, low];
+      const cost = counts.get(from)! * (high - low);
+      if (cost < best.cost) best = { cost, from, to };
+    }
+    const { from, to } = best;
+    used.splice(used.indexOf(from), 1);
+    counts.set(to, counts.get(to)! + counts.get(from)!);
+    for (let lag = 0; lag <= MAX_LAG; lag++) if (becomes[lag] === from) becomes[lag] = to;
+  }
+  return { ...lags, codes: lags.codes.map((lag) => becomes[lag]!) };
 }
 
 /** As a part's payload. */
 export function writeLags({ columns, rows, codes }: Lags): Uint8Array {
-  return encodePlane(codes, columns, rows);
+  return encodePlane(
+    codes.map((lag) => lag / LAG_STEP),
+    columns,
+    rows,
+  );
 }
 
 /** @throws DcompError E_DAMAGED_SEGMENT */
 export function readLags(payload: Uint8Array, size: Size): Lags {
   const lags = blank(size);
   const codes = decodePlane(payload, lags.columns, lags.rows);
-  if (codes.some((code) => code > MAX_LAG))
+  const used = new Uint8Array(256);
+  for (const code of codes) used[code] = 1;
+  if (used.subarray(MAX_LAG / LAG_STEP + 1).includes(1))
     throw new DcompError('E_DAMAGED_SEGMENT', 'the regions state a lag that no encoder writes');
+  if (used.reduce((sum, one) => sum + one, 0) > MAX_LAGS)
+    throw new DcompError(
+      'E_DAMAGED_SEGMENT',
+      `the regions have more than ${MAX_LAGS} different lags; no encoder writes that`,
+    );
+  for (let b = 0; b < codes.length; b++) codes[b] = codes[b]! * LAG_STEP;
   return { ...lags, codes };
 }

@@ -36,9 +36,9 @@ import {
   entersLevel,
   isHandedOn,
   leavesLevelObserved,
-  MAX_MIRRORED_PIXELS,
   pyramidSizes,
   stepsOf,
+  viewsAt,
   type Schedule,
   type Step,
 } from '../diffusion/schedule.js';
@@ -404,9 +404,7 @@ export class Session {
    * blocks, which would lie elsewhere in a mirrored picture.
    */
   private viewsAt(level: number, wanted: number): number {
-    const { width, height } = this.sizes[level]!;
-    const one = (level === 0 && this.lags !== undefined && this.isToldSigma) || width * height > MAX_MIRRORED_PIXELS;
-    return one ? 1 : wanted;
+    return viewsAt(level, this.sizes[level]!, this.lags !== undefined && this.isToldSigma, wanted);
   }
 
   private showNothing(take: (rows: Plane, y: number) => void, { width, height }: Size): void {

@@ -4,7 +4,7 @@ import { encodeCorrections, type Corrections } from '../entropy/corrections.js';
 import { TrellisEncoder } from '../entropy/trellis-encoder.js';
 import { encodeGains, scaleBits } from '../entropy/gains.js';
 import type { Run } from '../entropy/trellis.js';
-import { concat, MAX_SEGMENT_UNITS, segmentOverhead, writeSegment } from '../container/container.js';
+import { MAX_SEGMENT_UNITS, segmentOverhead, writeSegments, type SegmentContent } from '../container/container.js';
 import { SEGMENT_BYTES, SEGMENT_GROWTH } from '../format.js';
 import type { Channel } from './group-step.js';
 
@@ -14,6 +14,10 @@ export interface Body {
   idealBits: number;
   realBits: number;
 }
+
+const NOTHING = new Uint8Array(0);
+/** A file has one segment at least. */
+export const LEAST_BYTES = segmentOverhead(0);
 
 interface StoredUnit {
   /** Bit of the segment at which the unit begins. */
@@ -108,7 +112,7 @@ export class Stream implements Channel {
       this.units.length === 0
         ? this.segments
         : [...this.segments, { payload: this.writer.finish(), units: this.units }];
-    const parts: Uint8Array[] = [];
+    const contents: SegmentContent[] = [];
     let left = limit;
     let idealBits = 0;
     let realBits = 0;
@@ -128,13 +132,15 @@ export class Stream implements Channel {
         ideal += s.bits === 0 ? 0 : (s.ideal * bits) / s.bits;
       }
       const ratio = real === 0 ? 0 : Math.min(255, Math.floor((128 * ideal) / real + 0.5));
-      parts.push(writeSegment(payload, units.length, ratio));
-      left -= parts[parts.length - 1]!.length;
+      contents.push({ payload, units: units.length, idealRatio: ratio });
+      left -= length + segmentOverhead(length);
       idealBits += ideal;
       realBits += real;
       if (!whole) break;
     }
-    return { bytes: concat(parts), idealBits, realBits };
+    // Of nothing else, a step without a bit: only a last segment says that the file is whole.
+    if (contents.length === 0 && limit >= LEAST_BYTES) contents.push({ payload: NOTHING, units: 1, idealRatio: 0 });
+    return { bytes: writeSegments(contents), idealBits, realBits };
   }
 
   private close(): void {

@@ -3,6 +3,7 @@ import { TOP_CODE, sigmaOf } from '../model/sigma.js';
 import { bytesOf } from '../options.js';
 import type { Channels, Depth } from '../picture.js';
 import { readContainer, type Extent } from './container.js';
+import { workOfFile, type Work } from '../codec/work.js';
 import { FORMAT_VERSION, groupsOf } from '../format.js';
 import { partName, type PartName } from './parts.js';
 import { pyramidSizes, stepsOf, type Step, type StepKind } from '../diffusion/schedule.js';
@@ -66,7 +67,12 @@ export interface FileInfo {
   parts: PartInfo[];
   alpha: { byteLength: number; state: Extent['state'] } | null;
   segments: SegmentInfo[];
+  /** What decoding takes, at most; null where the regions are damaged, without which nothing can be decoded. */
+  work: Work | null;
+  /** True where the file ends before its last segment does. */
   truncated: boolean;
+  /** Bytes behind the end of the file, which mean nothing. */
+  trailing: number;
 }
 
 const KINDS = { 1: 'grey', 2: 'grey+alpha', 3: 'RGB', 4: 'RGBA' } as const;
@@ -77,7 +83,8 @@ const KINDS = { 1: 'grey', 2: 'grey+alpha', 3: 'RGB', 4: 'RGBA' } as const;
  */
 export function fileInfo(file: Uint8Array): FileInfo {
   const bytes = bytesOf(file, 'the file');
-  const { header, parts, alpha, segments, truncated } = readContainer(bytes);
+  const container = readContainer(bytes);
+  const { header, parts, alpha, segments, truncated, trailing } = container;
   const { width, height, channels, depth, schedule } = header;
   const steps = stepsOf(schedule, pyramidSizes(width, height).length - 1);
   const sizes = pyramidSizes(width, height);
@@ -142,7 +149,9 @@ export function fileInfo(file: Uint8Array): FileInfo {
     })),
     alpha: alpha === undefined ? null : { byteLength: alpha.payloadLength, state: alpha.state },
     segments: infos,
+    work: workOfFile(bytes, container),
     truncated,
+    trailing,
   };
 }
 

@@ -47,15 +47,13 @@ export function metadataOf(
   damage: (message: string) => void,
 ): Metadata | undefined {
   const metadata: Metadata = {};
-  for (const { type, offset, payloadOffset, payloadLength, state } of parts) {
+  for (const { type, offset, payloadOffset, payloadLength, state, fault } of parts) {
     const name = partName(type);
     if (state === 'cut') break;
     const fail = (what: string): void =>
       damage(`the part "${name}" (type ${type}, byte offset ${offset}) is damaged: ${what}`);
     if (state === 'damaged')
-      damage(
-        `the part "${name}" (type ${type}, byte offset ${offset}) is damaged beyond repair: its checksum does not hold`,
-      );
+      damage(`the part "${name}" (type ${type}, byte offset ${offset}) is damaged beyond repair: ${fault}`);
     else if (name !== 'unknown' && name !== 'pixelHash' && name !== 'regions' && metadata[name] === undefined) {
       try {
         Object.assign(metadata, {

@@ -34,6 +34,9 @@ export const MUST_BE_KNOWN = 128;
 /** Longest payload of a part; what is longer is damaged. */
 export const MAX_PART_BYTES = 2 ** 24;
 
+/** Most parts: one of each type. */
+export const MAX_PARTS = 255;
+
 const NAMES = new Map<number, PartName>(Object.entries(PARTS).map(([name, type]) => [type, name as PartName]));
 
 export function isKnownPart(type: number): boolean {

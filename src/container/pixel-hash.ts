@@ -3,7 +3,7 @@
  * samples that its encoder's own decoder gave, on any machine and by any release.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
-import { concat, readContainer, writePart } from './container.js';
+import { concat, readContainer, writePart, type PartExtent } from './container.js';
 import { PARTS, type Part } from './parts.js';
 import { isOneOf } from '../options.js';
 import { depthOf, DEPTHS, pictureOf, type Depth, type Picture } from '../picture.js';
@@ -36,6 +36,13 @@ function bigEndian(samples: Uint16Array): Uint8Array {
     out[2 * i + 1] = samples[i]!;
   }
   return out;
+}
+
+/** The hash that a file holds; undefined if it has none that is intact. */
+export function storedHash(file: Uint8Array, parts: readonly PartExtent[]): Uint8Array | undefined {
+  const part = parts.find(({ type, state }) => type === PARTS.pixelHash && state === 'complete');
+  if (part?.payloadLength !== HASH_BYTES) return undefined;
+  return file.subarray(part.payloadOffset, part.payloadOffset + HASH_BYTES);
 }
 
 /** Puts a hash into a file that has room for it. */

@@ -11,7 +11,16 @@
  * The stream is a closed loop: bits behind a lost segment mean nothing. Repair therefore ends at the first segment that it
  * cannot mend.
  */
-import { CRC_BYTES, MAX_HEADER, MIN_HEADER, readHeader, readU32, readVarint } from './container.js';
+import {
+  CRC_BYTES,
+  MAX_HEADER,
+  MAX_SEGMENT_BYTES,
+  MIN_HEADER,
+  readHeader,
+  readU32,
+  readVarint,
+  segmentChecksum,
+} from './container.js';
 import { crc32, crc32Combine, singleByteErrors } from './crc32.js';
 import { bytesOf, checkObject, isWhole } from '../options.js';
 import { MAX_PART_BYTES, partName } from './parts.js';
@@ -61,8 +70,8 @@ interface Shape {
   /** Whether the checksum covers them and the length; it covers the payload in any case. */
   covered: boolean;
   maxLength: number;
-  /** Whether what follows is of this shape: true for segments alone. */
-  next: boolean;
+  /** Of a segment, the number of its first unit; undefined for others. */
+  firstUnit?: number;
 }
 
 interface Fix {
@@ -115,9 +124,26 @@ class Repairer {
       let at: number | undefined = header.end;
       if (header.hasParts) at = this.parts(at, header.alpha);
       if (header.alpha && at !== undefined) at = this.mend(at, ALPHA);
-      for (let i = 1; at !== undefined && at < this.bytes.length; i++) at = this.mend(at, segmentShape(i));
+      if (at !== undefined) this.segments(at);
     }
     return { bytes: this.bytes, repairs: this.repairs, lost: this.lost };
+  }
+
+  /** Up to the last, or to one that cannot be mended. */
+  private segments(start: number): void {
+    let at: number | undefined = start;
+    let firstUnit = 0;
+    for (let i = 1; at !== undefined && at < this.bytes.length; i++) {
+      const offset: number = at;
+      const shape = segmentShape(i, firstUnit);
+      at = this.mend(offset, shape);
+      if (at === undefined) return;
+      const { crc } = frameAt(this.bytes, offset, shape)!;
+      const units = this.bytes[crc - 2]!;
+      if (units === 0) this.lost.push({ part: shape.name, offset });
+      if (units === 0 || this.check(offset, shape).last) return;
+      firstUnit += units;
+    }
   }
 
   private header(): { end: number; hasParts: boolean; alpha: boolean } | undefined {
@@ -132,7 +158,7 @@ class Repairer {
 
   /** @returns byte offset behind the list, undefined where the file ends or is lost before */
   private parts(start: number, alpha: boolean): number | undefined {
-    const next = alpha ? ALPHA : segmentShape(1);
+    const next = alpha ? ALPHA : segmentShape(1, 0);
     for (let at = start; ;) {
       const type = this.bytes[at];
       if (type === undefined) return undefined;
@@ -178,7 +204,7 @@ class Repairer {
     if (finding.state === 'intact') return finding.end;
     if (finding.state === 'cut') return undefined;
     if (this.apply(shape.name, at, finding.fixes)) return this.check(at, shape).end;
-    return shape.next ? undefined : this.behindDamage(at, shape);
+    return shape.firstUnit === undefined ? this.behindDamage(at, shape) : undefined;
   }
 
   /** Where the next part begins if the length of a damaged one is right. */
@@ -207,18 +233,28 @@ class Repairer {
     return state === 'cut' && fixes.length === 0 ? { state } : { state: 'damaged', fixes };
   }
 
-  private check(at: number, shape: Shape): { state: 'intact' | 'damaged' | 'cut'; end: number } {
+  /** `last` is true of a segment that says it is the last. */
+  private check(at: number, shape: Shape): { state: 'intact' | 'damaged' | 'cut'; end: number; last: boolean } {
     const frame = frameAt(this.bytes, at, shape);
-    if (frame === undefined) return { state: 'cut', end: this.bytes.length };
-    if (frame.length > shape.maxLength) return { state: 'damaged', end: at };
+    if (frame === undefined) return { state: 'cut', end: this.bytes.length, last: false };
+    if (frame.length > shape.maxLength) return { state: 'damaged', end: at, last: false };
     const end = frame.payload + frame.length;
-    if (end > this.bytes.length) return { state: 'cut', end };
-    return { state: this.difference(frame) === 0 ? 'intact' : 'damaged', end };
+    if (end > this.bytes.length) return { state: 'cut', end, last: false };
+    const { fields, payload, length, crc } = frame;
+    const covered = crc32(this.bytes.subarray(payload, end), crc32(fields));
+    const holds = (last: boolean): boolean =>
+      checksum(shape, covered, fields.length + length, last) === readU32(this.bytes, crc);
+    const last = shape.firstUnit !== undefined && holds(true);
+    return { state: last || holds(false) ? 'intact' : 'damaged', end, last };
   }
 
-  /** Checksum computed xor checksum stored. */
-  private difference({ fields, payload, length, crc }: Frame): number {
-    return (crc32(this.bytes.subarray(payload, payload + length), crc32(fields)) ^ readU32(this.bytes, crc)) >>> 0;
+  /** Checksum computed xor checksum stored. A segment that ends with the file is taken for the last. */
+  private difference({ fields, payload, length, crc }: Frame, shape: Shape): number {
+    const end = payload + length;
+    const covered = crc32(this.bytes.subarray(payload, end), crc32(fields));
+    return (
+      (checksum(shape, covered, fields.length + length, end === this.bytes.length) ^ readU32(this.bytes, crc)) >>> 0
+    );
   }
 
   /** All ways to make the checksum hold by one byte; none if it would take too long to try them. */
@@ -232,7 +268,9 @@ class Repairer {
   /** Whether a segment's length leads to the file's end or to another segment that is intact. */
   private lengthIsRight(at: number, shape: Shape): boolean {
     const { end } = this.check(at, shape);
-    return shape.next && (end === this.bytes.length || this.behaves(end, shape));
+    if (shape.firstUnit === undefined) return false;
+    const units = this.bytes[frameAt(this.bytes, at, shape)!.crc - 2]!;
+    return end === this.bytes.length || this.behaves(end, { ...shape, firstUnit: shape.firstUnit + units });
   }
 
   /** With the length as it is. */
@@ -243,7 +281,7 @@ class Repairer {
     const { fields, payload, length, crc } = frame;
     const inLength = (offset: number): boolean => offset >= at + shape.before && offset < crc - shape.behind;
     const offsetOf = (index: number): number => (index < fields.length ? at + index : payload + index - fields.length);
-    return wrongBytes(this.bytes, this.difference(frame), fields.length + length, offsetOf, crc).filter(
+    return wrongBytes(this.bytes, this.difference(frame, shape), fields.length + length, offsetOf, crc).filter(
       ({ offset }) => !inLength(offset),
     );
   }
@@ -288,7 +326,9 @@ class Repairer {
         end: payload + length,
         crc: crc32(this.bytes.subarray(summed.end, payload + length), summed.crc),
       };
-      if (crc32Combine(crc32(fields), summed.crc, length) === readU32(this.bytes, crc))
+      const covered = crc32Combine(crc32(fields), summed.crc, length);
+      const last = payload + length === this.bytes.length;
+      if (checksum(shape, covered, fields.length + length, last) === readU32(this.bytes, crc))
         fixes.push({ ...fix, risk: trials.length / 2 ** 32 });
     }
     return fixes;
@@ -297,10 +337,15 @@ class Repairer {
 
 const MAX_VARINT = 5;
 
-const ALPHA: Shape = { name: 'alpha', before: 0, behind: 0, covered: false, maxLength: Infinity, next: false };
+const ALPHA: Shape = { name: 'alpha', before: 0, behind: 0, covered: false, maxLength: Infinity };
 
-function segmentShape(number: number): Shape {
-  return { name: `segment ${number}`, before: 0, behind: 2, covered: true, maxLength: Infinity, next: true };
+function segmentShape(number: number, firstUnit: number): Shape {
+  return { name: `segment ${number}`, before: 0, behind: 2, covered: true, maxLength: MAX_SEGMENT_BYTES, firstUnit };
+}
+
+/** @param crc CRC-32 of what is covered, `length` bytes */
+function checksum({ firstUnit }: Shape, crc: number, length: number, last: boolean): number {
+  return firstUnit === undefined ? crc : segmentChecksum({ first: firstUnit, last }, crc, length);
 }
 
 function partShape(type: number): Shape {
@@ -310,7 +355,6 @@ function partShape(type: number): Shape {
     behind: 0,
     covered: true,
     maxLength: MAX_PART_BYTES,
-    next: false,
   };
 }
 

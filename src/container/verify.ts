@@ -1,7 +1,8 @@
 /** Checks what can be checked of a file without a model: all its checksums. */
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { readContainer, readHeader, type Extent } from './container.js';
-import { partName, PARTS } from './parts.js';
+import { partName } from './parts.js';
+import { storedHash } from './pixel-hash.js';
 import { repairFile, type Repair } from './repair.js';
 
 /** How a part of a file is: intact, cut, repairable or damaged. */
@@ -17,13 +18,15 @@ export interface PartCheck {
 
 /** What is wrong with a file, part by part. */
 export interface Verification {
-  /** The worst of its parts. A file that was cut between two of them looks intact; its pixel hash tells. */
+  /** The worst of its parts; also cut where a segment that says it is the last is missing. */
   state: PartCheck['state'];
   parts: PartCheck[];
   /** What `decode` with damage allowed would repair. */
   repairs: Repair[];
   /** SHA-256 of the decoded samples as the file states it (docs/format.md, section 1), hexadecimal; null if it does not. */
   pixelHash: string | null;
+  /** Bytes behind the end of the file, which mean nothing. */
+  trailing: number;
 }
 
 const STATES: readonly PartCheck['state'][] = ['intact', 'cut', 'repairable', 'damaged'];
@@ -34,7 +37,7 @@ const STATES: readonly PartCheck['state'][] = ['intact', 'cut', 'repairable', 'd
  */
 export function verifyFile(file: Uint8Array): Verification {
   const { bytes, repairs } = repairFile(file);
-  const { parts, alpha, segments, truncated } = readContainer(bytes);
+  const { parts, alpha, segments, truncated, trailing } = readContainer(bytes);
   const checks: PartCheck[] = [];
   const { end: headerEnd, hasParts } = readHeader(bytes);
   const check = (part: string, offset: number, end: number, state: Extent['state'] = 'complete'): void => {
@@ -59,7 +62,7 @@ export function verifyFile(file: Uint8Array): Verification {
     (so, { state }) => Math.max(so, STATES.indexOf(state)),
     STATES.indexOf(truncated ? 'cut' : 'intact'),
   );
-  const hash = parts.find(({ type, state }) => type === PARTS.pixelHash && state === 'complete');
-  const pixelHash = hash === undefined ? null : bytesToHex(bytes.subarray(hash.payloadOffset, endOf(hash)));
-  return { state: STATES[worst]!, parts: checks, repairs, pixelHash };
+  const hash = storedHash(bytes, parts);
+  const pixelHash = hash === undefined ? null : bytesToHex(hash);
+  return { state: STATES[worst]!, parts: checks, repairs, pixelHash, trailing };
 }

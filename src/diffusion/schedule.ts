@@ -64,6 +64,15 @@ export function coarseViewsOf(views: Views): Views {
 /** Levels of more pixels have one view, as several take an array of the level's size. */
 export const MAX_MIRRORED_PIXELS = 2 ** 23;
 
+/**
+ * How many views an evaluation has of those wanted. Blocks that lag behind, at level 0, would lag elsewhere in a mirrored picture.
+ * @param size of the level's picture
+ * @param lagging whether the file has regions
+ */
+export function viewsAt(level: number, { width, height }: Size, lagging: boolean, wanted: number): number {
+  return (level === 0 && lagging) || width * height > MAX_MIRRORED_PIXELS ? 1 : wanted;
+}
+
 /** Largest tail that the header can state. */
 export const MAX_TAIL = 7;
 

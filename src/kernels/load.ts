@@ -1,5 +1,7 @@
 /** Compiled kernels travel as base64 text inside the JavaScript: nothing to fetch, nothing for a bundler to find. */
 
+import { DcompError } from '../errors.js';
+
 const VALUE = new Uint8Array(128);
 for (let i = 0; i < 64; i++) {
   VALUE['ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'.charCodeAt(i)] = i;
@@ -22,9 +24,27 @@ export function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Compiles a kernel given as base64. Synchronous: kernels are a few kilobytes. */
+/**
+ * Compiles a kernel given as base64. Synchronous: kernels are a few kilobytes.
+ * @throws DcompError E_ENVIRONMENT
+ */
 export function compileKernel(base64: string): WebAssembly.Module {
-  return new WebAssembly.Module(decodeBase64(base64));
+  needWebAssembly();
+  try {
+    return new WebAssembly.Module(decodeBase64(base64));
+  } catch (cause) {
+    throw new DcompError('E_ENVIRONMENT', 'the kernels do not compile: WebAssembly with SIMD and threads is needed', {
+      cause,
+    });
+  }
+}
+
+function needWebAssembly(): void {
+  if (typeof WebAssembly === 'undefined')
+    throw new DcompError(
+      'E_ENVIRONMENT',
+      'there is no WebAssembly here, without which the network cannot run; start without --jitless, or allow it',
+    );
 }
 
 /** Bytes of a page of WebAssembly memory. */
@@ -37,21 +57,24 @@ const GROWTH_LIMITS = [65536, 16384, 4096];
  * A memory as the kernels import it, of at least that many bytes. Shared also for one thread, so that one module serves
  * both; that needs no cross-origin isolation as long as the memory isn't sent to a worker.
  * @param growing whether it must be able to grow: a shared memory has to say its limit in advance
+ * @throws DcompError E_ENVIRONMENT
  */
 export function kernelMemory(bytes: number, growing = false): WebAssembly.Memory {
+  needWebAssembly();
   const pages = Math.max(1, Math.ceil(bytes / PAGE));
-  const make = (maximum: number): WebAssembly.Memory =>
-    new WebAssembly.Memory({ initial: pages, maximum, shared: true });
-  if (!growing) return make(pages);
-  for (const limit of GROWTH_LIMITS) {
+  let cause: unknown;
+  for (const limit of growing ? GROWTH_LIMITS : [pages]) {
     try {
-      return make(Math.max(limit, pages));
+      return new WebAssembly.Memory({ initial: pages, maximum: Math.max(limit, pages), shared: true });
     } catch (error) {
-      // Some browsers reserve the whole limit and refuse a large one.
-      if (limit === GROWTH_LIMITS.at(-1)) throw error;
+      cause = error; // some browsers reserve the whole limit and refuse a large one
     }
   }
-  throw new Error('unreachable');
+  throw new DcompError(
+    'E_ENVIRONMENT',
+    `there is no memory for WebAssembly, ${Math.ceil((pages * PAGE) / 1e6)} MB and the address space around it; allow more (ulimit -v)`,
+    { cause },
+  );
 }
 
 /** Instantiates a kernel on a memory and returns its exports. */

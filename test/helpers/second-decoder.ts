@@ -356,7 +356,9 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
     if (!parts) continue;
     const length = varint() ?? file.length;
     if (type === 128 && at + 4 + length <= file.length)
-      lags = decodePlane(file.subarray(at + 4, at + 4 + length), ceil(width / 16), ceil(height / 16));
+      lags = decodePlane(file.subarray(at + 4, at + 4 + length), ceil(width / 16), ceil(height / 16)).map(
+        (lag) => 4 * lag,
+      );
     at += length + 4;
   }
   const grey = kind <= 2;

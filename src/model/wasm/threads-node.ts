@@ -48,8 +48,13 @@ class NodeHelpers implements Helpers {
     this.shared = shared;
     const workerData = { schedule: new URL('./chunks.js', import.meta.url).href, shared };
     for (let i = 1; i < this.threads; i++) {
-      const worker = new Worker(SOURCE, { eval: true, workerData, name: `dcomp ${i}` });
       // A thread that cannot start is not needed: the others claim its share.
+      let worker: Worker;
+      try {
+        worker = new Worker(SOURCE, { eval: true, workerData, name: `dcomp ${i}` });
+      } catch {
+        return; // no more threads are to be had
+      }
       worker.on('error', () => {});
       worker.unref();
       this.workers.push(worker);

@@ -1,0 +1,225 @@
+/**
+ * How much arithmetic a file asks for, before any of it is done: the evaluations of the network and the positions in them
+ * follow from the header, the regions and the number of units. What a file may ask for is bounded by what an honest one of
+ * its size takes, so that a few bytes cannot keep a machine busy for hours.
+ */
+import type { Container, Header } from '../container/container.js';
+import { PARTS } from '../container/parts.js';
+import {
+  DEFAULT_SCHEDULE,
+  isHandedOn,
+  leavesLevelObserved,
+  pyramidSizes,
+  stepsOf,
+  viewsAt,
+  type Schedule,
+  type Step,
+} from '../diffusion/schedule.js';
+import { groupCount, unitCount } from '../diffusion/units.js';
+import { DcompError } from '../errors.js';
+import { gridOf, positionsOf, wholeOf, type Rectangle, type Size } from '../math/rectangle.js';
+import type { Architecture } from '../model/architecture.js';
+import type { Condition } from '../model/inputs.js';
+import { TOP_CODE } from '../model/sigma.js';
+import { DEFAULT_MAX_PIXELS, type Channels, type Depth } from '../picture.js';
+import { hasAlpha } from '../pixels/picture-planes.js';
+import { windowOf, type StepNeeds } from './needs.js';
+import { lagsWithin, laggingCode, readLags, type Lags } from './region.js';
+
+export interface Work {
+  /** Evaluations of the network. */
+  evaluations: number;
+  /** The same in multiples of one at the full size. */
+  fullSize: number;
+  /**
+   * Megapixels (10^6 pixels, of the level that is evaluated) that go through the network, with the padding of its grids, and what
+   * alpha takes besides. Time is proportional to it. `maxWork` limits it.
+   */
+  megapixels: number;
+}
+
+/** Grids are padded to a multiple of this many positions by the network of the package, and counted so for any. */
+const PADDING = 8;
+
+/** Decoding a sample of alpha takes about this share of a pixel's evaluation. */
+const ALPHA_SHARE = 1 / 50;
+
+/** What an honest file of the same size may be exceeded by, without a limit of the caller's: that many times the work. */
+const MARGIN = 4;
+
+/** What decides how much work decoding is. */
+export interface Request {
+  header: Pick<Header, 'width' | 'height' | 'channels' | 'depth' | 'schedule'>;
+  lags?: Lags | undefined;
+  /** Units that are decoded. */
+  units: number;
+  /** The level whose picture is shown. */
+  level?: number;
+  /** Where a part of it is wanted: that, and by the index of the step what it needs. */
+  part?: { architecture: Architecture; pixels: Rectangle; needs: readonly (StepNeeds | undefined)[] } | undefined;
+}
+
+class Counter {
+  readonly work: Work = { evaluations: 0, fullSize: 0, megapixels: 0 };
+
+  constructor(
+    private readonly sizes: readonly Size[],
+    private readonly lags: Lags | undefined,
+  ) {}
+
+  /** Evaluations of a level under a condition. */
+  add({ level, sigma, mode }: Condition, views: number, window: Rectangle): void {
+    const grid = gridOf(this.sizes[level]!);
+    const times =
+      viewsAt(level, this.sizes[level]!, this.lags !== undefined, views) *
+      (this.lags !== undefined && level === 0 && mode === 'refine' ? codesWithin(this.lags, sigma, window) : 1);
+    this.work.evaluations += times;
+    this.work.fullSize += (times * 0.25 ** level * window.width * window.height) / (grid.width * grid.height);
+    this.work.megapixels += (times * 4 * padded(window.width) * padded(window.height)) / 1e6;
+  }
+}
+
+function padded(length: number): number {
+  return Math.ceil(length / PADDING) * PADDING;
+}
+
+function codesWithin(lags: Lags, sigma: number, window: Rectangle): number {
+  return new Set([...lagsWithin(lags, window)].map((lag) => laggingCode(sigma, lag))).size;
+}
+
+/**
+ * The work of decoding, at most: where a file ends within a step, what is shown may take less.
+ * @returns what `decode` counts, for files that an encoder wrote
+ */
+export function workOf({ header, lags, units, level: shown = 0, part }: Request): Work {
+  const { width, height, schedule, channels, depth } = header;
+  const sizes = pyramidSizes(width, height);
+  const counter = new Counter(sizes, lags);
+  let left = units;
+  let last: { step: Step; whole: boolean } | undefined;
+  for (const step of stepsOf(schedule, sizes.length - 1)) {
+    if (left <= 0 || step.level < shown) break;
+    const groups = groupCount(sizes[step.level]!);
+    // Whether all bits of a step with one group are there is not known.
+    last = { step, whole: left >= groups };
+    left -= groups;
+    if (step.kind === 'root') continue;
+    const window = part?.needs[step.index]?.window ?? wholeOf(gridOf(sizes[step.level]!));
+    counter.add(before(step), step.level === 0 ? 1 : schedule.coarseViews, window);
+  }
+  const steps = counter.work;
+  const picture = last === undefined ? undefined : shownWork(last, lags, { sizes, schedule, shown, part });
+  const alpha = hasAlpha(channels) ? (ALPHA_SHARE * (depth === 16 ? 2 : 1) * width * height) / 1e6 : 0;
+  return {
+    evaluations: steps.evaluations + (picture?.evaluations ?? 0),
+    fullSize: steps.fullSize + (picture?.fullSize ?? 0),
+    megapixels: steps.megapixels + (picture?.megapixels ?? 0) + alpha,
+  };
+}
+
+function before({ level, from, kind }: Step): Condition {
+  return { level, sigma: from, mode: kind === 'refine' ? 'refine' : 'enter' };
+}
+
+interface Shown {
+  sizes: readonly Size[];
+  schedule: Schedule;
+  shown: number;
+  part: Request['part'];
+}
+
+/** The picture, as `Session.show` makes it; of the two ways that a step may have ended the dearer one. */
+function shownWork({ step, whole }: { step: Step; whole: boolean }, lags: Lags | undefined, how: Shown): Work {
+  const { level, to, kind } = step;
+  const conditions: Condition[] = [kind === 'root' ? { level, sigma: TOP_CODE, mode: 'enter' } : before(step)];
+  if (whole && leavesLevelObserved(step)) conditions.push({ level, sigma: to, mode: 'refine' });
+  const works = conditions.map((condition) => {
+    const counter = new Counter(how.sizes, lags);
+    for (const each of evaluatedLevels(condition, how.shown))
+      counter.add(each, how.schedule.views, windowAt(each.level, how));
+    return counter.work;
+  });
+  return works.reduce((a, b) => (b.megapixels >= a.megapixels ? b : a));
+}
+
+/** The conditions of the evaluations from a level down to the one that is shown. */
+function evaluatedLevels(condition: Condition, shown: number): Condition[] {
+  const { level, mode, sigma } = condition;
+  const handed = level > shown && mode === 'refine' && isHandedOn('refine', sigma);
+  const first: Condition = handed ? { level: level - 1, sigma, mode: 'enter' } : condition;
+  const conditions = [first];
+  for (let next = first.level - 1; next >= shown; next--) conditions.push({ level: next, sigma, mode: 'enter' });
+  return conditions;
+}
+
+function windowAt(level: number, { sizes, shown, part }: Shown): Rectangle {
+  const grid = gridOf(sizes[level]!);
+  return level === shown && part !== undefined
+    ? windowOf(part.architecture, positionsOf(part.pixels), grid)
+    : wholeOf(grid);
+}
+
+/** The work of the best file that the encoder makes without further options. */
+export function honestWork(size: Size, channels: Channels, depth: Depth): Work {
+  const header = { ...size, channels, depth, schedule: DEFAULT_SCHEDULE };
+  return workOf({ header, units: unitCount(DEFAULT_SCHEDULE, size) });
+}
+
+/**
+ * The limit where the caller states none: a few times what an honest file of that size takes, as regions of interest or more views may,
+ * and never more than one of the largest size that is decoded by default.
+ */
+export function defaultMaxWork({ width, height, channels, depth }: Request['header']): number {
+  const side = Math.floor(Math.sqrt(DEFAULT_MAX_PIXELS));
+  const most = honestWork({ width: side, height: side }, 4, 16).megapixels;
+  const honest = honestWork({ width, height }, channels, depth).megapixels;
+  // Who allows larger pictures is given what an honest one takes.
+  return Math.max(honest, Math.min(MARGIN * honest, most));
+}
+
+/** @throws DcompError E_TOO_LARGE */
+export function checkWork(work: Work, header: Request['header'], maxWork: number | undefined): void {
+  const limit = maxWork ?? defaultMaxWork(header);
+  if (work.megapixels <= limit) return;
+  throw new DcompError(
+    'E_TOO_LARGE',
+    `${header.width}×${header.height} pixels with ${work.evaluations} evaluations of the network are ${rounded(work.megapixels)} megapixels of work, more than the limit of ${rounded(limit)}; raise the limit (maxWork) to do it all the same`,
+  );
+}
+
+function rounded(megapixels: number): string {
+  return megapixels >= 100 ? megapixels.toFixed(0) : megapixels.toPrecision(2);
+}
+
+/** The lags of a file's regions; undefined where it has none that are whole. @throws DcompError E_DAMAGED_SEGMENT */
+export function lagsOfFile(bytes: Uint8Array, { header, parts }: Container): Lags | undefined {
+  const part = parts.find(({ type }) => type === PARTS.regions);
+  if (part?.state === 'damaged') {
+    throw new DcompError(
+      'E_DAMAGED_SEGMENT',
+      `the part "regions" (byte offset ${part.offset}) is damaged beyond repair, and without it nothing can be decoded; get the file again`,
+    );
+  }
+  if (part?.state !== 'complete') return undefined;
+  return readLags(bytes.subarray(part.payloadOffset, part.payloadOffset + part.payloadLength), header);
+}
+
+/** Units of the segments before the first that is damaged. */
+export function unitsHeld({ segments }: Container): number {
+  let units = 0;
+  for (const segment of segments) {
+    if (segment.state === 'damaged') break;
+    units += segment.units;
+  }
+  return units;
+}
+
+/** The work of decoding all of a file; null where its regions are damaged. */
+export function workOfFile(bytes: Uint8Array, container: Container): Work | null {
+  try {
+    return workOf({ header: container.header, lags: lagsOfFile(bytes, container), units: unitsHeld(container) });
+  } catch (error) {
+    if (error instanceof DcompError) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,172 @@
+/** The header of a `.dcz` file: what it says of the picture, the model and the schedule. */
+import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
+import { VIEWS, type Schedule } from '../diffusion/schedule.js';
+import { MIN_NU } from '../entropy/trellis.js';
+import { DcompError } from '../errors.js';
+import { CODES_LEVEL_SPAN, FORMAT_VERSION, LAST_CODE, MAGIC, MAX_FINE_NU } from '../format.js';
+import { MODEL_ID_BYTES } from '../model/integer/integer-model.js';
+import { TOP_CODE } from '../model/sigma.js';
+import { MAX_PIXELS, MAX_SIDE, type Channels, type Depth } from '../picture.js';
+import { concat, CRC_BYTES, readU32, readVarint, u32Bytes, varint } from './bytes.js';
+import { crc32 } from './crc32.js';
+
+export interface Header {
+  width: number;
+  height: number;
+  channels: Channels;
+  /** Bits of a sample; below 8 for grey alone. */
+  depth: Depth;
+  /** Of MODEL_ID_BYTES bytes, in hexadecimal. */
+  modelId: string;
+  schedule: Schedule;
+  /** log2 of the trellis states. */
+  nu: number;
+}
+
+/** Where fields of the header begin. */
+const KIND = MAGIC.length + 1;
+export const MODEL_ID = KIND + 1;
+export const SIZES = MODEL_ID + MODEL_ID_BYTES;
+/** Bytes of schedule and nu, behind the sizes. */
+const SETTINGS_BYTES = 4;
+/** Bytes of the shortest and the longest header, without its checksum: width and height have 1 to 5 bytes each. */
+export const MIN_HEADER = SIZES + 2 + SETTINGS_BYTES;
+export const MAX_HEADER = MIN_HEADER + 8;
+/** The byte of the coarse width: width − 1 in four bits, log2 of the views and of the coarse views in two each. */
+const COARSE_UNITS = 16;
+/** The byte of the fine width: width in five bits, the tail above them. */
+const FINE_UNITS = 32;
+
+/** Depths in the order of their codes in the kind byte: bits 4 to 6. Bits 0 to 2 are the channels. */
+const DEPTHS: readonly Depth[] = [8, 16, 4, 2, 1];
+/** Bit of the kind byte: parts follow the header. */
+const HAS_PARTS = 8;
+
+/** @param hasParts whether parts follow */
+export function headerBytes(header: Header, hasParts: boolean): Uint8Array {
+  const { schedule } = header;
+  const fields = Uint8Array.of(
+    ...MAGIC,
+    FORMAT_VERSION,
+    header.channels | (DEPTHS.indexOf(header.depth) << 4) | (hasParts ? HAS_PARTS : 0),
+    ...hexToBytes(header.modelId),
+    ...varint(header.width),
+    ...varint(header.height),
+    schedule.coarseWidth - 1 + COARSE_UNITS * (VIEWS.indexOf(schedule.views) + 4 * VIEWS.indexOf(schedule.coarseViews)),
+    schedule.fineWidth + FINE_UNITS * schedule.tail,
+    schedule.lastCode,
+    header.nu,
+  );
+  return concat([fields, u32Bytes(crc32(fields))]);
+}
+
+/**
+ * @param maxPixels refuses pictures that are larger
+ * @throws DcompError E_EMPTY, E_NOT_DCZ, E_VERSION, E_DAMAGED_HEADER, E_TOO_LARGE, E_TRUNCATED
+ */
+export function readHeader(
+  bytes: Uint8Array,
+  maxPixels = MAX_PIXELS,
+): { header: Header; hasParts: boolean; end: number } {
+  if (bytes.length === 0) throw new DcompError('E_EMPTY', 'the file is empty; a .dcz file begins with a header');
+  for (let i = 0; i < MAGIC.length; i++) {
+    if (i >= bytes.length) throw truncatedHeader(bytes);
+    if (bytes[i] !== MAGIC[i]) throw notDcz(bytes);
+  }
+  if (bytes.length < MAGIC.length + 1) throw truncatedHeader(bytes);
+  const version = bytes[MAGIC.length]!;
+  if (version !== FORMAT_VERSION) {
+    throw new DcompError(
+      'E_VERSION',
+      `the file is of format version ${version}; this release reads version ${FORMAT_VERSION}: use the release that wrote it`,
+    );
+  }
+  const width = readVarint(bytes, SIZES);
+  const height = width && readVarint(bytes, width.end);
+  if (height === undefined || bytes.length < height.end + SETTINGS_BYTES + CRC_BYTES) {
+    if (bytes.length >= SIZES + 22)
+      throw new DcompError(
+        'E_DAMAGED_HEADER',
+        `the header is damaged: its sizes do not end (byte offset ${SIZES}); get the file again`,
+      );
+    throw truncatedHeader(bytes);
+  }
+  const end = height.end + SETTINGS_BYTES;
+  if (crc32(bytes.subarray(0, end)) !== readU32(bytes, end)) {
+    throw new DcompError(
+      'E_DAMAGED_HEADER',
+      `the header is damaged: its checksum (byte offset ${end}) does not hold; get the file again`,
+    );
+  }
+  const impossible = (what: string): DcompError =>
+    new DcompError('E_DAMAGED_HEADER', `the header states ${what}, which no encoder writes; get the file again`);
+  const kind = bytes[KIND]!;
+  const channels = kind & 7;
+  const depth = DEPTHS[kind >> 4];
+  if (
+    (channels !== 1 && channels !== 2 && channels !== 3 && channels !== 4) ||
+    depth === undefined ||
+    (depth < 8 && channels !== 1)
+  )
+    throw impossible(`kind ${kind}`);
+  const w = width!.value;
+  const h = height.value;
+  if (w < 1 || h < 1) throw impossible(`a picture of ${w}×${h} pixels`);
+  if (w > MAX_SIDE || h > MAX_SIDE || w * h > MAX_PIXELS) {
+    throw new DcompError(
+      'E_TOO_LARGE',
+      `the header states ${w}×${h} pixels; the format codes at most ${MAX_SIDE} a side and ${MAX_PIXELS} in all`,
+    );
+  }
+  if (w * h > maxPixels)
+    throw new DcompError(
+      'E_TOO_LARGE',
+      `the picture has ${w}×${h} pixels, more than the limit of ${maxPixels}; raise the limit (maxPixels) to decode it`,
+    );
+  const [coarse, fine, lastCode, nu] = bytes.subarray(height.end, end) as unknown as [number, number, number, number];
+  const coarseWidth = (coarse % COARSE_UNITS) + 1;
+  const bothViews = Math.floor(coarse / COARSE_UNITS);
+  const views = VIEWS[bothViews % 4];
+  const coarseViews = VIEWS[Math.floor(bothViews / 4)];
+  const fineWidth = fine % FINE_UNITS;
+  const tail = Math.floor(fine / FINE_UNITS);
+  if (
+    views === undefined ||
+    coarseViews === undefined ||
+    fineWidth < 1 ||
+    fineWidth > CODES_LEVEL_SPAN ||
+    lastCode < LAST_CODE ||
+    lastCode > TOP_CODE
+  ) {
+    throw impossible(`the schedule ${coarse}, ${fine}, ${lastCode}`);
+  }
+  if (nu < MIN_NU || nu > MAX_FINE_NU) throw impossible(`a trellis of ${nu} bits`);
+  const modelId = bytesToHex(bytes.subarray(MODEL_ID, SIZES));
+  const header: Header = {
+    width: w,
+    height: h,
+    channels,
+    depth,
+    modelId,
+    schedule: { coarseWidth, fineWidth, lastCode, tail, views, coarseViews },
+    nu,
+  };
+  return { header, hasParts: (kind & HAS_PARTS) !== 0, end: end + CRC_BYTES };
+}
+
+function notDcz(bytes: Uint8Array): DcompError {
+  const name = bytes[1] === MAGIC[1] && bytes[2] === MAGIC[2] && bytes[3] === MAGIC[3];
+  return new DcompError(
+    'E_NOT_DCZ',
+    name
+      ? 'the file was a .dcz file, but a transfer of 7 bits has changed it (byte offset 0); transfer it again as binary'
+      : 'not a .dcz file: it does not begin with the signature of one',
+  );
+}
+
+function truncatedHeader(bytes: Uint8Array): DcompError {
+  return new DcompError(
+    'E_TRUNCATED',
+    `the file ends after ${bytes.length} bytes, inside the header; get the whole file`,
+  );
+}

@@ -1,0 +1,23 @@
+/** What fails for want of memory is said to be that. */
+import { DcompError } from './errors.js';
+import type { Size } from './math/rectangle.js';
+
+/** What engines say of an array or a memory that they cannot allocate. */
+const NO_MEMORY = /allocat|invalid (typed )?array (buffer )?length|out of memory/i;
+
+/**
+ * Runs what needs memory in proportion to a picture.
+ * @throws DcompError E_TOO_LARGE in place of an engine's RangeError, and what the task throws
+ */
+export async function withinMemory<T>({ width, height }: Size, task: () => Promise<T>): Promise<T> {
+  try {
+    return await task();
+  } catch (cause) {
+    if (!(cause instanceof RangeError && NO_MEMORY.test(cause.message))) throw cause;
+    throw new DcompError(
+      'E_TOO_LARGE',
+      `there is not enough memory for a picture of ${width}×${height} pixels; free some, or ask for a part or a smaller size`,
+      { cause },
+    );
+  }
+}

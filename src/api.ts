@@ -8,14 +8,14 @@ import {
   type EncodeResult,
   type EncoderOptions,
 } from './codec/encoder.js';
-import { fileInfo, type FileInfo } from './container/info.js';
+import type { FileInfo } from './codec/inspect.js';
 import { Progression, PROGRESSION_CHECKS, type ProgressiveOptions } from './codec/progressive.js';
 import type { Evaluator } from './model/evaluator.js';
 import { readModelFile } from './model/integer/model-file.js';
 import type { IntegerModel } from './model/integer/integer-model.js';
 import { DcompError } from './errors.js';
 import { MAX_THREADS } from './model/wasm/chunks.js';
-import { bytesOf, checkList, checkOptions, isWhole, type Checks } from './options.js';
+import { bytesOf, checkList, checkOptions, isBoolean, isWhole, type Checks } from './options.js';
 import type { Picture } from './picture.js';
 
 /** What an encoding or decoding is computed with. */
@@ -33,6 +33,12 @@ export interface DecodeOptions extends DecoderOptions, ModelOptions {}
 /** Options of a `ProgressiveDecoder`. */
 export interface ProgressiveDecodeOptions extends ProgressiveOptions, ModelOptions {}
 
+/** Options of a `ProgressiveDecoder`'s picture. */
+export interface PictureOptions {
+  /** The picture of all bytes so far, also where little of it is new: for the end of a file that may be cut. Default: false. */
+  latest?: boolean;
+}
+
 /** Decodes a file while it arrives. */
 export interface ProgressiveDecoder {
   /** Bytes so far. */
@@ -48,18 +54,20 @@ export interface ProgressiveDecoder {
    */
   info(): FileInfo | undefined;
   /**
-   * The best picture of the bytes so far: the same as `decode` of so many bytes (`maxBytes`), and so, after the last byte,
-   * as `decode` of the file. Steps that were whole at an earlier call are not decoded again; `evaluations` and `work` count
-   * all calls. undefined as long as the header is not there.
+   * A new picture of the bytes so far, where one is due: undefined as long as the header is not there, and where too little has come
+   * since the last one. However small the portions, all pictures together take about as much work again as `decode` of the file. That of
+   * the whole file is the same as `decode` gives; `latest` asks for the same of as many bytes as there are (`maxBytes`), whatever it costs.
+   * Steps that were whole at an earlier call are not decoded again; `evaluations` and `work` count all calls.
    * @throws DcompError as `decode`
    */
-  picture(): Promise<DecodeResult | undefined>;
+  picture(options?: PictureOptions): Promise<DecodeResult | undefined>;
 }
 
 const MODEL_CHECKS: Checks<ModelOptions> = { model: bytesOf, threads: isWhole(1, MAX_THREADS) };
 const ENCODE_CHECKS: Checks<EncodeOptions> = { ...ENCODER_CHECKS, ...MODEL_CHECKS };
 const { target: _, ...ENCODE_TO_SIZES_CHECKS } = ENCODE_CHECKS;
 const DECODE_CHECKS: Checks<DecodeOptions> = { ...DECODER_CHECKS, ...MODEL_CHECKS };
+const PICTURE_CHECKS: Checks<PictureOptions> = { latest: isBoolean };
 const PROGRESSIVE_CHECKS: Checks<ProgressiveDecodeOptions> = { ...PROGRESSION_CHECKS, ...MODEL_CHECKS };
 
 /** What is often given beside the target instead of in it. */
@@ -141,7 +149,7 @@ export function createCodec(platform: Platform): Codec {
     }
 
     get byteLength(): number {
-      return this.progression.bytes.length;
+      return this.progression.byteLength;
     }
 
     push(bytes: Uint8Array): void {
@@ -149,14 +157,14 @@ export function createCodec(platform: Platform): Codec {
     }
 
     info(): FileInfo | undefined {
-      return this.progression.source() === undefined ? undefined : fileInfo(this.progression.bytes);
+      return this.progression.info();
     }
 
-    picture(): Promise<DecodeResult | undefined> {
+    async picture(given?: PictureOptions): Promise<DecodeResult | undefined> {
+      const { latest = false } = checkOptions<PictureOptions>(given, PICTURE_CHECKS, 'picture');
       return inTurn(async () => {
-        const source = this.progression.source();
-        if (source === undefined) return undefined; // no model is needed to say that
-        return this.progression.picture(await evaluatorFor(this.options), source);
+        if (!this.progression.begun) return undefined; // no model is needed to say that
+        return this.progression.picture(await evaluatorFor(this.options), latest);
       });
     }
   }

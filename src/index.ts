@@ -15,7 +15,8 @@ export {
   type Samples,
   type Text,
 } from './picture.js';
-export { fileInfo as info, type FileInfo, type PartInfo, type SegmentInfo, type StepInfo } from './container/info.js';
+export { inspectFile as info, type FileInfo } from './codec/inspect.js';
+export { type PartInfo, type SegmentInfo, type StepInfo } from './container/info.js';
 export { verifyFile as verify, type PartCheck, type Verification } from './container/verify.js';
 export { repairFile as repair, repairText, type Repair, type Repaired } from './container/repair.js';
 export { toRgba } from './pixels/rgba.js';
@@ -35,6 +36,6 @@ export type { Work } from './codec/work.js';
 export type { Rectangle } from './math/rectangle.js';
 export type { DecodeResult, DecoderOptions } from './codec/decoder.js';
 export { FORMAT_VERSION } from './format.js';
-export type { DecodeOptions, EncodeOptions, ModelOptions, ProgressiveDecodeOptions } from './api.js';
+export type { DecodeOptions, EncodeOptions, ModelOptions, PictureOptions, ProgressiveDecodeOptions } from './api.js';
 export type { DcompWorker, WorkerOptions } from './worker/client.js';
 export type { ByteSource } from './worker/portions.js';

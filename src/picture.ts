@@ -86,6 +86,8 @@ export interface Text {
   translatedKeyword?: string;
 }
 
+/** Most texts. */
+export const MAX_TEXTS = 4096;
 /** Longest profile, EXIF, XMP, IPTC and all texts together, in bytes. */
 export const MAX_METADATA_BYTES = 2 ** 23;
 
@@ -280,6 +282,7 @@ function checkColourMeaning({ cicp, gamma, chromaticities }: Metadata): void {
 /** @throws DcompError E_PICTURE */
 function checkTexts(texts: unknown): void {
   if (!Array.isArray(texts)) throw bad(`metadata.text is ${shown(texts)}; it must be a list`);
+  if (texts.length > MAX_TEXTS) throw bad(`metadata.text has ${texts.length} texts; there can be ${MAX_TEXTS}`);
   let total = 0;
   for (const entry of texts) {
     checkRecord(entry, 'an entry of metadata.text');

@@ -143,7 +143,7 @@ describe('browser', { skip: noBrowser }, () => {
           ]).stream() as unknown as AsyncIterable<Uint8Array>) {
             for (let at = 0; at < portion.length; at += 900) {
               decoder.push(portion.subarray(at, at + 900));
-              last = (await decoder.picture())?.data;
+              last = (await decoder.picture({ latest: true }))?.data;
             }
           }
           return {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { corpusPicture } from '../corpus/pictures.js';
-import { readContainer } from '../src/container/container.js';
+import { concat, readContainer } from '../src/container/container.js';
 import { decodePicture, type DecodeResult } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
 import { Progression } from '../src/codec/progressive.js';
@@ -49,12 +49,15 @@ describe('progressive decoding', () => {
           progression.push(bytes.subarray(at, end));
           at = end;
           assert.deepEqual(
-            shown(await progression.picture(evaluator)),
+            shown(await progression.picture(evaluator, true)),
             await decodePrefix(bytes, end),
             `${end} of ${bytes.length} bytes`,
           );
         }
-        assert.deepEqual(shown(await progression.picture(evaluator)), shown(await decodePicture(bytes, evaluator)));
+        assert.deepEqual(
+          shown(await progression.picture(evaluator, true)),
+          shown(await decodePicture(bytes, evaluator)),
+        );
       }),
       { numRuns: 40 },
     );
@@ -73,12 +76,55 @@ describe('progressive decoding', () => {
       for (let end = 1; end <= bytes.length; end++) {
         progression.push(bytes.subarray(end - 1, end));
         assert.deepEqual(
-          shown(await progression.picture(evaluator)),
+          shown(await progression.picture(evaluator, true)),
           await decodePrefix(bytes, end),
           `${name}: ${end} of ${bytes.length} bytes`,
         );
       }
     }
+  });
+
+  it('a byte at a time costs about twice the whole, and the last picture is that of the file', async () => {
+    for (const [width, height, size] of [
+      [64, 48, 900],
+      [780, 14, 1100],
+    ] as const) {
+      const { bytes } = await encodePicture(corpusPicture('scene', { width, height }), evaluator, {
+        effort: 1,
+        target: { size },
+      });
+      const whole = await decodePicture(bytes, evaluator);
+      const progression = new Progression();
+      const seen: DecodeResult[] = [];
+      const portions = concat([bytes, new Uint8Array(50).fill(7)]);
+      for (let at = 0; at < portions.length; at++) {
+        progression.push(portions.subarray(at, at + 1));
+        assert.equal(progression.info()?.byteLength ?? at + 1, at + 1);
+        const picture = await progression.picture(evaluator);
+        if (picture !== undefined) seen.push(picture);
+      }
+      const last = seen.at(-1)!;
+      assert.deepEqual(last.data, whole.data);
+      assert.equal(last.truncated, false);
+      assert.ok(seen.length >= 3, `${seen.length} pictures`);
+      const picture = 1.4 * readContainer(bytes).header.schedule.views;
+      assert.ok(last.work <= 2 * whole.work + 2 * picture, `${last.work} instead of ${whole.work}`);
+      assert.equal(await progression.picture(evaluator), undefined, 'nothing is new');
+    }
+  });
+
+  it('what is behind the end of a file is counted and not kept', async () => {
+    const { bytes } = await encodePicture(corpusPicture('scene', { width: 20, height: 10 }), evaluator, { effort: 1 });
+    const progression = new Progression();
+    progression.push(bytes);
+    const before = process.memoryUsage().arrayBuffers;
+    const junk = new Uint8Array(2 ** 20).fill(1);
+    for (let i = 0; i < 64; i++) progression.push(junk);
+    assert.ok(process.memoryUsage().arrayBuffers - before < 2 ** 23);
+    const { trailing, data } = (await progression.picture(evaluator))!;
+    assert.equal(trailing, 2 ** 26);
+    assert.equal(progression.byteLength, bytes.length + trailing);
+    assert.deepEqual(data, (await decodePicture(bytes, evaluator)).data);
   });
 
   it('a picture of several groups, whose steps end between two of them', async () => {
@@ -91,7 +137,7 @@ describe('progressive decoding', () => {
       progression.push(bytes.subarray(at, at + 50));
       const end = progression.bytes.length;
       assert.deepEqual(
-        shown(await progression.picture(evaluator)),
+        shown(await progression.picture(evaluator, true)),
         await decodePrefix(bytes, end),
         `${end} of ${bytes.length} bytes`,
       );
@@ -111,7 +157,7 @@ describe('progressive decoding', () => {
     const to = async (end: number): Promise<DecodeResult> => {
       progression.push(bytes.subarray(pushed, end));
       pushed = end;
-      return (await progression.picture(evaluator))!;
+      return (await progression.picture(evaluator, true))!;
     };
     let before = 0;
     for (const [i, { payloadOffset, payloadLength, units: steps }] of segments.entries()) {
@@ -123,23 +169,24 @@ describe('progressive decoding', () => {
       );
       before = evaluations;
       assert.equal((await to(pushed)).evaluations - before <= 5, true, 'asked again: the picture alone');
-      before = (await progression.picture(evaluator))!.evaluations;
+      before = (await progression.picture(evaluator, true))!.evaluations;
     }
     // A byte more inside a step that is not whole: that step again, and the picture.
     const fresh = new Progression();
     const { payloadOffset, payloadLength } = segments[segments.length - 1]!;
     fresh.push(bytes.subarray(0, payloadOffset + payloadLength - 2));
-    before = (await fresh.picture(evaluator))!.evaluations;
+    before = (await fresh.picture(evaluator, true))!.evaluations;
     fresh.push(bytes.subarray(payloadOffset + payloadLength - 2, payloadOffset + payloadLength - 1));
-    assert.ok((await fresh.picture(evaluator))!.evaluations - before <= 2);
+    assert.ok((await fresh.picture(evaluator, true))!.evaluations - before <= 2);
   });
 
   it('damage is met as the decoder meets it, also in a segment that was shown before it was whole', async () => {
     const { bytes } = await encodePicture(corpusPicture('rgba-balls', { width: 60, height: 44 }), evaluator, {
       effort: 1,
-      target: { quality: 90 },
+      target: { quality: 99 },
     });
     const { alpha, segments } = readContainer(bytes);
+    assert.ok(segments.length >= 2);
     const middle = segments[1]!;
     for (const at of [alpha!.payloadOffset + 3, middle.payloadOffset + 5]) {
       const bad = Uint8Array.from(bytes);
@@ -153,12 +200,13 @@ describe('progressive decoding', () => {
           const expected = await outcome(() =>
             decodePicture(progression.bytes.slice(), evaluator, { allowDamaged, maxBytes: progression.bytes.length }),
           );
-          const found = await outcome(() => progression.picture(evaluator));
+          const found = await outcome(() => progression.picture(evaluator, true));
           if (typeof expected === 'string') assert.equal(found ?? 'E_TRUNCATED', expected);
           else assert.deepEqual(shown(found as DecodeResult), shown(expected));
         }
         assert.equal(told.length > 0, allowDamaged);
-        if (!allowDamaged) assert.equal(await codeOfError(() => progression.picture(evaluator)), 'E_DAMAGED_SEGMENT');
+        if (!allowDamaged)
+          assert.equal(await codeOfError(() => progression.picture(evaluator, true)), 'E_DAMAGED_SEGMENT');
       }
     }
   });
@@ -166,11 +214,11 @@ describe('progressive decoding', () => {
   it('what is no .dcz file, too large, or of another model is refused', async () => {
     const text = new Progression();
     text.push(new TextEncoder().encode('{}'));
-    assert.equal(await codeOfError(() => text.picture(evaluator)), 'E_NOT_DCZ');
+    assert.equal(await codeOfError(() => text.picture(evaluator, true)), 'E_NOT_DCZ');
     const { bytes } = await encodePicture(corpusPicture('scene', { width: 20, height: 10 }), evaluator, { effort: 1 });
     const large = new Progression({ maxPixels: 199 });
     large.push(bytes);
-    assert.equal(await codeOfError(() => large.picture(evaluator)), 'E_TOO_LARGE');
+    assert.equal(await codeOfError(() => large.picture(evaluator, true)), 'E_TOO_LARGE');
     const other = new ProgressiveDecoder();
     other.push(bytes);
     assert.equal(await codeOfError(() => other.picture()), 'E_OTHER_MODEL');
@@ -186,7 +234,7 @@ describe('progressive decoding', () => {
     };
     const stopped = new Progression({ signal: abort.signal, onProgress });
     stopped.push(bytes);
-    assert.equal(await codeOfError(() => stopped.picture(evaluator)), 'E_ABORTED');
+    assert.equal(await codeOfError(() => stopped.picture(evaluator, true)), 'E_ABORTED');
     assert.equal(stages.length, 4);
   });
 });
@@ -199,7 +247,7 @@ describe('ProgressiveDecoder of the package', () => {
       files.push((await encodePicture(corpusPicture(name, { width: 50, height: 40 }), evaluator, { effort: 1 })).bytes);
     const decoders = files.map(() => new ProgressiveDecoder({ model, threads: 1 }));
     assert.deepEqual(
-      [await decoders[0]!.picture(), decoders[0]!.info(), decoders[0]!.byteLength],
+      [await decoders[0]!.picture({ latest: true }), decoders[0]!.info(), decoders[0]!.byteLength],
       [undefined, undefined, 0],
     );
     const most = Math.max(...files.map((file) => file.length));
@@ -207,9 +255,9 @@ describe('ProgressiveDecoder of the package', () => {
       for (const [i, decoder] of decoders.entries()) decoder.push(files[i]!.subarray(at, at + 300));
       // With another number of threads, so that the network of the decoders is another one at every turn.
       const [first, whole, second] = await Promise.all([
-        decoders[0]!.picture(),
+        decoders[0]!.picture({ latest: true }),
         decode(files[1]!, { model, threads: 2 }),
-        decoders[1]!.picture(),
+        decoders[1]!.picture({ latest: true }),
       ]);
       const end = (i: number): { maxBytes: number } => ({ maxBytes: Math.min(at + 300, files[i]!.length) });
       assert.deepEqual(shown(first), shown(await decodePicture(files[0]!, evaluator, end(0))));

@@ -9,7 +9,7 @@ import { encodePicture } from '../src/codec/encoder.js';
 import { Progression } from '../src/codec/progressive.js';
 import { lagsOf } from '../src/codec/region.js';
 import { defaultMaxWork, honestWork, workOf } from '../src/codec/work.js';
-import { fileInfo } from '../src/container/info.js';
+import { inspectFile } from '../src/codec/inspect.js';
 import { DEFAULT_SCHEDULE } from '../src/diffusion/schedule.js';
 import { unitCount } from '../src/diffusion/units.js';
 import { DEFAULT_MAX_PIXELS } from '../src/picture.js';
@@ -33,7 +33,7 @@ describe('work', () => {
             const part = bytes.subarray(0, length);
             const found = await outcome(() => decodePicture(bytes, evaluator, { maxBytes: length, maxWork: 1e9 }));
             if (typeof found === 'string') continue;
-            const { evaluations, fullSize } = fileInfo(part).work!;
+            const { evaluations, fullSize } = inspectFile(part).work!;
             assert.ok(found.evaluations <= evaluations, `${found.evaluations} instead of ${evaluations}`);
             assert.ok(found.work <= fullSize + 1e-9, `${found.work} instead of ${fullSize}`);
             if (
@@ -58,7 +58,7 @@ describe('work', () => {
     ];
     for (const importance of [{}, { importance: { regions } }]) {
       const { bytes } = await encodePicture(picture, evaluator, { effort: 1, target: { quality: 40 }, ...importance });
-      const { work } = fileInfo(bytes);
+      const { work } = inspectFile(bytes);
       const whole = await decodePicture(bytes, evaluator);
       assert.deepEqual([whole.evaluations, whole.work.toFixed(9)], [work!.evaluations, work!.fullSize.toFixed(9)]);
       // A limit below it refuses, before anything is done; one at it does not.

@@ -245,7 +245,7 @@ export interface View {
 }
 
 /** @throws DcompError E_USAGE */
-function viewOf(header: Header, { scale, crop }: DecoderOptions): View {
+export function viewOf(header: Header, { scale, crop }: DecoderOptions): View {
   const sizes = pyramidSizes(header.width, header.height);
   const level = levelOf(scale, sizes.length - 2);
   const size = sizes[level]!;

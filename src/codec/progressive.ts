@@ -4,14 +4,18 @@
  * anew when more of it has come.
  */
 import { BitReader } from '../entropy/bits.js';
-import type { Metadata, Samples } from '../picture.js';
+import { DEFAULT_MAX_PIXELS, type Metadata, type Samples } from '../picture.js';
 import { metadataOf } from '../container/metadata.js';
 import { DcompError } from '../errors.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { bytesOf, type Checks } from '../options.js';
-import type { Container } from '../container/container.js';
+import { ContainerReader, type Container, type Segment } from '../container/container.js';
+import { inspected, type FileInfo } from './inspect.js';
+import type { Size } from '../math/rectangle.js';
+import { withinMemory } from '../memory.js';
 import {
   checkModelId,
+  comparePixels,
   containerOf,
   decodePicture,
   DECODER_CHECKS,
@@ -19,6 +23,7 @@ import {
   Receiver,
   sessionOf,
   show,
+  viewOf,
   type DecodeResult,
   type DecoderOptions,
   type Source,
@@ -50,43 +55,108 @@ interface Place {
   bit: number;
 }
 
+/** Bytes of file that are kept at most: what no file of a picture needs is not taken. */
+function mostBytes({ width, height }: Size): number {
+  return 2 ** 26 + 16 * width * height;
+}
+
 export class Progression {
   private buffer = new Uint8Array(4096);
   private length = 0;
+  private readonly reader: ContainerReader;
+  /** Bytes behind the end of the file, which are not kept. */
+  private trailing = 0;
   /** State behind the last step that is whole, and where the next one lies. */
   private session: Session | undefined;
   private place: Place = { segment: 0, before: 0, bit: 0 };
   private alpha: Samples | undefined;
+  private metadata: { value: Metadata | undefined } | undefined;
+  /** Bytes that there were at the last picture, and half segments when one was last thought of. */
+  private shownLength: number | undefined;
+  private halves = -1;
+  private failure: DcompError | undefined;
+  /** Steps that are done for good: their units, and their work in evaluations of the full size. */
+  private units = 0;
+  private done = 0;
 
-  constructor(private readonly options: ProgressiveOptions = {}) {}
+  constructor(private readonly options: ProgressiveOptions = {}) {
+    this.reader = new ContainerReader(options.maxPixels ?? DEFAULT_MAX_PIXELS);
+  }
 
-  /** All bytes so far; a view that stays valid until the next push. */
+  /** All bytes so far, up to the end of the file; a view that stays valid until the next push. */
   get bytes(): Uint8Array {
     return this.buffer.subarray(0, this.length);
   }
 
-  /** Appends a copy of the bytes. @throws DcompError E_USAGE, E_TOO_LARGE */
+  /** How many have been pushed. */
+  get byteLength(): number {
+    return this.length + this.trailing;
+  }
+
+  /** Appends a copy of the bytes, unless they are behind the end of the file. @throws DcompError E_USAGE, E_TOO_LARGE */
   push(portion: Uint8Array): void {
     const bytes = bytesOf(portion, 'the portion');
-    const length = this.length + bytes.length;
-    if (length > this.buffer.length) {
-      let grown: Uint8Array<ArrayBuffer>;
-      try {
-        grown = new Uint8Array(Math.max(length, 2 * this.buffer.length));
-      } catch (cause) {
-        throw new DcompError('E_TOO_LARGE', `there is no memory for ${length} bytes of file; stop after fewer`, {
-          cause,
-        });
-      }
-      grown.set(this.bytes);
-      this.buffer = grown;
+    // Where memory would have to grow, it is worth looking whether the file has ended.
+    if (this.length + bytes.length > this.buffer.length && this.trailing === 0) this.look();
+    if (this.trailing > 0) {
+      this.trailing += bytes.length;
+      return;
     }
+    const length = this.length + bytes.length;
+    if (length > this.buffer.length) this.grow(length);
     this.buffer.set(bytes, this.length);
     this.length = length;
   }
 
-  /** The structure of the bytes so far; undefined as long as the header is not there. @throws DcompError as `containerOf` */
-  source(): Source | undefined {
+  private grow(length: number): void {
+    let grown: Uint8Array<ArrayBuffer>;
+    try {
+      grown = new Uint8Array(Math.max(length, 2 * this.buffer.length));
+    } catch (cause) {
+      throw new DcompError('E_TOO_LARGE', `there is no memory for ${length} bytes of file; stop after fewer`, {
+        cause,
+      });
+    }
+    grown.set(this.bytes);
+    this.buffer = grown;
+  }
+
+  /** Looks at the new bytes, whatever they are; what is wrong is said by who asks. */
+  private look(): void {
+    try {
+      this.structure();
+    } catch (error) {
+      if (!(error instanceof DcompError) || error.code === 'E_TOO_LARGE') throw error;
+    }
+  }
+
+  /** The structure of the bytes so far, of which only the new ones are looked at. @throws DcompError as `readContainer` */
+  structure(): Container | undefined {
+    let container: Container;
+    try {
+      container = this.reader.read(this.bytes);
+    } catch (error) {
+      if (error instanceof DcompError && (error.code === 'E_EMPTY' || error.code === 'E_TRUNCATED')) return undefined;
+      throw error;
+    }
+    if (!container.truncated && container.trailing > 0) {
+      this.trailing += container.trailing;
+      this.length -= container.trailing;
+    }
+    const most = mostBytes(container.header);
+    if (this.length > most)
+      throw new DcompError('E_TOO_LARGE', `the file has more than ${most} bytes, which no file of its size has`);
+    return this.trailing > 0 ? { ...container, trailing: this.trailing } : container;
+  }
+
+  /** What the bytes so far say; undefined as long as the header is not there. @throws DcompError as `fileInfo` */
+  info(): FileInfo | undefined {
+    const container = this.structure();
+    return container === undefined ? undefined : inspected(this.bytes, container, this.byteLength);
+  }
+
+  /** With a search for what can be repaired. @throws DcompError as `containerOf` */
+  private source(): Source | undefined {
     try {
       return containerOf(this.bytes, { ...this.options, maxBytes: this.length });
     } catch (error) {
@@ -95,22 +165,95 @@ export class Progression {
     }
   }
 
+  /** Whether a picture can be asked for: the header is there, whatever is wrong with it. */
+  get begun(): boolean {
+    try {
+      return this.structure() !== undefined;
+    } catch {
+      return true;
+    }
+  }
+
   /**
-   * The picture of all bytes so far, the same as `decodePicture` with that many as `maxBytes`. One call at a time.
+   * A picture of the bytes so far. One call at a time.
+   *
+   * Unless the latest is asked for, or the file is whole, there is a new one only where a segment is half or wholly there, and where no
+   * more work has gone into pictures than into steps that need not be done again. So the portions in which a file comes make no
+   * difference to what it costs: in all at most about twice what `decode` of the file does, and two pictures.
+   *
+   * The latest is the same as `decodePicture` of so many bytes as `maxBytes`; so is that of a whole file.
    * @param evaluator of the same model at every call
-   * @param source where `source` has been asked already; the picture is of those bytes
-   * @returns undefined as long as the header is not there
+   * @returns undefined as long as the header is not there, and where no new picture is due
    * @throws DcompError as `decodePicture`
    */
-  async picture(evaluator: Evaluator, source = this.source()): Promise<DecodeResult | undefined> {
+  async picture(evaluator: Evaluator, latest = false): Promise<DecodeResult | undefined> {
+    if (!latest && this.failure !== undefined) throw this.failure;
+    if (!latest && this.shownLength === this.length) return undefined;
+    try {
+      return await this.newPicture(evaluator, latest);
+    } catch (error) {
+      // What is damaged stays so: to look for it again at every portion would take time that grows with its square.
+      if (error instanceof DcompError && error.code.startsWith('E_DAMAGED')) this.failure = error;
+      throw error;
+    }
+  }
+
+  private async newPicture(evaluator: Evaluator, latest: boolean): Promise<DecodeResult | undefined> {
+    const container = this.readable();
+    if (container !== undefined) {
+      checkModelId(container.header, evaluator);
+      if (!latest && container.truncated && !(await this.isDue(container, evaluator))) return undefined;
+    } else if (!latest && !this.isTwice()) return undefined;
+    const sound = container !== undefined && !isDamaged(container);
+    const source = sound && !(latest && container.truncated) ? this.sourceOf(container) : this.source();
     if (source === undefined) return undefined;
+    const picture = await withinMemory(source.container.header, () => this.make(evaluator, source));
+    this.shownLength = this.length;
+    return { ...picture, trailing: this.trailing };
+  }
+
+  /** The structure, undefined where the header is not there, or damaged where that may be repaired. */
+  private readable(): Container | undefined {
+    try {
+      return this.structure();
+    } catch (error) {
+      if (error instanceof DcompError && error.code !== 'E_TOO_LARGE') return undefined;
+      throw error;
+    }
+  }
+
+  private sourceOf(container: Container): Source {
+    return { bytes: this.bytes, container, view: viewOf(container.header, {}), repairs: [] };
+  }
+
+  /** What is decoded around damage is decoded anew each time: at twice the bytes. */
+  private isTwice(): boolean {
+    return this.shownLength === undefined || this.length >= 2 * this.shownLength;
+  }
+
+  /** Whether a new picture is worth what it costs. Decodes the steps that are wholly there. */
+  private async isDue(container: Container, evaluator: Evaluator): Promise<boolean> {
+    if (isDamaged(container)) return this.isTwice();
+    const { segments } = container;
+    const last = segments[segments.length - 1];
+    const half = last?.state === 'cut' && 2 * last.payloadLength >= this.reader.lengthOfNext ? 1 : 0;
+    const complete = last?.state === 'cut' ? segments.length - 1 : segments.length;
+    if (2 * complete + half === this.halves) return false;
+    this.halves = 2 * complete + half;
+    const there = { ...container, segments: segments.slice(0, complete) };
+    if (complete > 0) await withinMemory(container.header, () => this.advance(this.bytes, there, evaluator, true));
+    const spent = (this.session?.statistics.work ?? 0) - this.done;
+    return this.shownLength === undefined || spent <= this.done;
+  }
+
+  private async make(evaluator: Evaluator, source: Source): Promise<DecodeResult> {
     const { bytes, container } = source;
     const intact = this.intact(source);
     if (intact !== undefined) {
-      const { metadata } = intact;
-      checkModelId(container.header, evaluator);
       const session = await this.advance(bytes, container, evaluator);
-      if (session !== undefined) return show(session, container, this.alpha, metadata, this.options);
+      const picture = await show(session, container, this.alpha, intact.metadata, this.options);
+      comparePixels(picture, source, this.options);
+      return picture;
     }
     // What is wrong with a file, and what can be shown of it all the same, is the decoder's to say.
     return decodePicture(bytes, evaluator, { ...this.options, maxBytes: bytes.length }, source);
@@ -119,50 +262,83 @@ export class Progression {
   /** What has come beside the segments; undefined where anything is damaged. Decodes the alpha channel when it is whole. */
   private intact({ bytes, container, repairs }: Source): { metadata: Metadata | undefined } | undefined {
     // What the session has taken over was read before the repair.
-    if (repairs.length > 0) return undefined;
+    if (repairs.length > 0 || isDamaged(container)) return undefined;
     let damaged = false;
+    const damage = (): void => void (damaged = true);
     try {
-      const metadata = metadataOf(bytes, container.parts, () => (damaged = true));
-      this.alpha ??= readAlpha(bytes, container, { ...this.options, maxBytes: bytes.length }, () => (damaged = true));
-      return damaged || [...container.parts, ...container.segments].some(({ state }) => state === 'damaged')
-        ? undefined
-        : { metadata };
+      const { alpha, segments, parts } = container;
+      let metadata = this.metadata;
+      if (metadata === undefined) {
+        metadata = { value: metadataOf(bytes, parts, damage) };
+        // Behind the parts, there can be no more of them.
+        if (alpha !== undefined || segments.length > 0) this.metadata = metadata;
+      }
+      this.alpha ??= readAlpha(bytes, container, { ...this.options, maxBytes: bytes.length }, damage);
+      return damaged ? undefined : { metadata: metadata.value };
     } catch (error) {
       if (error instanceof DcompError) return undefined;
       throw error;
     }
   }
 
-  /** Decodes what has come. @returns the state to be shown; undefined where there are more units than the picture has */
-  private async advance(bytes: Uint8Array, container: Container, evaluator: Evaluator): Promise<Session | undefined> {
+  /**
+   * Decodes what has come.
+   * @param whole only steps of which all units are there
+   * @returns the state to be shown
+   */
+  private async advance(
+    bytes: Uint8Array,
+    container: Container,
+    evaluator: Evaluator,
+    whole = false,
+  ): Promise<Session> {
     const { header, segments } = container;
-    const { options } = this;
     const lags = lagsOfFile(bytes, container);
-    checkWork(workOf({ header, lags, units: unitsHeld(container) }), header, options.maxWork);
-    let session = this.session?.fork(evaluator) ?? sessionOf(container, evaluator, lags, options.signal);
+    const held = unitsHeld(container);
+    checkWork(workOf({ header, lags, units: held }), header, this.options.maxWork);
+    let session = this.session?.fork(evaluator) ?? sessionOf(container, evaluator, lags, this.options.signal);
     for (;;) {
+      if (whole && held - this.units < (session.next?.groups ?? Infinity)) return session;
+      const work = session.statistics.work;
       const after = session.fork();
-      let { segment: index, before, bit } = this.place;
-      do {
-        for (; segments[index] !== undefined && before === segments[index]!.units; index++) before = bit = 0;
-        const segment = segments[index];
-        if (segment === undefined) return after.underWay ? after : session;
-        const unit = after.next;
-        if (unit === undefined) return undefined;
-        const reader = new BitReader(bytes, segment.payloadOffset, 8 * segment.payloadLength);
-        reader.skip(bit);
-        const channel = new Receiver(reader, header.nu);
-        await after.runUnit(channel);
-        options.onProgress?.({
-          fraction: Math.min(0.99, segment.payloadOffset / bytes.length),
-          stage: `level ${unit.step.level}`,
-        });
-        if (channel.ended) return after;
-        before++;
-        bit = 8 * segment.payloadLength - reader.remaining;
-      } while (after.underWay);
+      const place = { ...this.place };
+      const groups = after.next?.groups ?? 0;
+      const state = await this.runStep(after, place, bytes, segments, header.nu);
+      if (state === 'none') return session;
+      if (state === 'cut') return after;
       this.session = session = after;
-      this.place = { segment: index, before, bit };
+      this.place = place;
+      this.units += groups;
+      this.done += session.statistics.work - work;
     }
   }
+
+  /** Runs what there is of a step. @returns whether that was nothing, a part or all of it */
+  private async runStep(
+    session: Session,
+    place: Place,
+    bytes: Uint8Array,
+    segments: readonly Segment[],
+    nu: number,
+  ): Promise<'none' | 'cut' | 'whole'> {
+    do {
+      for (; place.before === segments[place.segment]?.units; place.segment++) place.before = place.bit = 0;
+      const segment = segments[place.segment];
+      if (segment === undefined) return session.underWay ? 'cut' : 'none';
+      const reader = new BitReader(bytes, segment.payloadOffset, 8 * segment.payloadLength);
+      reader.skip(place.bit);
+      const channel = new Receiver(reader, nu);
+      const stage = `level ${session.next!.step.level}`;
+      await session.runUnit(channel);
+      this.options.onProgress?.({ fraction: Math.min(0.99, segment.payloadOffset / bytes.length), stage });
+      if (channel.ended) return 'cut';
+      place.before++;
+      place.bit = 8 * segment.payloadLength - reader.remaining;
+    } while (session.underWay);
+    return 'whole';
+  }
+}
+
+function isDamaged({ parts, alpha, segments }: Container): boolean {
+  return alpha?.state === 'damaged' || [...parts, ...segments].some(({ state }) => state === 'damaged');
 }

@@ -2,8 +2,7 @@
 import { TOP_CODE, sigmaOf } from '../model/sigma.js';
 import { bytesOf } from '../options.js';
 import type { Channels, Depth } from '../picture.js';
-import { readContainer, type Extent } from './container.js';
-import { workOfFile, type Work } from '../codec/work.js';
+import { readContainer, type Container, type Extent } from './container.js';
 import { FORMAT_VERSION, groupsOf } from '../format.js';
 import { partName, type PartName } from './parts.js';
 import { pyramidSizes, stepsOf, type Step, type StepKind } from '../diffusion/schedule.js';
@@ -44,7 +43,7 @@ export interface PartInfo {
 }
 
 /** What a file says about itself, without a model. */
-export interface FileInfo {
+export interface FileStructure {
   width: number;
   height: number;
   channels: Channels;
@@ -67,8 +66,6 @@ export interface FileInfo {
   parts: PartInfo[];
   alpha: { byteLength: number; state: Extent['state'] } | null;
   segments: SegmentInfo[];
-  /** What decoding takes, at most; null where the regions are damaged, without which nothing can be decoded. */
-  work: Work | null;
   /** True where the file ends before its last segment does. */
   truncated: boolean;
   /** Bytes behind the end of the file, which mean nothing. */
@@ -81,9 +78,13 @@ const KINDS = { 1: 'grey', 2: 'grey+alpha', 3: 'RGB', 4: 'RGBA' } as const;
  * Reads what a file says about itself: size, model, parts, segments; needs no model.
  * @throws DcompError as `readContainer`
  */
-export function fileInfo(file: Uint8Array): FileInfo {
+export function fileInfo(file: Uint8Array): FileStructure {
   const bytes = bytesOf(file, 'the file');
-  const container = readContainer(bytes);
+  return infoOf(bytes, readContainer(bytes));
+}
+
+/** The same of a structure that is known. @param byteLength with what is behind the end */
+export function infoOf(bytes: Uint8Array, container: Container, byteLength = bytes.length): FileStructure {
   const { header, parts, alpha, segments, truncated, trailing } = container;
   const { width, height, channels, depth, schedule } = header;
   const steps = stepsOf(schedule, pyramidSizes(width, height).length - 1);
@@ -130,8 +131,8 @@ export function fileInfo(file: Uint8Array): FileInfo {
     kind: KINDS[channels],
     formatVersion: FORMAT_VERSION,
     modelId: header.modelId,
-    byteLength: bytes.length,
-    bitsPerPixel: (8 * bytes.length) / (width * height),
+    byteLength,
+    bitsPerPixel: (8 * byteLength) / (width * height),
     trellisBits: header.nu,
     schedule: {
       coarseStepsPerOctave: 16 / schedule.coarseWidth,
@@ -149,7 +150,6 @@ export function fileInfo(file: Uint8Array): FileInfo {
     })),
     alpha: alpha === undefined ? null : { byteLength: alpha.payloadLength, state: alpha.state },
     segments: infos,
-    work: workOfFile(bytes, container),
     truncated,
     trailing,
   };

@@ -8,6 +8,7 @@ import {
   checkPicture,
   isTime,
   MAX_METADATA_BYTES,
+  MAX_TEXTS,
   type Chromaticities,
   type Cicp,
   type Density,
@@ -229,6 +230,7 @@ function readText(bytes: Uint8Array): Text[] {
   };
   const texts: Text[] = [];
   while (at < bytes.length) {
+    if (texts.length === MAX_TEXTS) throw damaged(`it has more than ${MAX_TEXTS} texts`);
     const [keyword, text, language, translatedKeyword] = [field(), field(), field(), field()];
     texts.push({
       keyword,

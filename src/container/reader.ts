@@ -102,6 +102,11 @@ export class ContainerReader {
     };
   }
 
+  /** Bytes of payload of what the file ends in; 0 where nothing is cut. */
+  get lengthOfNext(): number {
+    return this.open?.length ?? 0;
+  }
+
   private readHeader(bytes: Uint8Array): Header {
     if (this.header !== undefined) return this.header;
     const { header, hasParts, end } = readHeader(bytes, this.maxPixels);

@@ -164,7 +164,20 @@ function isCut(input: Uint8Array): boolean {
 
 /** A .dcz file to a picture file. @throws DcompError as `decode` */
 export async function code(input: Uint8Array, settings: DecodeSettings, { onProgress }: Hooks): Promise<Coded> {
-  const { maxBytes, allowDamaged, allowPartial, maxPixels, maxWork, scale, crop, format, outputQuality, metadata, threads, model } = settings;
+  const {
+    maxBytes,
+    allowDamaged,
+    allowPartial,
+    maxPixels,
+    maxWork,
+    scale,
+    crop,
+    format,
+    outputQuality,
+    metadata,
+    threads,
+    model,
+  } = settings;
   const damage: string[] = [];
   const started = performance.now();
   if (!allowPartial && isCut(input)) throw endsEarly(input);

@@ -305,8 +305,20 @@ export async function run(args: RawArgs): Promise<number> {
 
 /** A picture file to a .dcz file. @throws DcompError as `readPicture` and `encode` */
 export async function code(input: Uint8Array, settings: EncodeSettings, { onProgress }: Hooks): Promise<Coded> {
-  const { target, effort, views, alphaQuality, metadata, resize, pixelHash, exact, maxPixels, maxWork, threads, model } =
-    settings;
+  const {
+    target,
+    effort,
+    views,
+    alphaQuality,
+    metadata,
+    resize,
+    pixelHash,
+    exact,
+    maxPixels,
+    maxWork,
+    threads,
+    model,
+  } = settings;
   const started = performance.now();
   const { picture: read, notices, damage } = await readPicture(input, metadata, maxPixels, settings.allowDamaged);
   const picture = resize === undefined ? read : await resizePicture(read, resize, maxPixels);

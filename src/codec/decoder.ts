@@ -4,7 +4,7 @@ import { decodeCorrections, type Corrections } from '../entropy/corrections.js';
 import { decodeGains, readScale } from '../entropy/gains.js';
 import { decodeRun, runBits, type Run } from '../entropy/trellis.js';
 import { DcompError } from '../errors.js';
-import type { Architecture } from '../model/architecture.js';
+import { isToldSigma, type Architecture } from '../model/architecture.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { bytesOf, checkValues, isBoolean, isFunction, isNumber, isSignal, isWhole, type Checks } from '../options.js';
 import { depthOf, DEFAULT_MAX_PIXELS, type Depth, type Metadata, type Picture, type Samples } from '../picture.js';
@@ -160,7 +160,8 @@ async function decodeSource(source: Source, evaluator: Evaluator, options: Decod
   const { architecture } = evaluator.model;
   const { needs, needed, units } = readable(source, architecture, options, (message) => void said.push(message));
   const part = needs === undefined ? undefined : { architecture, pixels: view.pixels, needs };
-  checkWork(workOf({ header, lags, units, level: view.level, part }), header, options.maxWork);
+  const told = isToldSigma(architecture.conditioning);
+  checkWork(workOf({ header, lags, told, units, level: view.level, part }), header, options.maxWork);
   const metadata = metadataOf(bytes, container.parts, damage);
   const alpha = readAlpha(bytes, container, options, damage);
   for (const message of said) damage(message);

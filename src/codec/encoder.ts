@@ -1,6 +1,7 @@
 /** The encoder: walks the schedule, sends every step through the trellis, cuts the stream where the target is reached. */
 import { DcompError } from '../errors.js';
 import { exp2, log2 } from '../math/exact.js';
+import { isToldSigma } from '../model/architecture.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { TOP_CODE } from '../model/sigma.js';
 import {
@@ -222,7 +223,8 @@ class Encoding {
     const schedule = { ...viewed, lastCode: stop.level === 0 ? stop.code : LAST_CODE };
     const lags = options.importance === undefined ? undefined : lagsOf(options.importance, picture);
     const header = { ...this.header, schedule };
-    checkWork(workOf({ header, lags, units: unitCount(schedule, picture) }), header, options.maxWork);
+    const told = isToldSigma(evaluator.model.architecture.conditioning);
+    checkWork(workOf({ header, lags, told, units: unitCount(schedule, picture) }), header, options.maxWork);
     this.parts.push(...partsOf(picture.metadata));
     if (options.pixelHash === true) this.parts.push(EMPTY_HASH);
     if (lags !== undefined) this.parts.push({ type: PARTS.regions, payload: writeLags(lags) });

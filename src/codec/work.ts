@@ -51,6 +51,8 @@ const MARGIN = 4;
 export interface Request {
   header: Pick<Header, 'width' | 'height' | 'channels' | 'depth' | 'schedule'>;
   lags?: Lags | undefined;
+  /** Whether the network is told sigma, as unless one knows otherwise; then each lag has an evaluation of its own. */
+  told?: boolean;
   /** Units that are decoded. */
   units: number;
   /** The level whose picture is shown. */
@@ -91,7 +93,8 @@ function codesWithin(lags: Lags, sigma: number, window: Rectangle): number {
  * The work of decoding, at most: where a file ends within a step, what is shown may take less.
  * @returns what `decode` counts, for files that an encoder wrote
  */
-export function workOf({ header, lags, units, level: shown = 0, part }: Request): Work {
+export function workOf({ header, lags: regions, told = true, units, level: shown = 0, part }: Request): Work {
+  const lags = told ? regions : undefined;
   const { width, height, schedule, channels, depth } = header;
   const sizes = pyramidSizes(width, height);
   const counter = new Counter(sizes, lags);

@@ -58,7 +58,7 @@ export interface TrainProgress {
 
 const { beta1, beta2, epsilon, clip, warmUp, constant, floor, average: averageDecay } = RECIPE.optimiser;
 /** balance: exponent by which an example's KL is divided by the running mean of its kind: 0 counts bits, 1 counts ratios. */
-const { balance: BALANCE, square: SQUARE_SHARE, balanceRate: BALANCE_RATE } = RECIPE.loss;
+const { balance: BALANCE, square: SQUARE_SHARE, balanceRate: BALANCE_RATE, outlier: OUTLIER } = RECIPE.loss;
 
 const LOG_HEADER = 'step,seconds,rate,loss,total_bpp,coarse_bpp,enter_bpp,refine_bpp,psnr45,psnr16,psnr8\n';
 
@@ -265,9 +265,10 @@ export class TrainedNetwork {
         const losses = exampleLosses(output, inputs);
         kls = Array.from(losses.kl.dataSync());
         squares = Array.from(losses.square.dataSync());
-        // The first example of a kind is balanced by itself.
-        const klWeight = known.map((k, i) => Math.max(1e-3, k?.[0] ?? kls[i]!) ** -BALANCE);
-        const squareWeight = known.map((k, i) => SQUARE_SHARE / Math.max(1e-6, k?.[1] ?? squares[i]!));
+        // The first example of a kind is balanced by itself, as is in part one far above its kind's mean.
+        const mean = (of: number | undefined, own: number): number => Math.max(of ?? own, own / OUTLIER);
+        const klWeight = known.map((k, i) => Math.max(1e-3, mean(k?.[0], kls[i]!)) ** -BALANCE);
+        const squareWeight = known.map((k, i) => SQUARE_SHARE / Math.max(1e-6, mean(k?.[1], squares[i]!)));
         loss = kls.reduce((sum, _, i) => sum + kls[i]! * klWeight[i]! + squares[i]! * squareWeight[i]!, 0) / batch.size;
         return lossGradient(output, inputs, klWeight, squareWeight);
       });

@@ -20,6 +20,13 @@ def orthogonalise(x):
     return x
 
 
+def clipped(gradients):
+    """Of norm O["clip"] at most; none when they are not finite."""
+    norm = torch.stack(torch._foreach_norm(gradients)).norm()
+    scale = torch.where(torch.isfinite(norm), O["clip"] / norm.clamp(min=O["clip"]), 0)
+    return torch._foreach_mul([torch.nan_to_num(g, 0, 0, 0) for g in gradients], scale)
+
+
 class Optimiser:
     """All arrays are lists of tensors, changed in place. moments: steps that the moments have seen."""
 
@@ -36,9 +43,7 @@ class Optimiser:
     @torch.no_grad()
     def step(self, gradients, rate):
         """One step. A gradient that is not finite counts as none."""
-        norm = torch.stack(torch._foreach_norm(gradients)).norm()
-        scale = torch.where(torch.isfinite(norm), O["clip"] / norm.clamp(min=O["clip"]), 0)
-        gradients = torch._foreach_mul([torch.nan_to_num(g, 0, 0, 0) for g in gradients], scale)
+        gradients = clipped(gradients)
         beta1, beta2 = O["beta1"], O["beta2"]
         t = self.moments + 1
         torch._foreach_lerp_(self.first, gradients, 1 - beta1)
@@ -76,10 +81,11 @@ class Balance:
         return (level * 2 + enter.long()) * 33 + torch.floor(sigma / 8 + 0.5).long()
 
     def weights(self, kinds, kl, square):
-        """The first example of a kind is balanced by itself."""
-        mean = self.means[kinds]
-        mean = torch.where(mean.isnan(), torch.stack([kl, square], 1), mean)
+        """The first example of a kind is balanced by itself, as is in part one far above its kind's mean."""
         loss = RECIPE["loss"]
+        own = torch.stack([kl, square], 1)
+        mean = self.means[kinds]
+        mean = torch.where(mean.isnan(), own, mean).maximum(own / loss["outlier"])
         return mean[:, 0].clamp(min=1e-3) ** -loss["balance"], loss["square"] / mean[:, 1].clamp(min=1e-6)
 
     def update(self, kinds, kl, square):

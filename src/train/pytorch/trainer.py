@@ -13,7 +13,7 @@ from coder import code_step, coded_condition, draw_history, history_chance, plai
 from examples import Normalisation, examples_of, features_of
 from network import Network, example_losses
 from observations import channel_noise, draw_codes, draw_condition, observe
-from optimiser import Balance, Optimiser, learning_rate
+from optimiser import Balance, Optimiser, clipped, learning_rate
 from photographs import Photographs, load
 from recipe import LEVELS, RECIPE
 from replayed import Replayed
@@ -183,10 +183,11 @@ class Run:
         """One step, of a batch by each worker: their gradients' mean."""
         done = self.done()
         results = list(self.pool.map(lambda worker: worker.gradients(done), self.workers))
-        gradients = list(results[0][0])
         with torch.no_grad():
-            for result in results[1:]:
-                torch._foreach_add_(gradients, result[0])
+            # Each is clipped by itself, so that one worker's outlier does not drown the others.
+            gradients, *others = (clipped(result[0]) for result in results)
+            for other in others:
+                torch._foreach_add_(gradients, other)
             if len(results) > 1:
                 torch._foreach_div_(gradients, len(results))
             loss = sum(result[1] for result in results) / len(results)

@@ -2,7 +2,8 @@
  * `npm run protocol`: how good a model is, in minutes, without coding anything.
  *
  * 1. Denoising as the field measures it: white Gaussian noise on RGB, not clipped; PSNR over all samples of the clipped posterior
- *    mean, means over the pictures, at full size.
+ *    mean, means over the pictures, at full size; those of McMaster (names that begin with mcm) apart as well, since published
+ *    denoisers state them.
  * 2. The ideal channel along the schedule: bits per pixel so far and PSNR (RGB) after each step of levels 1 and 0, and the bits of
  *    each step, means over the middles of the pictures.
  *
@@ -10,6 +11,7 @@
  *        (default: ../shared/data/dev, the model of the package)
  */
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { idealPictures } from '../eval/codecs/dcomp.js';
 import { findPictures, loadPicture, toRgb } from '../eval/pictures.js';
@@ -72,14 +74,16 @@ async function denoised({ width, height, data }: Picture, sigma: number): Promis
   return 10 * Math.log10((255 * 255 * shown.length) / sum);
 }
 
-const pictures = findPictures(positionals.length === 0 ? ['../shared/data/dev'] : positionals).map((path) =>
-  toRgb(loadPicture(path)),
-);
+const paths = findPictures(positionals.length === 0 ? ['../shared/data/dev'] : positionals);
+const pictures = paths.map((path) => toRgb(loadPicture(path)));
+const isMcMaster = paths.map((path) => basename(path).startsWith('mcm'));
 console.log(`model ${model.id}, ${pictures.length} pictures`);
 for (const sigma of SIGMAS) {
   const scores: number[] = [];
   for (const picture of pictures) scores.push(await denoised(picture, sigma));
-  console.log(`denoising at sigma ${sigma}: ${mean(scores).toFixed(3)} dB`);
+  const theirs = scores.filter((_, i) => isMcMaster[i]);
+  const apart = theirs.length === 0 ? '' : `, McMaster (${theirs.length}) ${mean(theirs).toFixed(3)} dB`;
+  console.log(`denoising at sigma ${sigma}: ${mean(scores).toFixed(3)} dB${apart}`);
 }
 
 /** By step, of all pictures that have it. */

@@ -39,7 +39,9 @@ def u_net(channels, blocks, hidden, classes, levels=5):
         x = put(f"up{s}", "up2x2", x, channels[s], s, add=skips[s])
         x = stage(f"dec{s}", x, s, blocks[s])
     put("out", "conv3x3", x, OUTPUTS, 0)
-    name = f"unet-{'-'.join(map(str, channels))}-blocks-{'-'.join(map(str, blocks))}"
+    name = f"unet-{'-'.join(map(str, channels))}"
+    if blocks != [1] * depth + [2]:
+        name += f"-blocks-{'-'.join(map(str, blocks))}"
     conditioning = {"levels": levels, "hidden": hidden, "sigma": False, "classes": classes}
     return {"name": name, "tensors": tensors, "layers": layers, "conditioning": conditioning}
 

@@ -236,6 +236,8 @@ def read_photographs(options, device):
 
 def train(options):
     device = torch.device(options.device)
+    if device.type == "cuda" and options.workers > 1:
+        raise SystemExit("--workers is for processors: on a GPU the recorded graphs have one set of results")
     half = torch.float32 if options.full else torch.bfloat16
     if options.threads:
         torch.set_num_threads(options.threads)

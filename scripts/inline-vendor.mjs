@@ -9,11 +9,12 @@ import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = join(root, 'dist/cli/vendor');
-const sources = readdirSync(join(root, 'cli/vendor')).map((name) => name.replace(/\.ts$/, '.js'));
+// From the sources: what is compiled may have been through this already.
+const sources = readdirSync(join(root, 'cli/vendor'));
 
 const { metafile } = await build({
   absWorkingDir: root,
-  entryPoints: sources.map((name) => `dist/cli/vendor/${name}`),
+  entryPoints: sources.map((name) => `cli/vendor/${name}`),
   outdir: folder,
   allowOverwrite: true,
   bundle: true,

@@ -1,4 +1,4 @@
-/** JPEG XL: libjxl as WebAssembly, from the package wasm-vips. Which build of libjxl it is matters: see docs/decisions.md. */
+/** JPEG XL: libjxl as WebAssembly, from the package wasm-vips. Which build of libjxl it is matters: see docs/lab/2026-11-28.md. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Codec, CodecEntry } from './codec.js';

@@ -5,7 +5,7 @@
 import { Session } from 'node:inspector';
 import { createHash } from 'node:crypto';
 import { mutate, numbers } from './mutate.js';
-import type { Target } from './targets.js';
+import type { Target } from './target.js';
 
 export interface Finding {
   /** Message and place: findings that agree in it are told once. */
@@ -20,6 +20,8 @@ export interface Report {
   /** Characters of compiled source that were reached. */
   covered: number;
   findings: Finding[];
+  /** Share of the changed inputs that were read beyond their header. */
+  passed: number;
   slowest: { seconds: number; input: Uint8Array };
 }
 
@@ -35,6 +37,9 @@ export interface FuzzOptions {
 
 const BATCH = 128;
 
+/** What one execution may take: processor time, and memory beyond what there was before. */
+export const LIMITS = { seconds: 20, bytes: 300 * 2 ** 20 };
+
 export async function fuzz(
   target: Target,
   { executions, seed, coverage, more = [], onProgress }: FuzzOptions,
@@ -45,23 +50,34 @@ export async function fuzz(
     corpus,
     covered: 0,
     findings: [],
+    passed: 0,
     slowest: { seconds: 0, input: corpus[0]! },
   };
   const told = new Set<string>();
+  const tell = (error: Error, input: Uint8Array): void => {
+    const key = `${error.message.slice(0, 60)} ${(error.stack ?? '').split('\n').find((line) => line.includes('/dist/')) ?? ''}`;
+    if (!told.has(key)) report.findings.push({ error, input });
+    told.add(key);
+  };
   const run = async (input: Uint8Array): Promise<void> => {
+    const before = process.memoryUsage();
     const started = process.cpuUsage().user; // not the time of a machine that others use, too
     try {
       await target.run(input);
     } catch (thrown) {
-      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-      const key = `${error.message.slice(0, 60)} ${(error.stack ?? '').split('\n').find((line) => line.includes('/dist/')) ?? ''}`;
-      if (!told.has(key)) report.findings.push({ error, input });
-      told.add(key);
+      tell(thrown instanceof Error ? thrown : new Error(String(thrown)), input);
     }
     const seconds = (process.cpuUsage().user - started) / 1e6;
     if (seconds > report.slowest.seconds) report.slowest = { seconds, input };
+    if (seconds > LIMITS.seconds) tell(new Error(`took more than ${LIMITS.seconds} s`), input);
+    const after = process.memoryUsage();
+    const bytes = after.arrayBuffers + after.heapUsed - before.arrayBuffers - before.heapUsed;
+    if (bytes > LIMITS.bytes) tell(new Error(`took more than ${LIMITS.bytes} bytes of memory`), input);
     report.executions++;
   };
+  const change = target.mutate ?? mutate;
+  let changes = 0;
+  let passed = 0;
   for (const input of corpus) await run(input);
   coverage.add(await coverage.take());
   for (let round = 0; report.executions < executions; round++) {
@@ -69,8 +85,13 @@ export async function fuzz(
     // Half of the time one of the newest, which have been changed least often.
     const pick = (): Uint8Array =>
       corpus[below(2) === 0 ? below(corpus.length) : Math.max(0, corpus.length - 1 - below(20))]!;
-    let batch = Array.from({ length: BATCH }, () => mutate(pick(), pick(), below(2 ** 32)));
-    for (const input of batch) await run(input);
+    let batch = Array.from({ length: BATCH }, () => change(pick(), pick(), below(2 ** 32)));
+    for (const input of batch) {
+      await run(input);
+      changes++;
+      if (target.passes(input)) passed++;
+    }
+    report.passed = passed / changes;
     const reached = await coverage.take();
     if (!coverage.isNew(reached)) continue;
     // One of the batch did it: the half that does it again, and again.
@@ -121,8 +142,8 @@ export class Coverage {
     const { result } = (await this.post('Profiler.takePreciseCoverage')) as { result: ScriptCoverage[] };
     const reached: Reached = new Map();
     for (const { url, functions } of result) {
-      if (!/\/dist\/(src|cli)\//.test(url)) continue;
-      const length = Math.max(...functions.map(({ ranges }) => ranges[0]!.endOffset));
+      if (!/\/dist\/(src|formats)\//.test(url)) continue;
+      const length = functions.reduce((most, { ranges }) => Math.max(most, ranges[0]!.endOffset), 0);
       const characters = new Uint8Array(length);
       // Functions and their blocks come from the outermost to the innermost. The first is the module itself, which says nothing.
       for (const { ranges } of functions) {

@@ -33,7 +33,7 @@ for (const target of chosen) {
   const seconds = (performance.now() - started) / 1000;
   total += report.executions;
   console.log(
-    `${target.name.padEnd(12)} ${report.executions} executions in ${seconds.toFixed(0)} s, corpus ${report.corpus.length}, ` +
+    `${target.name.padEnd(12)} ${report.executions} executions in ${seconds.toFixed(0)} s, ${(100 * report.passed).toFixed(0)} % past the header, corpus ${report.corpus.length}, ` +
       `${report.covered} characters reached, slowest ${(report.slowest.seconds * 1000).toFixed(0)} ms, findings ${report.findings.length}`,
   );
   for (const { error, input } of report.findings) {

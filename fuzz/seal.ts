@@ -1,65 +1,12 @@
 /** Checksums that hold, so that changed files are read further than to the first of them. */
 import { createHash } from 'node:crypto';
 import { deflateSync } from 'node:zlib';
-import { concat, CRC_BYTES, readHeader, readVarint, segmentChecksum } from '../src/container/container.js';
-import { MODEL_ID, SIZES } from '../src/container/header.js';
+import { concat } from '../src/container/container.js';
 import { crc32 } from '../src/container/crc32.js';
-import { hasAlpha } from '../src/pixels/picture-planes.js';
+import { mutate, numbers } from './mutate.js';
 
 function setU32(bytes: Uint8Array, at: number, value: number, littleEndian = true): void {
   if (at + 4 <= bytes.length) new DataView(bytes.buffer, bytes.byteOffset).setUint32(at, value, littleEndian);
-}
-
-/** A file with that model's id, in hexadecimal. */
-export function withModelId(file: Uint8Array, id: string): Uint8Array {
-  const bytes = Uint8Array.from(file);
-  if (bytes.length >= SIZES) bytes.set(Buffer.from(id, 'hex'), MODEL_ID);
-  return bytes;
-}
-
-/** A `.dcz` file with all checksums as its lengths, as they are, have them. */
-export function sealedFile(file: Uint8Array): Uint8Array {
-  const bytes = Uint8Array.from(file);
-  const height = (readVarint(bytes, SIZES) ?? { end: 0 }).end;
-  const headerEnd = (readVarint(bytes, height) ?? { end: 0 }).end + 4;
-  setU32(bytes, headerEnd, crc32(bytes.subarray(0, headerEnd)));
-  let header: ReturnType<typeof readHeader>;
-  try {
-    header = readHeader(bytes);
-  } catch {
-    return bytes;
-  }
-  let at: number | undefined = header.end;
-  while (header.hasParts && at !== undefined && bytes[at] !== 0) at = seal(bytes, at, 1, 0, true);
-  if (header.hasParts && at !== undefined) at++;
-  if (hasAlpha(header.header.channels) && at !== undefined) at = seal(bytes, at, 0, 0, false);
-  for (let first = 0; at !== undefined && at < bytes.length;) {
-    const start: number = at;
-    at = seal(bytes, at, 0, 2, true, first);
-    first += bytes[readVarint(bytes, start)?.end ?? 0] ?? 0;
-  }
-  return bytes;
-}
-
-/** @param first of a segment: its first unit; the one that ends with the file is the last */
-function seal(
-  bytes: Uint8Array,
-  at: number,
-  before: number,
-  behind: number,
-  covered: boolean,
-  first?: number,
-): number | undefined {
-  const length = readVarint(bytes, at + before);
-  if (length === undefined) return undefined;
-  const crc = length.end + behind;
-  const payload = crc + CRC_BYTES;
-  const end = payload + length.value;
-  if (end > bytes.length) return undefined;
-  const sum = crc32(bytes.subarray(payload, end), covered ? crc32(bytes.subarray(at, crc)) : 0);
-  const place = first === undefined ? undefined : { first, last: end === bytes.length };
-  setU32(bytes, crc, place === undefined ? sum : segmentChecksum(place, sum, crc - at + length.value));
-  return end;
 }
 
 /** A model file with the lengths and the digest that its bytes have. */
@@ -105,4 +52,69 @@ export function composedPng(input: Uint8Array): Uint8Array {
     chunk('IDAT', deflateSync(rows, { level: 1 })),
     chunk('IEND', new Uint8Array(0)),
   ]);
+}
+
+/** Changes a PNG by its chunks: one is changed inside, left out, doubled or moved; checksums and lengths are right. Now and then by its bytes. */
+export function mutatePng(input: Uint8Array, other: Uint8Array, seed: number): Uint8Array {
+  const below = numbers(seed);
+  if (below(4) === 0) return mutate(input, other, below(2 ** 32));
+  const chunks = chunksOf(input);
+  if (chunks.length === 0) return mutate(input, other, below(2 ** 32));
+  for (let changes = 1 + below(4); changes > 0; changes--) {
+    const i = below(chunks.length);
+    const chunk = chunks[i] ?? chunksOf(other)[0];
+    if (chunk === undefined) break;
+    const data = mutate(chunk.subarray(4), chunk.subarray(4), below(2 ** 32));
+    // IHDR decides whether anything else is read: it is changed seldom.
+    const kind = i === 0 ? (below(6) === 0 ? 0 : 4) : below(5);
+    if (kind <= 1) chunks[i] = concat([chunk.subarray(0, 4), data]);
+    else if (kind === 2) chunks.splice(i, 1);
+    else if (kind === 3) chunks.splice(below(chunks.length), 0, chunk);
+    else chunks.splice(1 + below(chunks.length), 0, concat([ancillary(below), data]));
+  }
+  return sealedPng(
+    concat([input.subarray(0, 8), ...chunks.map((chunk) => concat([lengthOf(chunk), chunk, new Uint8Array(4)]))]),
+  );
+}
+
+const TYPES = [
+  'tRNS',
+  'PLTE',
+  'IDAT',
+  'gAMA',
+  'cHRM',
+  'sRGB',
+  'iCCP',
+  'cICP',
+  'pHYs',
+  'tEXt',
+  'zTXt',
+  'iTXt',
+  'eXIf',
+  'tIME',
+  'sBIT',
+  'abCd',
+];
+
+function ancillary(below: (bound: number) => number): Uint8Array {
+  return new TextEncoder().encode(TYPES[below(TYPES.length)]);
+}
+
+function lengthOf(chunk: Uint8Array): Uint8Array {
+  const length = new Uint8Array(4);
+  new DataView(length.buffer).setUint32(0, chunk.length - 4);
+  return length;
+}
+
+/** Type and data of each chunk. */
+function chunksOf(file: Uint8Array): Uint8Array[] {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const chunks: Uint8Array[] = [];
+  for (let at = 8; at + 12 <= file.length;) {
+    const end = at + 8 + view.getUint32(at);
+    if (end + 4 > file.length) break;
+    chunks.push(file.subarray(at + 4, end));
+    at = end + 4;
+  }
+  return chunks;
 }

@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { Coverage, fuzz } from '../fuzz/fuzzer.js';
 import { mutate } from '../fuzz/mutate.js';
-import { TARGETS, type Target } from '../fuzz/targets.js';
+import type { Target } from '../fuzz/target.js';
+import { TARGETS } from '../fuzz/targets.js';
 import { readContainer, writeHeader } from '../src/container/container.js';
 import { DcompError } from '../src/errors.js';
 
@@ -34,13 +35,21 @@ describe('fuzz targets', () => {
           .map((name) => new Uint8Array(readFileSync(join(folder, name)))),
       ];
       for (const input of inputs) await target.run(input);
+      for (const seed of seeds) assert.ok(target.passes(seed), 'a seed is refused at its header');
       const index = fc.nat({ max: inputs.length - 1 });
+      const change = target.mutate ?? mutate;
+      let runs = 0;
+      let passed = 0;
       await fc.assert(
-        fc.asyncProperty(index, index, fc.integer(), async (a, b, seed) =>
-          target.run(mutate(inputs[a]!, inputs[b]!, seed)),
-        ),
-        { numRuns: target.share < 1 ? 60 : 500 },
+        fc.asyncProperty(index, index, fc.integer(), async (a, b, seed) => {
+          const input = change(inputs[a]!, inputs[b]!, seed);
+          runs++;
+          if (target.passes(input)) passed++;
+          await target.run(input);
+        }),
+        { numRuns: target.share < 1 ? 60 : 300 },
       );
+      assert.ok(passed >= runs / 3, `only ${passed} of ${runs} changed inputs are read beyond their header`);
     });
   }
 
@@ -58,6 +67,7 @@ describe('fuzz targets', () => {
       name: 'planted',
       share: 1,
       seeds: () => [header],
+      passes: () => true,
       run(bytes) {
         try {
           if (readContainer(bytes).segments.length > 0) throw new RangeError('planted');

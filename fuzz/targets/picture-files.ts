@@ -1,15 +1,15 @@
 /** Readers of the containers of pictures other than PNG: what dcomp itself looks at in a BMP, JPEG, GIF, TIFF, AVIF or EXIF. */
-import { readBmp } from '../formats/bmp.js';
-import { exifOf, isAdobeRgb, saysMore, withOrientation } from '../formats/exif.js';
-import { gifComments } from '../formats/gif.js';
-import { codedItems, heifFacts } from '../formats/heif.js';
-import { greyProfileAsRgb, profileOf } from '../formats/icc.js';
-import { iptcOf, photoshopOf } from '../formats/iptc.js';
-import { jpegFacts, withJpegMetadata } from '../formats/jpeg.js';
-import { readDirectories } from '../formats/tiff.js';
-import { DcompError } from '../src/errors.js';
-import { checkPicture } from '../src/picture.js';
-import type { Target } from './targets.js';
+import { readBmp } from '../../formats/bmp.js';
+import { exifOf, isAdobeRgb, saysMore, withOrientation } from '../../formats/exif.js';
+import { gifComments } from '../../formats/gif.js';
+import { codedItems, heifFacts } from '../../formats/heif.js';
+import { greyProfileAsRgb, profileOf } from '../../formats/icc.js';
+import { iptcOf, photoshopOf } from '../../formats/iptc.js';
+import { jpegFacts, withJpegMetadata } from '../../formats/jpeg.js';
+import { readDirectories } from '../../formats/tiff.js';
+import { DcompError } from '../../src/errors.js';
+import { checkPicture } from '../../src/picture.js';
+import type { Target } from '../target.js';
 
 /** A BMP of 3×2 pixels: 24 bits, or run lengths of 8. */
 function bmp(bits: number, compression: number, data: number[]): Uint8Array {
@@ -74,6 +74,7 @@ export const pictureFiles: Target = {
       boxes(),
     ];
   },
+  passes: (bytes) => bytes.length > 4,
   run(bytes) {
     for (const allowDamaged of [false, true]) {
       try {

@@ -1,0 +1,20 @@
+/** What is fuzzed of model files. */
+import assert from 'node:assert/strict';
+import { randomModel } from '../../corpus/random-model.js';
+import { uNet } from '../../src/model/architecture.js';
+import { readModelFile, writeModelFile } from '../../src/model/integer/model-file.js';
+import { sealedModel } from '../seal.js';
+import { errorOf, read, type Target } from '../target.js';
+
+export const model: Target = {
+  name: 'model',
+  share: 2,
+  seeds: () => [writeModelFile(randomModel(uNet([2], 2, 1), 1)), writeModelFile(randomModel(uNet([2, 2], 1, 2), 2))],
+  passes: (bytes) =>
+    !['E_NOT_MODEL', 'E_VERSION'].includes(errorOf(() => readModelFile(sealedModel(bytes)))?.code ?? ''),
+  run(bytes) {
+    read(() => readModelFile(bytes));
+    const found = read(() => readModelFile(sealedModel(bytes)));
+    if (found !== undefined) assert.deepEqual(readModelFile(writeModelFile(found)).architecture, found.architecture);
+  },
+};

@@ -89,9 +89,9 @@ class TimedEvaluator implements Evaluator {
   evaluateRows(...request: Parameters<Evaluator['evaluateRows']>): RowEvaluation {
     const evaluation = this.inner.evaluateRows(...request);
     return {
-      next: async (rows) => {
+      next: async (rows, pause) => {
         const start = performance.now();
-        const output = await evaluation.next(rows);
+        const output = await evaluation.next(rows, pause);
         this.milliseconds += performance.now() - start;
         return output;
       },

@@ -1,5 +1,12 @@
 /** `encode` and `decode` over evaluators that are kept between calls; the entries say where models and threads come from. */
-import { containerOf, decodePicture, DECODER_CHECKS, type DecodeResult, type DecoderOptions } from './codec/decoder.js';
+import {
+  containerOf,
+  decodePicture,
+  DECODER_CHECKS,
+  type DecodeResult,
+  type DecoderOptions,
+  type Source,
+} from './codec/decoder.js';
 import {
   checkEncoding,
   encodePicture,
@@ -14,6 +21,9 @@ import type { Evaluator } from './model/evaluator.js';
 import { readModelFile } from './model/integer/model-file.js';
 import type { IntegerModel } from './model/integer/integer-model.js';
 import { DcompError } from './errors.js';
+import { Evaluators } from './evaluators.js';
+import { turnIfDue } from './event-loop.js';
+import { throwIfAborted, type Pause } from './turns.js';
 import { MAX_THREADS } from './model/wasm/chunks.js';
 import { bytesOf, checkList, checkOptions, isBoolean, isWhole, type Checks } from './options.js';
 import type { Picture } from './picture.js';
@@ -119,33 +129,52 @@ export interface Codec {
   release(): Promise<void>;
 }
 
-/** Calls on one codec share one evaluator at a time and are run one after the other. */
-export function createCodec(platform: Platform): Codec {
-  let kept: { model: Uint8Array | undefined; threads: number | undefined; evaluator: Evaluator } | undefined;
-  let queue: Promise<unknown> = Promise.resolve();
+/** Models whose evaluators are kept, at most. */
+const KEPT_MODELS = 2;
 
-  async function evaluatorFor({ model, threads }: ModelOptions): Promise<Evaluator> {
-    if (kept !== undefined && kept.model === model && kept.threads === threads) return kept.evaluator;
-    const evaluator = platform.createEvaluator(readModelFile(model ?? (await platform.defaultModel())), threads);
-    await kept?.evaluator.close();
-    kept = { model, threads, evaluator };
-    return evaluator;
+interface KeptModel {
+  bytes: Uint8Array | undefined;
+  threads: number | undefined;
+  evaluators: Evaluators;
+}
+
+/** Calls on one codec share evaluators, by model, and the calling thread, in turns. */
+export function createCodec(platform: Platform): Codec {
+  /** The one used last comes first. */
+  let kept: KeptModel[] = [];
+
+  function evaluatorsFor({ model: bytes, threads }: ModelOptions): Evaluators {
+    const known = kept.find((each) => each.threads === threads && areSame(each.bytes, bytes));
+    const model = known ?? { bytes, threads, evaluators: newEvaluators(bytes, threads) };
+    kept = [model, ...kept.filter((each) => each !== model)];
+    for (const { evaluators } of kept.splice(KEPT_MODELS)) void evaluators.close();
+    return model.evaluators;
   }
 
-  function inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const result = queue.then(task);
-    queue = result.catch(() => undefined);
-    return result;
+  function newEvaluators(bytes: Uint8Array | undefined, threads: number | undefined): Evaluators {
+    let read: Promise<IntegerModel> | undefined;
+    const evaluators = new Evaluators(threads, async (count) => {
+      try {
+        read ??= (async () => readModelFile(bytes ?? (await platform.defaultModel())))();
+        return platform.createEvaluator(await read, count);
+      } catch (error) {
+        read = undefined; // the next call tries again
+        throw error;
+      }
+    });
+    return evaluators;
   }
 
   class Decoder implements ProgressiveDecoder {
     private readonly progression: Progression;
-
     private readonly options: ProgressiveDecodeOptions;
+    private readonly pause: Pause;
+    private last: Promise<unknown> = Promise.resolve();
 
     constructor(options?: ProgressiveDecodeOptions) {
-      this.options = checkOptions(options, PROGRESSIVE_CHECKS, 'ProgressiveDecoder');
-      this.progression = new Progression(this.options);
+      const call = heard(checkOptions(options, PROGRESSIVE_CHECKS, 'ProgressiveDecoder'));
+      ({ options: this.options, pause: this.pause } = call);
+      this.progression = new Progression({ ...call.options, pause: call.pause });
     }
 
     get byteLength(): number {
@@ -162,39 +191,108 @@ export function createCodec(platform: Platform): Codec {
 
     async picture(given?: PictureOptions): Promise<DecodeResult | undefined> {
       const { latest = false } = checkOptions<PictureOptions>(given, PICTURE_CHECKS, 'picture');
-      return inTurn(async () => {
-        if (!this.progression.begun) return undefined; // no model is needed to say that
-        return this.progression.picture(await evaluatorFor(this.options), latest);
-      });
+      const result = this.last.then(() => this.next(latest));
+      this.last = result.catch(() => undefined);
+      return result;
+    }
+
+    private async next(latest: boolean): Promise<DecodeResult | undefined> {
+      await this.pause();
+      if (!this.progression.begun) return undefined; // no model is needed to say that
+      const picture = await evaluatorsFor(this.options).use(this.progression.pixels, this.options.signal, (evaluator) =>
+        this.progression.picture(evaluator, latest),
+      );
+      await this.pause();
+      return picture;
     }
   }
 
   return {
     ProgressiveDecoder: Decoder,
     async encode(source, given) {
-      const options = checkOptions(given, ENCODE_CHECKS, 'encode', targetHint);
-      const picture = checkEncoding(source, options);
-      return inTurn(async () => encodePicture(picture, await evaluatorFor(options), options));
-    },
-    async encodeToSizes(source, sizes, given) {
-      const options = checkOptions(given, ENCODE_TO_SIZES_CHECKS, 'encodeToSizes', targetHint);
-      const picture = checkEncoding(source, options);
-      checkList(sizes, 'sizes');
-      const wanted = sizes.map((size, i) => isWhole(1, Infinity, ' of bytes')(size, `size ${i + 1}`));
-      return inTurn(async () => encodePictureToSizes(picture, await evaluatorFor(options), wanted, options));
-    },
-    async decode(file, given) {
-      const options = checkOptions(given, DECODE_CHECKS, 'decode');
-      const bytes = copyOf(file, options.maxBytes);
-      return inTurn(async () => {
-        const source = containerOf(bytes, options); // before a missing model is complained of
-        return decodePicture(bytes, await evaluatorFor(options), options, source);
+      const checked = checkOptions(given, ENCODE_CHECKS, 'encode', targetHint);
+      const picture = checkEncoding(source, checked);
+      const { options, pause } = heard(checked, picture);
+      return evaluatorsFor(options).use(picture.width * picture.height, options.signal, async (evaluator) => {
+        await pause();
+        const result = await encodePicture(picture, evaluator, { ...options, pause });
+        await pause();
+        return result;
       });
     },
-    release: () =>
-      inTurn(async () => {
-        await kept?.evaluator.close();
-        kept = undefined;
-      }),
+    async encodeToSizes(source, sizes, given) {
+      const checked = checkOptions(given, ENCODE_TO_SIZES_CHECKS, 'encodeToSizes', targetHint);
+      const picture = checkEncoding(source, checked);
+      checkList(sizes, 'sizes');
+      const wanted = sizes.map((size, i) => isWhole(1, Infinity, ' of bytes')(size, `size ${i + 1}`));
+      const { options, pause } = heard(checked, picture);
+      return evaluatorsFor(options).use(picture.width * picture.height, options.signal, async (evaluator) => {
+        await pause();
+        const results = await encodePictureToSizes(picture, evaluator, wanted, { ...options, pause });
+        await pause();
+        return results;
+      });
+    },
+    async decode(file, given) {
+      const { options, pause } = heard(checkOptions(given, DECODE_CHECKS, 'decode'));
+      const bytes = copyOf(file, options.maxBytes);
+      await pause();
+      const source = containerOf(bytes, options); // before a missing model is complained of
+      return evaluatorsFor(options).use(pixelsOf(source), options.signal, async (evaluator) => {
+        const picture = await decodePicture(bytes, evaluator, { ...options, pause }, source);
+        await pause();
+        return picture;
+      });
+    },
+    async release() {
+      const models = kept;
+      kept = [];
+      await Promise.all(models.map(({ evaluators }) => evaluators.close()));
+    },
   };
+}
+
+/** Pixels of what a decoding shows, by which calls are told apart. */
+function pixelsOf({ container: { header }, view: { level } }: Source): number {
+  return (header.width * header.height) / 4 ** level;
+}
+
+/** Whether two model files are the very same memory. */
+function areSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a === b || (a?.buffer === b?.buffer && a?.byteOffset === b?.byteOffset && a?.byteLength === b?.byteLength);
+}
+
+interface Heard {
+  signal?: AbortSignal;
+  onProgress?: EncodeOptions['onProgress'];
+  onDamage?: DecodeOptions['onDamage'];
+}
+
+/**
+ * A call's options and its pause, in which the caller is heard: the signal, what an asynchronous callback has thrown, and
+ * whether the samples are still there.
+ */
+function heard<O extends Heard>(options: O, picture?: Picture): { options: O; pause: Pause } {
+  const failures: unknown[] = [];
+  const listening = { ...options };
+  for (const name of ['onProgress', 'onDamage'] as const) {
+    const tell = options[name] as ((value: unknown) => unknown) | undefined;
+    if (tell === undefined) continue;
+    listening[name] = (value: unknown) => {
+      const result = tell(value);
+      if (result instanceof Promise) result.catch((error: unknown) => failures.push(error));
+    };
+  }
+  const length = picture?.data.length;
+  const check = (): void => {
+    throwIfAborted(options.signal);
+    if (failures.length > 0) throw failures.splice(0)[0];
+    if (picture?.data.length !== length)
+      throw new DcompError('E_PICTURE', 'picture.data was transferred or resized while it was coded; hand over a copy');
+  };
+  const pause = (): Promise<void> | undefined => {
+    check();
+    return turnIfDue()?.then(check);
+  };
+  return { options: listening, pause };
 }

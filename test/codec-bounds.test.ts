@@ -11,6 +11,7 @@ import { encodePicture } from '../src/codec/encoder.js';
 import { GAIN_BLOCK, groupsOf, LAST_CODE } from '../src/format.js';
 import { codeGroupStep } from '../src/codec/group-step.js';
 import { Workspace } from '../src/codec/workspace.js';
+import { finish } from '../src/turns.js';
 import { blankObservation, type Observation } from '../src/diffusion/observation.js';
 import { separate } from '../src/pixels/picture-planes.js';
 import {
@@ -68,7 +69,9 @@ class Cheat implements Evaluator {
     return output;
   }
 
-  readonly evaluateRows = rowsOfWhole((...request) => this.evaluate(...request));
+  readonly evaluateRows = rowsOfWhole((z, codes, width, height, condition) =>
+    this.evaluate(z, codes, width, height, condition),
+  );
 
   async close(): Promise<void> {}
 }
@@ -217,9 +220,11 @@ describe('a model that is exactly right', () => {
         from: index === 0 ? TOP_CODE : codes[index - 1]!,
         to,
       };
-      const ideal = codeGroupStep(
-        { step, observation, group, groupIndex: 0, output, prior, channel, scales, truth: { x } },
-        workspace,
+      const ideal = finish(
+        codeGroupStep(
+          { step, observation, group, groupIndex: 0, output, prior, channel, scales, truth: { x } },
+          workspace,
+        ),
       );
       let sum = 0;
       let squares = 0;

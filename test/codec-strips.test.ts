@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { corpusPicture } from '../corpus/pictures.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
+import type { CoefficientRows } from '../src/pixels/pyramid.js';
 import { Session } from '../src/codec/session.js';
 import { DEFAULT_SCHEDULE } from '../src/diffusion/schedule.js';
 import { Engine } from '../src/model/wasm/engine.js';
@@ -21,7 +22,8 @@ const inWhole = new Engine(model);
 const whole: Evaluator = {
   model,
   threads: 1,
-  evaluate: (...request) => inWhole.evaluateRows(...request, request[3], request[3]).next(request[3]),
+  evaluate: (z, codes, width, height, condition) =>
+    inWhole.evaluateRows(z, codes, width, height, condition, height, height).next(height),
   evaluateRows: rowsOfWhole((...request) => whole.evaluate(...request)),
   close: async () => {},
 };
@@ -85,8 +87,9 @@ describe('a session', () => {
   it('shows a picture in strips as it does in one piece, and says which unit comes next', async () => {
     const picture = corpusPicture('scene', { width: 10, height: 1600 });
     const session = new Session(picture.width, picture.height, false, DEFAULT_SCHEDULE, inStrips(8));
-    const zeros = (first: number, end: number): Float32Array =>
-      new Float32Array((end - first) * 12 * ((session.sizes[session.next!.step.level]!.width + 1) >> 1));
+    const zeros: CoefficientRows = function* (first, end) {
+      return new Float32Array((end - first) * 12 * ((session.sizes[session.next!.step.level]!.width + 1) >> 1));
+    };
     const channel = new CountingChannel(8);
     const seen: string[] = [];
     for (

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { corpusPicture } from '../corpus/pictures.js';
 import { concat, readContainer, writeHeader } from '../src/container/container.js';
 import { decodePicture } from '../src/codec/decoder.js';
+import { finish } from '../src/turns.js';
 import { encodePicture } from '../src/codec/encoder.js';
 import { PictureCoefficients } from '../src/pixels/picture-coefficients.js';
 import { Session } from '../src/codec/session.js';
@@ -104,7 +105,7 @@ describe('a crop', () => {
     const { bytes } = await encodePicture(picture, evaluator, { effort: 1, target: { quality: 25 } });
     const { header } = readContainer(bytes);
     const session = new Session(picture.width, picture.height, false, header.schedule, evaluator);
-    const coefficients = new PictureCoefficients(picture, session.sizes.length - 1);
+    const coefficients = finish(PictureCoefficients.of(picture, session.sizes.length - 1));
     const stream = new Stream(header.nu);
     for (let unit = session.next; unit !== undefined; unit = session.next) {
       stream.begin();

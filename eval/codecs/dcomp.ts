@@ -15,6 +15,7 @@ import type { Condition } from '../../src/model/inputs.js';
 import type { IntegerModel } from '../../src/model/integer/integer-model.js';
 import { sigmaOf } from '../../src/model/sigma.js';
 import type { Picture } from '../../src/picture.js';
+import { finish, type Pause, type Pieces } from '../../src/turns.js';
 import { Random } from '../../src/train/random.js';
 import type { Point, StepBits } from '../measurement.js';
 import { peakMemory, resetPeak } from '../memory.js';
@@ -52,6 +53,7 @@ export class RememberingEvaluator implements Evaluator {
     width: number,
     height: number,
     condition: Condition,
+    pause?: Pause,
   ): Promise<Float32Array> {
     const key = createHash('sha1')
       .update(z)
@@ -65,7 +67,7 @@ export class RememberingEvaluator implements Evaluator {
       this.saved += kept.seconds;
     } else {
       const start = performance.now();
-      const output = await this.evaluator.evaluate(z, codes, width, height, condition);
+      const output = await this.evaluator.evaluate(z, codes, width, height, condition, pause);
       kept = { output: output.slice(), seconds: (performance.now() - start) / 1000 };
       this.bytes += kept.output.byteLength;
     }
@@ -214,10 +216,10 @@ export async function* idealPictures(
     },
     scale: () => 0,
     gains: (contexts) => new Int8Array(contexts.length),
-    corrections: () => undefined,
+    corrections: emptyHanded,
     normal: normalNumbers(NORMAL_SEED),
   };
-  const coefficients = new PictureCoefficients(picture, session.sizes.length - 1);
+  const coefficients = finish(PictureCoefficients.of(picture, session.sizes.length - 1));
   let bits = 0;
   let since = 0;
   for (const step of session.steps) {
@@ -231,6 +233,9 @@ export async function* idealPictures(
     if (rate > maxRate) return;
   }
 }
+
+/** Nothing to correct. */
+function* emptyHanded(): Pieces<undefined> {}
 
 /** Standard normal numbers (Box-Muller), the same in every run. */
 function normalNumbers(seed: number): () => number {

@@ -1,19 +1,19 @@
 /** The decoder: reads as much of the stream as there is, and gives the posterior mean of the picture. */
 import { BitReader } from '../entropy/bits.js';
-import { decodeCorrections, type Corrections } from '../entropy/corrections.js';
+import { decodeCorrectionsInPieces, type Corrections } from '../entropy/corrections.js';
 import { decodeGains, readScale } from '../entropy/gains.js';
-import { decodeRun, runBits, type Run } from '../entropy/trellis.js';
+import { decodeRunInPieces, runBits, type Run } from '../entropy/trellis.js';
 import { DcompError } from '../errors.js';
 import { isToldSigma, type Architecture } from '../model/architecture.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { bytesOf, checkValues, isBoolean, isFunction, isNumber, isSignal, isWhole, type Checks } from '../options.js';
 import { depthOf, DEFAULT_MAX_PIXELS, type Depth, type Metadata, type Picture, type Samples } from '../picture.js';
-import { decodeAlpha } from '../container/alpha.js';
+import { decodeAlphaInPieces } from '../container/alpha.js';
 import { readContainer, type Container, type Extent, type Header } from '../container/container.js';
 import { withinMemory } from '../memory.js';
 import type { Progress } from './encoder.js';
 import type { Channel } from './group-step.js';
-import { metadataOf } from '../container/metadata.js';
+import { metadataOfInPieces } from '../container/metadata.js';
 import { groupsOf, type Group } from '../format.js';
 import { pixelHash, storedHash } from '../container/pixel-hash.js';
 import { needsOf, type StepNeeds } from './needs.js';
@@ -32,6 +32,7 @@ import type { Lags } from './region.js';
 import { checkWork, lagsOfFile, workOf } from './work.js';
 import { repairFile, repairText, type Repair } from '../container/repair.js';
 import { pyramidSizes, stepsOf, type Step } from '../diffusion/schedule.js';
+import { inTurns, withoutTurns, type Pause, type Pieces } from '../turns.js';
 import { Session } from './session.js';
 
 /** What of a file is decoded, and how. */
@@ -77,6 +78,12 @@ export const DECODER_CHECKS: Checks<DecoderOptions> = {
   signal: isSignal,
 };
 
+/** What callers cannot say. */
+export interface DecodingOptions extends DecoderOptions {
+  /** Where turns are given; default: nowhere. */
+  pause?: Pause;
+}
+
 /** A decoded picture with its figures. */
 export interface DecodeResult extends Picture {
   depth: Depth;
@@ -97,7 +104,7 @@ export interface DecodeResult extends Picture {
 export async function decodePicture(
   file: Uint8Array,
   evaluator: Evaluator,
-  options: DecoderOptions = {},
+  options: DecodingOptions = {},
   source = containerOf(file, options),
 ): Promise<DecodeResult> {
   const picture = await decodeUnchecked(file, evaluator, options, source);
@@ -136,13 +143,13 @@ export function comparePixels(
 export async function decodeUnchecked(
   file: Uint8Array,
   evaluator: Evaluator,
-  options: DecoderOptions = {},
+  options: DecodingOptions = {},
   source = containerOf(file, options),
 ): Promise<DecodeResult> {
   return withinMemory(source.container.header, () => decodeSource(source, evaluator, options));
 }
 
-async function decodeSource(source: Source, evaluator: Evaluator, options: DecoderOptions): Promise<DecodeResult> {
+async function decodeSource(source: Source, evaluator: Evaluator, options: DecodingOptions): Promise<DecodeResult> {
   const { bytes, container, repairs, view } = source;
   const { header } = container;
   checkModelId(header, evaluator);
@@ -162,13 +169,14 @@ async function decodeSource(source: Source, evaluator: Evaluator, options: Decod
   const part = needs === undefined ? undefined : { architecture, pixels: view.pixels, needs };
   const told = isToldSigma(architecture.conditioning);
   checkWork(workOf({ header, lags, told, units, level: view.level, part }), header, options.maxWork);
-  const metadata = metadataOf(bytes, container.parts, damage);
-  const alpha = readAlpha(bytes, container, options, damage);
+  const pause = options.pause ?? withoutTurns(options.signal);
+  const metadata = await inTurns(metadataOfInPieces(bytes, container.parts, damage), pause);
+  const alpha = await inTurns(readAlpha(bytes, container, options, damage), pause);
   for (const message of said) damage(message);
-  const session = sessionOf(container, evaluator, lags, options.signal, needs);
+  const session = sessionOf(container, evaluator, lags, pause, needs);
   for (const [i, segment] of container.segments.slice(0, needed.length).entries()) {
     if (needed[i] === false) {
-      session.skipUnit();
+      await session.skipUnit();
       continue;
     }
     const channel = new Receiver(new BitReader(bytes, segment.payloadOffset, 8 * segment.payloadLength), header.nu);
@@ -183,7 +191,7 @@ async function decodeSource(source: Source, evaluator: Evaluator, options: Decod
     }
     if (channel.ended || (session.next?.step.level ?? 0) < view.level) break;
   }
-  return show(session, container, alpha, metadata, options, view);
+  return show(session, container, alpha, metadata, { ...options, pause }, view);
 }
 
 /** The session of a file, before its first step. */
@@ -191,7 +199,7 @@ export function sessionOf(
   container: Container,
   evaluator: Evaluator,
   lags: Lags | undefined,
-  signal?: AbortSignal,
+  pause: Pause,
   needs?: readonly StepNeeds[],
 ): Session {
   const { header } = container;
@@ -201,7 +209,7 @@ export function sessionOf(
     isGrey(header.channels),
     header.schedule,
     evaluator,
-    signal,
+    pause,
     lags,
     needs,
   );
@@ -222,11 +230,11 @@ export async function show(
   { header, truncated, trailing }: Container,
   alpha: Samples | undefined,
   metadata: Metadata | undefined,
-  { onProgress }: DecoderOptions,
+  { onProgress, pause = withoutTurns() }: DecodingOptions,
   { level, pixels }: View = viewOf(header, {}),
 ): Promise<DecodeResult> {
-  const part =
-    alpha === undefined ? undefined : cutOut(smaller(alpha, header, level), wholeOf(session.sizes[level]!), pixels, 1);
+  const small = alpha === undefined ? undefined : await inTurns(smaller(alpha, header, level), pause);
+  const part = small === undefined ? undefined : cutOut(small, wholeOf(session.sizes[level]!), pixels, 1);
   const rows = new PictureRows(pixels, header.channels, part, header.depth);
   await session.show(rows.take, level, pixels);
   onProgress?.({ fraction: 1, stage: 'done' });
@@ -264,12 +272,17 @@ function levelOf(scale: number | undefined, coarsest: number): number {
 }
 
 /** Alpha at half the size, so many times: means of 2×2, an odd last row or column repeated, as in the pyramid. */
-function smaller(alpha: Samples, { width, height }: { width: number; height: number }, times: number): Samples {
+function* smaller(
+  alpha: Samples,
+  { width, height }: { width: number; height: number },
+  times: number,
+): Pieces<Samples> {
   if (times === 0) return alpha;
   const half = { width: (width + 1) >> 1, height: (height + 1) >> 1 };
   const out =
     alpha instanceof Uint16Array ? new Uint16Array(half.width * half.height) : new Uint8Array(half.width * half.height);
   for (let y = 0, o = 0; y < half.height; y++) {
+    yield;
     const top = 2 * y * width;
     const bottom = Math.min(2 * y + 1, height - 1) * width;
     for (let x = 0; x < half.width; x++, o++) {
@@ -277,7 +290,7 @@ function smaller(alpha: Samples, { width, height }: { width: number; height: num
       out[o] = (alpha[top + 2 * x]! + alpha[top + right]! + alpha[bottom + 2 * x]! + alpha[bottom + right]! + 2) >> 2;
     }
   }
-  return smaller(out, half, times - 1);
+  return yield* smaller(out, half, times - 1);
 }
 
 /**
@@ -418,12 +431,12 @@ function refuseRepairable(bytes: Uint8Array, error?: DcompError, from = 0): void
   );
 }
 
-export function readAlpha(
+export function* readAlpha(
   bytes: Uint8Array,
   container: Container,
   options: DecoderOptions,
   damage: (message: string) => void,
-): Samples | undefined {
+): Pieces<Samples | undefined> {
   const { header, alpha } = container;
   if (!hasAlpha(header.channels)) return undefined;
   const tolerant = options.allowDamaged === true || options.maxBytes !== undefined;
@@ -440,7 +453,7 @@ export function readAlpha(
     return undefined;
   }
   try {
-    return decodeAlpha(
+    return yield* decodeAlphaInPieces(
       bytes.subarray(alpha.payloadOffset, alpha.payloadOffset + alpha.payloadLength),
       header.width,
       header.height,
@@ -462,9 +475,9 @@ export class Receiver implements Channel {
     readonly nu: number,
   ) {}
 
-  run(run: Run, _metric: Float32Array, nu: number): { signs: Int8Array; covered: number } {
+  run(run: Run, _metric: Float32Array, nu: number): Pieces<{ signs: Int8Array; covered: number }> {
     if (runBits(run.information) > this.reader.remaining) this.ended = true;
-    return decodeRun(run, this.reader, nu);
+    return decodeRunInPieces(run, this.reader, nu);
   }
 
   receive(sections: number): { bytes: Uint8Array; count: number } {
@@ -482,18 +495,28 @@ export class Receiver implements Channel {
   gains(contexts: Uint8Array): Int8Array | undefined {
     const some = this.bit();
     if (some !== 1) return some === 0 ? new Int8Array(contexts.length) : undefined;
-    return this.side((bytes) => {
-      const { gains, end } = decodeGains(bytes, 0, contexts.length, contexts);
-      return { value: gains, end };
-    });
+    try {
+      const { gains, end } = decodeGains(this.rest(), 0, contexts.length, contexts);
+      this.reader.skip(8 * end);
+      return gains;
+    } catch (error) {
+      return this.endAt(error);
+    }
   }
 
-  corrections(n: number): Corrections | undefined {
+  *corrections(n: number): Pieces<Corrections | undefined> {
     if (this.bit() !== 1) return undefined;
-    return this.side((bytes) => {
-      const { end, ...value } = decodeCorrections(bytes, 0, n);
-      return { value, end };
-    });
+    try {
+      const { end, ...corrections } = yield* decodeCorrectionsInPieces(this.rest(), 0, n);
+      this.reader.skip(8 * end);
+      return corrections;
+    } catch (error) {
+      return this.endAt(error);
+    }
+  }
+
+  private rest(): Uint8Array {
+    return this.reader.peekBytes(this.reader.remaining);
   }
 
   /** undefined where a file was cut. */
@@ -502,16 +525,9 @@ export class Receiver implements Channel {
     return this.ended ? undefined : this.reader.read();
   }
 
-  /** Side information; where it does not decode, a file was cut inside it (the segment's checksum holds, or it is cut). */
-  private side<T>(decode: (bytes: Uint8Array) => { value: T; end: number }): T | undefined {
-    try {
-      const { value, end } = decode(this.reader.peekBytes(this.reader.remaining));
-      this.reader.skip(8 * end);
-      return value;
-    } catch (error) {
-      if (!(error instanceof DcompError)) throw error;
-      this.ended = true;
-      return undefined;
-    }
+  /** Where side information does not decode, a file was cut inside it (the segment's checksum holds, or it is cut). */
+  private endAt(error: unknown): undefined {
+    if (!(error instanceof DcompError)) throw error;
+    this.ended = true;
   }
 }

@@ -4,6 +4,7 @@ import { exp2, log2 } from '../math/exact.js';
 import { isToldSigma } from '../model/architecture.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { TOP_CODE } from '../model/sigma.js';
+import { finish, inTurns, withoutTurns, type Pause, type Pieces } from '../turns.js';
 import {
   checkObject,
   checkValues,
@@ -27,17 +28,17 @@ import {
   type Picture,
   type Samples,
 } from '../picture.js';
-import { alphaLevels, encodeAlpha, quantiseAlpha } from '../container/alpha.js';
+import { alphaLevels, encodeAlphaInPieces, quantiseAlphaInPieces } from '../container/alpha.js';
 import { concat, writeAlpha, writeHeader, type Header } from '../container/container.js';
 import { DECODER_CHECKS, decodeUnchecked } from './decoder.js';
 import { LAST_CODE, CODES_LEVEL_SPAN } from '../format.js';
-import { partsOf } from '../container/metadata.js';
+import { partsOfInPieces } from '../container/metadata.js';
 import { PARTS, type Part } from '../container/parts.js';
 import { PictureCoefficients } from '../pixels/picture-coefficients.js';
-import { withoutHiddenColour } from '../pixels/hidden-colour.js';
-import { alphaOf, isGrey, join } from '../pixels/picture-planes.js';
-import { EMPTY_HASH, pixelHash, withPixelHash } from '../container/pixel-hash.js';
-import { checkImportance, importanceOf, lagsOf, writeLags, type Importance } from './region.js';
+import { withoutHiddenColourInPieces } from '../pixels/hidden-colour.js';
+import { alphaOfInPieces, isGrey, join } from '../pixels/picture-planes.js';
+import { EMPTY_HASH, pixelHashInPieces, withPixelHash } from '../container/pixel-hash.js';
+import { checkImportance, importanceOf, lagsOfInPieces, writeLagsInPieces, type Importance } from './region.js';
 import {
   DEFAULT_SCHEDULE,
   VIEWS,
@@ -105,6 +106,8 @@ export interface EncoderOptions {
 export interface EncodingOptions extends EncoderOptions {
   /** Default: DEFAULT_SCHEDULE. `views` goes before its own, and the target before its last code. */
   schedule?: Schedule;
+  /** Where turns are given; default: nowhere. */
+  pause?: Pause;
 }
 
 /** A coded file with its figures. */
@@ -136,7 +139,7 @@ export async function encodePicture(
   const target = options.target ?? { quality: DEFAULT_QUALITY };
   const stop = 'quality' in target ? stopOfQuality(target.quality) : FINEST;
   return withinMemory(picture, async () => {
-    const result = await new Encoding(picture, evaluator, options, stop).to(target);
+    const result = await (await Encoding.of(picture, evaluator, options, stop)).to(target);
     return withHash(result, evaluator, options);
   });
 }
@@ -156,8 +159,8 @@ export async function encodePictureToSizes(
   for (const size of sizes) checkTarget({ size }, 'target');
   return withinMemory(picture, async () => {
     const results = [];
-    for (const result of await new Encoding(picture, evaluator, options, FINEST).toSizes(sizes))
-      results.push(await withHash(result, evaluator, options));
+    const encoding = await Encoding.of(picture, evaluator, options, FINEST);
+    for (const result of await encoding.toSizes(sizes)) results.push(await withHash(result, evaluator, options));
     return results;
   });
 }
@@ -165,19 +168,14 @@ export async function encodePictureToSizes(
 /** What the encoder has made it decodes whatever it takes. */
 const OWN = { maxPixels: MAX_PIXELS, maxWork: Infinity };
 
-async function decodedHash(bytes: Uint8Array, evaluator: Evaluator): Promise<Uint8Array> {
-  const picture = await decodeUnchecked(bytes, evaluator, OWN);
-  return pixelHash(picture, depthOf(picture));
+async function decodedHash(bytes: Uint8Array, evaluator: Evaluator, pause: Pause): Promise<Uint8Array> {
+  return inTurns(pixelHashInPieces(await decodeUnchecked(bytes, evaluator, { ...OWN, pause })), pause);
 }
 
-async function withHash(
-  result: EncodeResult,
-  evaluator: Evaluator,
-  { pixelHash: wanted }: EncoderOptions,
-): Promise<EncodeResult> {
-  return wanted === true
-    ? { ...result, bytes: withPixelHash(result.bytes, await decodedHash(result.bytes, evaluator)) }
-    : result;
+async function withHash(result: EncodeResult, evaluator: Evaluator, options: EncodingOptions): Promise<EncodeResult> {
+  if (options.pixelHash !== true) return result;
+  const hash = await decodedHash(result.bytes, evaluator, pauseOf(options));
+  return { ...result, bytes: withPixelHash(result.bytes, hash) };
 }
 
 /** A step of a level and sigma code: where a stream ends by itself. */
@@ -202,38 +200,44 @@ interface Point {
 const MAX_FORKED_PIXELS = 2 ** 23;
 
 class Encoding {
-  private readonly header: Omit<Header, 'schedule'>;
-  private readonly parts: Part[] = [];
-  private readonly alpha: Uint8Array;
-  private readonly picture: Picture;
-  private readonly coefficients: PictureCoefficients;
-  private readonly point: Point;
-
-  constructor(
-    picture: Picture,
+  private constructor(
+    private readonly picture: Picture,
     private readonly evaluator: Evaluator,
     private readonly options: EncodingOptions,
     private readonly stop: Stop,
-  ) {
-    const { width, height, channels } = picture;
+    private readonly header: Omit<Header, 'schedule'>,
+    private readonly parts: readonly Part[],
+    private readonly alpha: Uint8Array,
+    private readonly coefficients: PictureCoefficients,
+    private readonly point: Point,
+  ) {}
+
+  static async of(source: Picture, evaluator: Evaluator, options: EncodingOptions, stop: Stop): Promise<Encoding> {
+    const { width, height, channels } = source;
+    const pause = pauseOf(options);
     const nu = 7 + (options.effort ?? DEFAULT_EFFORT);
-    this.header = { width, height, channels, depth: depthOf(picture), modelId: evaluator.model.id, nu };
+    const header = { width, height, channels, depth: depthOf(source), modelId: evaluator.model.id, nu };
+    const lags =
+      options.importance === undefined ? undefined : await inTurns(lagsOfInPieces(options.importance, source), pause);
     const { schedule: base = DEFAULT_SCHEDULE, views } = options;
     const viewed = views === undefined ? base : { ...base, views, coarseViews: coarseViewsOf(views) };
     const schedule = { ...viewed, lastCode: stop.level === 0 ? stop.code : LAST_CODE };
-    const lags = options.importance === undefined ? undefined : lagsOf(options.importance, picture);
-    const header = { ...this.header, schedule };
+    const planned = { ...header, schedule };
     const told = isToldSigma(evaluator.model.architecture.conditioning);
-    checkWork(workOf({ header, lags, told, units: unitCount(schedule, picture) }), header, options.maxWork);
-    this.parts.push(...partsOf(picture.metadata));
-    if (options.pixelHash === true) this.parts.push(EMPTY_HASH);
-    if (lags !== undefined) this.parts.push({ type: PARTS.regions, payload: writeLags(lags) });
-    const alpha = keptAlpha(picture, options.alphaQuality ?? 100);
-    this.alpha = alpha === undefined ? new Uint8Array(0) : writeAlpha(encodeAlpha(alpha, width, height));
-    this.picture = options.exact === true ? picture : withoutHiddenColour(picture, alpha);
-    const session = new Session(width, height, isGrey(channels), schedule, evaluator, options.signal, lags);
-    this.coefficients = new PictureCoefficients(this.picture, session.sizes.length - 1);
-    this.point = { session, stream: new Stream(nu), schedule };
+    checkWork(workOf({ header: planned, lags, told, units: unitCount(schedule, source) }), planned, options.maxWork);
+    const parts = await inTurns(partsOfInPieces(source.metadata), pause);
+    if (options.pixelHash === true) parts.push(EMPTY_HASH);
+    if (lags !== undefined) parts.push({ type: PARTS.regions, payload: await inTurns(writeLagsInPieces(lags), pause) });
+    const kept = await inTurns(keptAlpha(source, options.alphaQuality ?? 100), pause);
+    const alpha =
+      kept === undefined
+        ? new Uint8Array(0)
+        : writeAlpha(await inTurns(encodeAlphaInPieces(kept, width, height), pause));
+    const picture = options.exact === true ? source : await inTurns(withoutHiddenColourInPieces(source, kept), pause);
+    const session = new Session(width, height, isGrey(channels), schedule, evaluator, pause, lags);
+    const coefficients = await inTurns(PictureCoefficients.of(picture, session.sizes.length - 1), pause);
+    const point = { session, stream: new Stream(nu), schedule };
+    return new Encoding(picture, evaluator, options, stop, header, parts, alpha, coefficients, point);
   }
 
   async to(target: Target): Promise<EncodeResult> {
@@ -358,7 +362,7 @@ class Encoding {
       if (width === 1 && share < 1) {
         const bytes = this.bytesAt(before);
         const cut = this.finish(point, bytes + Math.ceil(share * (this.bytesAt(point) - bytes)));
-        if (meanSquaredError(this.picture, await decodeUnchecked(cut.bytes, this.evaluator, OWN)) <= goal) return cut;
+        if ((await this.errorOfFile(cut.bytes)) <= goal) return cut;
       }
       return this.finish(point, Infinity);
     }
@@ -366,16 +370,23 @@ class Encoding {
 
   /** Cuts the stream so that the decoded picture just reaches an error: trial decodings between two lengths. */
   private async cutToError(low: number, goal: number): Promise<EncodeResult> {
-    const { point, picture } = this;
+    const { point } = this;
     const header = this.bytesAt(point) - point.stream.bytes;
     let high = point.stream.bytes;
     for (let i = 0; i < 5 && high - low > Math.max(8, high / 200); i++) {
       const middle = (low + high) >> 1;
       const { bytes } = this.finish(point, header + middle);
-      if (meanSquaredError(picture, await decodeUnchecked(bytes, this.evaluator, OWN)) <= goal) high = middle;
+      if ((await this.errorOfFile(bytes)) <= goal) high = middle;
       else low = middle;
     }
     return this.finish(point, header + high);
+  }
+
+  /** Mean squared error of what a file decodes to. */
+  private async errorOfFile(bytes: Uint8Array): Promise<number> {
+    const pause = pauseOf(this.options);
+    const decoded = await decodeUnchecked(bytes, this.evaluator, { ...OWN, pause });
+    return inTurns(meanSquaredError(this.picture, decoded), pause);
   }
 
   /** Runs the next step, or what of it fits into a file of `limit` bytes. */
@@ -445,9 +456,15 @@ class Encoding {
 }
 
 /** The alpha that the file holds. */
-function keptAlpha(picture: Picture, quality: number): Samples | undefined {
-  const alpha = alphaOf(picture);
-  return alpha === undefined || quality === 100 ? alpha : quantiseAlpha(alpha, depthOf(picture), alphaLevels(quality));
+function* keptAlpha(picture: Picture, quality: number): Pieces<Samples | undefined> {
+  const alpha = yield* alphaOfInPieces(picture);
+  return alpha === undefined || quality === 100
+    ? alpha
+    : yield* quantiseAlphaInPieces(alpha, depthOf(picture), alphaLevels(quality));
+}
+
+function pauseOf({ pause, signal }: EncodingOptions): Pause {
+  return pause ?? withoutTurns(signal);
 }
 
 /** @param schedule that differs in steps to come */
@@ -563,8 +580,14 @@ async function errorOf(session: Session, picture: Picture, views?: number): Prom
 }
 
 /** Over the colour samples, in units of 8 bits. */
-function meanSquaredError(a: Picture, b: Picture): number {
-  return meanOf(squaredError(a.data, b.data, a.channels), a);
+function* meanSquaredError(a: Picture, b: Picture): Pieces<number> {
+  const piece = a.channels * 2 ** 18;
+  let sum = 0;
+  for (let i = 0; i < a.data.length; i += piece) {
+    sum += squaredError(a.data.subarray(i, i + piece), b.data.subarray(i, i + piece), a.channels);
+    yield;
+  }
+  return meanOf(sum, a);
 }
 
 /** A sum of squared errors of a picture's colour samples as their mean, in units of 8 bits. */
@@ -600,7 +623,7 @@ export function psnr(a: Picture, b: Picture): number {
   );
   if (kinds[0] !== kinds[1])
     throw mustBe('the PSNR', `${kinds[0]} against ${kinds[1]}`, 'of two pictures of the same size, kind and depth');
-  return decibelsOf(meanSquaredError(first, second));
+  return decibelsOf(finish(meanSquaredError(first, second)));
 }
 
 function decibelsOf(squaredError: number): number {

@@ -14,6 +14,7 @@ import { INFORMATION_UNIT, runCost, type Run } from '../entropy/trellis.js';
 import { hash32, mix32 } from '../math/hash.js';
 import { COEFFICIENTS } from '../model/architecture.js';
 import { codeOf, sigmaOf, UNKNOWN } from '../model/sigma.js';
+import type { Pieces } from '../turns.js';
 import {
   coarseNu,
   CORRECTION_STEP,
@@ -21,6 +22,7 @@ import {
   GAIN_BLOCK,
   GAIN_LEVELS,
   GAIN_MIN_BLOCKS,
+  GROUP_SIDE,
   groupCoefficients,
   SCALE_STEPS,
   VARIANCE_COUNT,
@@ -43,7 +45,7 @@ export interface Channel {
    * @param nu log2 of the trellis states
    * @returns ±1 for each coefficient covered; fewer are covered where a file was cut.
    */
-  run(run: Run, metric: Float32Array, nu: number): { signs: Int8Array; covered: number };
+  run(run: Run, metric: Float32Array, nu: number): Pieces<{ signs: Int8Array; covered: number }>;
   /**
    * The decoder's other way to receive a run: its next bits, one by section, as many as there are, which may be fewer.
    */
@@ -55,7 +57,7 @@ export interface Channel {
   /** Sends the gains chosen by `choose`, or receives them. undefined where a file was cut. */
   gains(contexts: Uint8Array, choose: () => Int8Array): Int8Array | undefined;
   /** Sends the corrections chosen by `choose`, or receives them; indices are below n. */
-  corrections(n: number, choose: () => Corrections): Corrections | undefined;
+  corrections(n: number, choose: () => Corrections): Pieces<Corrections | undefined>;
   /** log2 of the trellis states at level 0. */
   readonly nu: number;
   /** True when nothing more can be received. */
@@ -91,7 +93,7 @@ export interface GroupStepOptions extends Predicted {
  * @param kernels whether those of WebAssembly may be asked; the result is the same
  * @returns the ideal cost in bits: KL of an ideal Gaussian channel under the network's variances (0 without truth).
  */
-export function codeGroupStep(options: GroupStepOptions, workspace: Workspace, kernels = true): number {
+export function codeGroupStep(options: GroupStepOptions, workspace: Workspace, kernels = true): Pieces<number> {
   return new GroupStep(options, workspace, kernels).code();
 }
 
@@ -99,25 +101,35 @@ export function codeGroupStep(options: GroupStepOptions, workspace: Workspace, k
  * Writes the means that the last step of a group left its coefficients with, sent or not, into an array laid out as the
  * observation: the posterior mean after an unfinished step, without an evaluation of the network.
  */
-export function putCurrentMeans(
+export function* putCurrentMeans(
   workspace: Workspace,
   observation: Observation,
   group: Group,
   mean: Float32Array,
-): void {
+): Pieces<void> {
   if (workspace.total === 0) return;
   const { row, moved } = workspace;
-  forEachRow(observation, group, (p, i, length) => {
+  yield* forEachRow(observation, group, (p, i, length) => {
     for (const end = p + length; p < end; p++, i++) if (row[p]! >= 0) mean[i] = workspace.mean[p]! + moved[p]!;
   });
 }
 
 /** The rows of a group: index in the group, index in the grid, coefficients. */
-function forEachRow(observation: Observation, group: Group, f: (p: number, i: number, length: number) => void): void {
+function* forEachRow(
+  observation: Observation,
+  group: Group,
+  f: (p: number, i: number, length: number) => void,
+): Pieces<void> {
   const length = group.width * COEFFICIENTS;
-  for (let y = 0; y < group.height; y++)
+  for (let y = 0; y < group.height; y++) {
     f(y * length, ((group.y + y) * observation.width + group.x) * COEFFICIENTS, length);
+    if (y % PIECE_ROWS === PIECE_ROWS - 1) yield;
+  }
 }
+
+/** Rows of a group, or as many coefficients in coding order, that are gone over in a piece. */
+const PIECE_ROWS = 16;
+const PIECE = PIECE_ROWS * GROUP_SIDE * COEFFICIENTS;
 
 /** Index in the whole grid of a coefficient of a group. */
 function gridIndex(observation: Observation, group: Group, p: number): number {
@@ -146,38 +158,43 @@ class GroupStep {
     w.reserve(this.n, o.truth !== undefined);
   }
 
-  code(): number {
+  *code(): Pieces<number> {
     this.w.total = 0;
     const { classes, active } = predict(this.o, this.w, this.kernels);
     if (active === 0) return 0;
     this.classes = classes;
     this.fast = this.kernels && fitsKernels(classes);
-    if (this.o.truth !== undefined) this.computeResidual(this.o.truth.x);
+    yield;
+    if (this.o.truth !== undefined) yield* this.computeResidual(this.o.truth.x);
     if (!this.applyScale()) return 0;
+    yield;
     if (this.o.step.part === 'first') this.leaveTheRest();
-    const ideal = this.o.truth === undefined ? 0 : this.idealBits();
-    if (!this.applyGains()) return 0;
+    const ideal = this.o.truth === undefined ? 0 : yield* this.idealBits();
+    if (!(yield* this.applyGains())) return 0;
     this.countRows();
+    yield;
     const table = passTable(this.histogram, this.classes);
-    const counts = this.sort(table);
-    if (this.o.channel.normal === undefined) this.sendRounds(table, counts);
+    const counts = yield* this.sort(table);
+    if (this.o.channel.normal === undefined) yield* this.sendRounds(table, counts);
     else this.sampleIdeal(this.o.channel.normal);
-    this.update(table);
-    if (hasCorrections(this.o.step) && !this.o.channel.ended && this.o.channel.normal === undefined) this.correct();
+    yield* this.update(table);
+    if (hasCorrections(this.o.step) && !this.o.channel.ended && this.o.channel.normal === undefined)
+      yield* this.correct();
     return ideal;
   }
 
-  private computeResidual(x: Float32Array): void {
+  private *computeResidual(x: Float32Array): Pieces<void> {
     const { mean, residual } = this.w;
-    forEachRow(this.o.observation, this.o.group, (p, i, length) => {
+    yield* forEachRow(this.o.observation, this.o.group, (p, i, length) => {
       for (const end = p + length; p < end; p++, i++) residual[p] = x[i]! - mean[p]!;
     });
   }
 
-  private idealBits(): number {
+  private *idealBits(): Pieces<number> {
     const { residual, row } = this.w;
     let bits = 0;
     for (let p = 0; p < this.n; p++) {
+      if (p % PIECE === PIECE - 1) yield;
       const r = row[p]!;
       if (r < 0) continue;
       const m = this.classes[Math.floor(r / VARIANCE_COUNT)]!;
@@ -252,24 +269,25 @@ class GroupStep {
   }
 
   /** On entering a level, multiplies the variances of each block by 2^gain. False where a file was cut before the gains. */
-  private applyGains(): boolean {
-    const { step, group, channel } = this.o;
+  private *applyGains(): Pieces<boolean> {
+    const { step, group, channel, truth } = this.o;
     if (step.kind !== 'enter' || step.level > GAIN_LEVELS) return true;
     const columns = Math.ceil(group.width / GAIN_BLOCK);
     const blocks = columns * Math.ceil(group.height / GAIN_BLOCK);
     if (blocks < GAIN_MIN_BLOCKS) return true;
-    const contexts = this.gainContexts(columns, blocks);
-    const gains = channel.gains(contexts, () => chooseGains(this.gainCosts(columns, blocks), contexts));
+    const contexts = yield* this.gainContexts(columns, blocks);
+    const costs = truth === undefined ? new Float64Array(0) : yield* this.gainCosts(columns, blocks);
+    const gains = channel.gains(contexts, () => chooseGains(costs, contexts));
     if (gains === undefined) return false;
     const { row } = this.w;
-    this.forEachBlock(columns, (p, block) => {
+    yield* this.forEachBlock(columns, (p, block) => {
       const gain = gains[block]! * VARIANCE_STEPS;
       if (gain !== 0 && row[p]! >= 0) row[p] = shifted(row[p]!, gain);
     });
     return true;
   }
 
-  private forEachBlock(columns: number, f: (p: number, block: number) => void): void {
+  private *forEachBlock(columns: number, f: (p: number, block: number) => void): Pieces<void> {
     const { group } = this.o;
     let p = 0;
     for (let y = 0; y < group.height; y++) {
@@ -278,14 +296,15 @@ class GroupStep {
         const block = first + Math.floor(x / GAIN_BLOCK);
         for (let c = 0; c < COEFFICIENTS; c++) f(p++, block);
       }
+      if (y % PIECE_ROWS === PIECE_ROWS - 1) yield;
     }
   }
 
   /** Class of a block by the information that it is expected to hold: below ½ bit, then one class an octave, 16 and more. */
-  private gainContexts(columns: number, blocks: number): Uint8Array {
+  private *gainContexts(columns: number, blocks: number): Pieces<Uint8Array> {
     const { row } = this.w;
     const sums = new Float64Array(blocks);
-    this.forEachBlock(columns, (p, block) => {
+    yield* this.forEachBlock(columns, (p, block) => {
       const r = row[p]!;
       if (r >= 0) sums[block]! += this.classes[Math.floor(r / VARIANCE_COUNT)]!.information[r % VARIANCE_COUNT]!;
     });
@@ -299,11 +318,11 @@ class GroupStep {
   }
 
   /** Cost in bits of each block (rows) with each gain (columns). */
-  private gainCosts(columns: number, blocks: number): Float64Array {
+  private *gainCosts(columns: number, blocks: number): Pieces<Float64Array> {
     const { row, residual } = this.w;
     const options = MAX_GAIN - MIN_GAIN + 1;
     const costs = new Float64Array(blocks * options);
-    this.forEachBlock(columns, (p, block) => {
+    yield* this.forEachBlock(columns, (p, block) => {
       const r = row[p]!;
       if (r < 0) return;
       const m = this.classes[Math.floor(r / VARIANCE_COUNT)]!;
@@ -337,7 +356,7 @@ class GroupStep {
    * Puts the coefficients into coding order: by rank, and within that in the shuffled order.
    * @returns by number of passes how many have at least so many; at 1 all
    */
-  private sort({ rounds, rank, amplitude }: PassTable): Uint32Array {
+  private *sort({ rounds, rank, amplitude }: PassTable): Pieces<Uint32Array> {
     const { histogram, w, o } = this;
     const sizes = new Uint32Array(rounds + 1);
     for (let r = 0; r < histogram.length; r++) sizes[rank[r]!]! += histogram[r]!;
@@ -350,10 +369,12 @@ class GroupStep {
     const total = counts[0]!;
     counts[1] = total;
     this.w.total = total;
+    yield;
     if (this.fast) this.sortByKernel(next, rank, amplitude);
     else this.sortHere(next, rank, amplitude);
     const { order, residual } = w;
     w.offset.fill(0, 0, total);
+    yield;
     if (o.truth !== undefined) for (let k = 0; k < total; k++) w.sortedResidual[k] = residual[order[k]!]!;
     return counts;
   }
@@ -391,18 +412,18 @@ class GroupStep {
     }
   }
 
-  private sendRounds(table: PassTable, counts: Uint32Array): void {
+  private *sendRounds(table: PassTable, counts: Uint32Array): Pieces<void> {
     const key = hash32(hash32(0x646370, this.o.step.index), this.o.groupIndex);
     let runIndex = 0;
     for (let r = table.rounds; r >= 1 && !this.o.channel.ended; r--)
-      this.sendRun(table, counts[r]!, table.runBits[r]!, hash32(key, runIndex++));
+      yield* this.sendRun(table, counts[r]!, table.runBits[r]!, hash32(key, runIndex++));
   }
 
   /**
    * A pass of the first `count` coefficients.
    * @param bits of information that the run is to deliver
    */
-  private sendRun(table: PassTable, count: number, bits: number, key: number): void {
+  private *sendRun(table: PassTable, count: number, bits: number, key: number): Pieces<void> {
     const { w, o } = this;
     const { offset, amplitude, sortedRow } = w;
     const nu = o.step.level === 0 ? o.channel.nu : coarseNu(o.channel.nu);
@@ -411,17 +432,19 @@ class GroupStep {
     if (this.fast && o.channel.receive !== undefined) {
       this.covered.push(this.receiveRun(table, count, nu, units, key));
       if (this.covered.at(-1)! < count) this.whole = false;
+      yield;
       return;
     }
     const information = w.information.subarray(0, count);
     for (let k = 0; k < count; k++) information[k] = units[sortedRow[k]!]!;
+    yield;
     const metric = w.metric.subarray(0, count);
     if (o.truth !== undefined) {
       // w = √(delta · (1 + v · delta)) of the design; with amplitude a and gain R of a pass that is R / a.
       for (let k = 0; k < count; k++)
         metric[k] = (table.gain[sortedRow[k]!]! / amplitude[k]!) * (w.sortedResidual[k]! - offset[k]!);
     }
-    const { signs, covered } = o.channel.run({ information, key }, metric, nu);
+    const { signs, covered } = yield* o.channel.run({ information, key }, metric, nu);
     for (let k = 0; k < covered; k++) {
       const a = amplitude[k]!;
       offset[k] = offset[k]! + signs[k]! * a; // no branch: signs cannot be foreseen
@@ -429,6 +452,7 @@ class GroupStep {
     }
     this.covered.push(covered);
     if (covered < count) this.whole = false;
+    yield;
   }
 
   /** The decoder's side of a run. @returns coefficients that it covered */
@@ -462,27 +486,31 @@ class GroupStep {
    * most √(v · gain), so what the model is sure of and wrong about would stay wrong for ever, and the network would take
    * it for true. Needed for text and drawings; photographs hardly use it.
    */
-  private correct(): void {
+  private *correct(): Pieces<void> {
     const { channel, observation, truth } = this.o;
     const { row } = this.w;
     const { z, codes } = observation;
     const codeAfter = (p: number, i: number): number =>
       codes[i] === UNKNOWN ? this.classes[Math.floor(row[p]! / VARIANCE_COUNT)]!.to : codes[i]!;
-    const corrections = channel.corrections(this.n, () => {
-      const indices: number[] = [];
-      const steps: number[] = [];
+    const indices: number[] = [];
+    const steps: number[] = [];
+    if (truth !== undefined) {
       for (let p = 0; p < this.n; p++) {
+        if (p % PIECE === PIECE - 1) yield;
         if (row[p]! < 0) continue;
         const i = gridIndex(observation, this.o.group, p);
         const sigma = sigmaOf(codeAfter(p, i));
-        const error = truth!.x[i]! - z[i]!;
+        const error = truth.x[i]! - z[i]!;
         if (Math.abs(error) < CORRECTION_THRESHOLD * sigma) continue;
         indices.push(p);
         const most = 2 ** MAX_SIZE_DIGITS - 1;
         steps.push(Math.max(-most, Math.min(most, Math.round(error / (CORRECTION_STEP * sigma)))));
       }
-      return { indices: Uint32Array.from(indices), steps: Int32Array.from(steps) };
-    });
+    }
+    const corrections = yield* channel.corrections(this.n, () => ({
+      indices: Uint32Array.from(indices),
+      steps: Int32Array.from(steps),
+    }));
     if (corrections === undefined) return;
     for (const [k, p] of corrections.indices.entries()) {
       if (row[p]! < 0) continue; // no encoder writes that
@@ -506,14 +534,15 @@ class GroupStep {
    * The Kalman rule: z' = (P·z + delta·y) / (P + delta) with y = mu + d · (1 + 1/(v·delta)), d being what the signs moved
    * the mean by. Runs over the coefficients by position: only d comes in the shuffled order.
    */
-  private update(table: PassTable): void {
+  private *update(table: PassTable): Pieces<void> {
     const { total, order, offset, moved, row, mean } = this.w;
     const { observation } = this.o;
     const { z, codes } = observation;
     if (this.fast) this.w.kernel.scatter(this.w.at.order, this.w.at.offset, total, this.w.at.moved);
     else for (let k = 0; k < total; k++) moved[order[k]!] = offset[k]!;
+    yield;
     if (!this.whole || this.o.channel.ended) {
-      this.updatePartly(table);
+      yield* this.updatePartly(table);
       return;
     }
     const { classes, histogram } = this;
@@ -529,10 +558,10 @@ class GroupStep {
       gains[4 * r + 3] = to;
     }
     if (this.fast) {
-      this.updateByKernel();
+      yield* this.updateByKernel();
       return;
     }
-    forEachRow(this.o.observation, this.o.group, (p, i, length) => {
+    yield* forEachRow(this.o.observation, this.o.group, (p, i, length) => {
       for (const end = p + length; p < end; p++, i++) {
         const r = row[p]!;
         if (r < 0) continue;
@@ -542,13 +571,13 @@ class GroupStep {
     });
   }
 
-  private updateByKernel(): void {
+  private *updateByKernel(): Pieces<void> {
     const { w } = this;
     const { observation, group } = this.o;
     const { kernel, at } = w;
     const z = w.float32(at.z, group.width * COEFFICIENTS);
     const codes = w.bytes(at.codes, group.width * COEFFICIENTS);
-    forEachRow(observation, group, (p, i, length) => {
+    yield* forEachRow(observation, group, (p, i, length) => {
       z.set(observation.z.subarray(i, i + length));
       codes.set(observation.codes.subarray(i, i + length));
       kernel.update(at.z, at.codes, length, at.row + 4 * p, at.mean + 4 * p, at.moved + 4 * p, at.gains);
@@ -558,13 +587,16 @@ class GroupStep {
   }
 
   /** The same where not every pass took place: a coefficient has got the precision of those that did. */
-  private updatePartly(table: PassTable): void {
+  private *updatePartly(table: PassTable): Pieces<void> {
     const { observation } = this.o;
     const { z, codes } = observation;
     const { order, row, mean, moved } = this.w;
     const done = new Uint8Array(this.n);
-    for (const covered of this.covered) for (let k = 0; k < covered; k++) done[order[k]!]!++;
-    forEachRow(observation, this.o.group, (p, i, length) => {
+    for (const covered of this.covered) {
+      for (let k = 0; k < covered; k++) done[order[k]!]!++;
+      yield;
+    }
+    yield* forEachRow(observation, this.o.group, (p, i, length) => {
       for (const end = p + length; p < end; p++, i++) {
         const r = row[p]!;
         if (r < 0) continue;

@@ -5,7 +5,7 @@
  */
 import { BitReader } from '../entropy/bits.js';
 import { DEFAULT_MAX_PIXELS, type Metadata, type Samples } from '../picture.js';
-import { metadataOf } from '../container/metadata.js';
+import { metadataOfInPieces } from '../container/metadata.js';
 import { DcompError } from '../errors.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { bytesOf, type Checks } from '../options.js';
@@ -28,6 +28,7 @@ import {
   type DecoderOptions,
   type Source,
 } from './decoder.js';
+import { inTurns, withoutTurns, type Pause } from '../turns.js';
 import type { Session } from './session.js';
 import { checkWork, lagsOfFile, unitsHeld, workOf } from './work.js';
 
@@ -79,8 +80,12 @@ export class Progression {
   private units = 0;
   private done = 0;
 
-  constructor(private readonly options: ProgressiveOptions = {}) {
+  private readonly pause: Pause;
+
+  /** @param options with where turns are given; default: nowhere */
+  constructor(private readonly options: ProgressiveOptions & { pause?: Pause } = {}) {
     this.reader = new ContainerReader(options.maxPixels ?? DEFAULT_MAX_PIXELS);
+    this.pause = options.pause ?? withoutTurns(options.signal);
   }
 
   /** All bytes so far, up to the end of the file; a view that stays valid until the next push. */
@@ -162,6 +167,16 @@ export class Progression {
     } catch (error) {
       if (error instanceof DcompError && (error.code === 'E_EMPTY' || error.code === 'E_TRUNCATED')) return undefined;
       throw error;
+    }
+  }
+
+  /** Of the picture, as far as the header is there and whole. */
+  get pixels(): number {
+    try {
+      const header = this.readable()?.header;
+      return header === undefined ? Infinity : header.width * header.height;
+    } catch {
+      return Infinity;
     }
   }
 
@@ -248,19 +263,22 @@ export class Progression {
 
   private async make(evaluator: Evaluator, source: Source): Promise<DecodeResult> {
     const { bytes, container } = source;
-    const intact = this.intact(source);
+    const intact = await this.intact(source);
     if (intact !== undefined) {
       const session = await this.advance(bytes, container, evaluator);
-      const picture = await show(session, container, this.alpha, intact.metadata, this.options);
+      const picture = await show(session, container, this.alpha, intact.metadata, {
+        ...this.options,
+        pause: this.pause,
+      });
       comparePixels(picture, source, this.options);
       return picture;
     }
     // What is wrong with a file, and what can be shown of it all the same, is the decoder's to say.
-    return decodePicture(bytes, evaluator, { ...this.options, maxBytes: bytes.length }, source);
+    return decodePicture(bytes, evaluator, { ...this.options, pause: this.pause, maxBytes: bytes.length }, source);
   }
 
   /** What has come beside the segments; undefined where anything is damaged. Decodes the alpha channel when it is whole. */
-  private intact({ bytes, container, repairs }: Source): { metadata: Metadata | undefined } | undefined {
+  private async intact({ bytes, container, repairs }: Source): Promise<{ metadata: Metadata | undefined } | undefined> {
     // What the session has taken over was read before the repair.
     if (repairs.length > 0 || isDamaged(container)) return undefined;
     let damaged = false;
@@ -269,14 +287,17 @@ export class Progression {
       const { alpha, segments, parts } = container;
       let metadata = this.metadata;
       if (metadata === undefined) {
-        metadata = { value: metadataOf(bytes, parts, damage) };
+        metadata = { value: await inTurns(metadataOfInPieces(bytes, parts, damage), this.pause) };
         // Behind the parts, there can be no more of them.
         if (alpha !== undefined || segments.length > 0) this.metadata = metadata;
       }
-      this.alpha ??= readAlpha(bytes, container, { ...this.options, maxBytes: bytes.length }, damage);
+      this.alpha ??= await inTurns(
+        readAlpha(bytes, container, { ...this.options, maxBytes: bytes.length }, damage),
+        this.pause,
+      );
       return damaged ? undefined : { metadata: metadata.value };
     } catch (error) {
-      if (error instanceof DcompError) return undefined;
+      if (error instanceof DcompError && error.code !== 'E_ABORTED') return undefined;
       throw error;
     }
   }
@@ -296,7 +317,7 @@ export class Progression {
     const lags = lagsOfFile(bytes, container);
     const held = unitsHeld(container);
     checkWork(workOf({ header, lags, units: held }), header, this.options.maxWork);
-    let session = this.session?.fork(evaluator) ?? sessionOf(container, evaluator, lags, this.options.signal);
+    let session = this.session?.fork(evaluator) ?? sessionOf(container, evaluator, lags, this.pause);
     for (;;) {
       if (whole && held - this.units < (session.next?.groups ?? Infinity)) return session;
       const work = session.statistics.work;

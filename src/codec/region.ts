@@ -2,9 +2,10 @@
  * Regions of interest: blocks of the picture lag behind the schedule of level 0 by some sigma codes, so that fewer bits
  * go into them. In a step to code c a coefficient of a block with lag l is measured to code min(TOP_CODE, c + l).
  */
-import { decodePlane, encodePlane } from '../entropy/plane.js';
+import { decodePlaneInPieces, encodePlaneInPieces } from '../entropy/plane.js';
 import { DcompError } from '../errors.js';
 import { log2 } from '../math/exact.js';
+import { finish, rowsOfPiece, type Pieces } from '../turns.js';
 import { CODES_PER_OCTAVE, TOP_CODE } from '../model/sigma.js';
 import { checkRectangle, rectangleOf, type Rectangle, type Size } from '../math/rectangle.js';
 import { bytesOf, checkList, checkObject, isNumber, mustBe, type Check } from '../options.js';
@@ -111,12 +112,19 @@ function codesOfWeight(weight: number): number {
 
 /** A block's most important pixel decides. @param importance that `checkImportance` takes */
 export function lagsOf(importance: Importance, size: Size): Lags {
+  return finish(lagsOfInPieces(importance, size));
+}
+
+/** As `lagsOf`. */
+export function* lagsOfInPieces(importance: Importance, size: Size): Pieces<Lags> {
   const lags = blank(size);
   const { columns, rows, codes } = lags;
   const lead = new Int16Array(codes.length);
   if ('mask' in importance) {
     lead.fill(-MAX_LAG / 2);
+    const piece = rowsOfPiece(size.width, 2 ** 18);
     for (let y = 0, i = 0; y < size.height; y++) {
+      if (y % piece === piece - 1) yield;
       for (let x = 0; x < size.width; x++, i++) {
         const b = Math.floor(y / LAG_BLOCK) * columns + Math.floor(x / LAG_BLOCK);
         lead[b] = Math.max(lead[b]!, Math.floor(((importance.mask[i]! - 255) * (MAX_LAG / 2)) / 255));
@@ -163,8 +171,13 @@ function withFewLags(lags: Lags): Lags {
 }
 
 /** As a part's payload. */
-export function writeLags({ columns, rows, codes }: Lags): Uint8Array {
-  return encodePlane(
+export function writeLags(lags: Lags): Uint8Array {
+  return finish(writeLagsInPieces(lags));
+}
+
+/** As `writeLags`. */
+export function writeLagsInPieces({ columns, rows, codes }: Lags): Pieces<Uint8Array> {
+  return encodePlaneInPieces(
     codes.map((lag) => lag / LAG_STEP),
     columns,
     rows,
@@ -173,8 +186,13 @@ export function writeLags({ columns, rows, codes }: Lags): Uint8Array {
 
 /** @throws DcompError E_DAMAGED_SEGMENT */
 export function readLags(payload: Uint8Array, size: Size): Lags {
+  return finish(readLagsInPieces(payload, size));
+}
+
+/** As `readLags`. */
+export function* readLagsInPieces(payload: Uint8Array, size: Size): Pieces<Lags> {
   const lags = blank(size);
-  const codes = decodePlane(payload, lags.columns, lags.rows);
+  const codes = yield* decodePlaneInPieces(payload, lags.columns, lags.rows);
   const used = new Uint8Array(256);
   for (const code of codes) used[code] = 1;
   if (used.subarray(MAX_LAG / LAG_STEP + 1).includes(1))

@@ -5,6 +5,7 @@ import type { Condition } from '../model/inputs.js';
 import { codeOf, EXACT, TOP_CODE } from '../model/sigma.js';
 import { priorOf } from '../model/weights.js';
 import { DcompError } from '../errors.js';
+import { inTurns, rowsOfPiece, withoutTurns, type Pause, type Pieces } from '../turns.js';
 import { COLOURS } from '../pixels/colour.js';
 import { CODES_LEVEL_SPAN, groupsOf, type Group } from '../format.js';
 import { codeGroupStep, putCurrentMeans, type Channel, type Truth } from './group-step.js';
@@ -12,8 +13,9 @@ import { windowOf, type StepNeeds } from './needs.js';
 import {
   addMirroredOutput,
   blankObservation,
-  finerObservation,
-  mirrored,
+  blankObservationInPieces,
+  finerObservationInPieces,
+  mirroredInPieces,
   observationWithin,
   rowsOfObservation,
   type Observation,
@@ -31,7 +33,7 @@ import {
   type Size,
 } from '../math/rectangle.js';
 import { lagAt, laggingCode, lagsWithin, type Lags } from './region.js';
-import { sharedWorkspace } from './workspace.js';
+import { giveBack, takeWorkspace } from './workspace.js';
 import {
   entersLevel,
   isHandedOn,
@@ -81,7 +83,6 @@ export class Session {
   private started = false;
   /** Posterior mean after a step that ended early, by the Kalman rule alone; of the whole grid. */
   private unfinished: Float32Array | undefined;
-  private readonly workspace = sharedWorkspace();
   /** The unit that comes next, by step and by group. */
   private stepIndex = 0;
   private groupIndex = 0;
@@ -100,7 +101,7 @@ export class Session {
     private readonly grey: boolean,
     private readonly schedule: Schedule,
     private readonly evaluator: Evaluator,
-    private readonly signal?: AbortSignal,
+    private readonly pause: Pause = withoutTurns(),
     private readonly lags?: Lags,
     private readonly needs: readonly (StepNeeds | undefined)[] = [],
   ) {
@@ -141,7 +142,7 @@ export class Session {
   fork(evaluator: Evaluator = this.evaluator, schedule: Schedule = this.schedule): Session {
     if (this.underWay) throw new DcompError('E_USAGE', 'a session cannot be forked within a step');
     const { width, height } = this.sizes[0]!;
-    const copy = new Session(width, height, this.grey, schedule, evaluator, this.signal, this.lags, this.needs);
+    const copy = new Session(width, height, this.grey, schedule, evaluator, this.pause, this.lags, this.needs);
     const { z, codes } = this.observation;
     copy.observation = { ...this.observation, z: z.slice(), codes: codes.slice() };
     copy.condition = this.condition;
@@ -174,7 +175,7 @@ export class Session {
    * @returns the ideal cost in bits (0 without truth)
    */
   async runUnit(channel: Channel, truth?: CoefficientRows): Promise<number> {
-    const { step, group, groupIndex, groups } = this.beginUnit();
+    const { step, group, groupIndex, groups } = await this.beginUnit();
     if (this.row?.y !== group.y) this.row = await this.beginRow(group, truth);
     const { architecture, statistics } = this.evaluator.model;
     const prior = priorOf(architecture, statistics, step.level);
@@ -190,29 +191,39 @@ export class Session {
       scales: this.scales,
     };
     const lags = this.lags !== undefined && step.level === 0 && step.kind === 'refine' ? { lags: this.lags } : {};
-    const ideal = codeGroupStep({ ...options, ...lags, ...(x === undefined ? {} : { truth: x }) }, this.workspace);
-    // That the last of several groups is cut makes no difference to what the others know; and a decoder that leaves out
-    // groups cannot see it.
-    const cut = channel.ended && !(groups > 1 && groupIndex + 1 === groups);
-    if (cut && output !== undefined && groups === 1) {
-      this.unfinished = new PosteriorMean(prior).of(observation.z, observation.codes, output, 0);
-      putCurrentMeans(this.workspace, observation, group, this.unfinished);
+    const workspace = takeWorkspace();
+    let ideal: number;
+    let cut: boolean;
+    try {
+      ideal = await inTurns(
+        codeGroupStep({ ...options, ...lags, ...(x === undefined ? {} : { truth: x }) }, workspace),
+        this.pause,
+      );
+      // That the last of several groups is cut makes no difference to what the others know; and a decoder that leaves out
+      // groups cannot see it.
+      cut = channel.ended && !(groups > 1 && groupIndex + 1 === groups);
+      if (cut && output !== undefined && groups === 1) {
+        this.unfinished = new PosteriorMean(prior).of(observation.z, observation.codes, output, 0);
+        await inTurns(putCurrentMeans(workspace, observation, group, this.unfinished), this.pause);
+      }
+    } finally {
+      giveBack(workspace);
     }
     this.endUnit(step, groups, cut);
     return ideal;
   }
 
   /** Passes over the next unit, which must not be needed. */
-  skipUnit(): void {
-    const { step, groups, needed } = this.beginUnit();
+  async skipUnit(): Promise<void> {
+    const { step, groups, needed } = await this.beginUnit();
     if (needed) throw new DcompError('E_USAGE', 'a unit that is needed cannot be passed over');
     this.endUnit(step, groups, false);
   }
 
-  private beginUnit(): Unit {
+  private async beginUnit(): Promise<Unit> {
     const unit = this.next;
     if (unit === undefined) throw new DcompError('E_USAGE', 'there is no further step');
-    if (unit.groupIndex === 0) this.begin(unit.step);
+    if (unit.groupIndex === 0) await this.begin(unit.step);
     this.started = true;
     return unit;
   }
@@ -222,12 +233,12 @@ export class Session {
     if (this.groupIndex === groups) this.end(step, cut);
   }
 
-  private begin(step: Step): void {
+  private async begin(step: Step): Promise<void> {
     const size = this.sizes[step.level]!;
     const window = this.needs[step.index]?.window ?? wholeOf(gridOf(size));
     const finer = entersLevel(step) && step.level < this.sizes.length - 2;
     this.observation = finer
-      ? finerObservation(this.observation, size, this.grey, window)
+      ? await inTurns(finerObservationInPieces(this.observation, size, this.grey, window), this.pause)
       : observationWithin(this.observation, window);
     this.groups = this.groupsOf(step);
     if (entersLevel(step)) this.scales = new Int8Array(this.groups.length);
@@ -246,19 +257,19 @@ export class Session {
   }
 
   private async beginRow({ y, height }: Group, truth: CoefficientRows | undefined): Promise<GroupRow> {
-    await this.giveTurn();
+    await this.pause();
     const first = y - this.observation.y;
     let output: Float32Array | undefined;
     if (this.evaluation !== undefined) {
-      await passOver(this.evaluation, first - this.evaluated, height);
-      output = await this.evaluation.next(height);
+      await passOver(this.evaluation, first - this.evaluated, height, this.pause);
+      output = await this.evaluation.next(height, this.pause);
       this.evaluated = first + height;
     }
     return {
       y,
       observation: rowsOfObservation(this.observation, first, height),
       output,
-      truth: truth === undefined ? undefined : { x: truth(y, y + height) },
+      truth: truth === undefined ? undefined : { x: await inTurns(truth(y, y + height), this.pause) },
     };
   }
 
@@ -314,11 +325,14 @@ export class Session {
         unfinished = cutOut(this.unfinished, observation, window, COEFFICIENTS);
       observation = observationWithin(observation, window);
     } else if (isHandedOn(condition.mode, condition.sigma)) {
-      observation = finerObservation(
-        observation,
-        this.sizes[condition.level - 1]!,
-        this.grey,
-        windowAt(condition.level - 1),
+      observation = await inTurns(
+        finerObservationInPieces(
+          observation,
+          this.sizes[condition.level - 1]!,
+          this.grey,
+          windowAt(condition.level - 1),
+        ),
+        this.pause,
       );
       condition = {
         level: condition.level - 1,
@@ -328,7 +342,7 @@ export class Session {
     }
     while (condition.level > shown) {
       const level: number = condition.level - 1;
-      const fine = blankObservation(this.sizes[level]!, this.grey, windowAt(level));
+      const fine = await inTurns(blankObservationInPieces(this.sizes[level]!, this.grey, windowAt(level)), this.pause);
       const variance = await this.showLevel(
         observation,
         condition,
@@ -338,7 +352,7 @@ export class Session {
         views,
       );
       const sigma = Math.min(TOP_CODE + 8, Math.max(TOP_CODE - CODES_LEVEL_SPAN, codeOf(2 * Math.sqrt(variance))));
-      observeLL(fine, sigma);
+      await inTurns(observeLL(fine, sigma), this.pause);
       observation = fine;
       condition = { level, sigma, mode: 'enter' };
     }
@@ -354,7 +368,7 @@ export class Session {
     take: (rows: Plane, y: number) => void,
     views: number,
   ): Promise<number> {
-    const { x: left, y: top, width, height, size } = observation;
+    const { y: top, width, height } = observation;
     const { architecture, statistics } = this.evaluator.model;
     const posterior = new PosteriorMean(priorOf(architecture, statistics, condition.level));
     const wanted = positionsOf(pixels);
@@ -362,34 +376,24 @@ export class Session {
     const end = from + wanted.height;
     const most = Math.min(height, SHOWN_ROWS);
     const evaluation = this.evaluateRows(observation, condition, most, this.viewsAt(condition.level, views));
-    await passOver(evaluation, from, most);
+    await passOver(evaluation, from, most, this.pause);
     for (let y = from; y < end; y += SHOWN_ROWS) {
-      await this.giveTurn();
       const rows = Math.min(SHOWN_ROWS, end - y);
-      const { z, codes } = rowsOfObservation(observation, y, rows);
-      const first = y * width * COEFFICIENTS;
-      const mean = posterior.of(z, codes, await evaluation.next(rows), first);
-      if (unfinished !== undefined) {
-        // Two estimates: the network's of a mixed observation, and the Kalman rule's from the network's view before the step.
-        // Both together are better than either by up to 0.2 dB.
-        for (let i = 0; i < mean.length; i++) mean[i] = (3 * mean[i]! + unfinished[first + i]!) / 4;
+      const output = await evaluation.next(rows, this.pause);
+      const piece = rowsOfPiece(width, 2 ** 14);
+      for (let row = 0; row < rows; row += piece) {
+        await this.pause();
+        const part = rowsOfObservation(observation, y + row, Math.min(piece, rows - row));
+        const said = output.subarray(row * width * OUTPUT_CHANNELS, (row + part.height) * width * OUTPUT_CHANNELS);
+        const first = (y + row) * width * COEFFICIENTS;
+        const mean = posterior.of(part.z, part.codes, said, first);
+        if (unfinished !== undefined) {
+          // Two estimates: the network's of a mixed observation, and the Kalman rule's from the network's view before the step.
+          // Both together are better than either by up to 0.2 dB.
+          for (let i = 0; i < mean.length; i++) mean[i] = (3 * mean[i]! + unfinished[first + i]!) / 4;
+        }
+        takePixels(part, mean, pixels, take);
       }
-      const strip = inverseHaar(
-        { width, height: rows, data: mean },
-        Math.min(2 * width, size.width - 2 * left),
-        Math.min(2 * rows, size.height - 2 * (top + y)),
-      );
-      const place = { ...wholeOf(strip), x: 2 * left, y: 2 * (top + y) };
-      const inside = between(
-        pixels.x,
-        Math.max(pixels.y, place.y),
-        pixels.x + pixels.width,
-        Math.min(pixels.y + pixels.height, place.y + place.height),
-      );
-      take(
-        { width: inside.width, height: inside.height, data: cutOut(strip.data, place, inside, COLOURS) },
-        inside.y - pixels.y,
-      );
     }
     return posterior.variance;
   }
@@ -407,9 +411,11 @@ export class Session {
     return viewsAt(level, this.sizes[level]!, this.lags !== undefined && this.isToldSigma, wanted);
   }
 
-  private showNothing(take: (rows: Plane, y: number) => void, { width, height }: Size): void {
-    for (let y = 0; y < height; y += SHOWN_ROWS) {
-      const rows = Math.min(SHOWN_ROWS, height - y);
+  private async showNothing(take: (rows: Plane, y: number) => void, { width, height }: Size): Promise<void> {
+    const piece = rowsOfPiece(width);
+    for (let y = 0; y < height; y += piece) {
+      await this.pause();
+      const rows = Math.min(piece, height - y);
       take({ width, height: rows, data: new Float32Array(width * rows * COLOURS) }, y);
     }
   }
@@ -418,7 +424,9 @@ export class Session {
   private evaluateRows(observation: Observation, condition: Condition, rows: number, views: number): RowEvaluation {
     if (views > 1) return this.evaluateViews(observation, condition, rows, views);
     let begun: RowEvaluation | undefined;
-    return { next: (count) => (begun ??= this.beginEvaluation(observation, condition, rows)).next(count) };
+    return {
+      next: (count, pause) => (begun ??= this.beginEvaluation(observation, condition, rows)).next(count, pause),
+    };
   }
 
   /** The mean of the network's outputs for an observation and its mirror images. */
@@ -427,17 +435,16 @@ export class Session {
     const evaluate = async (): Promise<Float32Array> => {
       const sum = new Float32Array(width * height * OUTPUT_CHANNELS);
       for (let view = 0; view < views; view++) {
-        const seen = view === 0 ? observation : mirrored(observation, view);
+        const seen = view === 0 ? observation : await inTurns(mirroredInPieces(observation, view), this.pause);
         const evaluation = this.beginEvaluation(seen, condition, rows);
         for (let y = 0; y < height; y += rows) {
-          await this.giveTurn();
           const count = Math.min(rows, height - y);
-          const output = await evaluation.next(count);
+          const output = await evaluation.next(count, this.pause);
           if (view === 0) sum.set(output, y * width * OUTPUT_CHANNELS);
-          else addMirroredOutput(sum, output, { width, height }, y, count, view);
+          else await inTurns(addMirroredOutput(sum, output, { width, height }, y, count, view), this.pause);
         }
       }
-      for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! / views;
+      await inTurns(divide(sum, views), this.pause);
       return sum;
     };
     return rowsOfWhole(evaluate)(observation.z, observation.codes, width, height, condition, rows);
@@ -458,11 +465,12 @@ export class Session {
       const merged = new Float32Array(width * height * OUTPUT_CHANNELS);
       for (const [sigma, each] of byLag) {
         this.countEvaluation(each, observation);
-        const output = await this.evaluator.evaluate(z, codes, width, height, each);
+        const output = await this.evaluator.evaluate(z, codes, width, height, each, this.pause);
         for (let y = 0, p = 0; y < height; y++) {
+          await this.pause();
           for (let x = 0; x < width; x++, p += OUTPUT_CHANNELS) {
-            if (laggingCode(condition.sigma, lagAt(this.lags!, left + x, top + y)) === sigma)
-              merged.set(output.subarray(p, p + OUTPUT_CHANNELS), p);
+            if (laggingCode(condition.sigma, lagAt(this.lags!, left + x, top + y)) !== sigma) continue;
+            for (let q = p; q < p + OUTPUT_CHANNELS; q++) merged[q] = output[q]!;
           }
         }
       }
@@ -475,17 +483,47 @@ export class Session {
     this.statistics.evaluations++;
     this.statistics.work += (0.25 ** level * (width * height)) / (grid.width * grid.height);
   }
+}
 
-  /** An evaluation blocks this thread; without a turn of the event loop no signal could be heard. */
-  private async giveTurn(): Promise<void> {
-    if (this.signal !== undefined) await new Promise((resolve) => setTimeout(resolve));
-    if (this.signal?.aborted === true) throw new DcompError('E_ABORTED', 'stopped by the caller');
+/** Gives the pixels that rows of coefficients make, as far as they are wanted. */
+function takePixels(
+  { x, y, width, height, size }: Observation,
+  mean: Float32Array,
+  pixels: Rectangle,
+  take: (rows: Plane, y: number) => void,
+): void {
+  const strip = inverseHaar(
+    { width, height, data: mean },
+    Math.min(2 * width, size.width - 2 * x),
+    Math.min(2 * height, size.height - 2 * y),
+  );
+  const place = { ...wholeOf(strip), x: 2 * x, y: 2 * y };
+  const inside = between(
+    pixels.x,
+    Math.max(pixels.y, place.y),
+    pixels.x + pixels.width,
+    Math.min(pixels.y + pixels.height, place.y + place.height),
+  );
+  if (inside.height <= 0) return;
+  take(
+    { width: inside.width, height: inside.height, data: cutOut(strip.data, place, inside, COLOURS) },
+    inside.y - pixels.y,
+  );
+}
+
+/** Numbers that are gone over in a piece. */
+const PIECE = COEFFICIENTS * 2 ** 17;
+
+function* divide(sum: Float32Array, by: number): Pieces<void> {
+  for (let i = 0; i < sum.length; i++) {
+    sum[i] = sum[i]! / by;
+    if (i % PIECE === 0) yield;
   }
 }
 
 /** Asks for rows that nobody wants. @param most that may be asked for at a time */
-async function passOver(evaluation: RowEvaluation, rows: number, most: number): Promise<void> {
-  for (let left = rows; left > 0; left -= most) await evaluation.next(Math.min(left, most));
+async function passOver(evaluation: RowEvaluation, rows: number, most: number, pause: Pause): Promise<void> {
+  for (let left = rows; left > 0; left -= most) await evaluation.next(Math.min(left, most), pause);
 }
 
 /** By sigma code, the conditions at which the blocks of a part of the picture are. */
@@ -510,8 +548,9 @@ function putLL(fine: Observation, rows: Plane, first: number): void {
 }
 
 /** Makes LL known with some error. */
-function observeLL(fine: Observation, sigma: number): void {
+function* observeLL(fine: Observation, sigma: number): Pieces<void> {
   for (let i = 0; i < fine.codes.length; i += COEFFICIENTS) {
+    if (i % PIECE === 0) yield;
     for (let c = 0; c < COLOURS; c++) if (fine.codes[i + c] !== EXACT) fine.codes[i + c] = sigma;
   }
 }

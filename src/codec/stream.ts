@@ -1,11 +1,12 @@
 /** The encoder's channel: searches the signs of every run, collects the bits into segments, cuts them to a size. */
 import { BitWriter } from '../entropy/bits.js';
-import { encodeCorrections, type Corrections } from '../entropy/corrections.js';
-import { TrellisEncoder } from '../entropy/trellis-encoder.js';
+import { encodeCorrectionsInPieces, type Corrections } from '../entropy/corrections.js';
+import { TrellisEncoder, type EncodedRun } from '../entropy/trellis-encoder.js';
 import { encodeGains, scaleBits } from '../entropy/gains.js';
 import type { Run } from '../entropy/trellis.js';
 import { MAX_SEGMENT_UNITS, segmentOverhead, writeSegments, type SegmentContent } from '../container/container.js';
 import { SEGMENT_BYTES, SEGMENT_GROWTH } from '../format.js';
+import type { Pieces } from '../turns.js';
 import type { Channel } from './group-step.js';
 
 /** What a file holds behind its header. */
@@ -39,7 +40,6 @@ export class Stream implements Channel {
   private segments: StoredSegment[] = [];
   private writer = new BitWriter();
   private units: StoredUnit[] = [];
-  private readonly trellis = sharedTrellis();
 
   constructor(readonly nu: number) {}
 
@@ -62,8 +62,8 @@ export class Stream implements Channel {
       this.close();
   }
 
-  run(run: Run, metric: Float32Array, nu: number): { signs: Int8Array; covered: number } {
-    const { bits, bitCount, signs } = this.trellis.encode(run, metric, nu);
+  *run(run: Run, metric: Float32Array, nu: number): Pieces<{ signs: Int8Array; covered: number }> {
+    const { bits, bitCount, signs } = yield* encodeRun(run, metric, nu);
     this.writer.append(bits, bitCount);
     return { signs, covered: bitCount === 0 ? 0 : signs.length };
   }
@@ -84,12 +84,12 @@ export class Stream implements Channel {
     return gains;
   }
 
-  corrections(_n: number, choose: () => Corrections): Corrections {
+  *corrections(_n: number, choose: () => Corrections): Pieces<Corrections> {
     const corrections = choose();
     const some = corrections.indices.length > 0;
     this.writer.push(some ? 1 : 0);
     if (some) {
-      const bytes = encodeCorrections(corrections);
+      const bytes = yield* encodeCorrectionsInPieces(corrections);
       this.writer.append(bytes, 8 * bytes.length);
     }
     return corrections;
@@ -154,10 +154,14 @@ export class Stream implements Channel {
   }
 }
 
-let trellis: TrellisEncoder | undefined;
+/** Memories of searches that are not going on; a search gives turns, in which another encoding may need one of its own. */
+const idle: TrellisEncoder[] = [];
 
-/** One search memory for all encodings of a thread: a search never waits, so two cannot meet. */
-function sharedTrellis(): TrellisEncoder {
-  trellis ??= new TrellisEncoder();
-  return trellis;
+function* encodeRun(run: Run, metric: Float32Array, nu: number): Pieces<EncodedRun> {
+  const trellis = idle.pop() ?? new TrellisEncoder();
+  try {
+    return yield* trellis.encodeInPieces(run, metric, nu);
+  } finally {
+    if (idle.length === 0) idle.push(trellis);
+  }
 }

@@ -1,6 +1,5 @@
 /**
- * What a step of a group works in: the memory of the kernels of kernels/step.ts, and arrays that are views of it. A step
- * never waits for anything, so one workspace serves all coding of a thread.
+ * What a step of a group works in: the memory of the kernels of kernels/step.ts, and arrays that are views of it.
  */
 import { compileKernel, instantiateKernel, kernelMemory } from '../kernels/load.js';
 import { wasm } from '../kernels/step.wasm.js';
@@ -227,10 +226,16 @@ export class Workspace {
   }
 }
 
-let shared: Workspace | undefined;
+let idle: Workspace | undefined;
 
-/** That of this thread. */
-export function sharedWorkspace(): Workspace {
-  shared ??= new Workspace();
-  return shared;
+/** A workspace that is nobody else's until it is given back: a step gives turns, in which another call may be at its own. */
+export function takeWorkspace(): Workspace {
+  const workspace = idle ?? new Workspace();
+  idle = undefined;
+  return workspace;
+}
+
+/** Keeps one for the next step. */
+export function giveBack(workspace: Workspace): void {
+  idle = workspace;
 }

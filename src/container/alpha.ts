@@ -2,36 +2,55 @@
  * The alpha channel: lossless, or with fewer different values. Samples of 16 bits are two planes, the high bytes, and the
  * low bytes less the high ones: zeros where 8 bits were scaled to 16.
  */
-import { decodePlane, encodePlane } from '../entropy/plane.js';
+import { decodePlaneInPieces, encodePlaneInPieces } from '../entropy/plane.js';
 import { DcompError } from '../errors.js';
-import { rangeOf, type Depth, type Samples } from '../picture.js';
+import { finish, type Pieces } from '../turns.js';
+import { newSamples, rangeOf, type Depth, type Samples } from '../picture.js';
 import { concat, readVarint, varint } from './container.js';
 
 /** @throws DcompError E_USAGE if the number of samples doesn't fit */
 export function encodeAlpha(alpha: Samples, width: number, height: number): Uint8Array {
-  if (alpha instanceof Uint8Array) return encodePlane(alpha, width, height);
+  return finish(encodeAlphaInPieces(alpha, width, height));
+}
+
+/** As `encodeAlpha`. */
+export function* encodeAlphaInPieces(alpha: Samples, width: number, height: number): Pieces<Uint8Array> {
+  if (alpha instanceof Uint8Array) return yield* encodePlaneInPieces(alpha, width, height);
   const high = new Uint8Array(alpha.length);
   const low = new Uint8Array(alpha.length);
   for (let i = 0; i < alpha.length; i++) {
     high[i] = alpha[i]! >> 8;
     low[i] = alpha[i]! - high[i]!; // modulo 256
+    if (i % PIECE === 0) yield;
   }
-  const first = encodePlane(high, width, height);
-  return concat([Uint8Array.from(varint(first.length)), first, encodePlane(low, width, height)]);
+  const first = yield* encodePlaneInPieces(high, width, height);
+  const second = yield* encodePlaneInPieces(low, width, height);
+  return concat([Uint8Array.from(varint(first.length)), first, second]);
 }
 
 /** @throws DcompError E_TRUNCATED if the data ends early, E_DAMAGED_SEGMENT if it isn't what the encoder wrote */
 export function decodeAlpha(bytes: Uint8Array, width: number, height: number, depth: Depth): Samples {
-  if (depth !== 16) return decodePlane(bytes, width, height);
+  return finish(decodeAlphaInPieces(bytes, width, height, depth));
+}
+
+/** As `decodeAlpha`. */
+export function* decodeAlphaInPieces(bytes: Uint8Array, width: number, height: number, depth: Depth): Pieces<Samples> {
+  if (depth !== 16) return yield* decodePlaneInPieces(bytes, width, height);
   const length = readVarint(bytes, 0);
   if (length === undefined)
     throw new DcompError('E_DAMAGED_SEGMENT', 'the alpha channel of 16 bits does not begin with a length');
-  const high = decodePlane(bytes.subarray(length.end, length.end + length.value), width, height);
-  const low = decodePlane(bytes.subarray(length.end + length.value), width, height);
+  const high = yield* decodePlaneInPieces(bytes.subarray(length.end, length.end + length.value), width, height);
+  const low = yield* decodePlaneInPieces(bytes.subarray(length.end + length.value), width, height);
   const samples = new Uint16Array(high.length);
-  for (let i = 0; i < samples.length; i++) samples[i] = (high[i]! << 8) | ((low[i]! + high[i]!) & 255);
+  for (let i = 0; i < samples.length; i++) {
+    samples[i] = (high[i]! << 8) | ((low[i]! + high[i]!) & 255);
+    if (i % PIECE === 0) yield;
+  }
   return samples;
 }
+
+/** Samples that are gone over in a piece, where there is little to do with each. */
+const PIECE = 2 ** 20;
 
 /** Lloyd's rounds, at most; they end when nothing moves. */
 const ROUNDS = 10;
@@ -48,11 +67,19 @@ export function alphaLevels(quality: number): number {
  * @param levels at least 2
  */
 export function quantiseAlpha(alpha: Samples, depth: Depth, levels: number): Samples {
+  return finish(quantiseAlphaInPieces(alpha, depth, levels));
+}
+
+/** As `quantiseAlpha`. */
+export function* quantiseAlphaInPieces(alpha: Samples, depth: Depth, levels: number): Pieces<Samples> {
   const scale = rangeOf(depth) / 255; // alpha has 8 or 16 bits
   const histogram = new Float64Array(256);
-  for (const sample of alpha) histogram[Math.floor(sample / scale + 0.5)]!++;
+  for (let i = 0; i < alpha.length; i++) {
+    histogram[Math.floor(alpha[i]! / scale + 0.5)]!++;
+    if (i % PIECE === 0) yield;
+  }
   const used = Array.from(histogram.keys()).filter((value) => histogram[value]! > 0);
-  if (used.length <= levels) return mapped((value) => value);
+  if (used.length <= levels) return yield* mapped((value) => value);
 
   const low = used[0]!;
   const high = used[used.length - 1]!;
@@ -77,10 +104,15 @@ export function quantiseAlpha(alpha: Samples, depth: Depth, levels: number): Sam
     }
     if (!moved) break;
   }
-  return mapped((value) => Math.floor(centres[nearest[value]!]! + 0.5));
+  return yield* mapped((value) => Math.floor(centres[nearest[value]!]! + 0.5));
 
-  function mapped(to: (value: number) => number): Samples {
+  function* mapped(to: (value: number) => number): Pieces<Samples> {
     const table = Array.from({ length: 256 }, (_, value) => to(value) * scale);
-    return alpha.map((sample) => table[Math.floor(sample / scale + 0.5)]!);
+    const out = newSamples(alpha.length, depth);
+    for (let i = 0; i < alpha.length; i++) {
+      out[i] = table[Math.floor(alpha[i]! / scale + 0.5)]!;
+      if (i % PIECE === 0) yield;
+    }
+    return out;
   }
 }

@@ -2,7 +2,7 @@
  * Metadata as parts of a file. Profile, EXIF, XMP, IPTC and text are deflated (RFC 1951), with their length before it, so that
  * nothing is inflated that is longer than it may be.
  */
-import { deflateSync, Inflate } from 'fflate';
+import { Deflate, Inflate } from 'fflate';
 import { DcompError } from '../errors.js';
 import {
   checkPicture,
@@ -16,24 +16,30 @@ import {
   type Text,
 } from '../picture.js';
 import { concat, readVarint, varint, type PartExtent } from './container.js';
+import { finish, type Pieces } from '../turns.js';
 import { PARTS, partName, type Part } from './parts.js';
 
 /** The parts that hold it, in the order of their types; none for what is empty or says nothing. */
-export function partsOf(metadata: Metadata = {}): Part[] {
+export function partsOf(metadata?: Metadata): Part[] {
+  return finish(partsOfInPieces(metadata));
+}
+
+/** As `partsOf`. */
+export function* partsOfInPieces(metadata: Metadata = {}): Pieces<Part[]> {
   const { icc, orientation = 1, density, exif, xmp, text = [] } = metadata;
   const { cicp, gamma, chromaticities, iptc, modified } = metadata;
   const parts: Part[] = [];
   const add = (type: number, payload: Uint8Array): void => void parts.push({ type, payload });
-  if (icc !== undefined && icc.length > 0) add(PARTS.icc, pack(icc));
+  if (icc !== undefined && icc.length > 0) add(PARTS.icc, yield* pack(icc));
   if (orientation !== 1) add(PARTS.orientation, Uint8Array.of(orientation));
   if (density !== undefined) add(PARTS.density, writeDensity(density));
-  if (exif !== undefined && exif.length > 0) add(PARTS.exif, pack(exif));
-  if (xmp !== undefined && xmp.length > 0) add(PARTS.xmp, pack(xmp));
-  if (text.length > 0) add(PARTS.text, pack(writeText(text)));
+  if (exif !== undefined && exif.length > 0) add(PARTS.exif, yield* pack(exif));
+  if (xmp !== undefined && xmp.length > 0) add(PARTS.xmp, yield* pack(xmp));
+  if (text.length > 0) add(PARTS.text, yield* pack(writeText(text)));
   if (cicp !== undefined) add(PARTS.cicp, Uint8Array.of(cicp.primaries, cicp.transfer));
   if (gamma !== undefined) add(PARTS.gamma, Uint8Array.from(varint(gamma)));
   if (chromaticities !== undefined) add(PARTS.chromaticities, writeChromaticities(chromaticities));
-  if (iptc !== undefined && iptc.length > 0) add(PARTS.iptc, pack(iptc));
+  if (iptc !== undefined && iptc.length > 0) add(PARTS.iptc, yield* pack(iptc));
   if (modified !== undefined) add(PARTS.modified, writeTime(modified));
   return parts;
 }
@@ -47,6 +53,15 @@ export function metadataOf(
   parts: readonly PartExtent[],
   damage: (message: string) => void,
 ): Metadata | undefined {
+  return finish(metadataOfInPieces(bytes, parts, damage));
+}
+
+/** As `metadataOf`. */
+export function* metadataOfInPieces(
+  bytes: Uint8Array,
+  parts: readonly PartExtent[],
+  damage: (message: string) => void,
+): Pieces<Metadata | undefined> {
   const metadata: Metadata = {};
   for (const { type, offset, payloadOffset, payloadLength, state, fault } of parts) {
     const name = partName(type);
@@ -57,9 +72,8 @@ export function metadataOf(
       damage(`the part "${name}" (type ${type}, byte offset ${offset}) is damaged beyond repair: ${fault}`);
     else if (name !== 'unknown' && name !== 'pixelHash' && name !== 'regions' && metadata[name] === undefined) {
       try {
-        Object.assign(metadata, {
-          [name]: READERS[name](bytes.subarray(payloadOffset, payloadOffset + payloadLength)),
-        });
+        const payload = bytes.subarray(payloadOffset, payloadOffset + payloadLength);
+        Object.assign(metadata, { [name]: READERS[name](PACKED.includes(name) ? yield* unpack(payload) : payload) });
       } catch (error) {
         if (!(error instanceof DcompError)) throw error;
         fail(error.message);
@@ -69,17 +83,20 @@ export function metadataOf(
   return Object.keys(metadata).length === 0 ? undefined : metadata;
 }
 
+/** Those that are deflated. */
+const PACKED: readonly (keyof Metadata)[] = ['icc', 'exif', 'xmp', 'text', 'iptc'];
+
 const READERS: { [name in keyof Metadata]-?: (payload: Uint8Array) => Metadata[name] } = {
-  icc: unpack,
+  icc: (bytes) => bytes,
   orientation: readOrientation,
   density: readDensity,
-  exif: unpack,
-  xmp: unpack,
-  text: (payload) => readText(unpack(payload)),
+  exif: (bytes) => bytes,
+  xmp: (bytes) => bytes,
+  text: readText,
   cicp: readCicp,
   gamma: readGamma,
   chromaticities: readChromaticities,
-  iptc: unpack,
+  iptc: (bytes) => bytes,
   modified: readTime,
 };
 
@@ -88,15 +105,24 @@ function damaged(message: string): DcompError {
 }
 
 /** varint length, deflated bytes. The memory is stated, as fflate would take it from a logarithm. */
-function pack(bytes: Uint8Array): Uint8Array {
-  return concat([Uint8Array.from(varint(bytes.length)), deflateSync(bytes, { level: 9, mem: 8 })]);
+function* pack(bytes: Uint8Array): Pieces<Uint8Array> {
+  const out = [Uint8Array.from(varint(bytes.length))];
+  const deflate = new Deflate({ level: 9, mem: 8 }, (chunk) => out.push(chunk));
+  for (let at = 0; at < bytes.length; at += DEFLATED_AT_ONCE) {
+    deflate.push(bytes.subarray(at, at + DEFLATED_AT_ONCE), at + DEFLATED_AT_ONCE >= bytes.length);
+    yield;
+  }
+  return concat(out);
 }
+
+/** Bytes that are deflated at a time. */
+const DEFLATED_AT_ONCE = 2 ** 16;
 
 /** Bytes that are inflated at a time: they cannot become more than some 4 MB. */
 const INFLATED_AT_ONCE = 4096;
 
 /** @throws DcompError E_DAMAGED_SEGMENT; nothing longer than was announced, and may be, is ever inflated */
-function unpack(payload: Uint8Array): Uint8Array {
+function* unpack(payload: Uint8Array): Pieces<Uint8Array> {
   const length = readVarint(payload, 0);
   if (length === undefined || length.value > MAX_METADATA_BYTES) throw damaged('it states an impossible length');
   const out: Uint8Array[] = [];
@@ -111,6 +137,7 @@ function unpack(payload: Uint8Array): Uint8Array {
   try {
     for (let at = length.end; at < payload.length; at += INFLATED_AT_ONCE) {
       inflate.push(payload.subarray(at, at + INFLATED_AT_ONCE), at + INFLATED_AT_ONCE >= payload.length);
+      yield;
     }
   } catch (error) {
     if (error instanceof DcompError) throw error;

@@ -5,6 +5,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { concat, readContainer, writePart, type PartExtent } from './container.js';
 import { PARTS, type Part } from './parts.js';
+import { finish, type Pieces } from '../turns.js';
 import { isOneOf } from '../options.js';
 import { depthOf, DEPTHS, pictureOf, type Depth, type Picture } from '../picture.js';
 
@@ -15,6 +16,14 @@ export const EMPTY_HASH: Part = { type: PARTS.pixelHash, payload: new Uint8Array
 
 /** SHA-256 of width and height (4 bytes each, little-endian), channels, depth (1 each), and the samples row by row, those of 16 bits big-endian. */
 export function pixelHash(picture: Picture, depth?: Depth): Uint8Array {
+  return finish(pixelHashInPieces(picture, depth));
+}
+
+/** Samples that are hashed in a piece. */
+const PIECE = 2 ** 19;
+
+/** As `pixelHash`. */
+export function* pixelHashInPieces(picture: Picture, depth?: Depth): Pieces<Uint8Array> {
   const samples = pictureOf(picture);
   const { width, height, channels, data } = samples;
   const head = new DataView(new ArrayBuffer(10));
@@ -22,11 +31,13 @@ export function pixelHash(picture: Picture, depth?: Depth): Uint8Array {
   head.setUint32(4, height, true);
   head.setUint8(8, channels);
   head.setUint8(9, depth === undefined ? depthOf(samples) : isOneOf(DEPTHS)(depth, 'depth'));
-  return sha256
-    .create()
-    .update(new Uint8Array(head.buffer))
-    .update(data instanceof Uint8Array ? data : bigEndian(data))
-    .digest();
+  const hash = sha256.create().update(new Uint8Array(head.buffer));
+  for (let i = 0; i < data.length; i += PIECE) {
+    const samples = data.subarray(i, i + PIECE);
+    hash.update(samples instanceof Uint8Array ? samples : bigEndian(samples));
+    yield;
+  }
+  return hash.digest();
 }
 
 function bigEndian(samples: Uint16Array): Uint8Array {

@@ -4,6 +4,7 @@
  */
 import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
 import { CODES_PER_OCTAVE, EXACT, UNKNOWN } from '../model/sigma.js';
+import { finish, rowsOfPiece, type Pieces } from '../turns.js';
 import { COLOURS } from '../pixels/colour.js';
 import { inverseHaar } from '../pixels/pyramid.js';
 import { cutOut, gridOf, wholeOf, type Rectangle, type Size } from '../math/rectangle.js';
@@ -21,10 +22,21 @@ export interface Observation extends Rectangle {
  * An observation of which only what needs no telling is known: chroma of a grey picture, and the differences across
  * the edge of an odd side, where the last row or column is repeated.
  */
-export function blankObservation(size: Size, grey: boolean, window: Rectangle = wholeOf(gridOf(size))): Observation {
+export function blankObservation(size: Size, grey: boolean, window?: Rectangle): Observation {
+  return finish(blankObservationInPieces(size, grey, window));
+}
+
+/** As `blankObservation`. */
+export function* blankObservationInPieces(
+  size: Size,
+  grey: boolean,
+  window: Rectangle = wholeOf(gridOf(size)),
+): Pieces<Observation> {
   const { width, height } = window;
+  const piece = rowsOfPiece(width);
   const codes = new Uint8Array(width * height * COEFFICIENTS).fill(UNKNOWN);
   for (let y = 0; y < height; y++) {
+    if (y % piece === piece - 1) yield;
     const oddRow = 2 * (window.y + y) + 1 === size.height;
     for (let x = 0; x < width; x++) {
       const oddColumn = 2 * (window.x + x) + 1 === size.width;
@@ -56,11 +68,18 @@ export function observationWithin(observation: Observation, window: Rectangle): 
  * @param view bit 0: left and right change places, bit 1: top and bottom
  */
 export function mirrored(observation: Observation, view: number): Observation {
+  return finish(mirroredInPieces(observation, view));
+}
+
+/** As `mirrored`. */
+export function* mirroredInPieces(observation: Observation, view: number): Pieces<Observation> {
   if (view === 0) return observation;
   const { width, height, z, codes } = observation;
   const mirror = { ...observation, z: new Float32Array(z.length), codes: new Uint8Array(codes.length) };
   const signs = mirrorSigns(view);
+  const piece = rowsOfPiece(width);
   for (let y = 0, i = 0; y < height; y++) {
+    if (y % piece === piece - 1) yield;
     for (let x = 0; x < width; x++) {
       const o = mirrorPosition(x, y, { width, height }, view) * COEFFICIENTS;
       for (let c = 0; c < COEFFICIENTS; c++, i++) {
@@ -77,16 +96,18 @@ export function mirrored(observation: Observation, view: number): Observation {
  * @param sum of the whole grid
  * @param first, rows counted within the mirrored grid
  */
-export function addMirroredOutput(
+export function* addMirroredOutput(
   sum: Float32Array,
   output: Float32Array,
   grid: Size,
   first: number,
   rows: number,
   view: number,
-): void {
+): Pieces<void> {
   const signs = mirrorSigns(view);
+  const piece = rowsOfPiece(grid.width);
   for (let y = first, i = 0; y < first + rows; y++) {
+    if (y % piece === piece - 1) yield;
     for (let x = 0; x < grid.width; x++) {
       const o = mirrorPosition(x, y, grid, view) * OUTPUT_CHANNELS;
       for (let c = 0; c < OUTPUT_CHANNELS; c++, i++) sum[o + c] = sum[o + c]! + signs[c]! * output[i]!;
@@ -116,25 +137,29 @@ export function rowsOfObservation(
   return { size, x, y: y + first, width, height: rows, z: z.subarray(from, to), codes: codes.subarray(from, to) };
 }
 
-/** Rows of the coarser level whose picture is made at a time. */
-const PASSED_ROWS = 64;
-
 /**
  * The next finer level: LL is twice this level's picture, so its noise is twice as large; details are unknown.
  * @param coarse an observation whose LL is known. Where details are still unknown, so little was to be told that it was
  *   not sent; z then holds their posterior mean, which is closer than a measurement would be.
  */
 export function finerObservation(coarse: Observation, size: Size, grey: boolean, window?: Rectangle): Observation {
-  const fine = blankObservation(size, grey, window);
+  return finish(finerObservationInPieces(coarse, size, grey, window));
+}
+
+/** As `finerObservation`. */
+export function* finerObservationInPieces(
+  coarse: Observation,
+  size: Size,
+  grey: boolean,
+  window?: Rectangle,
+): Pieces<Observation> {
+  const fine = yield* blankObservationInPieces(size, grey, window);
   const left = 2 * coarse.x;
-  for (let row = 0; row < coarse.height; row += PASSED_ROWS) {
-    const {
-      z,
-      codes,
-      y: top,
-      width,
-      height,
-    } = rowsOfObservation(coarse, row, Math.min(PASSED_ROWS, coarse.height - row));
+  // Of the coarser level, whose picture is made as far as that.
+  const passed = rowsOfPiece(coarse.width, 2 ** 14);
+  for (let row = 0; row < coarse.height; row += passed) {
+    yield;
+    const { z, codes, y: top, width, height } = rowsOfObservation(coarse, row, Math.min(passed, coarse.height - row));
     const u = inverseHaar(
       { width, height, data: z },
       Math.min(2 * width, coarse.size.width - left),

@@ -1,4 +1,5 @@
 import { DcompError } from '../errors.js';
+import { finish, type Pieces } from '../turns.js';
 import { COMPACT, RansStack } from './rans.js';
 
 /**
@@ -84,15 +85,20 @@ export class AdaptiveModel {
 /** Symbols after which encoder and decoder begin a new stack, so that the encoder's notes stay below 16 MB. */
 const STACK_SYMBOLS = 1 << 22;
 
+/** Symbols that are pushed in a piece. */
+const PIECE = 2 ** 17;
+
 /** Takes symbols in forward order. */
 export class AdaptiveEncoder {
   /** start · 2^16 + freq per symbol of the stack to be built */
   private intervals = new Uint32Array(256);
   private count = 0;
+  /** Stacks' worth of intervals that are to be pushed yet. */
+  private full: Uint32Array[] = [];
   private readonly parts: Uint8Array[] = [];
 
   encode(model: AdaptiveModel, context: number, symbol: number): void {
-    if (this.count === STACK_SYMBOLS) this.flush();
+    if (this.count === STACK_SYMBOLS) this.put();
     if (this.count === this.intervals.length) {
       const grown = new Uint32Array(2 * this.count);
       grown.set(this.intervals);
@@ -103,7 +109,12 @@ export class AdaptiveEncoder {
   }
 
   finish(): Uint8Array {
-    this.flush();
+    return finish(this.finishInPieces());
+  }
+
+  *finishInPieces(): Pieces<Uint8Array> {
+    this.put();
+    yield* this.flushFull();
     const bytes = new Uint8Array(this.parts.reduce((sum, part) => sum + part.length, 0));
     let at = 0;
     for (const part of this.parts) {
@@ -113,11 +124,22 @@ export class AdaptiveEncoder {
     return bytes;
   }
 
-  private flush(): void {
-    const stack = new RansStack(COMPACT);
-    for (let i = this.count - 1; i >= 0; i--) stack.push(this.intervals[i]! >>> 16, this.intervals[i]! & 0xffff, BITS);
-    this.parts.push(stack.finish());
+  private put(): void {
+    this.full.push(this.intervals.subarray(0, this.count));
+    this.intervals = new Uint32Array(256);
     this.count = 0;
+  }
+
+  /** Turns the stacks that are full into bytes. To be called now and then where there are many symbols, to hold fewer of them. */
+  *flushFull(): Pieces<void> {
+    for (let intervals = this.full.shift(); intervals !== undefined; intervals = this.full.shift()) {
+      const stack = new RansStack(COMPACT);
+      for (let i = intervals.length - 1; i >= 0; i--) {
+        stack.push(intervals[i]! >>> 16, intervals[i]! & 0xffff, BITS);
+        if (i % PIECE === 0) yield;
+      }
+      this.parts.push(stack.finish());
+    }
   }
 }
 

@@ -4,6 +4,7 @@
  * the digits below the first likewise.
  */
 import { DcompError } from '../errors.js';
+import { finish, type Pieces } from '../turns.js';
 import { AdaptiveDecoder, AdaptiveEncoder, AdaptiveModel, OBSERVATION } from './adaptive.js';
 
 export interface Corrections {
@@ -16,6 +17,8 @@ export interface Corrections {
 const MAX_GAP_DIGITS = 30;
 export const MAX_SIZE_DIGITS = 14;
 const MEMORY = 512;
+/** Corrections that are coded in a piece. */
+const PIECE = 2 ** 13;
 
 class Models {
   /** Digits of a gap by digits of the gap before; 0 digits ends the list. */
@@ -61,7 +64,12 @@ function digitsOf(value: number): number {
 }
 
 /** @throws DcompError E_USAGE if indices do not ascend or a step is out of range */
-export function encodeCorrections({ indices, steps }: Corrections): Uint8Array {
+export function encodeCorrections(corrections: Corrections): Uint8Array {
+  return finish(encodeCorrectionsInPieces(corrections));
+}
+
+/** As `encodeCorrections`. */
+export function* encodeCorrectionsInPieces({ indices, steps }: Corrections): Pieces<Uint8Array> {
   const encoder = new AdaptiveEncoder();
   const code: Coder = (model, context, symbol) => {
     encoder.encode(model, context, symbol);
@@ -71,6 +79,7 @@ export function encodeCorrections({ indices, steps }: Corrections): Uint8Array {
   let last = -1;
   let digits = 0;
   for (let k = 0; k < indices.length; k++) {
+    if (k % PIECE === PIECE - 1) yield;
     const gap = indices[k]! - last;
     const step = steps[k]!;
     if (gap < 1 || step === 0 || digitsOf(Math.abs(step)) > MAX_SIZE_DIGITS || digitsOf(gap) > MAX_GAP_DIGITS) {
@@ -95,6 +104,15 @@ export function encodeCorrections({ indices, steps }: Corrections): Uint8Array {
  * @throws DcompError E_TRUNCATED if the data ends, E_DAMAGED_SEGMENT if it isn't what an encoder wrote
  */
 export function decodeCorrections(bytes: Uint8Array, offset: number, n: number): Corrections & { end: number } {
+  return finish(decodeCorrectionsInPieces(bytes, offset, n));
+}
+
+/** As `decodeCorrections`. */
+export function* decodeCorrectionsInPieces(
+  bytes: Uint8Array,
+  offset: number,
+  n: number,
+): Pieces<Corrections & { end: number }> {
   const decoder = new AdaptiveDecoder(bytes, offset);
   const code: Coder = (model, context) => decoder.decode(model, context);
   const models = new Models();
@@ -109,6 +127,7 @@ export function decodeCorrections(bytes: Uint8Array, offset: number, n: number):
     if (last >= n || step === 0) throw new DcompError('E_DAMAGED_SEGMENT', 'a correction lies outside the picture');
     indices.push(last);
     steps.push(step);
+    if (indices.length % PIECE === 0) yield;
   }
   return { indices: Uint32Array.from(indices), steps: Int32Array.from(steps), end: decoder.finish() };
 }

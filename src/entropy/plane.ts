@@ -1,4 +1,5 @@
 import { DcompError } from '../errors.js';
+import { finish, type Pieces } from '../turns.js';
 import { AdaptiveDecoder, AdaptiveEncoder, AdaptiveModel, OBSERVATION } from './adaptive.js';
 
 /**
@@ -136,10 +137,15 @@ function unfold(folded: number, prediction: number, turn: boolean): number {
  * @throws DcompError E_USAGE if the length doesn't fit
  */
 export function encodePlane(data: Uint8Array, width: number, height: number): Uint8Array {
+  return finish(encodePlaneInPieces(data, width, height));
+}
+
+/** As `encodePlane`. */
+export function* encodePlaneInPieces(data: Uint8Array, width: number, height: number): Pieces<Uint8Array> {
   if (data.length !== width * height || data.length === 0) {
     throw new DcompError('E_USAGE', `a plane of ${width} × ${height} cannot have ${data.length} samples`);
   }
-  if (data.every((value) => value === data[0])) return Uint8Array.of(CONSTANT, data[0]!);
+  if (yield* isConstant(data)) return Uint8Array.of(CONSTANT, data[0]!);
   const model = new PlaneModel(data, width);
   const encoder = new AdaptiveEncoder();
   for (let y = 0; y < height; y++) {
@@ -153,8 +159,10 @@ export function encodePlane(data: Uint8Array, width: number, height: number): Ui
       }
       model.learn(x, data[y * width + x]!);
     }
+    yield* encoder.flushFull();
+    yield;
   }
-  const coded = encoder.finish();
+  const coded = yield* encoder.finishInPieces();
   const bytes = new Uint8Array(1 + coded.length);
   bytes[0] = CODED;
   bytes.set(coded, 1);
@@ -166,6 +174,11 @@ export function encodePlane(data: Uint8Array, width: number, height: number): Ui
  * @throws DcompError E_TRUNCATED if the data ends early, E_DAMAGED_SEGMENT if it isn't what the encoder wrote
  */
 export function decodePlane(bytes: Uint8Array, width: number, height: number): Uint8Array {
+  return finish(decodePlaneInPieces(bytes, width, height));
+}
+
+/** As `decodePlane`. */
+export function* decodePlaneInPieces(bytes: Uint8Array, width: number, height: number): Pieces<Uint8Array> {
   if (bytes.length < 2) throw new DcompError('E_TRUNCATED', `a coded plane has at least 2 bytes, not ${bytes.length}`);
   const data = new Uint8Array(width * height);
   if (bytes[0] === CONSTANT) {
@@ -185,9 +198,22 @@ export function decodePlane(bytes: Uint8Array, width: number, height: number): U
       data[y * width + x] = unfold(folded, model.prediction, model.turned);
       model.learn(x, data[y * width + x]!);
     }
+    yield;
   }
   expectEnd(decoder.finish(), bytes.length);
   return data;
+}
+
+/** Samples that are looked at in a piece. */
+const PIECE = 2 ** 20;
+
+function* isConstant(data: Uint8Array): Pieces<boolean> {
+  const first = data[0]!;
+  for (let from = 0; from < data.length; from += PIECE) {
+    if (data.subarray(from, from + PIECE).some((value) => value !== first)) return false;
+    yield;
+  }
+  return true;
 }
 
 function expectEnd(end: number, length: number): void {

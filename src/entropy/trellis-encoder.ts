@@ -2,8 +2,9 @@ import { instantiateKernel, compileKernel, kernelMemory } from '../kernels/load.
 import { wasm } from '../kernels/trellis.wasm.js';
 import { mix32 } from '../math/hash.js';
 import { DcompError } from '../errors.js';
+import { finish, type Pieces } from '../turns.js';
 import { BitReader } from './bits.js';
-import { MAX_NU, decodeRun, labelTable, sectionEnds, type Run } from './trellis.js';
+import { MAX_NU, decodeRunInPieces, labelTable, sectionEnds, type Run } from './trellis.js';
 import { WINDOW_SECTIONS, keptSections } from './viterbi.js';
 
 interface TrellisKernel {
@@ -21,6 +22,9 @@ const BITS = 1198080;
 const BITS_LENGTH = 32768;
 const DECISIONS = 1230848;
 const MEMORY_BYTES = DECISIONS + (WINDOW_SECTIONS << (MAX_NU - 3));
+
+/** States of all sections that are searched in a piece. */
+const PIECE_STATES = 2 ** 24;
 
 let compiled: WebAssembly.Module | undefined;
 
@@ -63,16 +67,25 @@ export class TrellisEncoder {
    * @throws DcompError E_USAGE if nu, state or the metric's length don't fit
    */
   encode(run: Run, metric: Float32Array, nu: number, state = 0): EncodedRun {
-    const bits = this.search(run, metric, nu, state);
+    return finish(this.encodeInPieces(run, metric, nu, state));
+  }
+
+  /** As `encode`; nothing else may be searched until it has ended. */
+  *encodeInPieces(run: Run, metric: Float32Array, nu: number, state = 0): Pieces<EncodedRun> {
+    const bits = yield* this.searchInPieces(run, metric, nu, state);
     const packed = new Uint8Array((bits.length + 7) >>> 3);
     for (let k = 0; k < bits.length; k++) packed[k >>> 3]! |= bits[k]! << (7 - (k & 7));
     // The decoder's own function: whatever the search did, both sides have the same signs.
-    const decoded = decodeRun(run, new BitReader(packed, 0, bits.length), nu, state);
+    const decoded = yield* decodeRunInPieces(run, new BitReader(packed, 0, bits.length), nu, state);
     return { bits: packed, bitCount: bits.length, signs: decoded.signs, state: decoded.state };
   }
 
   /** The bits alone, one a byte: what `viterbi` returns. */
   search(run: Run, metric: Float32Array, nu: number, state = 0): Uint8Array {
+    return finish(this.searchInPieces(run, metric, nu, state));
+  }
+
+  private *searchInPieces(run: Run, metric: Float32Array, nu: number, state: number): Pieces<Uint8Array> {
     const n = run.information.length;
     if (metric.length !== n)
       throw new DcompError('E_USAGE', `the run has ${n} coefficients, but ${metric.length} metrics`);
@@ -89,12 +102,14 @@ export class TrellisEncoder {
       bits.set(this.output.subarray(0, count), written);
       written += count;
     };
-    for (let from = 0, k = 0; from < n; from += INPUT_LENGTH) {
-      const to = Math.min(n, from + INPUT_LENGTH);
+    const sections = Math.max(1, PIECE_STATES >> nu);
+    for (let from = 0, k = 0, to = 0; from < n; from = to) {
+      to = Math.min(n, from + INPUT_LENGTH, ends[k + sections - 1] ?? n);
       this.input.set(metric.subarray(from, to));
       this.closes.fill(0);
       for (; k < ends.length && ends[k]! <= to; k++) this.closes[ends[k]! - 1 - from] = 1;
       take(this.kernel.feed(to - from));
+      yield;
     }
     take(this.kernel.finish());
     return bits;

@@ -1,5 +1,6 @@
 import { DcompError } from '../errors.js';
 import { mix32 } from '../math/hash.js';
+import { finish, type Pieces } from '../turns.js';
 import type { BitReader } from './bits.js';
 
 /**
@@ -157,6 +158,14 @@ for (let i = 1; i < 256; i++) PARITY[i] = PARITY[i >> 1]! ^ (i & 1);
  * @throws DcompError E_USAGE if nu isn't 8..18
  */
 export function decodeRun(run: Run, reader: BitReader, nu: number, state = 0): DecodedRun {
+  return finish(decodeRunInPieces(run, reader, nu, state));
+}
+
+/** Coefficients that are looked up in a piece. */
+const PIECE = 2 ** 17;
+
+/** As `decodeRun`. */
+export function* decodeRunInPieces(run: Run, reader: BitReader, nu: number, state = 0): Pieces<DecodedRun> {
   const labels = labelTable(nu);
   const ends = sectionEnds(run.information);
   const sections = Math.min(ends.length, reader.remaining);
@@ -164,7 +173,12 @@ export function decodeRun(run: Run, reader: BitReader, nu: number, state = 0): D
   const mixedKey = mix32(run.key);
   const mask = labels.length - 1;
   let j = 0;
+  let piece = PIECE;
   for (let k = 0; k < sections; k++) {
+    if (j >= piece) {
+      piece = j + PIECE;
+      yield;
+    }
     const bit = reader.read();
     const label = labels[state & mask]!;
     const flip = (state >>> (nu - 1)) ^ bit;

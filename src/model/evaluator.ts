@@ -1,3 +1,4 @@
+import type { Pause } from '../turns.js';
 import { OUTPUT_CHANNELS } from './architecture.js';
 import type { Condition } from './inputs.js';
 import type { IntegerModel } from './integer/integer-model.js';
@@ -15,6 +16,7 @@ export interface Evaluator {
    * @param width, height of the coefficient grid (half the level's picture), any size from 1×1.
    * @returns width · height · 24 floats: per position 12 corrections, then 12 log2 variances (already clamped to
    *   LOG_VARIANCE_MIN..MAX). A view that stays valid until the next call.
+   * @param pause asked every few milliseconds; default: never
    */
   evaluate(
     z: Float32Array,
@@ -22,6 +24,7 @@ export interface Evaluator {
     width: number,
     height: number,
     condition: Condition,
+    pause?: Pause,
   ): Promise<Float32Array>;
   /**
    * The same evaluation from top to bottom, some rows at a time, in memory that grows with the width alone. What `z` and
@@ -44,9 +47,10 @@ export interface Evaluator {
 export interface RowEvaluation {
   /**
    * The next rows of what `evaluate` returns.
+   * @param pause asked every few milliseconds; where it throws, the evaluation is over. Default: never
    * @returns width · rows · 24 floats, a view that stays valid until the next call
    */
-  next(rows: number): Promise<Float32Array>;
+  next(rows: number, pause?: Pause): Promise<Float32Array>;
 }
 
 /** Row by row from an evaluator that can only give the whole. */
@@ -55,8 +59,8 @@ export function rowsOfWhole(evaluate: Evaluator['evaluate']): Evaluator['evaluat
     let whole: Float32Array | undefined;
     let row = 0;
     return {
-      async next(rows) {
-        whole ??= await evaluate(z, codes, width, height, condition);
+      async next(rows, pause) {
+        whole ??= await evaluate(z, codes, width, height, condition, pause);
         const first = row;
         row += rows;
         return whole.subarray(first * width * OUTPUT_CHANNELS, row * width * OUTPUT_CHANNELS);

@@ -4,7 +4,11 @@
  * is interpolated between the blocks around it.
  */
 import { depthOf, newSamples, rangeOf, type Picture, type Samples } from '../picture.js';
+import { finish, rowsOfPiece, type Pieces } from '../turns.js';
 import { hasAlpha } from './picture-planes.js';
+
+/** Samples that are gone over in a piece, where there is little to do with each. */
+const PIECE = 2 ** 19;
 
 /** A picture of which some pixels have no colour yet. */
 interface Layer {
@@ -24,29 +28,44 @@ interface Layer {
  * @returns the picture itself where nothing is hidden, else a copy
  */
 export function withoutHiddenColour(picture: Picture, alpha: Samples | undefined): Picture {
+  return finish(withoutHiddenColourInPieces(picture, alpha));
+}
+
+/** As `withoutHiddenColour`. */
+export function* withoutHiddenColourInPieces(picture: Picture, alpha: Samples | undefined): Pieces<Picture> {
   const { width, height, channels, data } = picture;
   if (!hasAlpha(channels) || alpha === undefined || !alpha.includes(0)) return picture;
   const colours = channels - 1;
   const depth = depthOf(picture);
   const samples = newSamples(width * height * colours, depth);
-  for (let i = 0, o = 0; i < data.length; i += channels) for (let c = 0; c < colours; c++) samples[o++] = data[i + c]!;
+  for (let i = 0, o = 0; i < data.length; i += channels) {
+    for (let c = 0; c < colours; c++) samples[o++] = data[i + c]!;
+    if (i % (channels * PIECE) === 0) yield;
+  }
   const seen = new Uint8Array(alpha.length);
-  for (let i = 0; i < alpha.length; i++) if (alpha[i]! > 0) seen[i] = 1;
-  if (seen.includes(1)) fill({ width, height, colours, samples, seen });
+  for (let i = 0; i < alpha.length; i++) {
+    if (alpha[i]! > 0) seen[i] = 1;
+    if (i % PIECE === 0) yield;
+  }
+  if (seen.includes(1)) yield* fill({ width, height, colours, samples, seen });
   else samples.fill((rangeOf(depth) + 1) >> 1);
   const filled = data.slice();
-  for (let i = 0, o = 0; i < data.length; i += channels)
+  for (let i = 0, o = 0; i < data.length; i += channels) {
     for (let c = 0; c < colours; c++) filled[i + c] = samples[o++]!;
+    if (i % (channels * PIECE) === 0) yield;
+  }
   return { ...picture, data: filled };
 }
 
 /** Gives all pixels that have none a colour. At least one must have one. */
-function fill(layer: Layer): void {
+function* fill(layer: Layer): Pieces<void> {
   const { width, height, colours, samples, seen } = layer;
   if (!seen.includes(0)) return;
-  const half = halve(layer);
-  fill(half);
+  const half = yield* halve(layer);
+  yield* fill(half);
+  const piece = rowsOfPiece(width);
   for (let y = 0, p = 0; y < height; y++) {
+    if (y % piece === piece - 1) yield;
     const row = (y >> 1) * half.width;
     const otherRow = Math.min(half.height - 1, Math.max(0, (y >> 1) + (y & 1 ? 1 : -1))) * half.width;
     for (let x = 0; x < width; x++, p++) {
@@ -66,12 +85,14 @@ function fill(layer: Layer): void {
 }
 
 /** Means over 2×2 of the pixels that have a colour. */
-function halve({ width, height, colours, samples, seen }: Layer): Layer {
+function* halve({ width, height, colours, samples, seen }: Layer): Pieces<Layer> {
   const size = { width: (width + 1) >> 1, height: (height + 1) >> 1 };
   const half = newSamples(size.width * size.height * colours, samples instanceof Uint16Array ? 16 : 8);
   const halfSeen = new Uint8Array(size.width * size.height);
   const sums = new Float64Array(colours);
+  const piece = rowsOfPiece(size.width, 2 ** 14);
   for (let y = 0, o = 0; y < size.height; y++) {
+    if (y % piece === piece - 1) yield;
     for (let x = 0; x < size.width; x++, o++) {
       sums.fill(0);
       let count = 0;

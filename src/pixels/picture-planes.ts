@@ -1,6 +1,7 @@
 /** Between the caller's picture and what is coded: rotated colours, and alpha apart. */
 import { depthOf, newSamples, rangeOf, type Channels, type Depth, type Picture, type Samples } from '../picture.js';
 import { restoreColours, restoreGrey, rotateColours, rotateGrey } from './colour.js';
+import { finish, type Pieces } from '../turns.js';
 import type { Plane } from './pyramid.js';
 
 export function isGrey(channels: Channels): boolean {
@@ -35,10 +36,21 @@ function withoutAlpha(samples: Samples, channels: Channels, depth: Depth): Sampl
 
 /** The alpha channel; undefined where there is none. */
 export function alphaOf(picture: Picture): Samples | undefined {
+  return finish(alphaOfInPieces(picture));
+}
+
+/** Samples that are copied in a piece. */
+const PIECE = 2 ** 20;
+
+/** As `alphaOf`. */
+export function* alphaOfInPieces(picture: Picture): Pieces<Samples | undefined> {
   const { width, height, channels, data } = picture;
   if (!hasAlpha(channels)) return undefined;
   const alpha = newSamples(width * height, depthOf(picture));
-  for (let i = 0; i < alpha.length; i++) alpha[i] = data[(i + 1) * channels - 1]!;
+  for (let i = 0; i < alpha.length; i++) {
+    alpha[i] = data[(i + 1) * channels - 1]!;
+    if (i % PIECE === 0) yield;
+  }
   return alpha;
 }
 

@@ -4,6 +4,7 @@
  * repeating its last row or column.
  */
 import { COEFFICIENTS } from '../model/architecture.js';
+import { finish, rowsOfPiece, type Pieces } from '../turns.js';
 import { COLOURS } from './colour.js';
 
 /** A picture in rotated colours: width · height · 3 floats, interleaved. */
@@ -21,23 +22,35 @@ export interface Coefficients {
 }
 
 /** Rows of the coefficients of a level, from `first` to before `end`. */
-export type CoefficientRows = (first: number, end: number) => Float32Array;
+export type CoefficientRows = (first: number, end: number) => Pieces<Float32Array>;
 
 /** Rows of coefficients that are there as a whole. */
 export function rowsOfCoefficients({ width, data }: Coefficients): CoefficientRows {
-  return (first, end) => data.subarray(first * width * COEFFICIENTS, end * width * COEFFICIENTS);
+  return function* (first, end) {
+    return data.subarray(first * width * COEFFICIENTS, end * width * COEFFICIENTS);
+  };
 }
+
+/** Samples that are halved in a piece. */
+const PIECE = COLOURS * 2 ** 18;
 
 /** One Haar step. LH is the horizontal difference, HL the vertical one. */
 export function haar(u: Plane): Coefficients {
+  return finish(haarInPieces(u));
+}
+
+/** As `haar`. */
+export function* haarInPieces(u: Plane): Pieces<Coefficients> {
   const width = (u.width + 1) >> 1;
   const height = (u.height + 1) >> 1;
   const data = new Float32Array(width * height * COEFFICIENTS);
   const src = u.data;
   const lastX = u.width - 1;
   const lastY = u.height - 1;
+  const piece = rowsOfPiece(width);
   let o = 0;
   for (let y = 0; y < height; y++) {
+    if (y % piece === piece - 1) yield;
     const top = 2 * y * u.width;
     const bottom = Math.min(2 * y + 1, lastY) * u.width;
     for (let x = 0; x < width; x++) {
@@ -87,10 +100,16 @@ export function inverseHaar(coefficients: Coefficients, width: number, height: n
 
 /** u_{k+1} from u_k. */
 export function halve(u: Plane): Plane {
-  const coefficients = haar(u);
+  return finish(halveInPieces(u));
+}
+
+/** As `halve`. */
+export function* halveInPieces(u: Plane): Pieces<Plane> {
+  const coefficients = yield* haarInPieces(u);
   const { width, height } = coefficients;
   const data = new Float32Array(width * height * COLOURS);
   for (let i = 0, o = 0; o < data.length; i += COEFFICIENTS, o += COLOURS) {
+    if (o % PIECE === 0) yield;
     for (let c = 0; c < COLOURS; c++) data[o + c] = coefficients.data[i + c]! * 0.5;
   }
   return { width, height, data };

@@ -4,6 +4,7 @@ import { TrellisEncoder } from '../../src/entropy/trellis-encoder.js';
 import { encodeCorrections, type Corrections } from '../../src/entropy/corrections.js';
 import { encodeGains, scaleBits } from '../../src/entropy/gains.js';
 import type { Run } from '../../src/entropy/trellis.js';
+import type { Pieces } from '../../src/turns.js';
 
 const trellis = new TrellisEncoder();
 
@@ -18,7 +19,7 @@ export class CountingChannel implements Channel {
   /** @param nu log2 of the trellis states at level 0 */
   constructor(readonly nu: number) {}
 
-  run(run: Run, metric: Float32Array, nu: number): { signs: Int8Array; covered: number } {
+  *run(run: Run, metric: Float32Array, nu: number): Pieces<{ signs: Int8Array; covered: number }> {
     const { bitCount, signs } = trellis.encode(run, metric, nu);
     this.signBits += bitCount;
     this.runs++;
@@ -37,7 +38,7 @@ export class CountingChannel implements Channel {
     return gains;
   }
 
-  corrections(_n: number, choose: () => Corrections): Corrections {
+  *corrections(_n: number, choose: () => Corrections): Pieces<Corrections> {
     const corrections = choose();
     this.correctionBits += 1 + (corrections.indices.length === 0 ? 0 : 8 * encodeCorrections(corrections).length);
     return corrections;

@@ -156,7 +156,8 @@ export function referenceEvaluate(
 
 /** The reference as an `Evaluator`. */
 export function createReferenceEvaluator(model: IntegerModel): Evaluator {
-  const evaluate: Evaluator['evaluate'] = async (...request) => referenceEvaluate(model, ...request);
+  const evaluate: Evaluator['evaluate'] = async (z, codes, width, height, condition) =>
+    referenceEvaluate(model, z, codes, width, height, condition);
   return {
     model,
     threads: 1,

@@ -7,6 +7,7 @@
  * so a helper that slept through the end of one evaluation can't take part in the next by mistake.
  */
 import { instantiateKernel } from '../../kernels/load.js';
+import { finish, type Pieces } from '../../turns.js';
 
 /** More threads than any machine of today has cores for; a bound so that a mistaken option cannot exhaust the system. */
 export const MAX_THREADS = 256;
@@ -84,8 +85,8 @@ export function openSteps(control: Int32Array, evaluation: number): void {
   }
 }
 
-/** Takes part in an evaluation until it is over, or another has begun. */
-export function work(control: Int32Array, kernel: ConvKernel, evaluation: number): void {
+/** Takes part in an evaluation until it is over, or another has begun. A piece is a chunk. */
+export function* work(control: Int32Array, kernel: ConvKernel, evaluation: number): Pieces<void> {
   const steps = control[HEAD.steps]!;
   for (let step = 0; step < steps; step++) {
     for (let chunk = claim(control, step, evaluation); chunk >= 0; chunk = claim(control, step, evaluation)) {
@@ -98,8 +99,12 @@ export function work(control: Int32Array, kernel: ConvKernel, evaluation: number
         throw error;
       }
       count(control, step);
+      yield;
     }
-    if (!finished(control, step, evaluation)) return;
+    while (!finished(control, step, evaluation)) {
+      if (isOver(control, step, evaluation)) return;
+      yield; // others have been at their chunks for long
+    }
   }
 }
 
@@ -121,18 +126,43 @@ function claim(control: Int32Array, step: number, evaluation: number): number {
   }
 }
 
+/**
+ * Ends an evaluation that nobody wants any more: no further chunk is claimed, and those that helpers are at are waited for, as
+ * they write where the next evaluation does.
+ */
+export function abandon(control: Int32Array, evaluation: number): void {
+  for (let step = 0; step < control[HEAD.steps]!; step++) {
+    const seen = Atomics.exchange(control, stepAt(step) + STEP.next, 0);
+    if (seen >> CHUNK_BITS !== evaluation) continue;
+    const claimed = Math.min(seen & MAX_CHUNKS, control[stepAt(step) + STEP.chunks]!);
+    const at = stepAt(step) + STEP.done;
+    for (let done = Atomics.load(control, at); (done & MAX_CHUNKS) < claimed; done = Atomics.load(control, at))
+      Atomics.wait(control, at, done, SLEEP);
+  }
+  openSteps(control, 0);
+  // Whoever sleeps on a step learns that it is over.
+  for (let step = 0; step < control[HEAD.steps]!; step++) Atomics.notify(control, stepAt(step) + STEP.done);
+}
+
 /** Looks at a counter before the thread goes to sleep: most steps end within microseconds of each other. */
 const SPINS = 2000;
 
-/** Waits until a step is complete. @returns false if the evaluation is over */
+/** Milliseconds that a thread sleeps at most before it looks about: on a busy machine others may be held up for long. */
+const SLEEP = 10;
+
+/** Waits for a step to be complete, but not for long. @returns false if it is not, or the evaluation is over */
 function finished(control: Int32Array, step: number, evaluation: number): boolean {
   const at = stepAt(step) + STEP.done;
   for (let spins = 0; ; spins++) {
     const seen = Atomics.load(control, at);
     if (seen >> CHUNK_BITS !== evaluation) return false;
     if ((seen & MAX_CHUNKS) >= control[stepAt(step) + STEP.chunks]!) return true;
-    if (spins >= SPINS) Atomics.wait(control, at, seen);
+    if (spins >= SPINS && Atomics.wait(control, at, seen, SLEEP) === 'timed-out') return false;
   }
+}
+
+function isOver(control: Int32Array, step: number, evaluation: number): boolean {
+  return Atomics.load(control, stepAt(step) + STEP.done) >> CHUNK_BITS !== evaluation;
 }
 
 function compute(control: Int32Array, kernel: ConvKernel, step: number, chunk: number): void {
@@ -164,7 +194,7 @@ export function help(control: Int32Array, kernel: ConvKernel, memory: WebAssembl
     if (current === last) Atomics.wait(control, HEAD.current, last);
     else {
       last = current;
-      if (reaches(memory, control[HEAD.bytes]!)) work(control, kernel, current);
+      if (reaches(memory, control[HEAD.bytes]!)) finish(work(control, kernel, current));
     }
   }
 }

@@ -19,6 +19,7 @@ import {
   type LayerConstants,
 } from '../integer/arithmetic.js';
 import { checkModel } from '../integer/check-model.js';
+import { inTurns, withoutTurns, type Pause, type Pieces } from '../../turns.js';
 import type { Evaluator, RowEvaluation } from '../evaluator.js';
 import { LOG_VARIANCE_MAX, LOG_VARIANCE_MIN, conditioningInput, type Condition } from '../inputs.js';
 import type { IntegerModel } from '../integer/integer-model.js';
@@ -44,6 +45,7 @@ import {
   KIND,
   MAX_CHUNKS,
   STEP,
+  abandon,
   controlLength,
   kernelOf,
   openSteps,
@@ -91,6 +93,8 @@ interface Course {
 
 /** Least work of a chunk, in operations: some 20 microseconds, well above what handing it to a thread costs. */
 const CHUNK_WORK = 2e6;
+/** Most work of a chunk, unless a row has more: a millisecond or so, after which others may have a turn. */
+const PIECE_WORK = 1e8;
 /** Evaluations below this are done by the calling thread alone. */
 const SHARED_WORK = 3e7;
 /** Chunks of a step for each thread, so that a thread that was held up does not hold up the others for long. */
@@ -118,6 +122,7 @@ export class Engine implements Evaluator {
   private evaluation = 0;
   private shareable = false;
   private closed = false;
+  private busy = false;
 
   constructor(model: IntegerModel, helpers?: Helpers, convolution: Convolution = 'tiles') {
     checkModel(model);
@@ -156,8 +161,9 @@ export class Engine implements Evaluator {
     width: number,
     height: number,
     condition: Condition,
+    pause?: Pause,
   ): Promise<Float32Array> {
-    return this.evaluateRows(z, codes, width, height, condition, height).next(height);
+    return this.evaluateRows(z, codes, width, height, condition, height).next(height, pause);
   }
 
   /** @param strip rows that are evaluated together; default: as many as memory allows. It makes no difference to the result */
@@ -171,6 +177,7 @@ export class Engine implements Evaluator {
     strip?: number,
   ): RowEvaluation {
     if (this.closed) throw new DcompError('E_USAGE', 'evaluate: the evaluator is closed');
+    this.refuseWhileBusy();
     checkArguments(z, codes, width, height, condition);
     if (!Number.isInteger(rows) || rows < 1)
       throw new DcompError('E_USAGE', `evaluate: ${rows} rows at a time; at least 1`);
@@ -181,12 +188,13 @@ export class Engine implements Evaluator {
       : paddedSize(contextRows(this.model.architecture), gridMultiple(this.model.architecture));
     const course: Course = { z, codes, plan, done: -lead, given: 0, ends: new Map(), firsts: new Map() };
     this.course = course;
-    return { next: async (count) => this.nextRows(course, count) };
+    return { next: async (count, pause = withoutTurns()) => inTurns(this.nextRows(course, count), pause) };
   }
 
-  private nextRows(course: Course, count: number): Float32Array {
+  private *nextRows(course: Course, count: number): Pieces<Float32Array> {
     const { plan, given } = course;
     if (this.closed) throw new DcompError('E_USAGE', 'evaluate: the evaluator is closed');
+    this.refuseWhileBusy();
     if (this.course !== course)
       throw new DcompError('E_USAGE', 'evaluate: another evaluation has begun since; ask for its rows, or begin anew');
     if (!Number.isInteger(count) || count < 1 || count > plan.outputRows || given + count > plan.height) {
@@ -197,14 +205,16 @@ export class Engine implements Evaluator {
     }
     const base = plan.whole ? 0 : given;
     const end = plan.whole ? plan.height : given + count;
-    while (course.done < end) this.computeStrip(course, Math.min(end, course.done + plan.strip), base);
+    while (course.done < end) yield* this.computeStrip(course, Math.min(end, course.done + plan.strip), base);
     course.given += count;
     const row = plan.width * OUTPUT_CHANNELS;
     return this.floats(plan.output + 4 * (given - base) * row, count * row);
   }
 
   /** Computes the output rows up to `end`. @param base the row that lies first in the memory of the output */
-  private computeStrip(course: Course, end: number, base: number): void {
+  private *computeStrip(course: Course, end: number, base: number): Pieces<void> {
+    // Of a strip that is not completed nothing is there to go on from.
+    this.course = undefined;
     this.evaluation = (this.evaluation % (EVALUATIONS - 1)) + 1;
     // A helper that is still leaving the last strip must not take the new one's chunks for that one's.
     openSteps(this.control, 0);
@@ -216,13 +226,32 @@ export class Engine implements Evaluator {
       Atomics.store(this.control, HEAD.current, this.evaluation);
       Atomics.notify(this.control, HEAD.current);
     }
-    work(this.control, this.kernel, this.evaluation);
-    if (Atomics.exchange(this.control, HEAD.failed, 0) === 0) return;
-    // A helper has failed. Nothing of the strip has been given yet, and this thread needs nobody.
-    this.evaluation = (this.evaluation % (EVALUATIONS - 1)) + 1;
-    this.placeInputRows(course, begins.get(INPUT_TENSOR)!);
-    openSteps(this.control, this.evaluation);
-    work(this.control, this.kernel, this.evaluation);
+    yield* this.workOn(this.evaluation);
+    if (Atomics.exchange(this.control, HEAD.failed, 0) !== 0) {
+      // A helper has failed. Nothing of the strip has been given yet, and this thread needs nobody.
+      this.evaluation = (this.evaluation % (EVALUATIONS - 1)) + 1;
+      this.placeInputRows(course, begins.get(INPUT_TENSOR)!);
+      openSteps(this.control, this.evaluation);
+      yield* this.workOn(this.evaluation);
+    }
+    this.course = course;
+  }
+
+  private *workOn(evaluation: number): Pieces<void> {
+    let done = false;
+    this.busy = true;
+    try {
+      yield* work(this.control, this.kernel, evaluation);
+      done = true;
+    } finally {
+      if (!done) abandon(this.control, evaluation);
+      this.busy = false;
+    }
+  }
+
+  /** One at a time: the memory is that of one strip. */
+  private refuseWhileBusy(): void {
+    if (this.busy) throw new DcompError('E_USAGE', 'evaluate: an evaluation is under way; wait for its rows first');
   }
 
   /** Moves up the rows that are still needed, and sets where each tensor then ends. @returns where each of them ended */
@@ -449,7 +478,8 @@ export class Engine implements Evaluator {
   /** Writes a step of the schedule. @returns its work */
   private placeStep(step: number, fields: StepFields, workOfOneRow: number): number {
     const total = fields.rows * workOfOneRow;
-    const wanted = this.threads === 1 ? 1 : Math.min(Math.floor(total / CHUNK_WORK), CHUNKS_PER_THREAD * this.threads);
+    const shared = this.threads === 1 ? 1 : Math.min(Math.floor(total / CHUNK_WORK), CHUNKS_PER_THREAD * this.threads);
+    const wanted = Math.max(shared, Math.ceil(total / PIECE_WORK));
     const at = stepAt(step);
     this.control[at + STEP.kind] = fields.kind;
     this.control[at + STEP.descriptor] = fields.descriptor;

@@ -15,9 +15,6 @@ interface Manifest {
   scripts: Record<string, string | undefined>;
   exports: Record<string, unknown>;
   bin: Record<string, string>;
-  repository?: unknown;
-  homepage?: unknown;
-  bugs?: unknown;
   keywords?: unknown;
   license?: unknown;
   sideEffects?: unknown;
@@ -67,7 +64,7 @@ describe('package', () => {
         `a script ${name} would run at a user's, or in a folder beside the package`,
       );
     assert.match(scripts.prepack ?? '', /build/);
-    for (const field of ['repository', 'homepage', 'bugs', 'keywords', 'license', 'sideEffects'] as const)
+    for (const field of ['keywords', 'license', 'sideEffects'] as const)
       assert.ok(manifest[field] !== undefined, `package.json has no ${field}`);
   });
 

@@ -26,6 +26,7 @@ import { hasAlpha } from '../pixels/picture-planes.js';
 import { windowOf, type StepNeeds } from './needs.js';
 import { lagsWithin, laggingCode, readLags, type Lags } from './region.js';
 
+/** What decoding or encoding a file asks of the network, known before it begins. */
 export interface Work {
   /** Evaluations of the network. */
   evaluations: number;

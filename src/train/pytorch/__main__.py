@@ -15,6 +15,7 @@ A folder holds photographs: PNG, lossless WebP, or JPEG, which serves noise far 
 import argparse
 
 from begin import begin
+from denoise import denoise
 from fixture import fixture
 from trainer import train
 
@@ -54,6 +55,12 @@ def parser():
     third.add_argument("file")
     third.add_argument("--check", action="store_true", help="compare with the file in place of writing it")
     third.set_defaults(run=fixture)
+    fourth = commands.add_parser("denoise", help="PSNR of pictures with white noise, by the averaged weights in floats")
+    fourth.add_argument("--checkpoint", required=True)
+    fourth.add_argument("--data", required=True, help="folder of PNG pictures")
+    fourth.add_argument("--prefix", default="", help="only pictures whose names begin so")
+    fourth.add_argument("--threads", type=int, default=0)
+    fourth.set_defaults(run=denoise)
     return top
 
 

@@ -12,6 +12,7 @@ import { hash32 } from '../src/math/hash.js';
 import { withDepth, type Picture, type Samples } from '../src/picture.js';
 import { codeOfError } from './helpers/outcome.js';
 import { tinyEvaluator } from '../corpus/tiny-model.js';
+import { assertLimited } from './helpers/limited.js';
 
 const evaluator = tinyEvaluator();
 const alphaOf = ({ channels, data }: Picture): Samples => data.filter((_, i) => i % channels === channels - 1);
@@ -35,7 +36,7 @@ const planes16 = fc
 
 describe('alpha', () => {
   it('of 16 bits comes back', () => {
-    fc.assert(
+    assertLimited(
       fc.property(planes16, ({ width, height, alpha }) => {
         assert.deepEqual(decodeAlpha(encodeAlpha(alpha, width, height), width, height, 16), alpha);
       }),
@@ -77,7 +78,7 @@ describe('alpha', () => {
   it('quantised has at most so many values, keeps its ends, and more values are nearer', () => {
     for (const depth of [8, 16] as const) {
       const scale = depth === 16 ? 257 : 1;
-      fc.assert(
+      assertLimited(
         fc.property(fc.uint8Array({ minLength: 1, maxLength: 300 }), (bytes) => {
           const alpha = depth === 8 ? bytes : Uint16Array.from(bytes, (sample) => sample * scale);
           let before = Infinity;

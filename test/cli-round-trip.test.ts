@@ -9,6 +9,7 @@ import { CORPUS, corpusPicture } from '../corpus/pictures.js';
 import { decode, DEFAULT_MODEL, encode, info, psnr, type Target } from '../src/node.js';
 import type { Channels, Picture } from '../src/picture.js';
 import { smallModelFile } from '../corpus/small-model.js';
+import { assertLimited } from './helpers/limited.js';
 
 const model = smallModelFile();
 const NAMES: Record<Channels, string[]> = { 1: [], 2: [], 3: [], 4: [] };
@@ -94,7 +95,7 @@ describe('round trip', () => {
         assert.deepEqual(same.data, coarse.data);
       },
     );
-    await fc.assert(property, { numRuns: 60 });
+    await assertLimited(property, { numRuns: 60 });
   });
 
   it('a size in bytes is hit within 1 % or 16 bytes, where the picture has so much to send', async () => {

@@ -28,6 +28,7 @@ import { hash32 } from '../src/math/hash.js';
 import { anySchedules, sampleKinds } from './helpers/arbitrary.js';
 import { codeOfError, outcome } from './helpers/outcome.js';
 import { tinyEvaluator } from '../corpus/tiny-model.js';
+import { assertLimited } from './helpers/limited.js';
 
 const evaluator = tinyEvaluator();
 const plain: Header = {
@@ -91,7 +92,7 @@ async function decodes(
 
 describe('hostile files', () => {
   it('any segments after a good header are a picture or a DcompError', async () => {
-    await fc.assert(
+    await assertLimited(
       fc.asyncProperty(headers, segments, payloads, fc.boolean(), async (header, parts, alpha, goodAlpha) => {
         const plane = goodAlpha
           ? encodePlane(new Uint8Array(header.width * header.height).fill(9), header.width, header.height)
@@ -115,7 +116,7 @@ describe('hostile files', () => {
   });
 
   it('the same bytes give the same picture, however hostile', async () => {
-    await fc.assert(
+    await assertLimited(
       fc.asyncProperty(payloads, async (payload) => {
         const bytes = concat([writeHeader(plain), writeSegments([{ payload, units: 40, idealRatio: 128 }])]);
         const first = await decodes(bytes, plain);

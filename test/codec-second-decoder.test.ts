@@ -10,6 +10,7 @@ import { PARTS } from '../src/container/parts.js';
 import { pictures, picturesOfAnyDepth, qualities, schedules } from './helpers/arbitrary.js';
 import { secondDecode } from './helpers/second-decoder.js';
 import { tinyEvaluator } from '../corpus/tiny-model.js';
+import { assertLimited } from './helpers/limited.js';
 
 const evaluator = tinyEvaluator();
 
@@ -27,7 +28,7 @@ async function assertSame(bytes: Uint8Array): Promise<void> {
 
 describe('a second decoder, written from the description of the format,', () => {
   it('gives the same pixels', async () => {
-    await fc.assert(
+    await assertLimited(
       fc.asyncProperty(
         pictures(30),
         qualities,
@@ -43,7 +44,7 @@ describe('a second decoder, written from the description of the format,', () => 
   });
 
   it('at every depth', async () => {
-    await fc.assert(
+    await assertLimited(
       fc.asyncProperty(picturesOfAnyDepth(24), fc.integer({ min: 20, max: 100 }), async (picture, quality) => {
         const { bytes } = await encodePicture(picture, evaluator, { effort: 1, target: { quality } });
         await assertSame(bytes);

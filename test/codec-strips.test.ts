@@ -14,6 +14,7 @@ import type { Picture } from '../src/picture.js';
 import { inKind } from './helpers/arbitrary.js';
 import { CountingChannel } from './helpers/channels.js';
 import { tinyModel } from '../corpus/tiny-model.js';
+import { assertLimited } from './helpers/limited.js';
 
 const model = tinyModel();
 const inWhole = new Engine(model);
@@ -64,7 +65,7 @@ describe('evaluation in strips', () => {
       strip: fc.integer({ min: 1, max: 40 }),
       quality: fc.constantFrom(10, 25, 45),
     });
-    await fc.assert(
+    await assertLimited(
       fc.asyncProperty(settings, async ({ width, height, channels, strip, quality }) => {
         await assertSame(inKind(corpusPicture('scene', { width, height }), channels), strip, quality);
       }),

@@ -25,6 +25,7 @@ import { TOP_CODE } from '../src/model/sigma.js';
 import { MAX_PIXELS, MAX_SIDE, type Channels } from '../src/picture.js';
 import { anySchedules, sampleKinds } from './helpers/arbitrary.js';
 import { codeOfError, outcome } from './helpers/outcome.js';
+import { assertLimited } from './helpers/limited.js';
 
 /** Records that look like those of the codec, for comparisons. */
 const plainObjects = { noNullPrototype: true };
@@ -113,7 +114,7 @@ describe('container', () => {
   });
 
   it('what is written is read: header, parts, alpha, segments', () => {
-    fc.assert(
+    assertLimited(
       fc.property(headers, parts, payloads, segments, (header, more, alpha, drawn) => {
         fc.pre(header.width * header.height <= MAX_PIXELS);
         const body = fitting(header, drawn);
@@ -190,7 +191,7 @@ describe('container', () => {
   });
 
   it('info tells of every file what the container holds, and needs no model', () => {
-    fc.assert(
+    assertLimited(
       fc.property(headers, parts, payloads, segments, (header, more, alpha, drawn) => {
         fc.pre(header.width * header.height <= MAX_PIXELS);
         const body = fitting(header, drawn);
@@ -356,8 +357,8 @@ describe('container', () => {
 
   it('any bytes are a container or a DcompError, after a good header too', async () => {
     const bytes = fc.uint8Array({ maxLength: 100 });
-    await fc.assert(fc.asyncProperty(bytes, async (rest) => void (await outcome(() => readContainer(rest)))));
-    await fc.assert(
+    await assertLimited(fc.asyncProperty(bytes, async (rest) => void (await outcome(() => readContainer(rest)))));
+    await assertLimited(
       fc.asyncProperty(fc.constantFrom<Channels>(1, 2, 3, 4), bytes, async (channels, rest) => {
         const file = concat([writeHeader({ ...plain, channels }), rest]);
         const read = await outcome(() => readContainer(file));

@@ -10,6 +10,7 @@ import { floatForward, type Request } from '../src/model/float-forward.js';
 import type { Condition } from '../src/model/inputs.js';
 import { quantise, tensorRanges } from '../src/model/integer/quantise.js';
 import { gaussian, randomFloatModel } from '../corpus/random-model.js';
+import { assertLimited } from './helpers/limited.js';
 
 function requests(seed: number, count: number, width: number, height: number): Request[] {
   const next = gaussian(seed);
@@ -64,7 +65,7 @@ test('weights of any size can be quantised, or are refused where their activatio
     gain: fc.constantFrom(0, 1e-9, 1e-6, 1, 50, 1e20),
     sparse: fc.boolean(),
   });
-  fc.assert(
+  assertLimited(
     fc.property(settings, ({ seed, gain, sparse }) => {
       const model = randomFloatModel(uNet([3, 5], 4, 2), seed);
       for (const [name, values] of model.parameters) {

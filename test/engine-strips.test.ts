@@ -14,6 +14,7 @@ import { contextRows, rowsHeld, rowsKept, rowsNeeded } from '../src/model/strips
 import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
 import { randomArchitecture, randomArguments } from './helpers/random-network.js';
 import { randomModel, uniform } from '../corpus/random-model.js';
+import { assertLimited } from './helpers/limited.js';
 
 const CONDITION: Condition = { level: 0, sigma: 140, mode: 'refine' };
 
@@ -62,7 +63,7 @@ test('rows one after the other equal the whole: random networks', async () => {
     most: fc.integer({ min: 1, max: 25 }),
     strip: fc.integer({ min: 1, max: 20 }),
   });
-  await fc.assert(
+  await assertLimited(
     fc.asyncProperty(settings, async ({ seed, length, width, height, most, strip }) => {
       const engine = new Engine(randomModel(randomArchitecture(seed, length), seed, 0.3));
       const { z, codes } = randomArguments(seed, width, height, 100);
@@ -132,7 +133,7 @@ test('the receptive field of the network: 97 positions each way, from a row that
 });
 
 test('what a strip needs is there: kept rows begin before the new ones, and all fit their memory', () => {
-  fc.assert(
+  assertLimited(
     fc.property(
       fc.integer(),
       fc.integer({ min: 0, max: 12 }),

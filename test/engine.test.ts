@@ -21,6 +21,7 @@ import { createReferenceEvaluator, referenceEvaluate } from '../src/model/intege
 import { UNKNOWN } from '../src/model/sigma.js';
 import { randomArchitecture, randomArguments } from './helpers/random-network.js';
 import { randomModel, uniform } from '../corpus/random-model.js';
+import { assertLimited } from './helpers/limited.js';
 
 const CONDITION: Condition = { level: 0, sigma: 140, mode: 'refine' };
 
@@ -57,7 +58,7 @@ test('engine equals the reference bit for bit: any layers, sizes, weights, satur
     sigma: fc.integer({ min: 0, max: 255 }),
     mode: fc.constantFrom('enter' as const, 'refine' as const),
   });
-  await fc.assert(
+  await assertLimited(
     fc.asyncProperty(settings, async ({ seed, length, width, height, loudness, spread, narrow, ...condition }) => {
       const next = uniform(seed);
       const bits = (): number => 2 + Math.floor(15 * next());
@@ -163,7 +164,7 @@ test('input tables are symmetric, bounded and zero for the unknown', () => {
 test('the product of a sum and a factor needs no more than int32', () => {
   const edge = sumLimit(2) * clampLimit(2);
   const sums = fc.oneof(fc.integer({ min: -edge, max: edge }), fc.constantFrom(-edge, edge, -32768, 32767, 65535));
-  fc.assert(
+  assertLimited(
     fc.property(sums, fc.integer({ min: -MAX_FACTOR, max: MAX_FACTOR }), (a, m) => {
       const h = (a + 0x8000) >> 16;
       const l = a - 65536 * h;
@@ -176,7 +177,7 @@ test('the product of a sum and a factor needs no more than int32', () => {
 });
 
 test('constants of any layer keep what follows the sums in int32', () => {
-  fc.assert(
+  assertLimited(
     fc.property(
       fc.integer(),
       fc.constantFrom(1e-9, 0.05, 10, 1e6),
@@ -218,7 +219,7 @@ test('a level 0 of 768×512 pixels is evaluated in less than 100 MB', () => {
 
 test('tensors that are needed at the same time never share memory', () => {
   const sides = fc.integer({ min: 1, max: 40 });
-  fc.assert(
+  assertLimited(
     fc.property(fc.integer(), fc.integer({ min: 0, max: 12 }), sides, sides, (seed, length, width, height) => {
       const architecture = randomArchitecture(seed, length);
       const plan = planGrid(architecture, width, height, 1000);

@@ -11,6 +11,7 @@ import type { Target } from '../fuzz/target.js';
 import { TARGETS } from '../fuzz/targets.js';
 import { readContainer, writeHeader } from '../src/container/container.js';
 import { DcompError } from '../src/errors.js';
+import { assertLimited } from './helpers/limited.js';
 
 const folder = fileURLToPath(new URL('../../test/regressions', import.meta.url));
 
@@ -40,7 +41,7 @@ describe('fuzz targets', () => {
       const change = target.mutate ?? mutate;
       let runs = 0;
       let passed = 0;
-      await fc.assert(
+      await assertLimited(
         fc.asyncProperty(index, index, fc.integer(), async (a, b, seed) => {
           const input = change(inputs[a]!, inputs[b]!, seed);
           runs++;

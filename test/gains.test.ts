@@ -4,11 +4,12 @@ import fc from 'fast-check';
 import { BitReader, BitWriter } from '../src/entropy/bits.js';
 import { decodeGains, encodeGains, MAX_SCALE, readScale, scaleBits } from '../src/entropy/gains.js';
 import { DcompError } from '../src/errors.js';
+import { assertLimited } from './helpers/limited.js';
 
 const blocks = fc.array(fc.tuple(fc.integer({ min: -2, max: 3 }), fc.nat(6)), { maxLength: 500, size: 'max' });
 
 test('gains come back, with the index behind them', () => {
-  fc.assert(
+  assertLimited(
     fc.property(blocks, fc.nat(5), (list, offset) => {
       const gains = Int8Array.from(list, ([gain]) => gain);
       const contexts = Uint8Array.from(list, ([, context]) => context);
@@ -67,7 +68,7 @@ test('what cannot be coded, and damaged gains, are told', () => {
 const scale = fc.integer({ min: -MAX_SCALE, max: MAX_SCALE });
 
 test('scales come back; every shorter piece of their bits is none', () => {
-  fc.assert(
+  assertLimited(
     fc.property(scale, fc.array(scale, { minLength: 1, maxLength: 20 }), (first, list) => {
       const writer = new BitWriter();
       let before = first;

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import fc from 'fast-check';
+import { assertLimited } from './helpers/limited.js';
 import { corpusPicture } from '../corpus/pictures.js';
 import { tinyModelFile } from '../corpus/tiny-model.js';
 import { hash32 } from '../src/math/hash.js';
@@ -62,7 +63,7 @@ describe('the colour of wholly transparent pixels', () => {
   });
 
   it('leaves what is seen, and alpha, as they are, at any size and depth', () => {
-    fc.assert(
+    assertLimited(
       fc.property(
         fc.integer({ min: 1, max: 40 }),
         fc.integer({ min: 1, max: 40 }),

@@ -12,6 +12,7 @@ import { checkPicture, MAX_METADATA_BYTES, type Metadata, type Picture } from '.
 import { constantPicture } from './helpers/arbitrary.js';
 import { codeOfError } from './helpers/outcome.js';
 import { tinyEvaluator } from '../corpus/tiny-model.js';
+import { assertLimited } from './helpers/limited.js';
 
 const plain: Header = {
   width: 40,
@@ -83,7 +84,7 @@ const packed = (length: number, content: Uint8Array): Uint8Array =>
 
 describe('metadata', () => {
   it('comes back as it was', () => {
-    fc.assert(
+    assertLimited(
       fc.property(metadatas, (metadata) => {
         checkPicture({ width: 1, height: 1, channels: 1, data: new Uint8Array(1), metadata });
         const expected = Object.keys(metadata).length === 0 ? undefined : metadata;
@@ -226,7 +227,7 @@ describe('metadata', () => {
       fc.uint8Array({ maxLength: 60 }),
       fc.uint8Array({ maxLength: 60 }).map((raw) => packed(raw.length, raw)),
     );
-    fc.assert(
+    assertLimited(
       fc.property(
         fc.array(fc.record({ type: fc.constantFrom(1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12), payload: content }), {
           maxLength: 4,

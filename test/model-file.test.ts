@@ -6,6 +6,7 @@ import { DcompError, type DcompErrorCode } from '../src/errors.js';
 import { uNet } from '../src/model/architecture.js';
 import { MODEL_FILE_VERSION, readModelFile, writeModelFile } from '../src/model/integer/model-file.js';
 import { randomModel } from '../corpus/random-model.js';
+import { assertLimited } from './helpers/limited.js';
 
 const MODEL = randomModel(uNet([4, 6], 5, 2), 1);
 const FILE = writeModelFile(MODEL);
@@ -77,7 +78,7 @@ test('every truncation is E_TRUNCATED, surplus bytes are damage', () => {
 });
 
 test('a changed byte is always found', () => {
-  fc.assert(
+  assertLimited(
     fc.property(fc.nat(FILE.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
       const bytes = FILE.slice();
       bytes[at]! ^= flip;
@@ -90,7 +91,9 @@ test('a changed byte is always found', () => {
 test('random bytes never raise anything but a DcompError', () => {
   for (const head of [FILE.subarray(0, 0), FILE.subarray(0, 8), FILE.subarray(0, 12), FILE.subarray(0, 20)]) {
     const bytes = fc.uint8Array({ maxLength: 200 });
-    fc.assert(fc.property(bytes, (tail) => assert.notEqual(codeOf(Uint8Array.from([...head, ...tail])), undefined)));
+    assertLimited(
+      fc.property(bytes, (tail) => assert.notEqual(codeOf(Uint8Array.from([...head, ...tail])), undefined)),
+    );
   }
 });
 
@@ -157,7 +160,7 @@ test('values replaced at random in the header: a DcompError or a model, never an
     fields[key] = replace(fields[key], Math.floor(path / keys.length), value);
     return node;
   };
-  fc.assert(
+  assertLimited(
     fc.property(fc.nat(1e6), json, (path, value) => {
       const header: unknown = JSON.parse(new TextDecoder().decode(FILE.subarray(HEADER_AT, HEADER_AT + HEADER_LENGTH)));
       codeOf(withHeader(JSON.stringify(replace(header, path, value)) ?? ''));

@@ -13,6 +13,7 @@ import { checkPicture, MAX_METADATA_BYTES, withDepth, type Metadata, type Pictur
 import { constantPicture, inKind, picturesOfAnyDepth } from './helpers/arbitrary.js';
 import { chunk, ihdr, png } from './helpers/make-png.js';
 import { emptyProfile } from './helpers/profiles.js';
+import { assertLimited } from './helpers/limited.js';
 
 const loaded: typeof Sharp | undefined = await import('sharp').then(
   (module) => module.default,
@@ -61,7 +62,7 @@ describe('metadata of PNG', () => {
         .toBuffer()
         .then((bytes) => sharp(bytes).metadata())
     ).icc!;
-    await fc.assert(
+    await assertLimited(
       fc.asyncProperty(picturesOfAnyDepth(20), fc.integer({ min: 1, max: 8 }), async (source, orientation) => {
         const colour = source.channels > 2;
         const metadata: Metadata = {
@@ -222,7 +223,7 @@ describe('metadata of PNG', () => {
       fc.constantFrom('iCCP', 'pHYs', 'eXIf', 'tEXt', 'zTXt', 'iTXt', 'gAMA', 'cICP', 'sRGB'),
       content,
     );
-    fc.assert(
+    assertLimited(
       fc.property(fc.array(any, { maxLength: 5 }), (chunks) => {
         const { metadata } = withChunks(...chunks.map(([name, bytes]) => chunk(name, bytes)));
         // And what was read is written and read again the same.
@@ -251,7 +252,7 @@ describe('EXIF', () => {
     }
     assert.deepEqual(tiffOf(Buffer.concat([Buffer.from('Exif\0\0'), little])), Buffer.from(little));
     assert.equal(tiffOf(Uint8Array.of(1, 2, 3)), undefined);
-    fc.assert(
+    assertLimited(
       fc.property(fc.uint8Array({ maxLength: 60 }), fc.constantFrom('II*\0', 'MM\0*'), (rest, start) => {
         const exif = Buffer.concat([Buffer.from(start, 'latin1'), rest]);
         const found = orientationOf(exif);

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { decodePlane, encodePlane } from '../src/entropy/plane.js';
 import { DcompError } from '../src/errors.js';
 import { hash32 } from '../src/math/hash.js';
+import { assertLimited } from './helpers/limited.js';
 
 type Sample = (x: number, y: number) => number;
 
@@ -92,7 +93,7 @@ const planes = fc
   });
 
 test('planes of any size come back', () => {
-  fc.assert(
+  assertLimited(
     fc.property(planes, ({ width, height, data }) => {
       assert.deepEqual(decodePlane(encodePlane(data, width, height), width, height), data);
     }),
@@ -114,7 +115,7 @@ test('damaged and cut planes are told, or give a plane of the right size', () =>
   assert.throws(() => decodePlane(Uint8Array.from([...coded, 0]), 60, 40), known, 'too long');
   assert.throws(() => decodePlane(Uint8Array.of(1, 2, 3), 60, 40), known, 'too long a constant plane');
   assert.throws(() => decodePlane(Uint8Array.of(7, 2, 3), 60, 40), known, 'unknown kind');
-  fc.assert(
+  assertLimited(
     fc.property(fc.nat(coded.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
       const damaged = coded.slice();
       damaged[at]! ^= flip;

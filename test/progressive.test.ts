@@ -11,6 +11,7 @@ import { decode, info, ProgressiveDecoder } from '../src/node.js';
 import { options, pictures } from './helpers/arbitrary.js';
 import { codeOfError, outcome } from './helpers/outcome.js';
 import { tinyEvaluator, tinyModelFile } from '../corpus/tiny-model.js';
+import { assertLimited } from './helpers/limited.js';
 
 const evaluator = tinyEvaluator();
 
@@ -37,7 +38,7 @@ const cuts = fc.array(
 
 describe('progressive decoding', () => {
   it('after any portions, the picture is that of the prefix; after all bytes, that of the file', async () => {
-    await fc.assert(
+    await assertLimited(
       fc.asyncProperty(pictures(48), options, cuts, async (picture, chosen, shares) => {
         const coded = await outcome(() => encodePicture(picture, evaluator, chosen));
         fc.pre(typeof coded !== 'string');

@@ -10,6 +10,7 @@ import { CODES_LEVEL_SPAN, LAST_CODE, ROOT_SIDE } from '../src/format.js';
 import { CODES_PER_OCTAVE, codeOf, EXACT, log2SigmaOf, sigmaOf, TOP_CODE, UNKNOWN } from '../src/model/sigma.js';
 import { schedules } from './helpers/arbitrary.js';
 import { gaussian } from '../corpus/random-model.js';
+import { assertLimited } from './helpers/limited.js';
 
 const side = fc.integer({ min: 1, max: 40 });
 
@@ -36,7 +37,7 @@ describe('colour', () => {
       for (let i = 0; i < 65536; i++) rgb.set([i & 255, i >> 8, third], 3 * i);
       assert.deepEqual(restoreColours(rotateColours(rgb)), rgb);
     }
-    fc.assert(
+    assertLimited(
       fc.property(fc.uint8Array({ minLength: 3, maxLength: 3 }), (colour) =>
         assert.deepEqual(restoreColours(rotateColours(colour)), colour),
       ),
@@ -53,7 +54,7 @@ describe('colour', () => {
 
   it('keeps squared error: distances of colours are those of their rotations', () => {
     const colour = fc.uint8Array({ minLength: 3, maxLength: 3 });
-    fc.assert(
+    assertLimited(
       fc.property(colour, colour, (a, b) => {
         const difference = rotateColours(a).map((value, i) => value - rotateColours(b)[i]!);
         const expected = a.reduce((sum, value, i) => sum + (value - b[i]!) ** 2, 0);
@@ -72,7 +73,7 @@ describe('colour', () => {
 
 describe('Haar pyramid', () => {
   it('the inverse step gives the picture back, odd sides too', () => {
-    fc.assert(
+    assertLimited(
       fc.property(side, side, fc.nat(), (width, height, seed) => {
         const u = randomPlane(width, height, seed);
         const c = haar(u);
@@ -85,7 +86,7 @@ describe('Haar pyramid', () => {
   });
 
   it('is orthonormal: keeps the energy where sides are even', () => {
-    fc.assert(
+    assertLimited(
       fc.property(side, side, fc.nat(), (w, h, seed) => {
         const u = randomPlane(2 * w, 2 * h, seed);
         const [before, after] = [energy(u.data), energy(haar(u).data)];
@@ -95,7 +96,7 @@ describe('Haar pyramid', () => {
   });
 
   it('LL is twice the next level, which is the mean of four pixels', () => {
-    fc.assert(
+    assertLimited(
       fc.property(side, side, fc.nat(), (width, height, seed) => {
         const u = randomPlane(width, height, seed);
         const half = halve(u);
@@ -135,7 +136,7 @@ describe('schedule', () => {
       pyramidSizes(768, 512).map(({ width }) => width),
       [768, 384, 192, 96, 48, 24, 12, 6],
     );
-    fc.assert(
+    assertLimited(
       fc.property(fc.integer({ min: 1, max: 65535 }), fc.integer({ min: 1, max: 65535 }), (width, height) => {
         const sizes = pyramidSizes(width, height);
         assert.deepEqual(sizes[0], { width, height });
@@ -167,7 +168,7 @@ describe('schedule', () => {
   });
 
   it('steps lead from the root to the last code without a gap, coarsest level first', () => {
-    fc.assert(
+    assertLimited(
       fc.property(
         schedules,
         fc.integer({ min: 1, max: 16 }),
@@ -227,7 +228,7 @@ describe('sigma codes', () => {
   });
 
   it('any positive sigma has the nearest code, clamped', () => {
-    fc.assert(
+    assertLimited(
       fc.property(fc.double({ min: 1e-6, max: 1e6, noNaN: true }), (sigma) => {
         const code = codeOf(sigma);
         assert.ok(code >= 1 && code <= 254);
@@ -239,7 +240,7 @@ describe('sigma codes', () => {
 
 describe('observation', () => {
   it('what needs no telling is exact from the start: chroma of grey, differences across an odd edge', () => {
-    fc.assert(
+    assertLimited(
       fc.property(side, side, fc.boolean(), fc.nat(), (width, height, grey, seed) => {
         const { codes, z, ...grid } = blankObservation({ width, height }, grey);
         assert.deepEqual([grid.width, grid.height], [Math.ceil(width / 2), Math.ceil(height / 2)]);
@@ -259,7 +260,7 @@ describe('observation', () => {
 
   it('the finer level inherits the picture, and its noise twice as large', () => {
     const code = fc.integer({ min: 100, max: TOP_CODE });
-    fc.assert(
+    assertLimited(
       fc.property(side, side, fc.boolean(), code, fc.nat(), (width, height, grey, sigma, seed) => {
         const sizes = pyramidSizes(width, height);
         const fineSize = sizes[0]!;

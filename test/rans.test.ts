@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { AdaptiveDecoder, AdaptiveEncoder, AdaptiveModel, OBSERVATION } from '../src/entropy/adaptive.js';
 import { COMPACT, RansStack, WIDE, popSymbol, pushSymbol, quantise, symbolAt } from '../src/entropy/rans.js';
 import { DcompError, type DcompErrorCode } from '../src/errors.js';
+import { assertLimited } from './helpers/limited.js';
 
 const weights = fc.array(fc.oneof(fc.double({ min: 0, max: 1, noNaN: true }), fc.constantFrom(0, 1e-12, 1e12)), {
   minLength: 1,
@@ -15,7 +16,7 @@ function throwsCode(call: () => unknown, ...codes: DcompErrorCode[]): void {
 }
 
 test('quantised frequencies: every symbol has a quantum, none lies outside, the sum is exact', () => {
-  fc.assert(
+  assertLimited(
     fc.property(weights, fc.integer({ min: 9, max: 16 }), (list, bits) => {
       const cumulative = quantise(list, bits);
       assert.equal(cumulative.length, list.length + 1);
@@ -39,7 +40,7 @@ for (const [name, format, maxBits] of [
   ['compact', COMPACT, 14],
 ] as const) {
   test(`pop after push gives back the message and the state (${name})`, () => {
-    fc.assert(
+    assertLimited(
       fc.property(
         fc.uint8Array({ minLength: 8, maxLength: 40 }),
         fc.array(fc.tuple(fc.nat(), fc.nat(), fc.integer({ min: 1, max: maxBits })), { maxLength: 200, size: 'max' }),
@@ -68,7 +69,7 @@ for (const [name, format, maxBits] of [
   });
 
   test(`push after pop gives the data back: bits back (${name})`, () => {
-    fc.assert(
+    assertLimited(
       fc.property(fc.uint8Array({ minLength: 60, maxLength: 120 }), weights, (data, list) => {
         data[0]! |= 1;
         const bits = Math.min(maxBits, 12);
@@ -118,7 +119,7 @@ const message = fc.array(fc.tuple(fc.nat(2), fc.oneof({ weight: 4, arbitrary: fc
 const newModel = (): AdaptiveModel => new AdaptiveModel(3, [64, 1, 0, 1, 8], 100);
 
 test('adaptive symbols come back, and the decoder stops right behind them', () => {
-  fc.assert(
+  assertLimited(
     fc.property(message, fc.uint8Array({ maxLength: 9 }), fc.uint8Array({ maxLength: 9 }), (list, before, after) => {
       const encoder = new AdaptiveEncoder();
       let model = newModel();
@@ -165,7 +166,7 @@ test('more symbols than one stack takes come back', () => {
 });
 
 test('garbage gives symbols or an error, never anything else', () => {
-  fc.assert(
+  assertLimited(
     fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
       try {
         const decoder = new AdaptiveDecoder(bytes);

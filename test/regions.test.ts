@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { assertLimited } from './helpers/limited.js';
 import { corpusPicture } from '../corpus/pictures.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
@@ -34,7 +35,7 @@ describe('regions of interest', () => {
   const evaluator = tinyEvaluator();
 
   it('lags come back from their part', () => {
-    fc.assert(
+    assertLimited(
       fc.property(sizes, fc.infiniteStream(fc.constantFrom(0, LAG_STEP, 5 * LAG_STEP, MAX_LAG)), (size, values) => {
         const lags = lagsOf({ mask: new Uint8Array(size.width * size.height) }, size);
         lags.codes = lags.codes.map(() => values.next().value as number);
@@ -74,7 +75,7 @@ describe('regions of interest', () => {
   });
 
   it('are at most four different lags, in quarters of an octave, however many weights there are', async () => {
-    fc.assert(
+    assertLimited(
       fc.property(sizes, fc.infiniteStream(fc.nat({ max: 255 })), (size, values) => {
         const mask = new Uint8Array(size.width * size.height);
         for (let i = 0; i < mask.length; i++) mask[i] = values.next().value as number;

@@ -20,6 +20,7 @@ import { repairFile } from '../src/container/repair.js';
 import { hash32 } from '../src/math/hash.js';
 import { codeOfError } from './helpers/outcome.js';
 import { tinyEvaluator } from '../corpus/tiny-model.js';
+import { assertLimited } from './helpers/limited.js';
 
 const plain: Header = {
   width: 300,
@@ -73,7 +74,7 @@ describe('checksums', () => {
   const pieces = fc.uint8Array({ maxLength: 200 });
 
   it('of two pieces make that of the whole', () => {
-    fc.assert(
+    assertLimited(
       fc.property(pieces, pieces, (a, b) => {
         const whole = crc32(concat([a, b]));
         assert.equal(crc32(b, crc32(a)), whole);
@@ -85,7 +86,7 @@ describe('checksums', () => {
   });
 
   it('differ by what names the place and the value of a single wrong byte', () => {
-    fc.assert(
+    assertLimited(
       fc.property(
         fc.uint8Array({ minLength: 1, maxLength: 3000 }),
         fc.nat(),
@@ -169,7 +170,7 @@ describe('repair', () => {
 
   it('mends one byte in each part at the same time', () => {
     const ranges = rangesOf(some);
-    fc.assert(
+    assertLimited(
       fc.property(
         fc.array(fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 })), {
           minLength: ranges.length,
@@ -262,7 +263,7 @@ describe('repair', () => {
   });
 
   it('never fails, and what it gives is repaired as far as it says', () => {
-    fc.assert(
+    assertLimited(
       fc.property(
         fc.array(fc.tuple(fc.nat({ max: some.length - 1 }), fc.nat({ max: 255 })), { maxLength: 12 }),
         fc.nat({ max: some.length }),
@@ -279,7 +280,7 @@ describe('repair', () => {
         },
       ),
     );
-    fc.assert(
+    assertLimited(
       fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => assert.deepEqual(repairFile(bytes).repairs, [])),
     );
   });

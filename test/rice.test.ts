@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { readRice, writeRice } from '../src/model/integer/rice.js';
 import { gaussian } from '../corpus/random-model.js';
+import { assertLimited } from './helpers/limited.js';
 
 const values = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.integer({ min: -32768, max: 32767 }));
 const lists = fc.array(
@@ -12,7 +13,7 @@ const lists = fc.array(
 
 describe('Rice codes', () => {
   it('give lists of integers back', () => {
-    fc.assert(
+    assertLimited(
       fc.property(lists, (written) =>
         assert.deepEqual(
           readRice(
@@ -26,7 +27,7 @@ describe('Rice codes', () => {
   });
 
   it('of other lengths, cut or followed by more are refused', () => {
-    fc.assert(
+    assertLimited(
       fc.property(lists, fc.nat(), (written, choice) => {
         const bytes = writeRice(written);
         const lengths = written.map(({ length }) => length);
@@ -38,7 +39,7 @@ describe('Rice codes', () => {
   });
 
   it('of any bytes are lists or refused', () => {
-    fc.assert(
+    assertLimited(
       fc.property(fc.uint8Array({ maxLength: 60 }), fc.array(fc.nat(40), { maxLength: 4 }), (bytes, lengths) => {
         const read = readRice(bytes, lengths);
         if (read !== undefined)

@@ -15,6 +15,7 @@ import { CountingChannel } from './helpers/channels.js';
 import { outcome } from './helpers/outcome.js';
 import { tinyEvaluator, tinyModel } from '../corpus/tiny-model.js';
 import { stepsIn, walk } from './helpers/walk.js';
+import { assertLimited } from './helpers/limited.js';
 
 const evaluator = tinyEvaluator();
 const effort = 1;
@@ -40,7 +41,7 @@ describe('round trip', () => {
   });
 
   it('what comes back has the shape of what went in, and its alpha', async () => {
-    await fc.assert(
+    await assertLimited(
       fc.asyncProperty(pictures(), options, async (picture, chosen) => {
         const coded = await outcome(() => encodePicture(picture, evaluator, chosen));
         if (typeof coded === 'string') {
@@ -119,7 +120,7 @@ describe('round trip', () => {
   });
 
   it('the real size is never above the one asked for, and near it unless nothing is left to send', async () => {
-    await fc.assert(
+    await assertLimited(
       fc.asyncProperty(
         pictures(),
         schedules,
@@ -173,7 +174,7 @@ describe('round trip', () => {
 
 describe('encoder and decoder', () => {
   it('see the same picture: the decoder shows what the encoder has', async () => {
-    await fc.assert(
+    await assertLimited(
       fc.asyncProperty(pictures(48), qualities, schedules, async (picture, quality, schedule) => {
         const { bytes } = await encodePicture(picture, evaluator, { effort, target: { quality }, schedule });
         const back = await decodePicture(bytes, evaluator);
@@ -192,7 +193,7 @@ describe('encoder and decoder', () => {
   });
 
   it('an encoding is the same every time', async () => {
-    await fc.assert(
+    await assertLimited(
       fc.asyncProperty(pictures(40), options, async (picture, chosen) => {
         const first = await outcome(() => encodePicture(picture, evaluator, chosen));
         const second = await outcome(() => encodePicture(picture, evaluator, chosen));
@@ -229,7 +230,7 @@ describe('threads', () => {
 
 describe('prefixes', () => {
   it('every prefix decodes, or says that its beginning is missing', async () => {
-    await fc.assert(
+    await assertLimited(
       fc.asyncProperty(
         pictures(40),
         qualities,

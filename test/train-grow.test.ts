@@ -11,6 +11,7 @@ import { checkpointBytes, floatModelOf, readCheckpoint, type CheckpointState } f
 import { grow } from '../src/train/grow.js';
 import { createCli } from './helpers/cli.js';
 import { gaussian, randomFloatModel } from '../corpus/random-model.js';
+import { assertLimited } from './helpers/limited.js';
 
 /** A checkpoint with other numbers in each of its arrays. */
 function checkpointOf(architecture: Architecture, seed: number): CheckpointState {
@@ -62,7 +63,7 @@ test('the larger network computes what the smaller one does', () => {
     }),
     { minLength: 1, maxLength: 3 },
   );
-  fc.assert(
+  assertLimited(
     fc.property(sides, fc.nat(1000), (scales, seed) => {
       const small = uNet(
         scales.map((s) => s.channels),

@@ -16,6 +16,7 @@ import { WINDOW_SECTIONS, viterbi } from '../src/entropy/viterbi.js';
 import { DcompError } from '../src/errors.js';
 import { hash32 } from '../src/math/hash.js';
 import { gaussianRun, signal } from '../corpus/trellis-signal.js';
+import { assertLimited } from './helpers/limited.js';
 
 const encoder = new TrellisEncoder();
 const bit = INFORMATION_UNIT;
@@ -61,7 +62,7 @@ test('a run without information costs no bits', () => {
 });
 
 test('the label map is linear over GF(2) and keeps 8 states in one block of labels', () => {
-  fc.assert(
+  assertLimited(
     fc.property(fc.integer({ min: 0, max: 32767 }), fc.integer({ min: 0, max: 32767 }), (a, b) => {
       assert.equal(labelOf(a ^ b), labelOf(a) ^ labelOf(b));
       assert.equal(labelOf(a) >> 3, labelOf(a & ~7) >> 3);
@@ -71,7 +72,7 @@ test('the label map is linear over GF(2) and keeps 8 states in one block of labe
 });
 
 test('the kernel and the plain search give the same bits', () => {
-  fc.assert(
+  assertLimited(
     fc.property(runs, keys, nus, fc.nat(), ({ metric, information }, key, nu, start) => {
       const state = start % 2 ** nu;
       assert.deepEqual(
@@ -106,7 +107,7 @@ test('the kernel and the plain search agree on a trellis of the most states', ()
 });
 
 test('the decoder has the signs that the encoder reports, from any state, and at any place of the bit stream', () => {
-  fc.assert(
+  assertLimited(
     fc.property(runs, keys, nus, fc.nat(), fc.nat(20), ({ metric, information }, key, nu, start, lead) => {
       const run = { information, key };
       const state = start % 2 ** nu;

@@ -18,6 +18,7 @@ import { verifyFile } from '../src/container/verify.js';
 import type { Picture } from '../src/picture.js';
 import { pictures, targets } from './helpers/arbitrary.js';
 import { tinyEvaluator, tinyModelFile } from '../corpus/tiny-model.js';
+import { assertLimited } from './helpers/limited.js';
 
 const evaluator = tinyEvaluator();
 const picture = corpusPicture('rgba-balls', { width: 24, height: 17 });
@@ -101,7 +102,7 @@ describe('verification', () => {
       schedule: { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE, tail: 0, views: 1, coarseViews: 1 },
       nu: 14,
     };
-    fc.assert(
+    assertLimited(
       fc.property(
         fc.array(fc.uint8Array({ maxLength: 300 }), { minLength: 1, maxLength: 4 }),
         fc.nat(),
@@ -124,7 +125,7 @@ describe('verification', () => {
 
 describe('the pixel hash', () => {
   it('is that of the picture that the decoder gives, for any picture and target', async () => {
-    await fc.assert(
+    await assertLimited(
       fc.asyncProperty(pictures(24), targets, async (of, target) => {
         const result = await encodePicture(of, evaluator, { effort: 1, target, pixelHash: true }).catch(
           (error: { code: string }) => error.code,

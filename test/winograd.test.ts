@@ -12,6 +12,7 @@ import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
 import { fitsWinograd } from '../src/model/wasm/winograd.js';
 import { randomArchitecture, randomArguments } from './helpers/random-network.js';
 import { TRAINED_SHARE, randomModel, uniform } from '../corpus/random-model.js';
+import { assertLimited } from './helpers/limited.js';
 
 const CONDITION: Condition = { level: 0, sigma: 140, mode: 'refine' };
 
@@ -35,7 +36,7 @@ test('networks by tiles equal the reference: any layers, channels, sizes, condit
     sigma: fc.integer({ min: 0, max: 255 }),
   });
   let seen = 0;
-  await fc.assert(
+  await assertLimited(
     fc.asyncProperty(settings, async ({ seed, length, width, height, loudness, spread, strip, sigma }) => {
       const model = randomModel(randomArchitecture(seed, length), seed, loudness, undefined, TRAINED_SHARE);
       seen += tiled(model).length;

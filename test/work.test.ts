@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { assertLimited } from './helpers/limited.js';
 import { corpusPicture } from '../corpus/pictures.js';
 import { tinyEvaluator } from '../corpus/tiny-model.js';
 import { decodePicture } from '../src/codec/decoder.js';
@@ -20,7 +21,7 @@ const evaluator = tinyEvaluator();
 
 describe('work', () => {
   it('is what decoding takes: never more, and no less where the file does not end within a step', async () => {
-    await fc.assert(
+    await assertLimited(
       fc.asyncProperty(
         pictures(60),
         options,

@@ -8,6 +8,7 @@ import type { Rectangle } from '../../src/math/rectangle.js';
 import { withDepth, type Picture } from '../../src/picture.js';
 import { inKind } from './arbitrary.js';
 import { tinyEvaluator } from '../../corpus/tiny-model.js';
+import { assertLimited } from './limited.js';
 
 const evaluator = tinyEvaluator();
 
@@ -101,7 +102,7 @@ export async function assertCrops(numRuns: number): Promise<void> {
     cut: fc.oneof(fc.constant(1), share),
     level: fc.constantFrom(0, 0, 1, 2),
   });
-  await fc.assert(
+  await assertLimited(
     fc.asyncProperty(settings, async ({ file, shares: place, cut, level }) => {
       const bytes = await fileOf(file);
       await assertSame(bytes, { maxBytes: Math.max(60, Math.floor(cut * bytes.length)), scale: 0.5 ** level }, place);

@@ -11,6 +11,7 @@ import { CountingChannel } from '../helpers/channels.js';
 import { outcome } from '../helpers/outcome.js';
 import { tinyEvaluator } from '../../corpus/tiny-model.js';
 import { stepsIn, walk } from '../helpers/walk.js';
+import { assertLimited } from '../helpers/limited.js';
 
 const evaluator = tinyEvaluator();
 
@@ -47,7 +48,7 @@ describe('prefixes', () => {
 
 describe('many random pictures', () => {
   it('the decoder shows what the encoder has, whatever the picture and options', async () => {
-    await fc.assert(
+    await assertLimited(
       fc.asyncProperty(pictures(100), options, async (picture, chosen) => {
         const coded = await outcome(() => encodePicture(picture, evaluator, chosen));
         if (typeof coded === 'string') return assert.equal(coded, 'E_UNREACHABLE');

@@ -154,5 +154,5 @@ export function isAdobeRgb(exif: Uint8Array): boolean {
   const at = readDirectories(exif)[0]?.exifAt;
   const interoperability = at === undefined ? undefined : readDirectoryAt(exif, at)?.pointers.get(INTEROPERABILITY);
   if (interoperability === undefined) return false;
-  return readDirectoryAt(exif, interoperability)?.texts.get(INDEX) === 'R03';
+  return readDirectoryAt(exif, interoperability)?.text(INDEX) === 'R03';
 }

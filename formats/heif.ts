@@ -188,8 +188,10 @@ class HeifReader {
     const wide = this.view.getUint8(iref.from) !== 0;
     const id = (at: number): number => (wide ? this.view.getUint32(at) : this.view.getUint16(at));
     const size = wide ? 4 : 2;
-    return this.boxes(iref.from + 4, iref.to).map(({ type, from }) => {
-      const count = Math.min(MOST, this.view.getUint16(from + size));
+    return this.boxes(iref.from + 4, iref.to).map(({ type, from, to }) => {
+      // No more than there is room for in the box: many boxes that read on behind their ends would take long.
+      const room = Math.max(0, Math.floor((to - from - size - 2) / size));
+      const count = Math.min(MOST, room, this.view.getUint16(from + size));
       return { type, from: id(from), to: Array.from({ length: count }, (_, i) => id(from + size + 2 + i * size)) };
     });
   }
@@ -200,15 +202,15 @@ class HeifReader {
     const ipco = inside.find(({ type }) => type === 'ipco');
     const all = ipco === undefined ? [] : this.boxes(ipco.from, ipco.to);
     const found = new Map<number, Box[]>();
-    for (const { from } of inside.filter(({ type }) => type === 'ipma')) {
+    for (const { from, to } of inside.filter(({ type }) => type === 'ipma')) {
       const wide = this.view.getUint8(from) !== 0;
       const large = (this.view.getUint8(from + 3) & 1) !== 0;
       let at = from + 8;
-      for (let items = Math.min(MOST, this.view.getUint32(from + 4)); items > 0; items--) {
+      for (let items = Math.min(MOST, this.view.getUint32(from + 4)); items > 0 && at < to; items--) {
         const item = wide ? this.view.getUint32(at) : this.view.getUint16(at);
         at += wide ? 4 : 2;
         const boxes = found.get(item) ?? [];
-        for (let count = this.view.getUint8(at++); count > 0; count--) {
+        for (let count = this.view.getUint8(at++); count > 0 && at < to; count--) {
           const index = large ? this.view.getUint16(at) & 0x7fff : this.view.getUint8(at) & 0x7f;
           at += large ? 2 : 1;
           if (index > 0 && index <= all.length) boxes.push(all[index - 1]);

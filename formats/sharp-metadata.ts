@@ -92,7 +92,7 @@ function readTiff(metadata: Metadata, bytes: Uint8Array, texts: TextList, { asIt
   const iptc = directory.iptc === undefined ? undefined : iptcOf(directory.iptc);
   if (iptc !== undefined) metadata.iptc = iptc;
   for (const [tag, keyword] of TIFF_TEXTS) {
-    const text: Text = { keyword, text: directory.texts.get(tag) ?? '' };
+    const text: Text = { keyword, text: directory.text(tag) ?? '' };
     if (text.text !== '' && !text.text.startsWith('<?xml')) texts.add(text);
   }
   if (directory.exifAt !== undefined && metadata.exif === undefined) faults.notice('the EXIF data of TIFF is not read');

@@ -17,8 +17,8 @@ export interface Directory {
   subfile: number;
   density: Density | undefined;
   orientation: number | undefined;
-  /** Texts by tag. */
-  texts: Map<number, string>;
+  /** The text of a tag. Read when it is asked for: texts may overlap, and all of them be much longer than the file. */
+  text: (tag: number) => string | undefined;
   iptc: Uint8Array | undefined;
   /** Where its EXIF directory stands. */
   exifAt: number | undefined;
@@ -59,9 +59,10 @@ const TYPE_BYTES = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8];
 const ASCII = 2;
 const LONG = 4;
 
-/** Most directories that are looked at, most entries of one, most bytes of a text. */
+/** Most directories that are looked at, most entries of one and of all (they may overlap), most bytes of a text. */
 const MOST_DIRECTORIES = 256;
 const MOST_ENTRIES = 4096;
+const MOST_ENTRIES_OF_ALL = 2 ** 15;
 const MOST_TEXT = 2 ** 16;
 
 /** The shape of a TIFF's header; undefined where the bytes are none. */
@@ -86,6 +87,7 @@ export function readDirectoryAt(bytes: Uint8Array, at: number): Directory | unde
 class DirectoryReader {
   private readonly view: DataView;
   private readonly seen = new Set<number>();
+  private entriesLeft = MOST_ENTRIES_OF_ALL;
 
   private constructor(
     private readonly bytes: Uint8Array,
@@ -116,7 +118,8 @@ class DirectoryReader {
     if (this.seen.has(at) || this.seen.size >= MOST_DIRECTORIES) return undefined;
     this.seen.add(at);
     const count = this.big ? this.word(at) : this.number(at, 2);
-    if (count === undefined || count > MOST_ENTRIES) return undefined;
+    if (count === undefined || count > Math.min(MOST_ENTRIES, this.entriesLeft)) return undefined;
+    this.entriesLeft -= count;
     const [first, size] = this.big ? [at + 8, 20] : [at + 2, 12];
     const entries = new Map<number, Entry>();
     for (let i = 0; i < count; i++) {
@@ -137,10 +140,10 @@ class DirectoryReader {
 
   private understand(entries: Map<number, Entry>): Directory {
     const number = (tag: number, otherwise: number): number => this.value(entries.get(tag)) ?? otherwise;
-    const texts = new Map<number, string>();
-    for (const [tag, { type, count, at }] of entries) {
-      if (type === ASCII && count <= MOST_TEXT) texts.set(tag, this.text(at, count));
-    }
+    const text = (tag: number): string | undefined => {
+      const { type, count, at } = entries.get(tag) ?? { type: 0, count: 0, at: 0 };
+      return type === ASCII && count <= MOST_TEXT ? this.text(at, count) : undefined;
+    };
     const iptc = entries.get(TAGS.iptc);
     const pointers = new Map<number, number>();
     for (const [tag, entry] of entries) {
@@ -158,7 +161,7 @@ class DirectoryReader {
       subfile: number(TAGS.subfile, 0),
       density: this.density(entries),
       orientation: orientation >= 1 && orientation <= 8 ? orientation : undefined,
-      texts,
+      text,
       iptc:
         iptc === undefined
           ? undefined

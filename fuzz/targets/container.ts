@@ -10,7 +10,7 @@ import { verifyFile } from '../../src/container/verify.js';
 import { LAST_CODE } from '../../src/format.js';
 import { checkPicture, type Metadata } from '../../src/picture.js';
 import { mutateFile, putTogether, takeApart, type FileParts } from '../file.js';
-import { equal, noise, read, type Target } from '../target.js';
+import { errorOf, equal, noise, read, type Target } from '../target.js';
 
 const HEADER: Header = {
   width: 300,
@@ -71,11 +71,10 @@ export const container: Target = {
     for (const { offset, found: was } of repairs) undone[offset] = was;
     assert.ok(equal(undone, bytes), 'repair changed other bytes than it says');
     if (repairs.length === 0) return;
-    assert.notEqual(
-      read(() => readContainer(mended)),
-      undefined,
-      'repair made a file that is refused',
-    );
+    // A damaged part that a newer decoder knows is one that this one does not, once it is repaired.
+    const refusal = errorOf(() => readContainer(mended));
+    if (refusal?.code === 'E_VERSION') return;
+    assert.equal(refusal, undefined, 'repair made a file that is refused');
     assert.deepEqual(repairFile(mended).repairs, [], 'repair left something to repair');
   },
 };

@@ -11,7 +11,8 @@ import { parcelOf } from '../src/worker/messages.js';
 import { nodeThread } from '../src/worker/thread-node.js';
 
 const model = smallModelFile();
-const options = { model, threads: 1, effort: 1 };
+const decoding = { model, threads: 1 };
+const options = { ...decoding, effort: 1 };
 const picture = corpusPicture('scene', { width: 64, height: 48 });
 const large = corpusPicture('scene', { width: 500, height: 400 });
 
@@ -32,7 +33,7 @@ describe('worker', () => {
     assert.equal(picture.data.length, 64 * 48 * 3);
     assert.equal(metadata.xmp.length, 200);
     const shown = await worker.decode(coded.bytes);
-    assert.deepEqual(shown, await decode(expected.bytes, options));
+    assert.deepEqual(shown, await decode(expected.bytes, decoding));
     assert.ok(coded.bytes.length > 0 && model.length > 0);
     const sizes = await worker.encodeToSizes(picture, [300, 500], { effort: 1 });
     assert.deepEqual(
@@ -103,7 +104,7 @@ describe('worker', () => {
     }
     for await (const early of worker.decodeStream(arriving())) shown.push(early);
     assert.ok(shown.length >= 2, `${shown.length} pictures`);
-    assert.deepEqual(shown.at(-1)!.data, (await decode(bytes, options)).data);
+    assert.deepEqual(shown.at(-1)!.data, (await decode(bytes, decoding)).data);
     const failing = worker.decodeStream(new Blob([new Uint8Array(50)]).stream());
     await assert.rejects(failing.next(), { code: 'E_NOT_DCZ' });
     // Who has seen enough leaves.
@@ -111,6 +112,33 @@ describe('worker', () => {
       assert.equal(early.width, 64);
       break;
     }
+  });
+
+  it('a stream costs the same in whatever portions it comes, and nothing is read behind the end of the file', async () => {
+    const { bytes } = await encode(picture, { ...options, target: { size: 900 } });
+    let given = 0;
+    let left = false;
+    async function* drops(): AsyncGenerator<Uint8Array> {
+      try {
+        for (; ; given++) {
+          yield given < bytes.length ? bytes.subarray(given, given + 1) : new Uint8Array(1000);
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      } finally {
+        left = true;
+      }
+    }
+    const shown: DecodeResult[] = [];
+    for await (const early of worker.decodeStream(drops())) shown.push(early);
+    const whole = await decode(bytes, decoding);
+    assert.deepEqual(shown.at(-1)!.data, whole.data);
+    assert.ok(shown.at(-1)!.work <= 2.5 * whole.work + 2, `${shown.at(-1)!.work} for ${whole.work}`);
+    assert.ok(left && given >= bytes.length - 1);
+    // What ends early is shown as far as it has come.
+    const cut = bytes.slice(0, 700);
+    const pictures: DecodeResult[] = [];
+    for await (const early of worker.decodeStream(new Blob([cut]).stream())) pictures.push(early);
+    assert.deepEqual(pictures.at(-1)!.data, (await decode(cut, decoding)).data);
   });
 
   it('a worker that crashes is an error of the call that it had; the next call starts another', async () => {

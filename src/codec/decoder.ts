@@ -15,7 +15,7 @@ import type { Progress } from './encoder.js';
 import type { Channel } from './group-step.js';
 import { metadataOfInPieces } from '../container/metadata.js';
 import { groupsOf, type Group } from '../format.js';
-import { pixelHash, storedHash } from '../container/pixel-hash.js';
+import { pixelHashInPieces, storedHash } from '../container/pixel-hash.js';
 import { needsOf, type StepNeeds } from './needs.js';
 import { isGrey, hasAlpha, PictureRows } from '../pixels/picture-planes.js';
 import {
@@ -108,7 +108,7 @@ export async function decodePicture(
   source = containerOf(file, options),
 ): Promise<DecodeResult> {
   const picture = await decodeUnchecked(file, evaluator, options, source);
-  comparePixels(picture, source, options);
+  await inTurns(comparePixels(picture, source, options), options.pause ?? withoutTurns(options.signal));
   return picture;
 }
 
@@ -117,16 +117,16 @@ export async function decodePicture(
  * @param source what the picture was decoded from
  * @throws DcompError E_DAMAGED_PIXELS, unless damage is allowed
  */
-export function comparePixels(
+export function* comparePixels(
   picture: Picture,
   { bytes, container, view }: Source,
   { allowDamaged, crop, onDamage }: DecoderOptions,
-): void {
+): Pieces<void> {
   const stated = storedHash(bytes, container.parts);
   const { alpha, segments, truncated } = container;
   const damaged = alpha?.state === 'damaged' || segments.some(({ state }) => state === 'damaged');
   if (stated === undefined || truncated || damaged || view.level > 0 || crop !== undefined) return;
-  const found = pixelHash(picture, depthOf(picture));
+  const found = yield* pixelHashInPieces(picture, depthOf(picture));
   if (found.every((byte, i) => byte === stated[i])) return;
   const message = 'the decoded pixels are not those whose hash the file holds';
   if (allowDamaged !== true)

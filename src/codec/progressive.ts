@@ -8,6 +8,7 @@ import { DEFAULT_MAX_PIXELS, type Metadata, type Samples } from '../picture.js';
 import { metadataOfInPieces } from '../container/metadata.js';
 import { DcompError } from '../errors.js';
 import type { Evaluator } from '../model/evaluator.js';
+import { isToldSigma } from '../model/architecture.js';
 import { bytesOf, type Checks } from '../options.js';
 import { ContainerReader, type Container, type Segment } from '../container/container.js';
 import { inspected, type FileInfo } from './inspect.js';
@@ -270,7 +271,7 @@ export class Progression {
         ...this.options,
         pause: this.pause,
       });
-      comparePixels(picture, source, this.options);
+      await inTurns(comparePixels(picture, source, this.options), this.pause);
       return picture;
     }
     // What is wrong with a file, and what can be shown of it all the same, is the decoder's to say.
@@ -316,7 +317,8 @@ export class Progression {
     const { header, segments } = container;
     const lags = lagsOfFile(bytes, container);
     const held = unitsHeld(container);
-    checkWork(workOf({ header, lags, units: held }), header, this.options.maxWork);
+    const told = isToldSigma(evaluator.model.architecture.conditioning);
+    checkWork(workOf({ header, lags, told, units: held }), header, this.options.maxWork);
     let session = this.session?.fork(evaluator) ?? sessionOf(container, evaluator, lags, this.pause);
     for (;;) {
       if (whole && held - this.units < (session.next?.groups ?? Infinity)) return session;

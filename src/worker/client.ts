@@ -38,7 +38,9 @@ export interface DcompWorker {
   /** As the function `decode`. */
   decode(bytes: Uint8Array, options?: DecodeOptions): Promise<DecodeResult>;
   /**
-   * Pictures of a file while it arrives, each of all bytes that were there when it was begun; the last one is that of the whole file.
+   * Pictures of a file while it arrives: a new one where enough has come since the last, as a `ProgressiveDecoder` has them, so that the
+   * portions in which it comes make no difference to what it costs. The last one is that of all bytes. What comes behind the end of the
+   * file is not read.
    * @param source such as the `body` of a `Response`, or a readable stream of Node
    * @throws DcompError as `decode`, and what the source throws
    */
@@ -102,24 +104,33 @@ export class WorkerClient implements DcompWorker {
     const stream = this.streams++;
     const portions = portionsOf(source);
     let generation = -1;
-    let all = new Uint8Array(0);
+    // The thread may be ended by another call, and the next one knows nothing of the stream.
+    const all = new Growing();
+    const next = (fresh: Uint8Array, latest: boolean): Promise<DecodeResult | undefined> => {
+      all.append(fresh);
+      // Asked when the call's turn comes.
+      const part = (): [StreamPart] => {
+        const known = generation === this.generation;
+        generation = this.generation;
+        return [{ stream, fresh: !known, bytes: (known ? fresh : all.bytes).slice(), latest, last: false }];
+      };
+      return this.enqueue<DecodeResult | undefined>('picture', part, [], options);
+    };
     try {
       for (let fresh = await portions.next(); fresh !== undefined; fresh = await portions.next()) {
-        all = join(all, fresh);
-        // Asked when the call's turn comes, as another call may have ended the thread that knew the stream.
-        const part = (): [StreamPart] => {
-          const known = generation === this.generation;
-          generation = this.generation;
-          return [{ stream, fresh: !known, bytes: (known ? fresh! : all).slice(), last: false }];
-        };
-        const picture = await this.enqueue<DecodeResult | undefined>('picture', part, [], options);
-        if (picture !== undefined) yield picture;
+        const picture = await next(fresh, false);
+        if (picture === undefined) continue;
+        yield picture;
+        // What may follow means nothing, and may follow for ever.
+        if (!picture.truncated) return;
       }
+      const last = await next(new Uint8Array(0), true);
+      if (last !== undefined) yield last;
     } finally {
       // Not waited for: a source that is slow in giving would be slow in ending.
       void portions.cancel().catch(() => undefined);
       if (generation === this.generation && !this.closed) {
-        const part: StreamPart = { stream, fresh: false, bytes: new Uint8Array(0), last: true };
+        const part: StreamPart = { stream, fresh: false, bytes: new Uint8Array(0), latest: false, last: true };
         void this.enqueue('picture', () => [part], [], {}).catch(() => undefined);
       }
     }
@@ -265,9 +276,23 @@ function crashed(reason: string): DcompError {
   return new DcompError('E_WORKER', `the worker has ended (${reason}); the next call starts another`);
 }
 
-function join(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
-  const joined = new Uint8Array(a.length + b.length);
-  joined.set(a);
-  joined.set(b, a.length);
-  return joined;
+/** Bytes that become more. */
+class Growing {
+  private buffer = new Uint8Array(2 ** 12);
+  private length = 0;
+
+  get bytes(): Uint8Array {
+    return this.buffer.subarray(0, this.length);
+  }
+
+  append(more: Uint8Array): void {
+    const length = this.length + more.length;
+    if (length > this.buffer.length) {
+      const grown = new Uint8Array(Math.max(length, 2 * this.buffer.length));
+      grown.set(this.bytes);
+      this.buffer = grown;
+    }
+    this.buffer.set(more, this.length);
+    this.length = length;
+  }
 }

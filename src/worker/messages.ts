@@ -37,6 +37,8 @@ export interface StreamPart {
   stream: number;
   fresh: boolean;
   bytes: Uint8Array;
+  /** Is a picture wanted of all bytes, whatever it costs? */
+  latest: boolean;
   /** Nothing more is wanted of this stream. */
   last: boolean;
 }

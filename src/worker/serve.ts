@@ -19,7 +19,7 @@ export function serve(
     let decoder = part.fresh ? undefined : streams.get(part.stream);
     if (decoder === undefined) streams.set(part.stream, (decoder = new codec.ProgressiveDecoder(options)));
     decoder.push(part.bytes);
-    return decoder.picture({ latest: true });
+    return decoder.picture({ latest: part.latest });
   }
 
   function answer({ method, args, options: given, model }: Call): Promise<unknown> {

@@ -19,6 +19,7 @@ import {
 import type { Coded, Hooks } from './batch/coder.js';
 import { batchOf, batchOptions } from './batch/options.js';
 import { runJobs } from './batch/run.js';
+import { wrongTool } from './worth.js';
 import {
   bytesOption,
   engineOptions,
@@ -77,7 +78,7 @@ function inRange(min: number, max: number): (args: RawArgs, name: string) => num
 }
 
 export function builder(yargs: Argv): void {
-  batchOptions(yargs, 'Pictures (PNG, or with sharp JPEG, WebP, AVIF, TIFF), folders of them');
+  batchOptions(yargs, 'Pictures (PNG, BMP, with sharp JPEG, WebP, AVIF, TIFF, GIF), folders of them');
   yargs
     .option('quality', {
       alias: 'q',
@@ -338,12 +339,14 @@ export async function code(input: Uint8Array, settings: EncodeSettings, { onProg
     ...(model === undefined ? {} : { model }),
     ...(onProgress === undefined ? {} : { onProgress }),
   });
+  const bitsPerPixel = figures.realBits / (picture.width * picture.height);
+  const sizes = { inputBytes: input.length, outputBytes: bytes.length, bitsPerPixel };
   return {
     bytes,
     figures: { channels: picture.channels, ...figures },
     seconds: { read: (ready - started) / 1000, code: (performance.now() - ready) / 1000, write: 0 },
     summary: `${bytes.length} bytes, ${figures.bitsPerPixel.toFixed(3)} bits per pixel`,
-    notices,
+    notices: [...notices, ...wrongTool(sizes, target)],
     damage,
   };
 }

@@ -439,7 +439,9 @@ class Encoding {
   /** The file that ends here, cut to a size. */
   private finish({ stream, schedule, session }: Point, size: number): EncodeResult {
     const header = writeHeader({ ...this.header, schedule }, this.parts);
-    const { bytes: body, idealBits, realBits } = stream.cut(size - header.length - this.alpha.length);
+    // A file without a segment would count as cut.
+    const room = Math.max(LEAST_BYTES, size - header.length - this.alpha.length);
+    const { bytes: body, idealBits, realBits } = stream.cut(room);
     const bytes = concat([header, this.alpha, body]);
     const { width, height } = this.picture;
     this.options.onProgress?.({ fraction: 1, stage: 'done' });

@@ -20,6 +20,7 @@ export { type PartInfo, type SegmentInfo, type StepInfo } from './container/info
 export { verifyFile as verify, type PartCheck, type Verification } from './container/verify.js';
 export { repairFile as repair, repairText, type Repair, type Repaired } from './container/repair.js';
 export { toRgba } from './pixels/rgba.js';
+export type { Form } from './container/container.js';
 export { pixelHash } from './container/pixel-hash.js';
 export {
   DEFAULT_EFFORT,
@@ -27,6 +28,7 @@ export {
   psnr,
   type EncodeResult,
   type EncoderOptions,
+  type LossyTarget,
   type Progress,
   type Target,
 } from './codec/encoder.js';

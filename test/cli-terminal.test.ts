@@ -96,12 +96,14 @@ describe('the program in a terminal', { skip: (await hasTerminals()) ? false : '
     }
   }
 
+  /** So small that nothing is said of the size. */
+  const SMALL = ['--size', '1500'];
   const done = (name: string): RegExp => new RegExp(`^${name}: \\d+ bytes, [\\d.]+ bits per pixel$`);
   const broken = /^dcomp: in\/b\.png: not a picture that dcomp reads; .*convert the picture first$/;
 
   for (const size of [WINDOW, NARROW]) {
     it(`shows the result of one file, ${size.columns} columns`, () =>
-      look(0, [done('a.dcz')], size, 'encode', 'in/a.png', 'a.dcz'));
+      look(0, [done('a.dcz')], size, 'encode', 'in/a.png', 'a.dcz', ...SMALL));
     it(`shows the error of one file, ${size.columns} columns`, () =>
       look(1, [broken], size, 'encode', 'in/b.png', 'b.dcz'));
     it(`shows the lines of many files, and the summary, ${size.columns} columns`, () =>
@@ -109,12 +111,12 @@ describe('the program in a terminal', { skip: (await hasTerminals()) ? false : '
         1,
         [done('out/a\\.dcz'), broken, done('out/c\\.dcz'), /^2 done, 1 failed, \d+ bytes → \d+ bytes in [\d.]+ s$/],
         size,
-        ...['encode', 'in', '-o', 'out', '--jobs', '2', '--threads', '2'],
+        ...['encode', 'in', '-o', 'out', '--jobs', '2', '--threads', '2', ...SMALL],
       ));
   }
 
   it('shows lines of JSON whole', () =>
-    look(0, [/^\{"input":"in\/a\.png",.*\}$/], WINDOW, 'encode', 'in/a.png', 'a.dcz', '--json'));
+    look(0, [/^\{"input":"in\/a\.png",.*\}$/], WINDOW, 'encode', 'in/a.png', 'a.dcz', '--json', ...SMALL));
 
   it('shows misuse', () =>
     look(2, [/^dcomp: --quality is 0; .*\(see dcomp --help\)$/], WINDOW, 'encode', 'in/a.png', '-q', '0'));

@@ -23,6 +23,11 @@ const COMMANDS: { usage: string; about: string; load: () => Promise<CommandFile>
   { usage: 'info <files..>', about: 'Show what .dcz files hold', load: () => import('./info.js') },
   { usage: 'verify <files..>', about: 'Check .dcz files for damage', load: () => import('./verify.js') },
   {
+    usage: 'packets <action> <files..>',
+    about: 'Send pictures in short messages of which some may be lost, and put them together again',
+    load: () => import('./packets.js'),
+  },
+  {
     usage: 'eval <inputs..>',
     about: 'Compare dcomp with other codecs on a folder of PNG pictures',
     load: () => import('./eval.js'),

@@ -4,6 +4,7 @@ import { corrections, gains, plane } from './targets/coders.js';
 import { alpha, container, metadata } from './targets/container.js';
 import { decoder, progressive, regions } from './targets/decoder.js';
 import { model } from './targets/model.js';
+import { packets } from './targets/packets.js';
 import { pictureFiles } from './targets/picture-files.js';
 import { png, pngRows } from './targets/png.js';
 
@@ -18,6 +19,7 @@ export const TARGETS: readonly Target[] = [
   gains,
   corrections,
   model,
+  packets,
   png,
   pngRows,
   pictureFiles,

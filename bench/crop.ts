@@ -16,6 +16,7 @@ import { gridOf, type Rectangle, type Size } from '../src/math/rectangle.js';
 import { DEFAULT_SCHEDULE, pyramidSizes, stepsOf, type Schedule, type Step } from '../src/diffusion/schedule.js';
 import { readModelFile } from '../src/model/integer/model-file.js';
 import { decode, DEFAULT_MODEL, release, type DecodeResult } from '../src/node.js';
+import { finish } from '../src/turns.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -87,9 +88,11 @@ async function ofFile(file: Uint8Array, maxBytes: number): Promise<void> {
   console.log(`${header.width}×${header.height}, ${length} bytes: ${whole.toFixed(2)} evaluations of the whole`);
   const picture = values.decode ? await timed(file, maxBytes) : undefined;
   for (const [name, crop] of placesIn(header)) {
-    const { needs, needed } = readable(containerOf(file, { maxBytes, crop }), architecture, { crop }, (message) => {
-      throw new Error(message);
-    });
+    const { needs, needed } = finish(
+      readable(containerOf(file, { maxBytes, crop }), architecture, { crop }, (message) => {
+        throw new Error(message);
+      }),
+    );
     const left = segments
       .filter((_, i) => needed[i] === false)
       .reduce((sum, segment) => sum + segment.payloadOffset + segment.payloadLength - segment.offset, 0);

@@ -154,9 +154,9 @@ function endsEarly({ length }: Uint8Array): DcompError {
 }
 
 /** Whether a file ends early and nothing else is wrong with it: what else is, `decode` says. */
-function isCut(input: Uint8Array): boolean {
+async function isCut(input: Uint8Array): Promise<boolean> {
   try {
-    return info(input).truncated && verify(input).state === 'cut';
+    return info(input).truncated && (await verify(input)).state === 'cut';
   } catch {
     return false;
   }
@@ -180,7 +180,7 @@ export async function code(input: Uint8Array, settings: DecodeSettings, { onProg
   } = settings;
   const damage: string[] = [];
   const started = performance.now();
-  if (!allowPartial && isCut(input)) throw endsEarly(input);
+  if (!allowPartial && (await isCut(input))) throw endsEarly(input);
   const picture = await decode(input, {
     allowDamaged,
     maxPixels,

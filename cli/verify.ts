@@ -58,10 +58,11 @@ export async function run(args: RawArgs): Promise<number> {
   for (const file of files) {
     try {
       const bytes = await readSource(file);
-      const found = verify(bytes);
+      const found = await verify(bytes);
       const pixels = await comparePixels(
         found,
-        async () => decode(repair(bytes).bytes, { threads, ...limits, ...(model === undefined ? {} : { model }) }),
+        async () =>
+          decode((await repair(bytes)).bytes, { threads, ...limits, ...(model === undefined ? {} : { model }) }),
         withPixels,
       );
       if (found.state !== 'intact' || pixels === 'mismatch') bad++;

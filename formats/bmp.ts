@@ -3,6 +3,7 @@
  * registry for it ignore where the pixels begin, stop at odd widths, or know few kinds.
  */
 import { DcompError } from '../src/errors.js';
+import { finish, rowsOfPiece, type Pieces } from '../src/turns.js';
 import {
   MAX_METADATA_BYTES,
   MAX_PIXELS,
@@ -16,7 +17,7 @@ import { Faults } from './faults.js';
 import { profileFault } from './metadata.js';
 import type { PngRead } from './png-reader.js';
 import { checkSize } from './png-header.js';
-import { inFewerBits } from './samples.js';
+import { inFewerBitsInPieces } from './samples.js';
 
 interface Header {
   width: number;
@@ -43,6 +44,9 @@ const BIT_FIELDS = 3;
 const ALPHA_BIT_FIELDS = 6;
 /** Most pixels that two bytes of run lengths make. */
 const MOST_RUN = 255;
+/** Pixels that are made in a piece, and codes of run lengths. */
+const PIECE = 2 ** 18;
+const CODES_OF_PIECE = 2 ** 11;
 
 function damagedBmp(what: string, options?: ErrorOptions): DcompError {
   return new DcompError('E_DAMAGED_PICTURE', `damaged BMP: ${what}; get the file again from its source`, options);
@@ -50,11 +54,16 @@ function damagedBmp(what: string, options?: ErrorOptions): DcompError {
 
 /** @throws DcompError E_DAMAGED_PICTURE, E_NOT_PICTURE, E_TOO_LARGE */
 export function readBmp(bytes: Uint8Array, maxPixels = MAX_PIXELS, allowDamaged = false): PngRead {
+  return finish(readBmpInPieces(bytes, maxPixels, allowDamaged));
+}
+
+/** As `readBmp`. */
+export function* readBmpInPieces(bytes: Uint8Array, maxPixels: number, allowDamaged: boolean): Pieces<PngRead> {
   const faults = new Faults(allowDamaged, damagedBmp);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const header = readHeader(view);
   checkSize(header.width, header.height, maxPixels);
-  const picture = header.bits <= 8 ? readIndexed(view, header, faults) : readDirect(view, header, faults);
+  const picture = yield* header.bits <= 8 ? readIndexed(view, header, faults) : readDirect(view, header, faults);
   const metadata = readMetadata(view, header, picture.channels <= 2, faults);
   return {
     picture: Object.keys(metadata).length === 0 ? picture : { ...picture, metadata },
@@ -117,22 +126,23 @@ function checkLength(view: DataView, header: Header, needed: number, faults: Fau
 const rowOf = ({ height, topDown }: Header, y: number): number => (topDown ? y : height - 1 - y);
 
 /** Grey where all the colours of the palette are. */
-function readIndexed(view: DataView, header: Header, faults: Faults): Picture {
+function* readIndexed(view: DataView, header: Header, faults: Faults): Pieces<Picture> {
   const { width, height, bits, compression } = header;
   const palette = readPalette(view, header);
   const entries = palette.length / 3;
-  const indices = compression === PLAIN ? plainIndices(view, header, faults) : runLengths(view, header, faults);
+  const indices = yield* compression === PLAIN ? plainIndices(view, header, faults) : runLengths(view, header, faults);
   const grey = palette.every((value, i) => value === palette[i - (i % 3)]);
   const channels: Channels = grey ? 1 : 3;
   const data = new Uint8Array(width * height * channels);
   let beyond = 0;
-  indices.forEach((index, i) => {
-    if (index >= entries) beyond++;
-    else for (let c = 0; c < channels; c++) data[i * channels + c] = palette[3 * index + c];
-  });
+  for (let i = 0; i < indices.length; i++) {
+    if (i % PIECE === 0) yield;
+    if (indices[i] >= entries) beyond++;
+    else for (let c = 0; c < channels; c++) data[i * channels + c] = palette[3 * indices[i] + c];
+  }
   if (beyond > 0) faults.notice(`${beyond} of its pixels have colours beyond its palette of ${entries} and are black`);
   const picture: Picture = { width, height, channels, depth: 8, data };
-  return grey && bits < 8 ? inFewerBits(picture, bits as Depth) : picture;
+  return grey && bits < 8 ? yield* inFewerBitsInPieces(picture, bits as Depth) : picture;
 }
 
 /** Red, green, blue of each colour. */
@@ -148,12 +158,13 @@ function readPalette(view: DataView, { size, bits, pixels }: Header): Uint8Array
   return palette;
 }
 
-function plainIndices(view: DataView, header: Header, faults: Faults): Uint8Array {
+function* plainIndices(view: DataView, header: Header, faults: Faults): Pieces<Uint8Array> {
   const { width, height, bits, pixels } = header;
   const length = rowBytes(header);
   checkLength(view, header, length * (height - 1) + Math.ceil((width * bits) / 8), faults);
   const out = new Uint8Array(width * height);
   for (let y = 0; y < height; y++) {
+    if (y % rowsOfPiece(width, PIECE) === 0) yield;
     const to = rowOf(header, y) * width;
     for (let x = 0; x < width; x++) {
       const at = pixels + y * length + ((x * bits) >> 3);
@@ -165,7 +176,7 @@ function plainIndices(view: DataView, header: Header, faults: Faults): Uint8Arra
 }
 
 /** Two bytes each: a run of one colour, or an escape: end of row, end, a jump, or pixels as they are. */
-function runLengths(view: DataView, header: Header, faults: Faults): Uint8Array {
+function* runLengths(view: DataView, header: Header, faults: Faults): Pieces<Uint8Array> {
   const { width, height, bits, pixels } = header;
   if ((view.byteLength - pixels) * MOST_RUN < width * height)
     throw damagedBmp(`its pixel data is too short for ${width}×${height} pixels`);
@@ -176,7 +187,8 @@ function runLengths(view: DataView, header: Header, faults: Faults): Uint8Array 
     if (x < width && y < height) out[rowOf(header, y) * width + x] = index;
     x++;
   };
-  while (at + 2 <= view.byteLength) {
+  for (let codes = 0; at + 2 <= view.byteLength; codes++) {
+    if (codes % CODES_OF_PIECE === 0) yield;
     const [count, value] = [view.getUint8(at), view.getUint8(at + 1)];
     at += 2;
     if (count > 0) {
@@ -211,7 +223,7 @@ function field(mask: number): (pixel: number) => number {
 }
 
 /** Pixels of 16, 24 or 32 bits. Alpha that is 0 everywhere means that nobody wrote it. */
-function readDirect(view: DataView, header: Header, faults: Faults): Picture {
+function* readDirect(view: DataView, header: Header, faults: Faults): Pieces<Picture> {
   const { width, height, bits, pixels, masks } = header;
   const length = rowBytes(header);
   checkLength(view, header, length * (height - 1) + (width * bits) / 8, faults);
@@ -220,6 +232,7 @@ function readDirect(view: DataView, header: Header, faults: Faults): Picture {
   const rgba = new Uint8Array(width * height * 4);
   let opaque = true;
   for (let y = 0; y < height; y++) {
+    if (y % rowsOfPiece(width, PIECE) === 0) yield;
     for (let x = 0; x < width; x++) {
       const at = pixels + y * length + x * size;
       if (at + size > view.byteLength) break;
@@ -236,7 +249,10 @@ function readDirect(view: DataView, header: Header, faults: Faults): Picture {
   }
   if (!opaque) return { width, height, channels: 4, depth: 8, data: rgba };
   const data = new Uint8Array(width * height * 3);
-  for (let i = 0; i < width * height; i++) for (let c = 0; c < 3; c++) data[3 * i + c] = rgba[4 * i + c];
+  for (let i = 0; i < width * height; i++) {
+    if (i % PIECE === 0) yield;
+    for (let c = 0; c < 3; c++) data[3 * i + c] = rgba[4 * i + c];
+  }
   return { width, height, channels: 3, depth: 8, data };
 }
 

@@ -1,7 +1,9 @@
 /** Pixel data of PNG: decompressed (PNG section 10), rows unfiltered (9), passes put together (8). */
-import { inflateSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { inflate, inflateSync, type ZlibOptions } from 'node:zlib';
 import { Inflate } from 'fflate';
 import { newSamples, type Samples } from '../src/picture.js';
+import { rowsOfPiece, type Pieces } from '../src/turns.js';
 import type { Faults } from './faults.js';
 import { damagedPng, samplesPerPixel, type Header } from './png-header.js';
 import type { Chunks } from './png-structure.js';
@@ -55,39 +57,68 @@ function passes(header: Header): Pass[] {
  * data, a checksum, a missing end) are a notice; missing pixels are 0 where damage is allowed.
  * @throws DcompError E_DAMAGED_PNG
  */
-export function readSamples(header: Header, chunks: Chunks, faults: Faults): Samples {
-  return unpackSamples(header, inflatePixels(header, chunks, faults), faults);
+export function* readSamples(
+  header: Header,
+  chunks: Chunks,
+  packed: Packed,
+  sound: Uint8Array | undefined,
+  faults: Faults,
+): Pieces<Samples> {
+  const raw = sound ?? (yield* inflatePixels(header, chunks, packed, faults));
+  if (sound !== undefined && chunks.cut !== undefined) faults.notice(`${chunks.cut}; its pixels are whole`);
+  return yield* unpackSamples(header, raw, faults);
 }
 
-function inflatePixels(header: Header, { pixels, cut }: Chunks, faults: Faults): Uint8Array {
+/** The pixel data as the file has it, and as how many bytes it is to be inflated. */
+export interface Packed {
+  compressed: Uint8Array;
+  expected: number;
+}
+
+const tooShort = ({ width, height }: Header): string => `its pixel data is too short for ${width}×${height} pixels`;
+
+/** @throws DcompError E_DAMAGED_PNG where it is too short, even if damage is allowed: a few bytes would ask for gigabytes */
+export function packedPixels(header: Header, { pixels, cut }: Chunks): Packed {
   const expected = passes(header).reduce((sum, { height, rowBytes }) => sum + height * (rowBytes + 1), 0);
   const compressed = pixels.length === 1 ? pixels[0] : Buffer.concat(pixels);
-  const short = `its pixel data is too short for ${header.width}×${header.height} pixels`;
-  // Not even where damage is allowed: a few bytes would ask for gigabytes.
-  if (compressed.length * MOST_DEFLATE_GAINS < expected) throw damagedPng(cut ?? short);
-  const sound = inflateSound(compressed, expected);
-  if (sound !== undefined) {
-    if (cut !== undefined) faults.notice(`${cut}; its pixels are whole`);
-    return sound;
-  }
-  const { raw, length, fault } = inflateLeniently(compressed, expected);
+  if (compressed.length * MOST_DEFLATE_GAINS < expected) throw damagedPng(cut ?? tooShort(header));
+  return { compressed, expected };
+}
+
+function* inflatePixels(header: Header, { cut }: Chunks, packed: Packed, faults: Faults): Pieces<Uint8Array> {
+  const { expected } = packed;
+  const { raw, length, fault } = yield* inflateLeniently(packed);
   if (length === expected)
     faults.notice(`${cut ?? fault ?? 'its pixel data has a wrong checksum'}; its pixels are whole`);
-  else faults.damage(`${cut ?? fault ?? short}, so ${Math.floor((100 * length) / expected)} % of them can be read`);
+  else
+    faults.damage(
+      `${cut ?? fault ?? tooShort(header)}, so ${Math.floor((100 * length) / expected)} % of them can be read`,
+    );
   return raw;
 }
 
 /** undefined where anything is wrong. */
-function inflateSound(compressed: Uint8Array, expected: number): Uint8Array | undefined {
+export function inflateSound({ compressed, expected }: Packed): Uint8Array | undefined {
   try {
-    const raw = inflateSync(compressed, {
-      maxOutputLength: expected,
-      chunkSize: Math.min(Math.max(expected, 1024), 1 << 20),
-    });
+    const raw = inflateSync(compressed, limits(expected));
     return raw.length === expected ? raw : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** As `inflateSound`, on another thread. */
+export async function inflateSoundElsewhere({ compressed, expected }: Packed): Promise<Uint8Array | undefined> {
+  try {
+    const raw = await promisify(inflate)(compressed, limits(expected));
+    return raw.length === expected ? raw : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function limits(expected: number): ZlibOptions {
+  return { maxOutputLength: expected, chunkSize: Math.min(Math.max(expected, 1024), 1 << 20) };
 }
 
 /** Bytes that are inflated at a time: first in large pieces, and the one with the fault in small ones, so that little is lost. */
@@ -101,17 +132,18 @@ const DEFLATE = 8;
  * As much as can be had, at most the bytes that are expected; zlib's checksum is not looked at, nor what follows.
  * @returns `length` bytes of `raw` are what the data held, the rest is 0; `fault` says why it is not more, or what is behind it
  */
-function inflateLeniently(
-  compressed: Uint8Array,
-  expected: number,
-): { raw: Uint8Array; length: number; fault: string | undefined } {
+function* inflateLeniently({
+  compressed,
+  expected,
+}: Packed): Pieces<{ raw: Uint8Array; length: number; fault: string | undefined }> {
   const raw = new Uint8Array(expected);
   if ((compressed[0] & 15) !== DEFLATE) return { raw, length: 0, fault: 'its pixel data cannot be decompressed' };
   const data = compressed.subarray(ZLIB_HEADER);
   let length = 0;
   let surplus = false;
-  const run = (inflate: Inflate, from: number, to: number, size: number): number => {
+  const run = function* (inflate: Inflate, from: number, to: number, size: number): Pieces<number> {
     for (let at = from; at < to && !surplus; at += size) {
+      yield;
       try {
         inflate.push(data.subarray(at, Math.min(to, at + size)), false);
       } catch {
@@ -129,18 +161,21 @@ function inflateLeniently(
       length += taken.length;
     });
   };
-  const stopped = run(start(), 0, data.length, PIECE);
+  const stopped = yield* run(start(), 0, data.length, PIECE);
   if (stopped < data.length && !surplus) {
     const inflate = start();
-    run(inflate, 0, stopped, PIECE);
-    run(inflate, stopped, data.length, SMALL_PIECE);
+    yield* run(inflate, 0, stopped, PIECE);
+    yield* run(inflate, stopped, data.length, SMALL_PIECE);
     return { raw, length, fault: 'its pixel data cannot be decompressed' };
   }
   return { raw, length, fault: surplus ? 'it has more pixel data than its header says' : undefined };
 }
 
+/** Bytes of rows that are unfiltered in a piece. */
+const ROW_BYTES_OF_PIECE = 2 ** 19;
+
 /** Undoes the filters and the interlacing. */
-function unpackSamples(header: Header, raw: Uint8Array, faults: Faults): Samples {
+function* unpackSamples(header: Header, raw: Uint8Array, faults: Faults): Pieces<Samples> {
   const { width, height, depth } = header;
   const perPixel = samplesPerPixel(header);
   const out = newSamples(width * height * perPixel, depth);
@@ -149,6 +184,7 @@ function unpackSamples(header: Header, raw: Uint8Array, faults: Faults): Samples
     const { rowBytes } = pass;
     let above: Uint8Array = new Uint8Array(rowBytes);
     for (let row = 0; row < pass.height; row++) {
+      if (row % rowsOfPiece(rowBytes, ROW_BYTES_OF_PIECE) === 0) yield;
       const line = raw.subarray(at + 1, at + 1 + rowBytes);
       if (raw[at] > 4) faults.damage(`a row of pixels has filter ${raw[at]}, which PNG does not know`);
       unfilter(raw[at], line, above, Math.max(1, (perPixel * depth) >> 3));

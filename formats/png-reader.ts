@@ -15,11 +15,15 @@ import {
   type Picture,
   type Samples,
 } from '../src/picture.js';
+import { finish, inTurns, type Pause, type Pieces } from '../src/turns.js';
 import { Faults } from './faults.js';
 import { readMetadata } from './png-metadata.js';
 import { damagedPng, PALETTE, readHeader, samplesPerPixel, type Header } from './png-header.js';
-import { readSamples } from './png-pixels.js';
+import { inflateSound, inflateSoundElsewhere, packedPixels, readSamples, type Packed } from './png-pixels.js';
 import { readChunks, type Chunks } from './png-structure.js';
+
+/** Pixels that are made in a piece. */
+const PIECE = 2 ** 18;
 
 export interface PngRead {
   picture: Picture;
@@ -36,36 +40,67 @@ export interface PngRead {
  * @throws DcompError E_EMPTY, E_NOT_PNG, E_DAMAGED_PNG, E_TOO_LARGE
  */
 export function readPng(bytes: Uint8Array, maxPixels = MAX_PIXELS, allowDamaged = false): PngRead {
+  const png = open(bytes, maxPixels, allowDamaged);
+  return finish(read(png, inflateSound(png.packed)));
+}
+
+/** As `readPng`, with turns in between; the pixels are inflated on another thread. */
+export async function readPngInTurns(
+  bytes: Uint8Array,
+  maxPixels: number,
+  allowDamaged: boolean,
+  pause: Pause,
+): Promise<PngRead> {
+  const png = open(bytes, maxPixels, allowDamaged);
+  return inTurns(read(png, await inflateSoundElsewhere(png.packed)), pause);
+}
+
+interface Opened {
+  header: Header;
+  chunks: Chunks;
+  packed: Packed;
+  faults: Faults;
+}
+
+function open(bytes: Uint8Array, maxPixels: number, allowDamaged: boolean): Opened {
   const faults = new Faults(allowDamaged, damagedPng);
   const header = readHeader(bytes, maxPixels, faults);
   const chunks = readChunks(bytes, header, faults);
-  const samples = readSamples(header, chunks, faults);
-  const pixels = toPicture(header, chunks, samples, faults);
+  return { header, chunks, packed: packedPixels(header, chunks), faults };
+}
+
+/** @param sound the pixel data, undefined where it cannot be inflated as it should */
+function* read({ header, chunks, packed, faults }: Opened, sound: Uint8Array | undefined): Pieces<PngRead> {
+  const samples = yield* readSamples(header, chunks, packed, sound, faults);
+  const pixels = yield* toPicture(header, chunks, samples, faults);
   const { metadata, narrow } = readMetadata(chunks.metadata, pixels.channels <= 2, faults);
   if (narrow) faults.notice('its samples are of narrow range (16 to 235 of 255) and are spread over all of it');
-  const ranged = narrow ? fromNarrow(pixels) : pixels;
+  const ranged = narrow ? yield* fromNarrow(pixels) : pixels;
   const picture = metadata === undefined ? ranged : { ...ranged, metadata };
   return { picture, notices: faults.notices, damage: faults.damages };
 }
 
 /** Samples from 16 to 235 (of 8 bits) spread over all that there are; what is beyond is cut off. */
-function fromNarrow(picture: Picture): Picture {
+function* fromNarrow(picture: Picture): Pieces<Picture> {
   const { depth = 8, channels, data } = picture;
   const [black, white] = [16 * 2 ** (depth - 8), 235 * 2 ** (depth - 8)];
   const most = rangeOf(depth);
   const alpha = channels % 2 === 0 ? channels - 1 : -1;
-  const spread = data.map((sample, i) =>
-    i % channels === alpha
-      ? sample
-      : Math.min(most, Math.max(0, Math.round(((sample - black) * most) / (white - black)))),
-  );
-  return { ...picture, data: spread as Samples };
+  const spread = newSamples(data.length, depth);
+  for (let i = 0; i < data.length; i++) {
+    if (i % PIECE === 0) yield;
+    spread[i] =
+      i % channels === alpha
+        ? data[i]
+        : Math.min(most, Math.max(0, Math.round(((data[i] - black) * most) / (white - black))));
+  }
+  return { ...picture, data: spread };
 }
 
 /** Palette entries looked up, transparency (tRNS, PNG section 11.3.1) made an alpha channel. */
-function toPicture(header: Header, chunks: Chunks, samples: Samples, faults: Faults): Picture {
+function* toPicture(header: Header, chunks: Chunks, samples: Samples, faults: Faults): Pieces<Picture> {
   const { width, height, colourType, depth } = header;
-  if (colourType === PALETTE) return lookUp(header, chunks, samples, faults);
+  if (colourType === PALETTE) return yield* lookUp(header, chunks, samples, faults);
   const perPixel = samplesPerPixel(header);
   const picture: Picture = { width, height, channels: perPixel as Channels, depth, data: samples };
   if (chunks.transparency === undefined) return picture;
@@ -78,6 +113,7 @@ function toPicture(header: Header, chunks: Chunks, samples: Samples, faults: Fau
   const { data } = withDepth(picture, wide);
   const withAlpha = newSamples(width * height * (perPixel + 1), wide);
   for (let i = 0, to = 0; i < samples.length; i += perPixel) {
+    if ((i / perPixel) % PIECE === 0) yield;
     let same = true;
     for (let s = 0; s < perPixel; s++) {
       same &&= samples[i + s] === key[s];
@@ -89,13 +125,14 @@ function toPicture(header: Header, chunks: Chunks, samples: Samples, faults: Fau
 }
 
 /** A pixel beyond the palette is opaque black, as libpng has it. */
-function lookUp({ width, height }: Header, chunks: Chunks, indices: Samples, faults: Faults): Picture {
+function* lookUp({ width, height }: Header, chunks: Chunks, indices: Samples, faults: Faults): Pieces<Picture> {
   const { palette = new Uint8Array(0), transparency } = chunks;
   const entries = palette.length / 3;
   const channels = transparency === undefined ? 3 : 4;
   const data = new Uint8Array(width * height * channels);
   let beyond = 0;
   for (let i = 0, to = 0; i < indices.length; i++) {
+    if (i % PIECE === 0) yield;
     const index = indices[i];
     if (index >= entries) beyond++;
     else {

@@ -1,12 +1,14 @@
 /** From the bytes of a picture file to a `Picture`, whatever its format. */
 import { DcompError } from '../src/errors.js';
+import { turnIfDue } from '../src/event-loop.js';
 import { MAX_PIXELS } from '../src/picture.js';
+import { inTurns } from '../src/turns.js';
 import type { Picture } from '../src/index.js';
 import { formatOfBytes, READ_NAMES, type ReadFormat } from './formats.js';
 import { choosing, type MetadataChoice } from './metadata.js';
-import { readBmp } from './bmp.js';
+import { readBmpInPieces } from './bmp.js';
 import { readJpegXl } from './jpeg-xl.js';
-import { readPng, type PngRead } from './png-reader.js';
+import { readPngInTurns, type PngRead } from './png-reader.js';
 import { readOther } from './sharp-reader.js';
 
 /** A picture as its file had it. */
@@ -45,17 +47,12 @@ export async function readPicture(
   return { picture: kept.picture, format, notices: [...notices, ...kept.notices], damage };
 }
 
-function readFormat(
-  bytes: Uint8Array,
-  format: ReadFormat,
-  maxPixels: number,
-  allowDamaged: boolean,
-): PngRead | Promise<PngRead> {
+function readFormat(bytes: Uint8Array, format: ReadFormat, maxPixels: number, allowDamaged: boolean): Promise<PngRead> {
   switch (format) {
     case 'png':
-      return readPng(bytes, maxPixels, allowDamaged);
+      return readPngInTurns(bytes, maxPixels, allowDamaged, turnIfDue);
     case 'bmp':
-      return readBmp(bytes, maxPixels, allowDamaged);
+      return inTurns(readBmpInPieces(bytes, maxPixels, allowDamaged), turnIfDue);
     case 'jxl':
       return readJpegXl(bytes, maxPixels);
     default:

@@ -1,5 +1,6 @@
 /** Samples as other libraries hand them over made those of a picture. */
 import { DcompError } from '../src/errors.js';
+import type { Pieces } from '../src/turns.js';
 import { rangeOf, type Depth, type Picture, type Samples } from '../src/picture.js';
 
 /** The first colour of RGB, or of RGB + alpha with its alpha: of a picture whose colours are the same. */
@@ -50,11 +51,19 @@ export function divideByAlpha(samples: Samples, channels: number): void {
   }
 }
 
+/** Samples that are looked at in a piece. */
+const PIECE = 2 ** 19;
+
 /** A picture of 8 bits that has no more different samples than one of fewer has, as one; else itself. */
-export function inFewerBits(picture: Picture, depth: Depth): Picture {
+export function* inFewerBitsInPieces(picture: Picture, depth: Depth): Pieces<Picture> {
   const step = 255 / rangeOf(depth);
-  if (picture.data.some((sample) => sample % step !== 0)) return picture;
-  return { ...picture, depth, data: picture.data.map((sample) => sample / step) as Uint8Array };
+  const data = new Uint8Array(picture.data.length);
+  for (let i = 0; i < data.length; i++) {
+    if (i % PIECE === 0) yield;
+    if (picture.data[i] % step !== 0) return picture;
+    data[i] = picture.data[i] / step;
+  }
+  return { ...picture, depth, data };
 }
 
 /** What rounding may add to a float that is meant to be in range. */

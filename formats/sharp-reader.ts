@@ -1,13 +1,23 @@
 /** JPEG, WebP, AVIF, TIFF, GIF and HEIC through sharp, each as what it is. */
 import type { Metadata as SharpMetadata, SharpOptions } from 'sharp';
 import { DcompError } from '../src/errors.js';
+import { turnIfDue } from '../src/event-loop.js';
+import { inTurns } from '../src/turns.js';
 import { MAX_PIXELS, type Channels, type Depth, type Picture, type Samples } from '../src/picture.js';
 import { Faults } from './faults.js';
 import { FORMAT_NAMES, type ReadFormat } from './formats.js';
 import { heifFacts, type HeifFacts } from './heif.js';
 import type { PngRead } from './png-reader.js';
 import { checkSize } from './png-header.js';
-import { divideByAlpha, firstColour, fromFloat, greyOfRgba, inFewerBits, overAll, withoutOpaque } from './samples.js';
+import {
+  divideByAlpha,
+  firstColour,
+  fromFloat,
+  greyOfRgba,
+  inFewerBitsInPieces,
+  overAll,
+  withoutOpaque,
+} from './samples.js';
 import { loadSharp, reasonOf, type Sharp } from './sharp.js';
 import { metadataOfOther } from './sharp-metadata.js';
 import { choosePicture } from './tiff-pictures.js';
@@ -120,7 +130,10 @@ async function samplesOf(source: Source, format: SharpFormat): Promise<{ picture
   const picture: Picture = { width, height, channels: count as Channels, depth, data: samples };
   const few = found.bitsPerSample;
   return {
-    picture: grey && count === 1 && (few === 1 || few === 2 || few === 4) ? inFewerBits(picture, few) : picture,
+    picture:
+      grey && count === 1 && (few === 1 || few === 2 || few === 4)
+        ? await inTurns(inFewerBitsInPieces(picture, few), turnIfDue)
+        : picture,
     asItIs,
   };
 }
@@ -150,6 +163,13 @@ interface Raw {
   height: number;
 }
 
+/**
+ * libjpeg's warnings (jerror.h): where a scan has less than its header says, or what means nothing, it goes on with grey, and
+ * libvips takes that for sound. Bytes too many cost nothing.
+ */
+const CORRUPT = /Corrupt JPEG data/;
+const MISSING = /Corrupt JPEG data: (?!\d+ extraneous)/;
+
 /** @param asItIs keeps the profile beside the samples, and does not apply it to them */
 async function raw(
   { sharp, bytes, options, faults }: Source,
@@ -158,7 +178,7 @@ async function raw(
   depth: 'uchar' | 'ushort' | 'float',
   asItIs: boolean,
 ): Promise<Raw> {
-  const read = async (failOn: 'error' | 'none'): Promise<Raw> => {
+  const read = async (failOn: 'warning' | 'error' | 'none'): Promise<Raw> => {
     let image = sharp(bytes, { ...options, failOn, ignoreIcc: asItIs });
     if (space === 'scrgb') image = image.pipelineColourspace(space);
     if (space !== undefined) image = image.toColourspace(space);
@@ -166,12 +186,19 @@ async function raw(
     // A copy: sharp's memory need not begin at an even byte.
     return { data: Uint8Array.from(data).buffer, channels: info.channels, width: info.width, height: info.height };
   };
-  try {
-    return await read('error');
-  } catch (error) {
-    const meant = unreadable(format, error);
-    if (meant.code !== 'E_DAMAGED_PICTURE') throw meant;
-    faults.damage(reasonOf(error), { cause: error });
+  for (const failOn of format === 'jpeg' ? (['warning', 'error'] as const) : (['error'] as const)) {
+    try {
+      return await read(failOn);
+    } catch (error) {
+      const meant = unreadable(format, error);
+      if (meant.code !== 'E_DAMAGED_PICTURE') throw meant;
+      const reason = reasonOf(error);
+      if (failOn === 'error' || MISSING.test(reason)) {
+        faults.damage(reason, { cause: error });
+        break;
+      }
+      if (CORRUPT.test(reason)) faults.notice(`something is wrong with it that may cost no pixels (${reason})`);
+    }
   }
   try {
     return await read('none');

@@ -1,6 +1,6 @@
 /** `encode` and `decode` over evaluators that are kept between calls; the entries say where models and threads come from. */
 import {
-  containerOf,
+  containerOfInPieces,
   decodePicture,
   DECODER_CHECKS,
   type DecodeResult,
@@ -23,7 +23,8 @@ import type { IntegerModel } from './model/integer/integer-model.js';
 import { DcompError } from './errors.js';
 import { Evaluators } from './evaluators.js';
 import { turnIfDue } from './event-loop.js';
-import { throwIfAborted, type Pause } from './turns.js';
+import { copyOf } from './files.js';
+import { inTurns, throwIfAborted, type Pause } from './turns.js';
 import { MAX_THREADS } from './model/wasm/chunks.js';
 import { bytesOf, checkList, checkOptions, isBoolean, isWhole, type Checks } from './options.js';
 import type { Picture } from './picture.js';
@@ -85,16 +86,6 @@ function targetHint(name: string): string | undefined {
   return ['quality', 'bitsPerPixel', 'size', 'psnr'].includes(name)
     ? `it belongs into the target: { target: { ${name}: … } }`
     : undefined;
-}
-
-/** What a file is when it is handed over: the caller may change or transfer it afterwards. @throws DcompError E_USAGE, E_TOO_LARGE */
-function copyOf(file: unknown, maxBytes?: number): Uint8Array {
-  const bytes = bytesOf(file, 'the file').subarray(0, maxBytes);
-  try {
-    return Uint8Array.from(bytes);
-  } catch (cause) {
-    throw new DcompError('E_TOO_LARGE', `the file has ${bytes.length} bytes, more than there is memory for`, { cause });
-  }
 }
 
 export interface Platform {
@@ -237,7 +228,7 @@ export function createCodec(platform: Platform): Codec {
       const { options, pause } = heard(checkOptions(given, DECODE_CHECKS, 'decode'));
       const bytes = copyOf(file, options.maxBytes);
       await pause();
-      const source = containerOf(bytes, options); // before a missing model is complained of
+      const source = await inTurns(containerOfInPieces(bytes, options), pause); // before a missing model is complained of
       return evaluatorsFor(options).use(pixelsOf(source), options.signal, async (evaluator) => {
         const picture = await decodePicture(bytes, evaluator, { ...options, pause }, source);
         await pause();

@@ -17,8 +17,9 @@ export {
 } from './picture.js';
 export { inspectFile as info, type FileInfo } from './codec/inspect.js';
 export { type PartInfo, type SegmentInfo, type StepInfo } from './container/info.js';
-export { verifyFile as verify, type PartCheck, type Verification } from './container/verify.js';
-export { repairFile as repair, repairText, type Repair, type Repaired } from './container/repair.js';
+export { repair, verify, type FileOptions } from './files.js';
+export type { PartCheck, Verification } from './container/verify.js';
+export { repairText, type Repair, type Repaired } from './container/repair.js';
 export { toRgba } from './pixels/rgba.js';
 export { pixelHash } from './container/pixel-hash.js';
 export {

@@ -357,7 +357,7 @@ describe('what is as good as bytes', () => {
     ] as Uint8Array[]) {
       assert.deepEqual((await dcomp.decode(same, shared)).data, expected);
       assert.equal(dcomp.info(same).byteLength, bytes.length);
-      assert.equal(dcomp.verify(same).state, 'intact');
+      assert.equal((await dcomp.verify(same)).state, 'intact');
       const decoder = new dcomp.ProgressiveDecoder(shared);
       decoder.push(same);
       assert.deepEqual((await decoder.picture())!.data, expected);

@@ -242,6 +242,29 @@ describe('metadata of files', { skip }, () => {
     }
   });
 
+  it('a JPEG whose header says more than its data holds is an error, and told of where damage is allowed', async () => {
+    for (const progressive of [false, true]) {
+      const raw = sharp(new Uint8Array(16 * 16 * 3).fill(90), { raw: { width: 16, height: 16, channels: 3 } });
+      const bytes = await raw.jpeg({ progressive }).toBuffer();
+      let at = 2;
+      while (bytes[at + 1] !== (progressive ? 0xc2 : 0xc0)) at += 2 + bytes.readUInt16BE(at + 2);
+      assert.deepEqual((await readPicture(bytes)).notices, []);
+      for (const side of [32, 2000]) {
+        bytes.writeUInt16BE(side, at + 5);
+        bytes.writeUInt16BE(side, at + 7);
+        await assert.rejects(readPicture(bytes), /premature end of data.*--allow-damaged/);
+        const { picture, damage } = await readPicture(bytes, 'all', undefined, true);
+        assert.deepEqual([picture.width, damage.length], [side, 1]);
+      }
+    }
+    // What is too much between two markers costs nothing.
+    const whole = await sharp(new Uint8Array(300).fill(90), { raw: { width: 10, height: 10, channels: 3 } })
+      .jpeg()
+      .toBuffer();
+    const { notices } = await readPicture(Buffer.concat([whole.subarray(0, -2), Buffer.of(1, 2), whole.subarray(-2)]));
+    assert.ok(notices.every((notice) => /extraneous/.test(notice)));
+  });
+
   it('larger than the limit a file of any format is refused by its header', async () => {
     for (const format of ['png', 'jpeg', 'webp', 'avif', 'tiff'] as const) {
       const { bytes } = await writePicture(source, format);

@@ -9,7 +9,7 @@ import type { Evaluator } from '../model/evaluator.js';
 import { bytesOf, checkValues, isBoolean, isFunction, isNumber, isSignal, isWhole, type Checks } from '../options.js';
 import { depthOf, DEFAULT_MAX_PIXELS, type Depth, type Metadata, type Picture, type Samples } from '../picture.js';
 import { decodeAlphaInPieces } from '../container/alpha.js';
-import { readContainer, type Container, type Extent, type Header } from '../container/container.js';
+import { readContainerInPieces, type Container, type Extent, type Header } from '../container/container.js';
 import { withinMemory } from '../memory.js';
 import type { Progress } from './encoder.js';
 import type { Channel } from './group-step.js';
@@ -30,9 +30,9 @@ import {
 } from '../math/rectangle.js';
 import type { Lags } from './region.js';
 import { checkWork, lagsOfFile, workOf } from './work.js';
-import { repairFile, repairText, type Repair } from '../container/repair.js';
+import { repairFileInPieces, repairText, type Repair } from '../container/repair.js';
 import { pyramidSizes, stepsOf, type Step } from '../diffusion/schedule.js';
-import { inTurns, withoutTurns, type Pause, type Pieces } from '../turns.js';
+import { finish, inTurns, withoutTurns, type Pause, type Pieces } from '../turns.js';
 import { Session } from './session.js';
 
 /** What of a file is decoded, and how. */
@@ -152,6 +152,7 @@ export async function decodeUnchecked(
 async function decodeSource(source: Source, evaluator: Evaluator, options: DecodingOptions): Promise<DecodeResult> {
   const { bytes, container, repairs, view } = source;
   const { header } = container;
+  const pause = options.pause ?? withoutTurns(options.signal);
   checkModelId(header, evaluator);
   const damage = (message: string): void => {
     if (options.allowDamaged !== true)
@@ -165,11 +166,13 @@ async function decodeSource(source: Source, evaluator: Evaluator, options: Decod
   const lags = lagsOfFile(bytes, container);
   const said: string[] = [];
   const { architecture } = evaluator.model;
-  const { needs, needed, units } = readable(source, architecture, options, (message) => void said.push(message));
+  const { needs, needed, units } = await inTurns(
+    readable(source, architecture, options, (message) => void said.push(message)),
+    pause,
+  );
   const part = needs === undefined ? undefined : { architecture, pixels: view.pixels, needs };
   const told = isToldSigma(architecture.conditioning);
   checkWork(workOf({ header, lags, told, units, level: view.level, part }), header, options.maxWork);
-  const pause = options.pause ?? withoutTurns(options.signal);
   const metadata = await inTurns(metadataOfInPieces(bytes, container.parts, damage), pause);
   const alpha = await inTurns(readAlpha(bytes, container, options, damage), pause);
   for (const message of said) damage(message);
@@ -298,12 +301,12 @@ function* smaller(
  * @returns needs for `Session`, undefined where all is needed; of the segments that can be read whether they are, and their units
  * @throws DcompError E_DAMAGED_SEGMENT, where `damage` throws
  */
-export function readable(
+export function* readable(
   { bytes, container, view }: Source,
   architecture: Architecture,
   { allowDamaged, crop }: DecoderOptions,
   damage: (message: string) => void,
-): { needs: StepNeeds[] | undefined; needed: boolean[]; units: number } {
+): Pieces<{ needs: StepNeeds[] | undefined; needed: boolean[]; units: number }> {
   const { header, segments } = container;
   const sizes = pyramidSizes(header.width, header.height);
   const steps = stepsOf(header.schedule, sizes.length - 1);
@@ -337,7 +340,7 @@ export function readable(
     const reached = (i: number): boolean => view.level === 0 || firsts[i]! < units.length;
     const lost = needed.findIndex((use, i) => segments[i]!.state === 'damaged' && reached(i) && (use || !trusted[i]));
     if (lost < 0) return { needs, needed, units: held };
-    if (crop !== undefined && allowDamaged !== true) refuseRepairable(bytes);
+    if (crop !== undefined && allowDamaged !== true) yield* refuseRepairable(bytes);
     damage(
       `segment ${lost + 1} of ${segments.length} (byte offset ${segments[lost]!.offset}) is damaged beyond repair: ${segments[lost]!.fault}`,
     );
@@ -380,19 +383,24 @@ export interface Source {
  * @throws DcompError as `readContainer`; E_DAMAGED_SEGMENT where damage is not allowed and could be repaired; E_USAGE
  */
 export function containerOf(file: Uint8Array, options: DecoderOptions): Source {
+  return finish(containerOfInPieces(file, options));
+}
+
+/** As `containerOf`. */
+export function* containerOfInPieces(file: Uint8Array, options: DecoderOptions): Pieces<Source> {
   const { maxBytes, maxPixels, allowDamaged, crop } = checkValues({ ...options }, DECODER_CHECKS);
   const given = bytesOf(file, 'the file');
-  const mended = allowDamaged === true ? repairFile(given) : { bytes: given, repairs: [] };
+  const mended = allowDamaged === true ? yield* repairFileInPieces(given) : { bytes: given, repairs: [] };
   const bytes = maxBytes === undefined ? mended.bytes : mended.bytes.subarray(0, maxBytes);
   const repairs = mended.repairs.filter(({ offset }) => offset < bytes.length);
   let container: Container;
   try {
-    container = readContainer(bytes, maxPixels ?? DEFAULT_MAX_PIXELS);
-    if (allowDamaged !== true) refuseRepairableParts(bytes, container, crop !== undefined);
+    container = yield* readContainerInPieces(bytes, maxPixels ?? DEFAULT_MAX_PIXELS);
+    if (allowDamaged !== true) yield* refuseRepairableParts(bytes, container, crop !== undefined);
   } catch (error) {
     // Of a header, all other errors may come from a wrong byte.
     if (error instanceof DcompError && error.code !== 'E_TOO_LARGE' && allowDamaged !== true)
-      refuseRepairable(bytes, error);
+      yield* refuseRepairable(bytes, error);
     throw error;
   }
   return { bytes, container, view: viewOf(container.header, options), repairs };
@@ -403,24 +411,25 @@ export function containerOf(file: Uint8Array, options: DecoderOptions): Source {
  * @param crop which segments matter is not known yet; but where the file seems to end in one, its length may be wrong
  * @throws DcompError E_DAMAGED_SEGMENT
  */
-function refuseRepairableParts(
+function* refuseRepairableParts(
   bytes: Uint8Array,
   { parts, alpha, segments, truncated }: Container,
   crop: boolean,
-): void {
+): Pieces<void> {
   const isDamaged = ({ state }: Extent): boolean => state !== 'complete';
   const last = segments[segments.length - 1];
   if ([...parts, ...(alpha === undefined ? [] : [alpha]), ...(crop ? [] : segments)].some(isDamaged))
-    refuseRepairable(bytes);
-  if (truncated) refuseRepairable(bytes, undefined, crop ? last?.offset : 0);
+    yield* refuseRepairable(bytes);
+  if (truncated) yield* refuseRepairable(bytes, undefined, crop ? last?.offset : 0);
 }
 
 /**
  * @param from byte offset before which damage does not matter
  * @throws DcompError E_DAMAGED_SEGMENT, or of the code found before, if the first damage of a file is a single wrong byte
  */
-function refuseRepairable(bytes: Uint8Array, error?: DcompError, from = 0): void {
-  const repair = repairFile(bytes).repairs.find(({ offset }) => offset >= from);
+function* refuseRepairable(bytes: Uint8Array, error?: DcompError, from = 0): Pieces<void> {
+  const { repairs } = yield* repairFileInPieces(bytes);
+  const repair = repairs.find(({ offset }) => offset >= from);
   if (repair === undefined || (error !== undefined && repair.part !== 'header')) return;
   const what =
     error?.message ?? `${repair.part} (byte offset ${repair.partOffset}) is damaged: its checksum does not hold`;

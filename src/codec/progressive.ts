@@ -17,7 +17,7 @@ import { withinMemory } from '../memory.js';
 import {
   checkModelId,
   comparePixels,
-  containerOf,
+  containerOfInPieces,
   decodePicture,
   DECODER_CHECKS,
   readAlpha,
@@ -162,9 +162,9 @@ export class Progression {
   }
 
   /** With a search for what can be repaired. @throws DcompError as `containerOf` */
-  private source(): Source | undefined {
+  private async source(): Promise<Source | undefined> {
     try {
-      return containerOf(this.bytes, { ...this.options, maxBytes: this.length });
+      return await inTurns(containerOfInPieces(this.bytes, { ...this.options, maxBytes: this.length }), this.pause);
     } catch (error) {
       if (error instanceof DcompError && (error.code === 'E_EMPTY' || error.code === 'E_TRUNCATED')) return undefined;
       throw error;
@@ -221,10 +221,10 @@ export class Progression {
       if (!latest && container.truncated && !(await this.isDue(container, evaluator))) return undefined;
     } else if (!latest && !this.isTwice()) return undefined;
     const sound = container !== undefined && !isDamaged(container);
-    const source = sound && !(latest && container.truncated) ? this.sourceOf(container) : this.source();
+    const source = sound && !(latest && container.truncated) ? this.sourceOf(container) : await this.source();
     if (source === undefined) return undefined;
     const picture = await withinMemory(source.container.header, () => this.make(evaluator, source));
-    this.shownLength = this.length;
+    this.shownLength = source.bytes.length; // more may have come meanwhile
     return { ...picture, trailing: this.trailing };
   }
 

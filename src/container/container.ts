@@ -21,7 +21,7 @@ import type { Part } from './parts.js';
 
 export { concat, CRC_BYTES, readU32, readVarint, varint } from './bytes.js';
 export { MAX_HEADER, MIN_HEADER, readHeader, type Header } from './header.js';
-export { ContainerReader, readContainer } from './reader.js';
+export { ContainerReader, readContainer, readContainerInPieces } from './reader.js';
 export * from './segment.js';
 
 /** Where a payload lies in the file. */

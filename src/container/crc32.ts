@@ -2,6 +2,8 @@
  * CRC-32 (ISO 3309, as in PNG and zip), and what its algebra gives besides: the checksum is linear, so the checksums of
  * two pieces make that of the whole, and the difference of two checksums tells which single byte changed.
  */
+import type { Pieces } from '../turns.js';
+
 const POLYNOMIAL = 0xedb88320;
 const TABLE = Uint32Array.from({ length: 256 }, (_, n) => shifted(n, 8));
 /** The index of the entry of TABLE with these highest 8 bits: they are all different. */
@@ -13,6 +15,19 @@ export function crc32(bytes: Uint8Array, before = 0): number {
   let crc = ~before;
   for (const byte of bytes) crc = TABLE[(crc ^ byte) & 255]! ^ (crc >>> 8);
   return ~crc >>> 0;
+}
+
+/** Bytes that are summed in a piece: a few milliseconds. */
+const PIECE = 2 ** 20;
+
+/** As `crc32`. */
+export function* crc32InPieces(bytes: Uint8Array, before = 0): Pieces<number> {
+  let crc = before;
+  for (let at = 0; at < bytes.length; at += PIECE) {
+    crc = crc32(bytes.subarray(at, at + PIECE), crc);
+    yield;
+  }
+  return crc;
 }
 
 /** Checksum of a first piece and a second one of so many bytes, of their checksums (M. Adler, zlib's crc32_combine). */

@@ -73,7 +73,9 @@ export function* metadataOfInPieces(
     else if (name !== 'unknown' && name !== 'pixelHash' && name !== 'regions' && metadata[name] === undefined) {
       try {
         const payload = bytes.subarray(payloadOffset, payloadOffset + payloadLength);
-        Object.assign(metadata, { [name]: READERS[name](PACKED.includes(name) ? yield* unpack(payload) : payload) });
+        Object.assign(metadata, {
+          [name]: READERS[name](PACKED.includes(name) ? yield* unpack(payload, WATCHES[name]?.()) : payload),
+        });
       } catch (error) {
         if (!(error instanceof DcompError)) throw error;
         fail(error.message);
@@ -85,6 +87,9 @@ export function* metadataOfInPieces(
 
 /** Those that are deflated. */
 const PACKED: readonly (keyof Metadata)[] = ['icc', 'exif', 'xmp', 'text', 'iptc'];
+
+/** What looks at the content while it is inflated, and throws where that need not go on. */
+const WATCHES: { [name in keyof Metadata]?: () => (portion: Uint8Array) => void } = { text: textCounter };
 
 const READERS: { [name in keyof Metadata]-?: (payload: Uint8Array) => Metadata[name] } = {
   icc: (bytes) => bytes,
@@ -118,11 +123,14 @@ function* pack(bytes: Uint8Array): Pieces<Uint8Array> {
 /** Bytes that are deflated at a time. */
 const DEFLATED_AT_ONCE = 2 ** 16;
 
-/** Bytes that are inflated at a time: they cannot become more than some 4 MB. */
-const INFLATED_AT_ONCE = 4096;
+/** Bytes that are inflated at a time: they cannot become more than some 1 MB. */
+const INFLATED_AT_ONCE = 1024;
 
-/** @throws DcompError E_DAMAGED_SEGMENT; nothing longer than was announced, and may be, is ever inflated */
-function* unpack(payload: Uint8Array): Pieces<Uint8Array> {
+/**
+ * @param watch sees what is inflated, portion by portion
+ * @throws DcompError E_DAMAGED_SEGMENT; nothing longer than was announced, and may be, is ever inflated
+ */
+function* unpack(payload: Uint8Array, watch?: (portion: Uint8Array) => void): Pieces<Uint8Array> {
   const length = readVarint(payload, 0);
   if (length === undefined || length.value > MAX_METADATA_BYTES) throw damaged('it states an impossible length');
   const out: Uint8Array[] = [];
@@ -131,6 +139,7 @@ function* unpack(payload: Uint8Array): Pieces<Uint8Array> {
   const inflate = new Inflate((chunk, final) => {
     total += chunk.length;
     if (total > length.value) throw damaged('it holds more than it states');
+    watch?.(chunk);
     out.push(chunk);
     ended ||= final;
   });
@@ -242,6 +251,36 @@ function writeText(texts: readonly Text[]): Uint8Array {
   );
 }
 
+const FIELDS_OF_TEXT = 4;
+
+/** Counts texts as they come, without reading them: empty ones are four bytes each, and 8 MiB of them a few kilobytes packed. */
+function textCounter(): (portion: Uint8Array) => void {
+  let fields = 0;
+  /** Bytes that the current field still has; where there are none, its length is read. */
+  let left = 0;
+  let [length, unit] = [0, 1];
+  return (portion) => {
+    for (let at = 0; at < portion.length;) {
+      if (left > 0) {
+        const passed = Math.min(left, portion.length - at);
+        left -= passed;
+        at += passed;
+        continue;
+      }
+      const byte = portion[at++]!;
+      length += (byte & 127) * unit;
+      unit *= 128;
+      if (byte >= 128) continue;
+      [left, length, unit] = [length, 0, 1];
+      if (++fields > MAX_TEXTS * FIELDS_OF_TEXT) throw tooManyTexts();
+    }
+  };
+}
+
+function tooManyTexts(): DcompError {
+  return damaged(`it has more than ${MAX_TEXTS} texts`);
+}
+
 function readText(bytes: Uint8Array): Text[] {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   let at = 0;
@@ -257,7 +296,7 @@ function readText(bytes: Uint8Array): Text[] {
   };
   const texts: Text[] = [];
   while (at < bytes.length) {
-    if (texts.length === MAX_TEXTS) throw damaged(`it has more than ${MAX_TEXTS} texts`);
+    if (texts.length === MAX_TEXTS) throw tooManyTexts();
     const [keyword, text, language, translatedKeyword] = [field(), field(), field(), field()];
     texts.push({
       keyword,

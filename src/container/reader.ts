@@ -3,6 +3,7 @@ import { unitCount } from '../diffusion/units.js';
 import { DcompError } from '../errors.js';
 import { hasAlpha } from '../pixels/picture-planes.js';
 import { MAX_PIXELS } from '../picture.js';
+import type { Pieces } from '../turns.js';
 import { CRC_BYTES, readU32, readVarint } from './bytes.js';
 import type { Container, Extent, PartExtent, Segment } from './container.js';
 import { crc32 } from './crc32.js';
@@ -18,6 +19,19 @@ import { MAX_SEGMENT_BYTES, segmentChecksum } from './segment.js';
  */
 export function readContainer(bytes: Uint8Array, maxPixels = MAX_PIXELS): Container {
   return new ContainerReader(maxPixels).read(bytes);
+}
+
+/** Bytes that are read in a piece. */
+const PIECE = 2 ** 20;
+
+/** As `readContainer`. */
+export function* readContainerInPieces(bytes: Uint8Array, maxPixels?: number): Pieces<Container> {
+  const reader = new ContainerReader(maxPixels);
+  for (let end = PIECE; end < bytes.length; end += PIECE) {
+    reader.advance(bytes.subarray(0, end));
+    yield;
+  }
+  return reader.read(bytes);
 }
 
 /** What the reader is in the middle of: its length is known, and its payload summed as far as it is there. */
@@ -82,13 +96,7 @@ export class ContainerReader {
    * @throws DcompError as `readContainer`
    */
   read(bytes: Uint8Array): Container {
-    const header = this.readHeader(bytes);
-    let rest: Rest | undefined;
-    while (rest === undefined && !this.ended && this.at < bytes.length) {
-      if (this.section === 'parts') rest = this.nextPart(bytes);
-      else if (this.section === 'alpha') rest = this.nextAlpha(bytes);
-      else rest = this.onlyZeros(bytes) ? {} : this.nextSegment(bytes);
-    }
+    const { header, rest } = this.advance(bytes);
     // The last segment may be damaged: where one ends with the file, it is taken for that.
     const damaged = this.at === bytes.length && this.segments[this.segments.length - 1]?.state === 'damaged';
     const open = rest?.part ?? rest?.alpha ?? rest?.segment;
@@ -100,6 +108,18 @@ export class ContainerReader {
       truncated: !this.ended && !damaged && open?.state !== 'damaged',
       trailing: this.ended || this.zeros === bytes.length ? bytes.length - this.at : 0,
     };
+  }
+
+  /** Looks at what is new. @throws DcompError as `readContainer` */
+  advance(bytes: Uint8Array): { header: Header; rest: Rest | undefined } {
+    const header = this.readHeader(bytes);
+    let rest: Rest | undefined;
+    while (rest === undefined && !this.ended && this.at < bytes.length) {
+      if (this.section === 'parts') rest = this.nextPart(bytes);
+      else if (this.section === 'alpha') rest = this.nextAlpha(bytes);
+      else rest = this.onlyZeros(bytes) ? {} : this.nextSegment(bytes);
+    }
+    return { header, rest };
   }
 
   /** Bytes of payload of what the file ends in; 0 where nothing is cut. */

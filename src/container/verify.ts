@@ -1,9 +1,10 @@
 /** Checks what can be checked of a file without a model: all its checksums. */
 import { bytesToHex } from '@noble/hashes/utils.js';
-import { readContainer, readHeader, type Extent } from './container.js';
+import { finish, type Pieces } from '../turns.js';
+import { readContainerInPieces, readHeader, type Extent } from './container.js';
 import { partName } from './parts.js';
 import { storedHash } from './pixel-hash.js';
-import { repairFile, type Repair } from './repair.js';
+import { repairFileInPieces, type Repair } from './repair.js';
 
 /** How a part of a file is: intact, cut, repairable or damaged. */
 export interface PartCheck {
@@ -36,8 +37,13 @@ const STATES: readonly PartCheck['state'][] = ['intact', 'cut', 'repairable', 'd
  * @throws DcompError as `readContainer`, where the header is damaged beyond repair or the file is none of ours
  */
 export function verifyFile(file: Uint8Array): Verification {
-  const { bytes, repairs } = repairFile(file);
-  const { parts, alpha, segments, truncated, trailing } = readContainer(bytes);
+  return finish(verifyFileInPieces(file));
+}
+
+/** As `verifyFile`. */
+export function* verifyFileInPieces(file: Uint8Array): Pieces<Verification> {
+  const { bytes, repairs } = yield* repairFileInPieces(file);
+  const { parts, alpha, segments, truncated, trailing } = yield* readContainerInPieces(bytes);
   const checks: PartCheck[] = [];
   const { end: headerEnd, hasParts } = readHeader(bytes);
   const check = (part: string, offset: number, end: number, state: Extent['state'] = 'complete'): void => {

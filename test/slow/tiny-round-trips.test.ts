@@ -68,7 +68,7 @@ it(`${count} round trips of tiny pictures: each ends, and gives a picture of its
         assert.equal(back[field], picture[field], about);
       assert.equal(back.data.length, picture.data.length, about);
       assert.equal(info(bytes).byteLength, bytes.length, about);
-      assert.equal(verify(bytes).state, 'intact', about);
+      assert.equal((await verify(bytes)).state, 'intact', about);
       const { target } = chosen;
       if (target !== undefined && 'size' in target) assert.ok(bytes.length <= target.size, about);
       if (target !== undefined && 'psnr' in target) assert.ok(psnr(picture, back) >= target.psnr - 1e-9, about);

@@ -89,6 +89,11 @@ export function builder(yargs: Argv): void {
     .option('bpp', { type: 'string', requiresArg: true, describe: 'Or: bits per pixel, not to be exceeded' })
     .option('size', { type: 'string', requiresArg: true, describe: `Or: bytes, not to be exceeded; ${SIZE_UNITS}` })
     .option('psnr', { type: 'string', requiresArg: true, describe: 'Or: PSNR in dB, to be reached' })
+    .option('lossless', { type: 'boolean', describe: 'Or: every sample as it is (plain form, without the network)' })
+    .option('plain', {
+      type: 'boolean',
+      describe: 'Code without loss where that takes no more bytes; --no-plain: never  [default: true]',
+    })
     .option('alpha-quality', {
       type: 'string',
       requiresArg: true,
@@ -149,6 +154,7 @@ export function chooseTarget(args: RawArgs): Target {
     const value = read(args, name);
     return value === undefined ? [] : [{ name, target: make(value) }];
   });
+  if (flag(args, 'lossless')) given.push({ name: 'lossless', target: 'lossless' });
   if (given.length > 1) {
     throw new DcompError(
       'E_USAGE',
@@ -160,10 +166,7 @@ export function chooseTarget(args: RawArgs): Target {
 
 /** For the names of outputs: the value of the target that counts. */
 function targetFields(target: Target): Record<string, string | undefined> {
-  const values = { quality: undefined, bpp: undefined, size: undefined, psnr: undefined, ...target } as Record<
-    string,
-    number | undefined
-  >;
+  const values: Record<string, number | undefined> = target === 'lossless' ? {} : { ...target };
   values.bpp = values.bitsPerPixel;
   return Object.fromEntries(TARGETS.map(({ name }) => [name, values[name]?.toString()]));
 }
@@ -177,6 +180,7 @@ export interface EncodeSettings {
   resize: Resizing | undefined;
   pixelHash: boolean;
   exact: boolean;
+  plain: boolean;
   allowDamaged: boolean;
   regions: Region[];
   mask: Uint8Array | undefined;
@@ -292,6 +296,7 @@ export async function run(args: RawArgs): Promise<number> {
         ...regionsOf(args),
         pixelHash: flag(args, 'pixel-hash'),
         exact: flag(args, 'exact'),
+        plain: args.plain !== false,
         allowDamaged: flag(args, 'allow-damaged'),
         maxPixels: maxPixelsOption(args),
         maxWork: maxWorkOption(args),
@@ -315,6 +320,7 @@ export async function code(input: Uint8Array, settings: EncodeSettings, { onProg
     resize,
     pixelHash,
     exact,
+    plain,
     maxPixels,
     maxWork,
     threads,
@@ -332,6 +338,7 @@ export async function code(input: Uint8Array, settings: EncodeSettings, { onProg
     exact,
     maxPixels,
     ...(maxWork === undefined ? {} : { maxWork }),
+    plain,
     threads,
     ...(effort === undefined ? {} : { effort }),
     ...(views === undefined ? {} : { views }),
@@ -346,7 +353,7 @@ export async function code(input: Uint8Array, settings: EncodeSettings, { onProg
     figures: { channels: picture.channels, ...figures },
     seconds: { read: (ready - started) / 1000, code: (performance.now() - ready) / 1000, write: 0 },
     summary: `${bytes.length} bytes, ${figures.bitsPerPixel.toFixed(3)} bits per pixel`,
-    notices: [...notices, ...wrongTool(sizes, target)],
+    notices: [...notices, ...wrongTool(sizes, target, figures.form === 'plain')],
     damage,
   };
 }

@@ -100,7 +100,9 @@ function asText(name: string, found: Found, most: number): string {
   const head = ['segment', 'offset', 'bytes', 'level', 'steps', 'sigma', 'bits per pixel', 'over ideal', ''];
   return [
     `${name}: ${width}×${height} ${kind}, ${depth} bits per sample, ${byteLength} bytes, ${bitsPerPixel.toFixed(3)} bits per pixel`,
-    `format version ${formatVersion}, model ${modelId}, trellis of 2^${trellisBits} states, shown as the mean of ${schedule.views} evaluation${schedule.views === 1 ? '' : 's'}`,
+    schedule === null
+      ? `format version ${formatVersion}, plain form: without loss, without a model`
+      : `format version ${formatVersion}, model ${modelId}, trellis of 2^${trellisBits} states, shown as the mean of ${schedule.views} evaluation${schedule.views === 1 ? '' : 's'}`,
     ...parts.map(
       ({ type, name: what, byteLength: length, state }) =>
         `${what === 'unknown' ? `unknown part of type ${type}` : what}: ${length} bytes, ${state}`,

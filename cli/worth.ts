@@ -15,17 +15,23 @@ export interface Sizes {
   bitsPerPixel: number;
 }
 
-/** A notice where a file is larger than the picture's own, or than a photograph would be. */
-export function wrongTool({ inputBytes, outputBytes, bitsPerPixel }: Sizes, target: Target): string[] {
-  if (outputBytes < WORTH_A_WORD) return [];
+/** Notices where a file is coded without loss because no photograph is in it, is larger than the picture's own, or than a photograph would be. */
+export function wrongTool({ inputBytes, outputBytes, bitsPerPixel }: Sizes, target: Target, plain = false): string[] {
+  const lossless = target === 'lossless';
+  const notices =
+    plain && !lossless
+      ? ['few colours or sharp edges, no photograph: coded without loss, which takes no more bytes here']
+      : [];
+  if (outputBytes < WORTH_A_WORD) return notices;
   if (outputBytes > inputBytes)
-    return [
+    notices.push(
       `the coded file is larger than this one (${outputBytes} bytes, not ${inputBytes}); dcomp is for photographs: ` +
         'keep this one, or ask for less (--quality, --size)',
-    ];
-  if (!('quality' in target) || target.quality > MOST_QUALITY || bitsPerPixel <= MOST_BITS) return [];
-  return [
-    `this takes ${bitsPerPixel.toFixed(1)} bits per pixel, which no photograph does; dcomp is for photographs: ` +
-      'for noise and drawings other formats do as well or better',
-  ];
+    );
+  else if (!plain && !lossless && 'quality' in target && target.quality <= MOST_QUALITY && bitsPerPixel > MOST_BITS)
+    notices.push(
+      `this takes ${bitsPerPixel.toFixed(1)} bits per pixel, which no photograph does; dcomp is for photographs: ` +
+        'for noise and drawings other formats do as well or better',
+    );
+  return notices;
 }

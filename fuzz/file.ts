@@ -89,9 +89,15 @@ function side(now: number, below: Below): number {
   return Math.max(1, oneOf([near, near, 1, 2, 7, 8, 9, 15, 16, 17, 20, 33, 400], below));
 }
 
+/** Plain for diffusion, and the other way; what a plain header does not say has to be made up. */
+function otherForm({ form, ...header }: Header): Header {
+  if (form !== 'plain') return { ...header, form: 'plain' };
+  return { ...header, modelId: '01234567', nu: 14 };
+}
+
 function changeHeader(header: Header, below: Below): Header {
   const changed = { ...header, schedule: { ...header.schedule } };
-  switch (below(9)) {
+  switch (below(11)) {
     case 0:
       return { ...changed, width: side(header.width, below) };
     case 1:
@@ -115,8 +121,12 @@ function changeHeader(header: Header, below: Below): Header {
       changed.schedule.views = oneOf(VIEWS, below);
       changed.schedule.coarseViews = oneOf(VIEWS, below);
       return changed;
+    case 8:
+      return { ...changed, nearWhite: below(2) === 0, nearBlack: below(2) === 0 };
+    case 9:
+      return otherForm(changed);
     default:
-      return { ...changed, nu: 8 + below(9) };
+      return header.form === 'plain' ? changed : { ...changed, nu: 8 + below(9) };
   }
 }
 

@@ -39,6 +39,16 @@ const GOLDEN = {
     options: { target: { quality: 80 }, effort: 2, alphaQuality: 60 },
   },
   'rgb-128x96': { picture: { name: 'scene', width: 128, height: 96 }, options: { target: { bitsPerPixel: 1 } } },
+  'plain-glyphs-60x30': { picture: { name: 'glyphs', width: 60, height: 30 }, options: { target: 'lossless' } },
+  'plain-edges-60x40': { picture: { name: 'edges', width: 60, height: 40 }, options: { target: { quality: 60 } } },
+  'plain-rgba16-9x7': {
+    picture: { name: 'rgba-balls', width: 9, height: 7, depth: 16 },
+    options: { target: 'lossless' },
+  },
+  'plain-grey1-40x30': {
+    picture: { name: 'grey-scene', width: 40, height: 30, depth: 1 },
+    options: { target: 'lossless' },
+  },
   'grey-17x23-hash': {
     picture: { name: 'grey-scene', width: 17, height: 23 },
     options: { target: { quality: 40 }, effort: 2, pixelHash: true },

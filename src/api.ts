@@ -2,6 +2,7 @@
 import {
   containerOfInPieces,
   decodePicture,
+  decodePlain,
   DECODER_CHECKS,
   type DecodeResult,
   type DecoderOptions,
@@ -9,6 +10,7 @@ import {
 } from './codec/decoder.js';
 import {
   checkEncoding,
+  encodeLossless,
   encodePicture,
   encodePictureToSizes,
   ENCODER_CHECKS,
@@ -190,6 +192,7 @@ export function createCodec(platform: Platform): Codec {
     private async next(latest: boolean): Promise<DecodeResult | undefined> {
       await this.pause();
       if (!this.progression.begun) return undefined; // no model is needed to say that
+      if (this.progression.plain) return this.progression.picture(undefined, latest);
       const picture = await evaluatorsFor(this.options).use(this.progression.pixels, this.options.signal, (evaluator) =>
         this.progression.picture(evaluator, latest),
       );
@@ -204,6 +207,10 @@ export function createCodec(platform: Platform): Codec {
       const checked = checkOptions(given, ENCODE_CHECKS, 'encode', targetHint);
       const picture = checkEncoding(source, checked);
       const { options, pause } = heard(checked, picture);
+      if (options.target === 'lossless') {
+        await pause();
+        return encodeLossless(picture, { ...options, pause });
+      }
       return evaluatorsFor(options).use(picture.width * picture.height, options.signal, async (evaluator) => {
         await pause();
         const result = await encodePicture(picture, evaluator, { ...options, pause });
@@ -229,6 +236,7 @@ export function createCodec(platform: Platform): Codec {
       const bytes = copyOf(file, options.maxBytes);
       await pause();
       const source = await inTurns(containerOfInPieces(bytes, options), pause); // before a missing model is complained of
+      if (source.container.header.form === 'plain') return decodePlain(source, { ...options, pause });
       return evaluatorsFor(options).use(pixelsOf(source), options.signal, async (evaluator) => {
         const picture = await decodePicture(bytes, evaluator, { ...options, pause }, source);
         await pause();

@@ -21,6 +21,7 @@ export { repair, verify, type FileOptions } from './files.js';
 export type { PartCheck, Verification } from './container/verify.js';
 export { repairText, type Repair, type Repaired } from './container/repair.js';
 export { toRgba } from './pixels/rgba.js';
+export type { Form } from './container/container.js';
 export { pixelHash } from './container/pixel-hash.js';
 export {
   DEFAULT_EFFORT,
@@ -28,6 +29,7 @@ export {
   psnr,
   type EncodeResult,
   type EncoderOptions,
+  type LossyTarget,
   type Progress,
   type Target,
 } from './codec/encoder.js';

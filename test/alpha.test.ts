@@ -109,7 +109,12 @@ describe('alpha', () => {
       const source = withDepth(picture, depth);
       let before = 0;
       for (const alphaQuality of [0, 30, 70, 100]) {
-        const { bytes } = await encodePicture(source, evaluator, { effort: 1, target: { quality: 5 }, alphaQuality });
+        const { bytes } = await encodePicture(source, evaluator, {
+          plain: false,
+          effort: 1,
+          target: { quality: 5 },
+          alphaQuality,
+        });
         const alpha = alphaOf(await decodePicture(bytes, evaluator));
         if (alphaQuality === 100) assert.deepEqual(alpha, alphaOf(source));
         else assert.ok(differentValues(alpha) <= alphaLevels(alphaQuality));

@@ -76,6 +76,7 @@ const ENCODING = {
   views: [],
   importance: [],
   pixelHash: ['true', 'false'],
+  plain: ['true', 'false'],
   alphaQuality: ['-0', '0.5', '1.5', '1e-320'],
 } as const;
 const DECODING = {
@@ -93,7 +94,8 @@ for (const [entry, dcomp] of Object.entries(entries)) {
     let file: Uint8Array;
     let damaged: Uint8Array;
     const shared = { model, ...(entry === 'node' ? { threads: 1 } : {}) };
-    const encode = (of: unknown, options: object) => dcomp.encode(of as Picture, { ...shared, effort: 1, ...options });
+    const encode = (of: unknown, options: object) =>
+      dcomp.encode(of as Picture, { ...shared, plain: false, effort: 1, ...options });
     before(async () => {
       file = (await encode(picture, { target: { quality: 30 } })).bytes;
       damaged = Uint8Array.from(file);

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { readPng } from '../formats/png-reader.js';
 import { writePng } from '../formats/png-writer.js';
 import { CORPUS, corpusPicture } from '../corpus/pictures.js';
-import { decode, DEFAULT_MODEL, encode, info, psnr, type Target } from '../src/node.js';
+import { decode, DEFAULT_MODEL, encode, info, psnr, type LossyTarget as Target } from '../src/node.js';
 import type { Channels, Picture } from '../src/picture.js';
 import { smallModelFile } from '../corpus/small-model.js';
 import { assertLimited } from './helpers/limited.js';

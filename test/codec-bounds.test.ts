@@ -158,7 +158,12 @@ describe('a model that knows the picture', () => {
   it('makes whole files as small as headers, root and gains, and they give the picture back exactly', async () => {
     for (const picture of pictures) {
       const cheat = new Cheat(picture);
-      const { bytes } = await encodePicture(picture, cheat, { effort: 1, views: 1, target: { quality: 100 } });
+      const { bytes } = await encodePicture(picture, cheat, {
+        plain: false,
+        effort: 1,
+        views: 1,
+        target: { quality: 100 },
+      });
       const { header, segments } = readContainer(bytes);
       // A step where nothing is told has a run, rounded to whole bits, and a bit each for the scale and for "no corrections".
       const bits = ROOT_BITS + gainBits(picture) + leastBits(picture) + 2 * stepsIn(bytes);

@@ -128,6 +128,7 @@ describe('hostile files', () => {
 
   it('steps beyond the last are reported as damage', async () => {
     const { bytes } = await encodePicture(corpusPicture('flat', { width: 9, height: 7 }), evaluator, {
+      plain: false,
       effort: 1,
       target: { quality: 100 },
     });
@@ -222,7 +223,7 @@ describe('hostile files', () => {
 
   it('a file cut at any byte is a picture, or says that it lacks its header or alpha', async () => {
     const picture = corpusPicture('rgba-balls', { width: 24, height: 17 });
-    const { bytes } = await encodePicture(picture, evaluator, { effort: 1, target: { quality: 70 } });
+    const { bytes } = await encodePicture(picture, evaluator, { plain: false, effort: 1, target: { quality: 70 } });
     const { payloadOffset, payloadLength } = readContainer(bytes).alpha!;
     for (let n = 1; n < bytes.length; n++) {
       const code = await outcome(() => decodePicture(bytes.subarray(0, n), evaluator));

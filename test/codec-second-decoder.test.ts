@@ -35,7 +35,12 @@ describe('a second decoder, written from the description of the format,', () => 
         schedules,
         fc.integer({ min: 1, max: 3 }),
         async (picture, quality, schedule, effort) => {
-          const { bytes } = await encodePicture(picture, evaluator, { effort, schedule, target: { quality } });
+          const { bytes } = await encodePicture(picture, evaluator, {
+            plain: false,
+            effort,
+            schedule,
+            target: { quality },
+          });
           await assertSame(bytes);
         },
       ),
@@ -43,10 +48,21 @@ describe('a second decoder, written from the description of the format,', () => 
     );
   });
 
+  it('in the plain form, whole and cut', async () => {
+    await fc.assert(
+      fc.asyncProperty(picturesOfAnyDepth(24), async (picture) => {
+        const { bytes } = await encodePicture(picture, evaluator, { target: 'lossless' });
+        await assertSame(bytes);
+        await assertSame(bytes.subarray(0, bytes.length - 1));
+      }),
+      { numRuns: 20 },
+    );
+  });
+
   it('at every depth', async () => {
     await assertLimited(
       fc.asyncProperty(picturesOfAnyDepth(24), fc.integer({ min: 20, max: 100 }), async (picture, quality) => {
-        const { bytes } = await encodePicture(picture, evaluator, { effort: 1, target: { quality } });
+        const { bytes } = await encodePicture(picture, evaluator, { plain: false, effort: 1, target: { quality } });
         await assertSame(bytes);
       }),
       { numRuns: 8 },
@@ -59,6 +75,7 @@ describe('a second decoder, written from the description of the format,', () => 
       ['glyphs', 55],
     ] as const) {
       const { bytes } = await encodePicture(corpusPicture(name, { width: 70, height: 66 }), evaluator, {
+        plain: false,
         effort: 1,
         target: { quality },
       });
@@ -68,6 +85,7 @@ describe('a second decoder, written from the description of the format,', () => 
 
   it('also where parts stand before the picture, known and unknown ones, or what is left of them', async () => {
     const { bytes } = await encodePicture(corpusPicture('rgba-balls', { width: 21, height: 17 }), evaluator, {
+      plain: false,
       effort: 1,
       target: { quality: 60 },
     });
@@ -89,6 +107,7 @@ describe('a second decoder, written from the description of the format,', () => 
 
   it('a damaged part is refused, or told of and passed over', async () => {
     const { bytes } = await encodePicture(corpusPicture('scene', { width: 21, height: 17 }), evaluator, {
+      plain: false,
       effort: 1,
       target: { quality: 60 },
     });
@@ -116,6 +135,7 @@ describe('a second decoder, written from the description of the format,', () => 
       ['edges', 2, 800, 25],
     ] as const) {
       const { bytes } = await encodePicture(corpusPicture(name, { width, height }), evaluator, {
+        plain: false,
         effort: 1,
         target: { quality },
       });

@@ -42,7 +42,7 @@ function inStrips(strip: number): Evaluator {
 }
 
 async function assertSame(picture: Picture, strip: number, quality: number): Promise<void> {
-  const options = { effort: 1, target: { quality } };
+  const options = { plain: false, effort: 1, target: { quality } };
   const { bytes } = await encodePicture(picture, whole, options);
   const strips = inStrips(strip);
   assert.deepEqual((await encodePicture(picture, strips, options)).bytes, bytes, 'the file');

@@ -102,7 +102,7 @@ describe('a crop', () => {
 
   it('of a file whose segments hold several groups each is decoded as well', async () => {
     const picture = corpusPicture('scene', { width: 1700, height: 8 });
-    const { bytes } = await encodePicture(picture, evaluator, { effort: 1, target: { quality: 25 } });
+    const { bytes } = await encodePicture(picture, evaluator, { plain: false, effort: 1, target: { quality: 25 } });
     const { header } = readContainer(bytes);
     const session = new Session(picture.width, picture.height, false, header.schedule, evaluator);
     const coefficients = finish(PictureCoefficients.of(picture, session.sizes.length - 1));

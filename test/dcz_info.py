@@ -77,21 +77,25 @@ def holds(e, data, before):
 def read_header(data):
     if data[:4] != MAGIC or len(data) < 6 or data[4] != 1:
         raise Refused
-    width = varint(data, 10)
+    plain = bool(data[5] & 128)
+    width = varint(data, 6 if plain else 10)
     height = width and varint(data, width[1])
-    if not height or height[1] + 8 > len(data):
+    if not height or height[1] + (4 if plain else 8) > len(data):
         raise Refused
-    end = height[1] + 4
+    end = height[1] + (0 if plain else 4)
     if zlib.crc32(data[:end]) != u32(data, end):
         raise Refused
     kind = data[5]
-    channels, depth = kind & 7, DEPTHS.get(kind >> 4)
+    channels, depth = kind & 7, DEPTHS.get(kind >> 4 & 7)
     if channels not in KINDS or depth is None or (depth < 8 and channels != 1):
         raise Refused
     w, h = width[0], height[0]
     if not (1 <= w <= 65535 and 1 <= h <= 65535 and w * h <= 2**28):
         raise Refused
+    if plain:
+        return w, h, channels, depth, bool(kind & 8), None, None, None, None, None, None, None, None, end + 4
     coarse, fine, last, nu = data[height[1] : end]
+    nu &= ~96
     coarse_views, views, coarse = coarse // 64, coarse // 16 % 4, coarse % 16 + 1
     fine, tail = fine % 32, fine // 32
     if not (views <= 2 and coarse_views <= 2 and 1 <= fine <= 16 and 64 <= last <= TOP and 8 <= nu <= 16):
@@ -128,6 +132,7 @@ def steps_of(w, h, coarse, fine, tail, last):
 
 def info(data):
     w, h, channels, depth, has_parts, model, views, coarse_views, coarse, fine, tail, last, nu, at = read_header(data)
+    plain = model is None
     result = {
         "width": w,
         "height": h,
@@ -135,11 +140,12 @@ def info(data):
         "depth": depth,
         "kind": KINDS[channels],
         "formatVersion": 1,
+        "form": "plain" if plain else "diffusion",
         "modelId": model,
         "byteLength": len(data),
         "bitsPerPixel": 8 * len(data) / (w * h),
         "trellisBits": nu,
-        "schedule": {"coarseStepsPerOctave": 16 / coarse, "fineStepsPerOctave": 16 / fine, "lastSigma": sigma(last), "views": 2**views, "coarseViews": 2**coarse_views},
+        "schedule": None if plain else {"coarseStepsPerOctave": 16 / coarse, "fineStepsPerOctave": 16 / fine, "lastSigma": sigma(last), "views": 2**views, "coarseViews": 2**coarse_views},
         "parts": [],
         "alpha": None,
         "segments": [],
@@ -180,7 +186,7 @@ def info(data):
         at = e["payload"] + e["there"]
         if e["cut"]:
             return result
-    units = list(units_of(w, h, coarse, fine, tail, last))
+    units = [] if plain else list(units_of(w, h, coarse, fine, tail, last))
     done = 0
     ended = False
     while at < len(data) and not ended:
@@ -191,7 +197,7 @@ def info(data):
         if e is None:
             return result
         count, rate = data[e["fieldsEnd"] - 2 : e["fieldsEnd"]]
-        there = "damaged" if count == 0 or done + count > len(units) or e["length"] > MAX_SEGMENT else "cut" if e["cut"] else "complete"
+        there = "damaged" if count == 0 or done + count > (h if plain else len(units)) or e["length"] > MAX_SEGMENT else "cut" if e["cut"] else "complete"
         impossible = there == "damaged"
         if there == "complete":
             ended = holds(e, data, struct.pack("<I", done + 2**31) + e["fields"])
@@ -206,11 +212,11 @@ def info(data):
                 "offset": at,
                 "byteLength": end - at,
                 "steps": [{"level": level, "kind": kind, "sigmaBefore": sigma(before), "sigma": sigma(to)} for level, kind, before, to, *_ in distinct],
-                "units": len(mine),
+                "units": count if plain else len(mine),
                 "level": mine[-1][0] if mine else 0,
-                "sigma": sigma(mine[-1][3] if mine else TOP),
+                "sigma": 0 if plain else sigma(mine[-1][3] if mine else TOP),
                 "bits": 8 * e["there"],
-                "idealBits": math.floor(8 * e["there"] * rate / 128 + 0.5),
+                "idealBits": 8 * e["there"] if plain else math.floor(8 * e["there"] * rate / 128 + 0.5),
                 "state": there,
             }
         )

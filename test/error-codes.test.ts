@@ -33,8 +33,9 @@ describe('error codes', () => {
   let hashed: Uint8Array;
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'dcomp-errors-'));
-    ({ bytes: file } = await encode(picture, { model, threads: 1, effort: 1 }));
-    ({ bytes: hashed } = await encode(picture, { model, threads: 1, effort: 1, pixelHash: true }));
+    const options = { model, threads: 1, plain: false, effort: 1 };
+    ({ bytes: file } = await encode(picture, options));
+    ({ bytes: hashed } = await encode(picture, { ...options, pixelHash: true }));
   });
   after(async () => {
     rmSync(folder, { recursive: true, force: true });

@@ -35,7 +35,8 @@ describe('the colour of wholly transparent pixels', () => {
   it('costs the same whatever it is, and next to nothing', async () => {
     const picture = cutOut(64, 48);
     const size = async (source: Picture, exact = false): Promise<number> =>
-      (await encode(source, { model, threads: 1, effort: 1, exact, target: { quality: 50 } })).bytes.length;
+      (await encode(source, { model, threads: 1, plain: false, effort: 1, exact, target: { quality: 50 } })).bytes
+        .length;
     const sizes = [];
     for (const colour of [(): number => 0, (): number => 255, (i: number): number => hash32(7, i) & 255])
       sizes.push(await size(withHidden(picture, colour)));
@@ -51,7 +52,14 @@ describe('the colour of wholly transparent pixels', () => {
   it('is kept with `exact`', async () => {
     const picture = withHidden(cutOut(40, 30), (i) => (i % 4 === 0 ? 250 : 10));
     const distance = async (exact: boolean): Promise<number> => {
-      const { bytes } = await encode(picture, { model, threads: 1, effort: 1, exact, target: { quality: 95 } });
+      const { bytes } = await encode(picture, {
+        model,
+        threads: 1,
+        plain: false,
+        effort: 1,
+        exact,
+        target: { quality: 95 },
+      });
       const { data } = await decode(bytes, { model, threads: 1 });
       let worst = 0;
       for (let i = 0; i < data.length; i += 4)

@@ -116,8 +116,12 @@ describe('metadata', () => {
       text: [{ keyword: 'Title', text: 'Ein Bild' }],
     };
     const target = { quality: 50 };
-    const { bytes: file } = await encodePicture({ ...picture, metadata }, evaluator, { target, effort: 1 });
-    const without = await encodePicture(picture, evaluator, { target, effort: 1 });
+    const { bytes: file } = await encodePicture({ ...picture, metadata }, evaluator, {
+      target,
+      plain: false,
+      effort: 1,
+    });
+    const without = await encodePicture(picture, evaluator, { target, plain: false, effort: 1 });
     const back = await decodePicture(file, evaluator);
     assert.deepEqual(back.metadata, metadata);
     assert.deepEqual(back.data, (await decodePicture(without.bytes, evaluator)).data);

@@ -70,6 +70,7 @@ describe('progressive decoding', () => {
       ['grey-alpha-disc', 19, 13],
     ] as const) {
       const { bytes } = await encodePicture(corpusPicture(name, { width, height }), evaluator, {
+        plain: false,
         effort: 1,
         target: { size: 450 },
       });
@@ -91,6 +92,7 @@ describe('progressive decoding', () => {
       [780, 14, 1100],
     ] as const) {
       const { bytes } = await encodePicture(corpusPicture('scene', { width, height }), evaluator, {
+        plain: false,
         effort: 1,
         target: { size },
       });
@@ -115,7 +117,10 @@ describe('progressive decoding', () => {
   });
 
   it('what is behind the end of a file is counted and not kept', async () => {
-    const { bytes } = await encodePicture(corpusPicture('scene', { width: 20, height: 10 }), evaluator, { effort: 1 });
+    const { bytes } = await encodePicture(corpusPicture('scene', { width: 20, height: 10 }), evaluator, {
+      plain: false,
+      effort: 1,
+    });
     const progression = new Progression();
     progression.push(bytes);
     const before = process.memoryUsage().arrayBuffers;
@@ -130,6 +135,7 @@ describe('progressive decoding', () => {
 
   it('a picture of several groups, whose steps end between two of them', async () => {
     const { bytes } = await encodePicture(corpusPicture('scene', { width: 780, height: 14 }), evaluator, {
+      plain: false,
       effort: 1,
       target: { size: 1100 },
     });
@@ -147,6 +153,7 @@ describe('progressive decoding', () => {
 
   it('steps that were whole are not decoded again', async () => {
     const { bytes } = await encodePicture(corpusPicture('scene', { width: 144, height: 105 }), evaluator, {
+      plain: false,
       effort: 1,
       views: 1,
       target: { quality: 93 },
@@ -183,6 +190,7 @@ describe('progressive decoding', () => {
 
   it('damage is met as the decoder meets it, also in a segment that was shown before it was whole', async () => {
     const { bytes } = await encodePicture(corpusPicture('rgba-balls', { width: 60, height: 44 }), evaluator, {
+      plain: false,
       effort: 1,
       target: { quality: 99 },
     });
@@ -216,7 +224,10 @@ describe('progressive decoding', () => {
     const text = new Progression();
     text.push(new TextEncoder().encode('{}'));
     assert.equal(await codeOfError(() => text.picture(evaluator, true)), 'E_NOT_DCZ');
-    const { bytes } = await encodePicture(corpusPicture('scene', { width: 20, height: 10 }), evaluator, { effort: 1 });
+    const { bytes } = await encodePicture(corpusPicture('scene', { width: 20, height: 10 }), evaluator, {
+      plain: false,
+      effort: 1,
+    });
     const large = new Progression({ maxPixels: 199 });
     large.push(bytes);
     assert.equal(await codeOfError(() => large.picture(evaluator, true)), 'E_TOO_LARGE');
@@ -227,7 +238,10 @@ describe('progressive decoding', () => {
   });
 
   it('can be stopped between evaluations', async () => {
-    const { bytes } = await encodePicture(corpusPicture('scene', { width: 40, height: 30 }), evaluator, { effort: 1 });
+    const { bytes } = await encodePicture(corpusPicture('scene', { width: 40, height: 30 }), evaluator, {
+      plain: false,
+      effort: 1,
+    });
     const abort = new AbortController();
     const stages: string[] = [];
     const onProgress = ({ stage }: { stage: string }): void => {
@@ -245,7 +259,10 @@ describe('ProgressiveDecoder of the package', () => {
     const model = tinyModelFile();
     const files: Uint8Array[] = [];
     for (const name of ['scene', 'glyphs'])
-      files.push((await encodePicture(corpusPicture(name, { width: 50, height: 40 }), evaluator, { effort: 1 })).bytes);
+      files.push(
+        (await encodePicture(corpusPicture(name, { width: 50, height: 40 }), evaluator, { plain: false, effort: 1 }))
+          .bytes,
+      );
     const decoders = files.map(() => new ProgressiveDecoder({ model, threads: 1 }));
     assert.deepEqual(
       [await decoders[0]!.picture({ latest: true }), decoders[0]!.info(), decoders[0]!.byteLength],

@@ -97,7 +97,7 @@ describe('regions of interest', () => {
     const picture = corpusPicture('scene', { width: 96, height: 96 });
     const region = { x: 16, y: 16, width: 48, height: 48 };
     const inside = (x: number, y: number): boolean => x >= 16 && x < 64 && y >= 16 && y < 64;
-    const options = { effort: 1, target: { size: 4000 } };
+    const options = { plain: false, effort: 1, target: { size: 4000 } };
     const plain = await decodePicture((await encodePicture(picture, evaluator, options)).bytes, evaluator);
     const { bytes } = await encodePicture(picture, evaluator, {
       ...options,

@@ -291,6 +291,7 @@ describe('decoding of a damaged file', () => {
 
   it('gives the very picture where one byte is wrong and damage is allowed, and says what it did', async () => {
     const { bytes: file } = await encodePicture(corpusPicture('rgba-balls', { width: 24, height: 17 }), evaluator, {
+      plain: false,
       effort: 1,
       target: { quality: 70 },
     });
@@ -317,6 +318,7 @@ describe('decoding of a damaged file', () => {
 
   it('ends before a segment that is beyond repair, and says so', async () => {
     const { bytes: file } = await encodePicture(corpusPicture('scene', { width: 70, height: 50 }), evaluator, {
+      plain: false,
       effort: 1,
       target: { quality: 90 },
     });

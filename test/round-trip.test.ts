@@ -3,13 +3,14 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { CORPUS, corpusPicture } from '../corpus/pictures.js';
-import { readContainer } from '../src/container/container.js';
+import { endsOf, readContainer } from '../src/container/container.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture, psnr } from '../src/codec/encoder.js';
 import { LAST_CODE } from '../src/format.js';
 import { stepsOf, pyramidSizes } from '../src/diffusion/schedule.js';
 import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
-import { withDepth, type Picture } from '../src/picture.js';
+import { alphaOf, join } from '../src/pixels/picture-planes.js';
+import { depthOf, withDepth, type Picture } from '../src/picture.js';
 import { constantPicture, extremeNoise, inKind, options, pictures, qualities, schedules } from './helpers/arbitrary.js';
 import { CountingChannel } from './helpers/channels.js';
 import { outcome } from './helpers/outcome.js';
@@ -78,7 +79,7 @@ describe('round trip', () => {
           constantPicture(width, height, channels, 200),
           extremeNoise(width, height, channels, 3),
         ]) {
-          const { bytes } = await encodePicture(picture, evaluator, { effort, target: { quality: 90 } });
+          const { bytes } = await encodePicture(picture, evaluator, { plain: false, effort, target: { quality: 90 } });
           assertSameKind(await decodePicture(bytes, evaluator), picture);
         }
       }
@@ -89,7 +90,7 @@ describe('round trip', () => {
     for (const name of ['scene', 'hills', 'bricks', 'rgba-balls']) {
       const picture = corpusPicture(name, { width: 37, height: 29 });
       const faint = { ...picture, data: picture.data.map((value) => 96 + (value >> 2)) };
-      const { bytes } = await encodePicture(faint, evaluator, { effort, target: { quality: 100 } });
+      const { bytes } = await encodePicture(faint, evaluator, { plain: false, effort, target: { quality: 100 } });
       const back = await decodePicture(bytes, evaluator);
       assert.ok(psnr(faint, back) > 44, `${name}: ${psnr(faint, back)} dB`);
     }
@@ -98,7 +99,7 @@ describe('round trip', () => {
   it('at quality 100 a picture that the model does not expect does so too', async () => {
     for (const name of ['noise', 'edges', 'glyphs', 'bricks', 'gradient', 'scene']) {
       const picture = corpusPicture(name, { width: 37, height: 29 });
-      const { bytes } = await encodePicture(picture, evaluator, { effort, target: { quality: 100 } });
+      const { bytes } = await encodePicture(picture, evaluator, { plain: false, effort, target: { quality: 100 } });
       const back = await decodePicture(bytes, evaluator);
       assert.ok(psnr(picture, back) > 40, `${name}: ${psnr(picture, back)} dB`);
     }
@@ -113,7 +114,9 @@ describe('round trip', () => {
       const picture = corpusPicture('scene', { width, height });
       const sizes = [];
       for (const quality of [1, 10, 20, 35, 50, 75, 100])
-        sizes.push((await encodePicture(picture, evaluator, { effort, target: { quality } })).bytes.length);
+        sizes.push(
+          (await encodePicture(picture, evaluator, { plain: false, effort, target: { quality } })).bytes.length,
+        );
       // Below 20 the stream ends at a coarser level, if there is one.
       for (let i = 1; i < sizes.length; i++)
         assert.ok(sizes[i]! >= sizes[i - 1]!, `${width}×${height}: ${sizes.join()} bytes`);
@@ -131,7 +134,9 @@ describe('round trip', () => {
           const bitsPerPixel = (8 * (size + 0.5)) / (picture.width * picture.height);
           fc.pre(bitsPerPixel <= 1000);
           const target = asRate ? { bitsPerPixel } : { size };
-          const coded = await outcome(() => encodePicture(picture, evaluator, { effort, schedule, target }));
+          const coded = await outcome(() =>
+            encodePicture(picture, evaluator, { plain: false, effort, schedule, target }),
+          );
           if (typeof coded === 'string') return assert.equal(coded, 'E_UNREACHABLE');
           const { bytes } = coded;
           assert.ok(bytes.length <= size, `${bytes.length} bytes instead of ${size}`);
@@ -147,10 +152,11 @@ describe('round trip', () => {
   it('of every size, also where the schedule has a tail and a narrower step before it', async () => {
     const schedule = { coarseWidth: 2, fineWidth: 11, lastCode: LAST_CODE, tail: 4, views: 1, coarseViews: 1 } as const;
     const picture = corpusPicture('rgba-balls', { width: 24, height: 20 });
-    const whole = (await encodePicture(picture, evaluator, { effort, schedule, target: { quality: 100 } })).bytes
-      .length;
+    const whole = (
+      await encodePicture(picture, evaluator, { plain: false, effort, schedule, target: { quality: 100 } })
+    ).bytes.length;
     for (let size = whole - 90; size <= whole; size += 15) {
-      const { bytes } = await encodePicture(picture, evaluator, { effort, schedule, target: { size } });
+      const { bytes } = await encodePicture(picture, evaluator, { plain: false, effort, schedule, target: { size } });
       assert.ok(bytes.length <= size && bytes.length > size - 16, `${bytes.length} bytes instead of ${size}`);
       await decodePicture(bytes, evaluator);
     }
@@ -159,6 +165,7 @@ describe('round trip', () => {
   it('the file says truly what its ideal and real bits are', async () => {
     const picture = corpusPicture('scene', { width: 70, height: 51 });
     const { bytes, idealBits, realBits } = await encodePicture(picture, evaluator, {
+      plain: false,
       effort: 5,
       target: { quality: 60 },
     });
@@ -179,21 +186,29 @@ describe('encoder and decoder', () => {
       fc.asyncProperty(pictures(48), qualities, schedules, async (picture, quality, schedule) => {
         // The walk sees hidden colours as they are.
         const { bytes } = await encodePicture(picture, evaluator, {
+          plain: false,
+          exact: true,
           effort,
           target: { quality },
           schedule,
-          exact: true,
         });
         const back = await decodePicture(bytes, evaluator);
         const { header } = readContainer(bytes);
-        const { reconstruction } = await walk(
+        const { session } = await walk(
           picture,
           evaluator,
           header.schedule,
           stepsIn(bytes),
           new CountingChannel(header.nu),
         );
-        assert.deepEqual(back.data, reconstruction.data);
+        const shown = join(
+          await session.reconstruct(),
+          picture.channels,
+          alphaOf(picture),
+          depthOf(picture),
+          endsOf(header),
+        );
+        assert.deepEqual(back.data, shown.data);
       }),
       RUNS,
     );
@@ -224,7 +239,7 @@ describe('threads', () => {
       const picture = corpusPicture(name, size);
       const files = [];
       for (const each of evaluators)
-        files.push((await encodePicture(picture, each, { effort, target: { quality: 70 } })).bytes);
+        files.push((await encodePicture(picture, each, { plain: false, effort, target: { quality: 70 } })).bytes);
       const shown = [];
       for (const each of evaluators) shown.push((await decodePicture(files[0]!, each)).data);
       for (const i of [1, 2]) {
@@ -243,7 +258,7 @@ describe('prefixes', () => {
         qualities,
         fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 6, maxLength: 6 }),
         async (picture, quality, cuts) => {
-          const { bytes } = await encodePicture(picture, evaluator, { effort, target: { quality } });
+          const { bytes } = await encodePicture(picture, evaluator, { plain: false, effort, target: { quality } });
           for (const cut of cuts) {
             const length = Math.floor(cut * bytes.length);
             const cutFile = await outcome(() => decodePicture(bytes.subarray(0, length), evaluator));
@@ -281,7 +296,7 @@ describe('prefixes', () => {
     const sums = new Float64Array(lengths.length);
     for (const { name } of CORPUS) {
       const picture = inKind(corpusPicture(name, { width: 64, height: 48 }), 3);
-      const { bytes } = await encodePicture(picture, evaluator, { effort, target: { quality: 100 } });
+      const { bytes } = await encodePicture(picture, evaluator, { plain: false, effort, target: { quality: 100 } });
       for (const [i, maxBytes] of lengths.entries()) {
         const back = await decodePicture(bytes, evaluator, { maxBytes });
         // Pictures that come back exactly count as 60 dB.

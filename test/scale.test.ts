@@ -15,7 +15,7 @@ const evaluator = tinyEvaluator();
 describe('decode with a scale', () => {
   it('gives u_k, near to the picture made small, for the work of its levels', async () => {
     const picture = corpusPicture('scene', { width: 101, height: 67 });
-    const { bytes } = await encodePicture(picture, evaluator, { effort: 1, target: { quality: 60 } });
+    const { bytes } = await encodePicture(picture, evaluator, { plain: false, effort: 1, target: { quality: 60 } });
     const pyramid = [separate(picture).colour];
     while (pyramid.length < 4) pyramid.push(halve(pyramid[pyramid.length - 1]!));
     const full = await decodePicture(bytes, evaluator);
@@ -42,7 +42,7 @@ describe('decode with a scale', () => {
 
   it('makes alpha small too, and refuses scales that there are not', async () => {
     const picture = corpusPicture('grey-alpha-disc', { width: 33, height: 30 });
-    const { bytes } = await encodePicture(picture, evaluator, { effort: 1, target: { quality: 20 } });
+    const { bytes } = await encodePicture(picture, evaluator, { plain: false, effort: 1, target: { quality: 20 } });
     const small = await decodePicture(bytes, evaluator, { scale: 0.5 });
     assert.deepEqual([small.width, small.height, small.channels], [17, 15, 2]);
     for (const [x, y] of [

@@ -15,15 +15,15 @@ describe('files of given sizes', () => {
   const sizes = [3000, 60, 900, 1500, 2000, 2200, 2400, 2600, 2800, 2200];
 
   it('from one walk are those that one encoding each gives, in the order asked for', async () => {
-    const together = await encodePictureToSizes(picture, evaluator, sizes, { effort: 1 });
+    const together = await encodePictureToSizes(picture, evaluator, sizes, { plain: false, effort: 1 });
     for (const [i, size] of sizes.entries()) {
-      const { bytes } = await encodePicture(picture, evaluator, { effort: 1, target: { size } });
+      const { bytes } = await encodePicture(picture, evaluator, { plain: false, effort: 1, target: { size } });
       assert.deepEqual(together[i]!.bytes, bytes, `${size} bytes`);
     }
   });
 
   it('fill their size, end with a step of one code where they end within a step, and decode by the document', async () => {
-    const files = await encodePictureToSizes(picture, evaluator, sizes, { effort: 1 });
+    const files = await encodePictureToSizes(picture, evaluator, sizes, { plain: false, effort: 1 });
     let tails = 0;
     for (const [i, { bytes }] of files.entries()) {
       assert.ok(
@@ -47,7 +47,7 @@ describe('files of given sizes', () => {
       wide,
       evaluator,
       Array.from({ length: 30 }, (_, i) => 2500 + 67 * i),
-      { effort: 1 },
+      { plain: false, effort: 1 },
     );
     const levels = pyramidSizes(wide.width, wide.height).length - 1;
     let between = 0;
@@ -72,7 +72,7 @@ describe('files of given sizes', () => {
   it('a higher quality is never a smaller file, and never noisier', async () => {
     let [size, error] = [0, 0];
     for (let quality = 1; quality <= 100; quality += quality < 30 ? 1 : 7) {
-      const { bytes } = await encodePicture(picture, evaluator, { effort: 1, target: { quality } });
+      const { bytes } = await encodePicture(picture, evaluator, { plain: false, effort: 1, target: { quality } });
       assert.ok(bytes.length >= size, `quality ${quality}: ${bytes.length} after ${size} bytes`);
       size = bytes.length;
       const { schedule } = readContainer(bytes).header;
@@ -83,7 +83,11 @@ describe('files of given sizes', () => {
 
   it('--psnr is reached with little to spare', async () => {
     for (const decibels of [22, 26, 30, 34]) {
-      const { bytes } = await encodePicture(picture, evaluator, { effort: 1, target: { psnr: decibels } });
+      const { bytes } = await encodePicture(picture, evaluator, {
+        plain: false,
+        effort: 1,
+        target: { psnr: decibels },
+      });
       const reached = psnr(picture, await decodePicture(bytes, evaluator));
       assert.ok(reached >= decibels && reached < decibels + 0.7, `${reached} dB for ${decibels}`);
     }

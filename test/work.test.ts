@@ -58,7 +58,12 @@ describe('work', () => {
       { x: 500, y: 0, width: 80, height: 20, weight: 2 },
     ];
     for (const importance of [{}, { importance: { regions } }]) {
-      const { bytes } = await encodePicture(picture, evaluator, { effort: 1, target: { quality: 40 }, ...importance });
+      const { bytes } = await encodePicture(picture, evaluator, {
+        plain: false,
+        effort: 1,
+        target: { quality: 40 },
+        ...importance,
+      });
       const { work } = inspectFile(bytes);
       const whole = await decodePicture(bytes, evaluator);
       assert.deepEqual([whole.evaluations, whole.work.toFixed(9)], [work!.evaluations, work!.fullSize.toFixed(9)]);
@@ -77,7 +82,7 @@ describe('work', () => {
 
   it('limits every call that does it, and a limit that is none is misuse', async () => {
     const picture = corpusPicture('scene', { width: 40, height: 30 });
-    const { bytes } = await encodePicture(picture, evaluator, { effort: 1 });
+    const { bytes } = await encodePicture(picture, evaluator, { plain: false, effort: 1 });
     const small = { maxWork: 0.001 };
     assert.equal(await codeOfError(() => encodePicture(picture, evaluator, { effort: 1, ...small })), 'E_TOO_LARGE');
     assert.equal(await codeOfError(() => encodePicture(picture, evaluator, { maxPixels: 1199 })), 'E_TOO_LARGE');

@@ -10,7 +10,7 @@ export interface Hooks {
 export interface Coded {
   bytes: Uint8Array;
   /** For `--json` and `--verbose`. */
-  figures: Record<string, number | boolean>;
+  figures: Record<string, number | boolean | string>;
   /** Seconds taken by understanding the input, coding, and making the output. */
   seconds: { read: number; code: number; write: number };
   /** What a line about the output says after its name, from its number of bytes. */

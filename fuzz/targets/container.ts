@@ -50,6 +50,10 @@ export const container: Target = {
       file({ channels: 3, depth: 16 }),
       file({ channels: 1, depth: 2 }, { parts: parts.slice(1) }),
       file({ channels: 1, width: 1, height: 1 }, { segments: [] }),
+      file(
+        { form: 'plain', width: 20, height: 30 },
+        { parts, segments: [1, 2].map((seed) => ({ payload: noise(70, seed), units: 1, idealRatio: 0 })) },
+      ),
     ];
   },
   mutate: mutateFile,

@@ -17,7 +17,7 @@ const FUZZ_PIXELS = 420;
 /** The model's id is not what is fuzzed. */
 function withModel(bytes: Uint8Array): Uint8Array {
   const file = takeApart(bytes);
-  if (file === undefined || file.header.modelId === evaluator.model.id) return bytes;
+  if (file === undefined || file.header.form === 'plain' || file.header.modelId === evaluator.model.id) return bytes;
   return putTogether({ ...file, header: { ...file.header, modelId: evaluator.model.id } });
 }
 
@@ -56,7 +56,8 @@ const encoded = async (list: readonly (readonly [string, number, number, Encoder
   const files: Uint8Array[] = [];
   for (const [name, width, height, options] of list)
     files.push(
-      (await encodePicture(corpusPicture(name, { width, height }), evaluator, { effort: 1, ...options })).bytes,
+      (await encodePicture(corpusPicture(name, { width, height }), evaluator, { plain: false, effort: 1, ...options }))
+        .bytes,
     );
   return files;
 };
@@ -71,6 +72,8 @@ export const decoder: Target = {
       ['scene', 16, 16, { target: { quality: 90 } }],
       ['grey-alpha-disc', 5, 7, { target: { quality: 40 } }],
       ['glyphs', 19, 18, { target: { quality: 60 } }],
+      ['glyphs', 19, 18, { target: 'lossless' }],
+      ['rgba-balls', 9, 7, { target: 'lossless', pixelHash: true }],
     ]),
   mutate: mutateFile,
   passes: (bytes) => takeApart(bytes) !== undefined,
@@ -97,6 +100,7 @@ export const progressive: Target = {
   seeds: () =>
     encoded([
       ['scene', 18, 13, { target: { quality: 80 } }],
+      ['scene', 18, 13, { target: 'lossless' }],
       ['grey-alpha-disc', 9, 7, { target: { quality: 50 } }],
     ]),
   mutate: mutateFile,

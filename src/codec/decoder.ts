@@ -9,10 +9,11 @@ import type { Evaluator } from '../model/evaluator.js';
 import { bytesOf, checkValues, isBoolean, isFunction, isNumber, isSignal, isWhole, type Checks } from '../options.js';
 import { depthOf, DEFAULT_MAX_PIXELS, type Depth, type Metadata, type Picture, type Samples } from '../picture.js';
 import { decodeAlphaInPieces } from '../container/alpha.js';
-import { readContainerInPieces, type Container, type Extent, type Header } from '../container/container.js';
+import { endsOf, readContainerInPieces, type Container, type Extent, type Header } from '../container/container.js';
 import { withinMemory } from '../memory.js';
 import type { Progress } from './encoder.js';
 import type { Channel } from './group-step.js';
+import { pixelsAtInPieces, readBandsInPieces } from './plain.js';
 import { metadataOfInPieces } from '../container/metadata.js';
 import { groupsOf, type Group } from '../format.js';
 import { pixelHashInPieces, storedHash } from '../container/pixel-hash.js';
@@ -150,19 +151,12 @@ export async function decodeUnchecked(
 }
 
 async function decodeSource(source: Source, evaluator: Evaluator, options: DecodingOptions): Promise<DecodeResult> {
-  const { bytes, container, repairs, view } = source;
+  const { bytes, container, view } = source;
   const { header } = container;
+  if (header.form === 'plain') return decodePlainSource(source, options);
   const pause = options.pause ?? withoutTurns(options.signal);
   checkModelId(header, evaluator);
-  const damage = (message: string): void => {
-    if (options.allowDamaged !== true)
-      throw new DcompError(
-        'E_DAMAGED_SEGMENT',
-        `${message}; get the file again, or allow damage to decode what comes before`,
-      );
-    options.onDamage?.(message);
-  };
-  for (const repair of repairs) options.onDamage?.(`repaired ${repairText(repair)}`);
+  const damage = damageOf(source, options);
   const lags = lagsOfFile(bytes, container);
   const said: string[] = [];
   const { architecture } = evaluator.model;
@@ -195,6 +189,59 @@ async function decodeSource(source: Source, evaluator: Evaluator, options: Decod
     if (channel.ended || (session.next?.step.level ?? 0) < view.level) break;
   }
   return show(session, container, alpha, metadata, { ...options, pause }, view);
+}
+
+/** Told of damage; throws, or what comes before is shown. */
+type OnDamage = (message: string) => void;
+
+function damageOf({ repairs }: Source, { allowDamaged, onDamage }: DecoderOptions): OnDamage {
+  for (const repair of repairs) onDamage?.(`repaired ${repairText(repair)}`);
+  return (message) => {
+    if (allowDamaged !== true)
+      throw new DcompError(
+        'E_DAMAGED_SEGMENT',
+        `${message}; get the file again, or allow damage to decode what comes before`,
+      );
+    onDamage?.(message);
+  };
+}
+
+/**
+ * The picture of a plain file, which takes no network; the hash of its pixels is compared as by `decodePicture`.
+ * @throws DcompError as `decodePicture`
+ */
+export async function decodePlain(source: Source, options: DecodingOptions = {}): Promise<DecodeResult> {
+  const picture = await withinMemory(source.container.header, () => decodePlainSource(source, options));
+  comparePixels(picture, source, options);
+  return picture;
+}
+
+async function decodePlainSource(source: Source, options: DecodingOptions): Promise<DecodeResult> {
+  const { bytes, container, view } = source;
+  const { header, truncated, trailing } = container;
+  const { level, pixels } = view;
+  checkWork(workOf({ header, units: container.segments.length }), header, options.maxWork);
+  const pause = options.pause ?? withoutTurns(options.signal);
+  const damage = damageOf(source, options);
+  const metadata = await inTurns(metadataOfInPieces(bytes, container.parts, damage), pause);
+  const alpha = await inTurns(readAlpha(bytes, container, options, damage), pause);
+  const rows = Math.min(header.height, (pixels.y + pixels.height) * 2 ** level);
+  const tell = (fraction: number): void =>
+    options.onProgress?.({ fraction: Math.min(0.99, fraction), stage: 'samples' });
+  const { picture, complete } = await inTurns(readBandsInPieces(bytes, container, rows, damage, tell), pause);
+  const small = alpha === undefined ? undefined : await inTurns(smaller(alpha, header, level), pause);
+  const size = pyramidSizes(header.width, header.height)[level]!;
+  const part = small === undefined ? undefined : cutOut(small, wholeOf(size), pixels, 1);
+  const shown = await inTurns(pixelsAtInPieces(picture, header.channels, part, level, pixels), pause);
+  options.onProgress?.({ fraction: 1, stage: 'done' });
+  return {
+    ...shown,
+    ...(metadata === undefined ? {} : { metadata }),
+    evaluations: 0,
+    work: 0,
+    truncated: truncated || !complete,
+    trailing,
+  };
 }
 
 /** The session of a file, before its first step. */
@@ -238,7 +285,7 @@ export async function show(
 ): Promise<DecodeResult> {
   const small = alpha === undefined ? undefined : await inTurns(smaller(alpha, header, level), pause);
   const part = small === undefined ? undefined : cutOut(small, wholeOf(session.sizes[level]!), pixels, 1);
-  const rows = new PictureRows(pixels, header.channels, part, header.depth);
+  const rows = new PictureRows(pixels, header.channels, part, header.depth, endsOf(header));
   await session.show(rows.take, level, pixels);
   onProgress?.({ fraction: 1, stage: 'done' });
   return {

@@ -29,16 +29,25 @@ import {
   type Samples,
 } from '../picture.js';
 import { alphaLevels, encodeAlphaInPieces, quantiseAlphaInPieces } from '../container/alpha.js';
-import { concat, writeAlpha, writeHeader, type Header } from '../container/container.js';
+import { concat, endsOf, NO_CODING, writeAlpha, writeHeader, type Form, type Header } from '../container/container.js';
 import { DECODER_CHECKS, decodeUnchecked } from './decoder.js';
 import { LAST_CODE, CODES_LEVEL_SPAN } from '../format.js';
 import { partsOfInPieces } from '../container/metadata.js';
 import { PARTS, type Part } from '../container/parts.js';
 import { PictureCoefficients } from '../pixels/picture-coefficients.js';
 import { withoutHiddenColourInPieces } from '../pixels/hidden-colour.js';
-import { alphaOfInPieces, isGrey, join } from '../pixels/picture-planes.js';
+import type { Ends } from '../pixels/colour.js';
+import { alphaOfInPieces, hasAlpha, isGrey, join } from '../pixels/picture-planes.js';
 import { EMPTY_HASH, pixelHashInPieces, withPixelHash } from '../container/pixel-hash.js';
-import { checkImportance, importanceOf, lagsOfInPieces, writeLagsInPieces, type Importance } from './region.js';
+import { plainFileInPieces } from './plain.js';
+import {
+  checkImportance,
+  importanceOf,
+  lagsOfInPieces,
+  writeLagsInPieces,
+  type Importance,
+  type Lags,
+} from './region.js';
 import {
   DEFAULT_SCHEDULE,
   VIEWS,
@@ -64,7 +73,12 @@ export type Target =
   /** Bytes of the file, at most. */
   | { size: number }
   /** PSNR in dB over all colour samples of the decoded picture, at least. */
-  | { psnr: number };
+  | { psnr: number }
+  /** Every sample as it is, also colours under alpha 0: the plain form. */
+  | 'lossless';
+
+/** Those that the network is for. */
+export type LossyTarget = Exclude<Target, 'lossless'>;
 
 /** How far an encoding or decoding has come. */
 export interface Progress {
@@ -98,6 +112,11 @@ export interface EncoderOptions {
   alphaQuality?: number;
   /** Keeps the colour of pixels whose alpha is 0, which is otherwise replaced by what costs least. Default false. */
   exact?: boolean;
+  /**
+   * Whether the samples may be coded plainly, without loss, where that takes no more bytes: the rule for drawings, screenshots and
+   * tiny pictures. Default true.
+   */
+  plain?: boolean;
   onProgress?: (progress: Progress) => void;
   signal?: AbortSignal;
 }
@@ -113,6 +132,8 @@ export interface EncodingOptions extends EncoderOptions {
 /** A coded file with its figures. */
 export interface EncodeResult {
   bytes: Uint8Array;
+  /** plain: without loss, and without the network. */
+  form: Form;
   width: number;
   height: number;
   bitsPerPixel: number;
@@ -129,6 +150,12 @@ export const DEFAULT_QUALITY = 50;
 /** Effort of an encoding that names none. */
 export const DEFAULT_EFFORT = 8;
 
+/** Pictures of no more pixels are coded plainly unless a size is given: their samples take little more than a header. */
+const TINY_PIXELS = 64;
+
+/** What the plain form may take before the lossy one is known: 2 bits a pixel, which tells drawings from photographs soon. */
+const PLAIN_BYTES_PER_PIXEL = 1 / 4;
+
 /** @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE, E_UNREACHABLE, E_ABORTED */
 export async function encodePicture(
   source: Picture,
@@ -137,11 +164,168 @@ export async function encodePicture(
 ): Promise<EncodeResult> {
   const picture = checkEncoding(source, options);
   const target = options.target ?? { quality: DEFAULT_QUALITY };
+  if (target === 'lossless') return encodeLossless(picture, options);
   const stop = 'quality' in target ? stopOfQuality(target.quality) : FINEST;
   return withinMemory(picture, async () => {
-    const result = await (await Encoding.of(picture, evaluator, options, stop)).to(target);
-    return withHash(result, evaluator, options);
+    const plan = await planOf(picture, evaluator, options, stop);
+    const prepared = await inTurns(preparedOf(picture, options), pauseOf(options));
+    const lossy = async (limit?: number): Promise<EncodeResult | undefined> =>
+      (await Encoding.of(plan, prepared, evaluator, options, stop)).to(target, limit);
+    const result =
+      'psnr' in target || 'quality' in target
+        ? await smallest(lossy, prepared, options)
+        : ((await plainResult(prepared, options, sizeOf(target, picture))) ?? (await lossy()));
+    return withHash(result!, evaluator, options);
   });
+}
+
+/**
+ * The plain form, unless the lossy one is smaller; at equal size it is better in every way.
+ * @param lossy undefined where it takes the bytes that it is given
+ */
+async function smallest(
+  lossy: (limit?: number) => Promise<EncodeResult | undefined>,
+  prepared: Prepared,
+  options: EncodingOptions,
+): Promise<EncodeResult> {
+  if (options.plain === false) return (await lossy())!;
+  const { width, height } = prepared.picture;
+  const tiny = width * height <= TINY_PIXELS;
+  const tried = tiny ? Infinity : width * height * PLAIN_BYTES_PER_PIXEL;
+  const plain = await plainResult(prepared, options, tried);
+  if (tiny) return plain!;
+  const coded = await lossy(plain?.bytes.length).catch((error: unknown) => {
+    if (error instanceof DcompError && error.code === 'E_UNREACHABLE') return undefined;
+    throw error;
+  });
+  if (plain !== undefined) return coded ?? plain;
+  const most = coded?.bytes.length ?? Infinity;
+  return (most > tried ? await plainResult(prepared, options, most) : undefined) ?? coded!;
+}
+
+/** @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE, E_ABORTED */
+export async function encodeLossless(
+  source: Picture,
+  options: Omit<EncodingOptions, 'target'> = {},
+): Promise<EncodeResult> {
+  const picture = checkEncoding(source, options);
+  const exact = { ...options, exact: true, alphaQuality: 100, plain: true };
+  const pause = pauseOf(options);
+  const header = { form: 'plain', ...picture, depth: depthOf(picture), ...NO_CODING } as const;
+  checkWork(workOf({ header, units: picture.height }), header, options.maxWork);
+  return withinMemory(picture, async () => {
+    const prepared = await inTurns(preparedOf(picture, exact), pause);
+    const result = (await plainResult(prepared, exact, Infinity))!;
+    if (options.pixelHash !== true) return result;
+    const hash = await inTurns(pixelHashInPieces({ ...picture, depth: depthOf(picture) }), pause);
+    return { ...result, bytes: withPixelHash(result.bytes, hash) };
+  });
+}
+
+/** How the network is to code a picture. */
+interface Plan {
+  schedule: Schedule;
+  lags: Lags | undefined;
+}
+
+/** Refuses what takes too much work, before any is done. @throws DcompError E_TOO_LARGE */
+async function planOf(source: Picture, evaluator: Evaluator, options: EncodingOptions, stop: Stop): Promise<Plan> {
+  const { importance, schedule: base = DEFAULT_SCHEDULE, views } = options;
+  const lags =
+    importance === undefined ? undefined : await inTurns(lagsOfInPieces(importance, source), pauseOf(options));
+  const viewed = views === undefined ? base : { ...base, views, coarseViews: coarseViewsOf(views) };
+  const schedule = { ...viewed, lastCode: stop.level === 0 ? stop.code : LAST_CODE };
+  const { width, height, channels } = source;
+  const header = { width, height, channels, depth: depthOf(source), schedule };
+  const told = isToldSigma(evaluator.model.architecture.conditioning);
+  checkWork(workOf({ header, lags, told, units: unitCount(schedule, source) }), header, options.maxWork);
+  return { schedule, lags };
+}
+
+/** What of a picture is coded, and what of a file is known before its colours are. */
+interface Prepared {
+  /** Without hidden colours, unless they are to be kept. */
+  picture: Picture;
+  alpha: Samples | undefined;
+  /** The bytes of alpha, with their length and checksum; empty where there is none. */
+  alphaSection: Uint8Array;
+  parts: Part[];
+}
+
+function* preparedOf(picture: Picture, options: EncodingOptions): Pieces<Prepared> {
+  const { width, height, metadata } = picture;
+  const parts = yield* partsOfInPieces(metadata);
+  if (options.pixelHash === true) parts.push(EMPTY_HASH);
+  const alpha = yield* keptAlpha(picture, options.alphaQuality ?? 100);
+  return {
+    picture: options.exact === true ? picture : yield* withoutHiddenColourInPieces(picture, alpha),
+    alpha,
+    alphaSection:
+      alpha === undefined ? new Uint8Array(0) : writeAlpha(yield* encodeAlphaInPieces(alpha, width, height)),
+    parts,
+  };
+}
+
+/** @param limit bytes @returns undefined where the plain form would take more, or is not wanted */
+async function plainResult(
+  { picture, alpha, alphaSection, parts }: Prepared,
+  options: EncodingOptions,
+  limit: number,
+): Promise<EncodeResult | undefined> {
+  if (options.plain === false) return undefined;
+  const coding = plainFileInPieces(picture, alpha, alphaSection, parts, options.exact === true, limit);
+  const bytes = await inTurns(coding, pauseOf(options));
+  if (bytes === undefined) return undefined;
+  options.onProgress?.({ fraction: 1, stage: 'done' });
+  const { width, height } = picture;
+  const bits = 8 * bytes.length;
+  return {
+    bytes,
+    form: 'plain',
+    width,
+    height,
+    bitsPerPixel: bits / (width * height),
+    idealBits: bits,
+    realBits: bits,
+    evaluations: 0,
+    work: 0,
+  };
+}
+
+/** What share of the samples must be at an end of the range, and how many times those that are near it. */
+const MANY_AT_END = 1 / 256;
+const MORE_THAN_NEAR = 4;
+/** Samples that are looked at in a piece. */
+const PIECE = 2 ** 18;
+
+/**
+ * Whether a picture has white or black areas: samples at that end of the range, and few that are only near it, which would be
+ * changed by taking them for it.
+ */
+function* nearEndsOf({ data, channels, ...picture }: Picture): Pieces<Pick<Header, 'nearWhite' | 'nearBlack'>> {
+  const range = rangeOf(depthOf({ data, channels, ...picture }));
+  const near = (2.5 * range) / 255;
+  const counts = { white: 0, nearWhite: 0, black: 0, nearBlack: 0 };
+  const alpha = hasAlpha(channels) ? channels - 1 : channels;
+  for (let i = 0; i < data.length; i++) {
+    if (i % PIECE === 0) yield;
+    const v = data[i]!;
+    if (i % channels === alpha) continue;
+    if (v === range) counts.white++;
+    else if (v > range - near) counts.nearWhite++;
+    if (v === 0) counts.black++;
+    else if (v < near) counts.nearBlack++;
+  }
+  const many = (at: number, beside: number): boolean =>
+    at >= data.length * MANY_AT_END && at >= MORE_THAN_NEAR * beside;
+  return {
+    nearWhite: many(counts.white, counts.nearWhite),
+    nearBlack: many(counts.black, counts.nearBlack),
+  };
+}
+
+function sizeOf(target: { size: number } | { bitsPerPixel: number }, { width, height }: Picture): number {
+  return 'size' in target ? target.size : Math.floor((width * height * target.bitsPerPixel) / 8);
 }
 
 /**
@@ -158,9 +342,16 @@ export async function encodePictureToSizes(
   const picture = checkEncoding(source, options);
   for (const size of sizes) checkTarget({ size }, 'target');
   return withinMemory(picture, async () => {
+    const plan = await planOf(picture, evaluator, options, FINEST);
+    const prepared = await inTurns(preparedOf(picture, options), pauseOf(options));
+    const largest = sizes.reduce((most, size) => Math.max(most, size), 0);
+    const plain = await plainResult(prepared, options, largest);
+    const small = sizes.filter((size) => plain === undefined || size < plain.bytes.length);
+    const coded =
+      small.length === 0 ? [] : await (await Encoding.of(plan, prepared, evaluator, options, FINEST)).toSizes(small);
     const results = [];
-    const encoding = await Encoding.of(picture, evaluator, options, FINEST);
-    for (const result of await encoding.toSizes(sizes)) results.push(await withHash(result, evaluator, options));
+    for (const size of sizes)
+      results.push(await withHash(small.includes(size) ? coded[small.indexOf(size)]! : plain!, evaluator, options));
     return results;
   });
 }
@@ -212,47 +403,39 @@ class Encoding {
     private readonly point: Point,
   ) {}
 
-  static async of(source: Picture, evaluator: Evaluator, options: EncodingOptions, stop: Stop): Promise<Encoding> {
-    const { width, height, channels } = source;
+  static async of(
+    { lags, schedule }: Plan,
+    { picture, alphaSection, parts: known }: Prepared,
+    evaluator: Evaluator,
+    options: EncodingOptions,
+    stop: Stop,
+  ): Promise<Encoding> {
+    const { width, height, channels } = picture;
     const pause = pauseOf(options);
-    const nu = 7 + (options.effort ?? DEFAULT_EFFORT);
-    const header = { width, height, channels, depth: depthOf(source), modelId: evaluator.model.id, nu };
-    const lags =
-      options.importance === undefined ? undefined : await inTurns(lagsOfInPieces(options.importance, source), pause);
-    const { schedule: base = DEFAULT_SCHEDULE, views } = options;
-    const viewed = views === undefined ? base : { ...base, views, coarseViews: coarseViewsOf(views) };
-    const schedule = { ...viewed, lastCode: stop.level === 0 ? stop.code : LAST_CODE };
-    const planned = { ...header, schedule };
-    const told = isToldSigma(evaluator.model.architecture.conditioning);
-    checkWork(workOf({ header: planned, lags, told, units: unitCount(schedule, source) }), planned, options.maxWork);
-    const parts = await inTurns(partsOfInPieces(source.metadata), pause);
-    if (options.pixelHash === true) parts.push(EMPTY_HASH);
+    const nu = nuOf(options);
+    const ends = await inTurns(nearEndsOf(picture), pause);
+    const header = { width, height, channels, depth: depthOf(picture), modelId: evaluator.model.id, nu, ...ends };
+    const parts = [...known];
     if (lags !== undefined) parts.push({ type: PARTS.regions, payload: await inTurns(writeLagsInPieces(lags), pause) });
-    const kept = await inTurns(keptAlpha(source, options.alphaQuality ?? 100), pause);
-    const alpha =
-      kept === undefined
-        ? new Uint8Array(0)
-        : writeAlpha(await inTurns(encodeAlphaInPieces(kept, width, height), pause));
-    const picture = options.exact === true ? source : await inTurns(withoutHiddenColourInPieces(source, kept), pause);
     const session = new Session(width, height, isGrey(channels), schedule, evaluator, pause, lags);
     const coefficients = await inTurns(PictureCoefficients.of(picture, session.sizes.length - 1), pause);
     const point = { session, stream: new Stream(nu), schedule };
-    return new Encoding(picture, evaluator, options, stop, header, parts, alpha, coefficients, point);
+    return new Encoding(picture, evaluator, options, stop, header, parts, alphaSection, coefficients, point);
   }
 
-  async to(target: Target): Promise<EncodeResult> {
-    if ('psnr' in target) return this.toError(target.psnr);
-    if ('quality' in target) return this.toStop();
-    const size =
-      'size' in target ? target.size : Math.floor((this.picture.width * this.picture.height * target.bitsPerPixel) / 8);
-    return (await this.toSizes([size]))[0]!;
+  /** @param limit bytes that a quality or an error may not take @returns undefined where it would */
+  async to(target: LossyTarget, limit = Infinity): Promise<EncodeResult | undefined> {
+    if (!('psnr' in target || 'quality' in target)) return (await this.toSizes([sizeOf(target, this.picture)]))[0]!;
+    const result = 'psnr' in target ? await this.toError(target.psnr, limit) : await this.toStop(limit);
+    return result !== undefined && result.bytes.length < limit ? result : undefined;
   }
 
-  /** Until the stop. */
-  async toStop(): Promise<EncodeResult> {
+  /** Until the stop. @returns undefined where that is not within the limit */
+  async toStop(limit: number): Promise<EncodeResult | undefined> {
     const { session } = this.point;
     for (let step = session.next?.step; step !== undefined; step = session.next?.step) {
       await this.runStep(this.point);
+      if (this.bytesAt(this.point) >= limit) return undefined;
       if (this.isStop(step)) break;
     }
     return this.finish(this.point, Infinity);
@@ -280,13 +463,14 @@ class Encoding {
     return sizes.map((size) => results.get(size)!);
   }
 
-  /** @param decibels PSNR to be reached by what the decoder will show */
-  async toError(decibels: number): Promise<EncodeResult> {
+  /** @param decibels PSNR to be reached by what the decoder will show @returns undefined where that is not within the limit */
+  async toError(decibels: number, limit: number): Promise<EncodeResult | undefined> {
     const { picture, point } = this;
     const goal = squaredErrorOf(decibels);
     let before = point.stream.bytes;
     let error = Infinity;
     for (let step = point.session.next?.step; step !== undefined; step = point.session.next?.step) {
+      if (this.bytesAt(point) >= limit) return undefined;
       const copy = this.canEndWithin(step) ? fork(point) : undefined;
       const measured = isMeasured(step);
       if (measured) before = point.stream.bytes;
@@ -294,10 +478,10 @@ class Encoding {
       const next = point.session.next?.step;
       if (next !== undefined && !isMeasured(next)) continue;
       const last = error;
-      error = await errorOf(point.session, picture, 1);
+      error = await errorOf(point.session, picture, this.endsAt(point), 1);
       // Several views are better than one by about 0.1 dB: they are looked at where one comes near the goal.
       if (next !== undefined && error > SURELY_ABOVE * goal) continue;
-      error = await errorOf(point.session, picture);
+      error = await errorOf(point.session, picture, this.endsAt(point));
       if (error > goal) continue;
       if (copy !== undefined) return this.endAtError(copy, step, last, goal);
       point.session.forget();
@@ -352,7 +536,7 @@ class Encoding {
     for (let width = 1; ; width++) {
       const point = fork(before, { ...before.schedule, lastCode: from - width, tail: 0 });
       await this.runStep(point);
-      const reached = await errorOf(point.session, this.picture);
+      const reached = await errorOf(point.session, this.picture, this.endsAt(point));
       if (reached > goal && width < from - to) {
         error = reached;
         continue;
@@ -417,6 +601,10 @@ class Encoding {
     );
   }
 
+  private endsAt({ schedule }: Point): Ends {
+    return endsOf({ ...this.header, schedule });
+  }
+
   /** Bytes of the file that ends here. */
   private bytesAt({ stream, schedule }: Point): number {
     return writeHeader({ ...this.header, schedule }, this.parts).length + this.alpha.length + stream.bytes;
@@ -447,6 +635,7 @@ class Encoding {
     this.options.onProgress?.({ fraction: 1, stage: 'done' });
     return {
       bytes,
+      form: 'diffusion',
       width,
       height,
       bitsPerPixel: (8 * bytes.length) / (width * height),
@@ -463,6 +652,10 @@ function* keptAlpha(picture: Picture, quality: number): Pieces<Samples | undefin
   return alpha === undefined || quality === 100
     ? alpha
     : yield* quantiseAlphaInPieces(alpha, depthOf(picture), alphaLevels(quality));
+}
+
+function nuOf({ effort = DEFAULT_EFFORT }: EncodingOptions): number {
+  return 7 + effort;
 }
 
 function pauseOf({ pause, signal }: EncodingOptions): Pause {
@@ -482,7 +675,8 @@ const TARGETS: Checks<{ quality: number; bitsPerPixel: number; size: number; psn
 };
 
 const checkTarget: Check<Target> = (target, name) => {
-  checkObject(target, name, 'an object such as { quality: 50 }');
+  if (target === 'lossless') return target;
+  checkObject(target, name, 'an object such as { quality: 50 }, or "lossless"');
   const given = Object.keys(target).filter((key) => target[key as keyof typeof target] !== undefined);
   const known = given.filter((key) => Object.hasOwn(TARGETS, key));
   if (given.length !== 1 || known.length !== 1)
@@ -504,6 +698,7 @@ export const ENCODER_CHECKS: Checks<EncoderOptions> = {
   maxWork: DECODER_CHECKS.maxWork,
   alphaQuality: isNumber('a number from 0 to 100', (value) => value >= 0 && value <= 100),
   exact: isBoolean,
+  plain: isBoolean,
   onProgress: isFunction,
   signal: isSignal,
 };
@@ -566,13 +761,13 @@ function isMeasured(step: Step): boolean {
 }
 
 /** Mean squared error of what the decoder would show now. */
-async function errorOf(session: Session, picture: Picture, views?: number): Promise<number> {
+async function errorOf(session: Session, picture: Picture, ends: Ends, views?: number): Promise<number> {
   const { width, channels, data } = picture;
   let sum = 0;
   await session.show(
     (rows, y) => {
       const from = data.subarray(y * width * channels, (y + rows.height) * width * channels);
-      sum += squaredError(from, join(rows, channels, undefined, depthOf(picture)).data, channels);
+      sum += squaredError(from, join(rows, channels, undefined, depthOf(picture), ends).data, channels);
     },
     0,
     undefined,

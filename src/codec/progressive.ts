@@ -20,6 +20,7 @@ import {
   containerOfInPieces,
   decodePicture,
   DECODER_CHECKS,
+  decodePlain,
   readAlpha,
   Receiver,
   sessionOf,
@@ -181,6 +182,15 @@ export class Progression {
     }
   }
 
+  /** Whether the file is known to be of the plain form, which is decoded without a network. */
+  get plain(): boolean {
+    try {
+      return this.readable()?.header.form === 'plain';
+    } catch {
+      return false;
+    }
+  }
+
   /** Whether a picture can be asked for: the header is there, whatever is wrong with it. */
   get begun(): boolean {
     try {
@@ -198,11 +208,12 @@ export class Progression {
    * difference to what it costs: in all at most about twice what `decode` of the file does, and two pictures.
    *
    * The latest is the same as `decodePicture` of so many bytes as `maxBytes`; so is that of a whole file.
-   * @param evaluator of the same model at every call
+   * A plain file is decoded anew each time, at twice the bytes, which again costs about twice the whole.
+   * @param evaluator of the same model at every call; undefined where the file is `plain`
    * @returns undefined as long as the header is not there, and where no new picture is due
    * @throws DcompError as `decodePicture`
    */
-  async picture(evaluator: Evaluator, latest = false): Promise<DecodeResult | undefined> {
+  async picture(evaluator: Evaluator | undefined, latest = false): Promise<DecodeResult | undefined> {
     if (!latest && this.failure !== undefined) throw this.failure;
     if (!latest && this.shownLength === this.length) return undefined;
     try {
@@ -214,9 +225,12 @@ export class Progression {
     }
   }
 
-  private async newPicture(evaluator: Evaluator, latest: boolean): Promise<DecodeResult | undefined> {
+  private async newPicture(evaluator: Evaluator | undefined, latest: boolean): Promise<DecodeResult | undefined> {
     const container = this.readable();
-    if (container !== undefined) {
+    if (container?.header.form === 'plain') {
+      if (!latest && container.truncated && !this.isTwice()) return undefined;
+    } else if (container !== undefined) {
+      if (evaluator === undefined) throw noNetwork();
       checkModelId(container.header, evaluator);
       if (!latest && container.truncated && !(await this.isDue(container, evaluator))) return undefined;
     } else if (!latest && !this.isTwice()) return undefined;
@@ -262,8 +276,11 @@ export class Progression {
     return this.shownLength === undefined || spent <= this.done;
   }
 
-  private async make(evaluator: Evaluator, source: Source): Promise<DecodeResult> {
+  private async make(evaluator: Evaluator | undefined, source: Source): Promise<DecodeResult> {
     const { bytes, container } = source;
+    const options = { ...this.options, pause: this.pause, maxBytes: bytes.length };
+    if (container.header.form === 'plain') return decodePlain(source, options);
+    if (evaluator === undefined) throw noNetwork();
     const intact = await this.intact(source);
     if (intact !== undefined) {
       const session = await this.advance(bytes, container, evaluator);
@@ -275,7 +292,7 @@ export class Progression {
       return picture;
     }
     // What is wrong with a file, and what can be shown of it all the same, is the decoder's to say.
-    return decodePicture(bytes, evaluator, { ...this.options, pause: this.pause, maxBytes: bytes.length }, source);
+    return decodePicture(bytes, evaluator, options, source);
   }
 
   /** What has come beside the segments; undefined where anything is damaged. Decodes the alpha channel when it is whole. */
@@ -360,6 +377,10 @@ export class Progression {
     } while (session.underWay);
     return 'whole';
   }
+}
+
+function noNetwork(): DcompError {
+  return new DcompError('E_USAGE', 'a file of this form is decoded by a network: hand over its evaluator');
 }
 
 function isDamaged({ parts, alpha, segments }: Container): boolean {

@@ -22,7 +22,7 @@ import type { Architecture } from '../model/architecture.js';
 import type { Condition } from '../model/inputs.js';
 import { TOP_CODE } from '../model/sigma.js';
 import { DEFAULT_MAX_PIXELS, type Channels, type Depth } from '../picture.js';
-import { hasAlpha } from '../pixels/picture-planes.js';
+import { hasAlpha, isGrey } from '../pixels/picture-planes.js';
 import { windowOf, type StepNeeds } from './needs.js';
 import { lagsWithin, laggingCode, readLags, type Lags } from './region.js';
 
@@ -34,7 +34,7 @@ export interface Work {
   fullSize: number;
   /**
    * Megapixels (10^6 pixels, of the level that is evaluated) that go through the network, with the padding of its grids, and what
-   * alpha takes besides. Time is proportional to it. `maxWork` limits it.
+   * alpha and the samples of the plain form take besides. Time is proportional to it. `maxWork` limits it.
    */
   megapixels: number;
 }
@@ -45,12 +45,15 @@ const PADDING = 8;
 /** Decoding a sample of alpha takes about this share of a pixel's evaluation. */
 const ALPHA_SHARE = 1 / 50;
 
+/** Decoding a sample of the plain form takes about this share of a pixel's evaluation; it takes no evaluation. */
+const PLAIN_SHARE = 1 / 3;
+
 /** What an honest file of the same size may be exceeded by, without a limit of the caller's: that many times the work. */
 const MARGIN = 4;
 
 /** What decides how much work decoding is. */
 export interface Request {
-  header: Pick<Header, 'width' | 'height' | 'channels' | 'depth' | 'schedule'>;
+  header: Pick<Header, 'form' | 'width' | 'height' | 'channels' | 'depth' | 'schedule'>;
   lags?: Lags | undefined;
   /** Whether the network is told sigma, as unless one knows otherwise; then each lag has an evaluation of its own. */
   told?: boolean;
@@ -96,7 +99,8 @@ function codesWithin(lags: Lags, sigma: number, window: Rectangle): number {
  */
 export function workOf({ header, lags: regions, told = true, units, level: shown = 0, part }: Request): Work {
   const lags = told ? regions : undefined;
-  const { width, height, schedule, channels, depth } = header;
+  const { width, height, schedule } = header;
+  if (header.form === 'plain') return plainWork(header, units);
   const sizes = pyramidSizes(width, height);
   const counter = new Counter(sizes, lags);
   let left = units;
@@ -113,12 +117,27 @@ export function workOf({ header, lags: regions, told = true, units, level: shown
   }
   const steps = counter.work;
   const picture = last === undefined ? undefined : shownWork(last, lags, { sizes, schedule, shown, part });
-  const alpha = hasAlpha(channels) ? (ALPHA_SHARE * (depth === 16 ? 2 : 1) * width * height) / 1e6 : 0;
+  const alpha = alphaWork(header);
   return {
     evaluations: steps.evaluations + (picture?.evaluations ?? 0),
     fullSize: steps.fullSize + (picture?.fullSize ?? 0),
     megapixels: steps.megapixels + (picture?.megapixels ?? 0) + alpha,
   };
+}
+
+/** Of the plain form, whatever of it is shown: all colour samples, where there is a band, and alpha. */
+function plainWork(header: Request['header'], bands: number): Work {
+  const colours = bands > 0 ? PLAIN_SHARE * samplesOf(header) * (isGrey(header.channels) ? 1 : 3) : 0;
+  return { evaluations: 0, fullSize: 0, megapixels: colours + alphaWork(header) };
+}
+
+function alphaWork(header: Request['header']): number {
+  return hasAlpha(header.channels) ? ALPHA_SHARE * samplesOf(header) : 0;
+}
+
+/** Millions of samples of a channel; one of 16 bits counts twice. */
+function samplesOf({ width, height, depth }: Request['header']): number {
+  return ((depth === 16 ? 2 : 1) * width * height) / 1e6;
 }
 
 function before({ level, from, kind }: Step): Condition {
@@ -220,6 +239,7 @@ export function unitsHeld({ segments }: Container): number {
 
 /** The work of decoding all of a file; null where its regions are damaged. */
 export function workOfFile(bytes: Uint8Array, container: Container): Work | null {
+  if (container.header.form === 'plain') return workOf({ header: container.header, units: unitsHeld(container) });
   try {
     return workOf({ header: container.header, lags: lagsOfFile(bytes, container), units: unitsHeld(container) });
   } catch (error) {

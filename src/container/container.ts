@@ -8,6 +8,7 @@
  *   segments  in the order in which they refine the picture, each: payload length (varint), units in it (1), ideal rate (1),
  *             CRC-32 of its place, those fields and the payload (4), payload
  *
+ * In the plain form a segment is a band of rows (src/container/plain-samples.ts), with 1 for its units and 0 for its rate.
  * A unit is one step of one group. A segment's units follow those of the segment before it. In the last one the bits of the last unit
  * may be missing from some point on: a picture of any size in bytes. Whatever prefix of a file is there decodes, from the header on.
  *
@@ -20,7 +21,7 @@ import { headerBytes, type Header } from './header.js';
 import type { Part } from './parts.js';
 
 export { concat, CRC_BYTES, readU32, readVarint, varint } from './bytes.js';
-export { MAX_HEADER, MIN_HEADER, readHeader, type Header } from './header.js';
+export { endsOf, MAX_HEADER, MIN_HEADER, NO_CODING, readHeader, type Form, type Header } from './header.js';
 export { ContainerReader, readContainer, readContainerInPieces } from './reader.js';
 export * from './segment.js';
 

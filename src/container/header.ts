@@ -1,16 +1,22 @@
 /** The header of a `.dcz` file: what it says of the picture, the model and the schedule. */
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
-import { VIEWS, type Schedule } from '../diffusion/schedule.js';
+import { DEFAULT_SCHEDULE, VIEWS, type Schedule } from '../diffusion/schedule.js';
 import { MIN_NU } from '../entropy/trellis.js';
 import { DcompError } from '../errors.js';
-import { CODES_LEVEL_SPAN, FORMAT_VERSION, LAST_CODE, MAGIC, MAX_FINE_NU } from '../format.js';
+import { CODES_LEVEL_SPAN, FORMAT_VERSION, LAST_CODE, MAGIC, MAX_FINE_NU, nearEnd } from '../format.js';
 import { MODEL_ID_BYTES } from '../model/integer/integer-model.js';
 import { TOP_CODE } from '../model/sigma.js';
 import { MAX_PIXELS, MAX_SIDE, type Channels, type Depth } from '../picture.js';
+import type { Ends } from '../pixels/colour.js';
 import { concat, CRC_BYTES, readU32, readVarint, u32Bytes, varint } from './bytes.js';
 import { crc32 } from './crc32.js';
 
+/** How a file holds the colours: coded against what the network expects, or plainly, without loss. */
+export type Form = 'diffusion' | 'plain';
+
 export interface Header {
+  /** Default: diffusion. A plain file has neither model, schedule nor trellis: in its header they are NO_CODING. */
+  form?: Form;
   width: number;
   height: number;
   channels: Channels;
@@ -21,7 +27,13 @@ export interface Header {
   schedule: Schedule;
   /** log2 of the trellis states. */
   nu: number;
+  /** Whether samples near the ends of the range are taken for them. Default: false. */
+  nearWhite?: boolean;
+  nearBlack?: boolean;
 }
+
+/** What the header of a plain file has in place of model, schedule and trellis; it means nothing. */
+export const NO_CODING = { modelId: '', schedule: DEFAULT_SCHEDULE, nu: 0 } as const;
 
 /** Where fields of the header begin. */
 const KIND = MAGIC.length + 1;
@@ -30,32 +42,40 @@ export const SIZES = MODEL_ID + MODEL_ID_BYTES;
 /** Bytes of schedule and nu, behind the sizes. */
 const SETTINGS_BYTES = 4;
 /** Bytes of the shortest and the longest header, without its checksum: width and height have 1 to 5 bytes each. */
-export const MIN_HEADER = SIZES + 2 + SETTINGS_BYTES;
-export const MAX_HEADER = MIN_HEADER + 8;
+export const MIN_HEADER = MODEL_ID + 2;
+export const MAX_HEADER = SIZES + 10 + SETTINGS_BYTES;
 /** The byte of the coarse width: width − 1 in four bits, log2 of the views and of the coarse views in two each. */
 const COARSE_UNITS = 16;
 /** The byte of the fine width: width in five bits, the tail above them. */
 const FINE_UNITS = 32;
 
+/** Above nu: what is near white or black is taken for it. */
+const NEAR_WHITE = 32;
+const NEAR_BLACK = 64;
+
 /** Depths in the order of their codes in the kind byte: bits 4 to 6. Bits 0 to 2 are the channels. */
 const DEPTHS: readonly Depth[] = [8, 16, 4, 2, 1];
 /** Bit of the kind byte: parts follow the header. */
 const HAS_PARTS = 8;
+/** Bit of the kind byte: the plain form, whose header has neither model id nor settings. */
+const IS_PLAIN = 128;
 
 /** @param hasParts whether parts follow */
 export function headerBytes(header: Header, hasParts: boolean): Uint8Array {
   const { schedule } = header;
-  const fields = Uint8Array.of(
-    ...MAGIC,
-    FORMAT_VERSION,
-    header.channels | (DEPTHS.indexOf(header.depth) << 4) | (hasParts ? HAS_PARTS : 0),
-    ...hexToBytes(header.modelId),
-    ...varint(header.width),
-    ...varint(header.height),
+  const plain = header.form === 'plain';
+  const kind = header.channels | (DEPTHS.indexOf(header.depth) << 4) | (hasParts ? HAS_PARTS : 0);
+  const sizes = [...varint(header.width), ...varint(header.height)];
+  const coding = [
     schedule.coarseWidth - 1 + COARSE_UNITS * (VIEWS.indexOf(schedule.views) + 4 * VIEWS.indexOf(schedule.coarseViews)),
     schedule.fineWidth + FINE_UNITS * schedule.tail,
     schedule.lastCode,
-    header.nu,
+    header.nu | (header.nearWhite === true ? NEAR_WHITE : 0) | (header.nearBlack === true ? NEAR_BLACK : 0),
+  ];
+  const fields = Uint8Array.of(
+    ...MAGIC,
+    FORMAT_VERSION,
+    ...(plain ? [kind | IS_PLAIN, ...sizes] : [kind, ...hexToBytes(header.modelId), ...sizes, ...coding]),
   );
   return concat([fields, u32Bytes(crc32(fields))]);
 }
@@ -81,17 +101,20 @@ export function readHeader(
       `the file is of format version ${version}; this release reads version ${FORMAT_VERSION}: use the release that wrote it`,
     );
   }
-  const width = readVarint(bytes, SIZES);
+  const plain = ((bytes[KIND] ?? 0) & IS_PLAIN) !== 0;
+  const sizes = plain ? MODEL_ID : SIZES;
+  const settings = plain ? 0 : SETTINGS_BYTES;
+  const width = readVarint(bytes, sizes);
   const height = width && readVarint(bytes, width.end);
-  if (height === undefined || bytes.length < height.end + SETTINGS_BYTES + CRC_BYTES) {
-    if (bytes.length >= SIZES + 22)
+  if (height === undefined || bytes.length < height.end + settings + CRC_BYTES) {
+    if (bytes.length >= sizes + 22)
       throw new DcompError(
         'E_DAMAGED_HEADER',
-        `the header is damaged: its sizes do not end (byte offset ${SIZES}); get the file again`,
+        `the header is damaged: its sizes do not end (byte offset ${sizes}); get the file again`,
       );
     throw truncatedHeader(bytes);
   }
-  const end = height.end + SETTINGS_BYTES;
+  const end = height.end + settings;
   if (crc32(bytes.subarray(0, end)) !== readU32(bytes, end)) {
     throw new DcompError(
       'E_DAMAGED_HEADER',
@@ -102,7 +125,7 @@ export function readHeader(
     new DcompError('E_DAMAGED_HEADER', `the header states ${what}, which no encoder writes; get the file again`);
   const kind = bytes[KIND]!;
   const channels = kind & 7;
-  const depth = DEPTHS[kind >> 4];
+  const depth = DEPTHS[(kind >> 4) & 7];
   if (
     (channels !== 1 && channels !== 2 && channels !== 3 && channels !== 4) ||
     depth === undefined ||
@@ -123,7 +146,11 @@ export function readHeader(
       'E_TOO_LARGE',
       `the picture has ${w}×${h} pixels, more than the limit of ${maxPixels}; raise the limit (maxPixels) to decode it`,
     );
-  const [coarse, fine, lastCode, nu] = bytes.subarray(height.end, end) as unknown as [number, number, number, number];
+  const shape = { width: w, height: h, channels, depth } as const;
+  const hasParts = (kind & HAS_PARTS) !== 0;
+  if (plain) return { header: { form: 'plain', ...shape, ...NO_CODING }, hasParts, end: end + CRC_BYTES };
+  const [coarse, fine, lastCode, last] = bytes.subarray(height.end, end) as unknown as [number, number, number, number];
+  const nu = last & ~(NEAR_WHITE | NEAR_BLACK);
   const coarseWidth = (coarse % COARSE_UNITS) + 1;
   const bothViews = Math.floor(coarse / COARSE_UNITS);
   const views = VIEWS[bothViews % 4];
@@ -143,15 +170,20 @@ export function readHeader(
   if (nu < MIN_NU || nu > MAX_FINE_NU) throw impossible(`a trellis of ${nu} bits`);
   const modelId = bytesToHex(bytes.subarray(MODEL_ID, SIZES));
   const header: Header = {
-    width: w,
-    height: h,
-    channels,
-    depth,
+    ...shape,
     modelId,
     schedule: { coarseWidth, fineWidth, lastCode, tail, views, coarseViews },
     nu,
+    ...((last & NEAR_WHITE) === 0 ? {} : { nearWhite: true }),
+    ...((last & NEAR_BLACK) === 0 ? {} : { nearBlack: true }),
   };
-  return { header, hasParts: (kind & HAS_PARTS) !== 0, end: end + CRC_BYTES };
+  return { header, hasParts, end: end + CRC_BYTES };
+}
+
+/** The ends of the range that decoded values near them are taken for. */
+export function endsOf({ nearWhite, nearBlack, schedule }: Omit<Header, 'nu'>): Ends {
+  const near = nearEnd(schedule.lastCode);
+  return { white: nearWhite === true ? near : 0, black: nearBlack === true ? near : 0 };
 }
 
 function notDcz(bytes: Uint8Array): DcompError {

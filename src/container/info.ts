@@ -2,7 +2,7 @@
 import { TOP_CODE, sigmaOf } from '../model/sigma.js';
 import { bytesOf } from '../options.js';
 import type { Channels, Depth } from '../picture.js';
-import { readContainer, type Container, type Extent } from './container.js';
+import { readContainer, type Container, type Extent, type Form } from './container.js';
 import { FORMAT_VERSION, groupsOf } from '../format.js';
 import { partName, type PartName } from './parts.js';
 import { pyramidSizes, stepsOf, type Step, type StepKind } from '../diffusion/schedule.js';
@@ -51,18 +51,21 @@ export interface FileStructure {
   depth: Depth;
   kind: 'grey' | 'grey+alpha' | 'RGB' | 'RGBA';
   formatVersion: number;
-  modelId: string;
+  /** Coded against what the network expects, or plainly, without loss. */
+  form: Form;
+  /** null in the plain form, as are the two below. */
+  modelId: string | null;
   byteLength: number;
   bitsPerPixel: number;
   /** log2 of the trellis states that the encoder searched. */
-  trellisBits: number;
+  trellisBits: number | null;
   schedule: {
     coarseStepsPerOctave: number;
     fineStepsPerOctave: number;
     lastSigma: number;
     views: number;
     coarseViews: number;
-  };
+  } | null;
   parts: PartInfo[];
   alpha: { byteLength: number; state: Extent['state'] } | null;
   segments: SegmentInfo[];
@@ -86,8 +89,9 @@ export function fileInfo(file: Uint8Array): FileStructure {
 /** The same of a structure that is known. @param byteLength with what is behind the end */
 export function infoOf(bytes: Uint8Array, container: Container, byteLength = bytes.length): FileStructure {
   const { header, parts, alpha, segments, truncated, trailing } = container;
-  const { width, height, channels, depth, schedule } = header;
-  const steps = stepsOf(schedule, pyramidSizes(width, height).length - 1);
+  const { width, height, channels, depth, schedule, form = 'diffusion' } = header;
+  const plain = form === 'plain';
+  const steps = plain ? [] : stepsOf(schedule, pyramidSizes(width, height).length - 1);
   const sizes = pyramidSizes(width, height);
   const groups = steps.map(
     ({ level }) => groupsOf((sizes[level]!.width + 1) >> 1, (sizes[level]!.height + 1) >> 1).length,
@@ -115,11 +119,11 @@ export function infoOf(bytes: Uint8Array, container: Container, byteLength = byt
         sigmaBefore: round(sigmaOf(from)),
         sigma: round(sigmaOf(to)),
       })),
-      units,
+      units: plain ? segment.units : units,
       level: last?.level ?? 0,
-      sigma: round(sigmaOf(last?.to ?? TOP_CODE)),
+      sigma: plain ? 0 : round(sigmaOf(last?.to ?? TOP_CODE)),
       bits,
-      idealBits: Math.round((bits * segment.idealRatio) / 128),
+      idealBits: plain ? bits : Math.round((bits * segment.idealRatio) / 128),
       state: segment.state,
     };
   });
@@ -130,17 +134,20 @@ export function infoOf(bytes: Uint8Array, container: Container, byteLength = byt
     depth,
     kind: KINDS[channels],
     formatVersion: FORMAT_VERSION,
-    modelId: header.modelId,
+    form,
+    modelId: plain ? null : header.modelId,
     byteLength,
     bitsPerPixel: (8 * byteLength) / (width * height),
-    trellisBits: header.nu,
-    schedule: {
-      coarseStepsPerOctave: 16 / schedule.coarseWidth,
-      fineStepsPerOctave: 16 / schedule.fineWidth,
-      lastSigma: round(sigmaOf(schedule.lastCode)),
-      views: schedule.views,
-      coarseViews: schedule.coarseViews,
-    },
+    trellisBits: plain ? null : header.nu,
+    schedule: plain
+      ? null
+      : {
+          coarseStepsPerOctave: 16 / schedule.coarseWidth,
+          fineStepsPerOctave: 16 / schedule.fineWidth,
+          lastSigma: round(sigmaOf(schedule.lastCode)),
+          views: schedule.views,
+          coarseViews: schedule.coarseViews,
+        },
     parts: parts.map(({ type, offset, payloadLength, state }) => ({
       type,
       name: partName(type),

@@ -132,7 +132,8 @@ export class ContainerReader {
     const { header, hasParts, end } = readHeader(bytes, this.maxPixels);
     this.header = header;
     this.at = end;
-    this.allUnits = unitCount(header.schedule, header);
+    // Each band of a plain file is a unit, and has a row at least.
+    this.allUnits = header.form === 'plain' ? header.height : unitCount(header.schedule, header);
     if (!hasParts) this.section = hasAlpha(header.channels) ? 'alpha' : 'segments';
     return header;
   }

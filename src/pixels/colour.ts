@@ -35,30 +35,43 @@ export function rotateGrey(grey: Samples, depth: Depth = 8): Float32Array {
   return out;
 }
 
+/**
+ * Ends of the range that values near them are taken for, by how near, in units of 8 bits: what is left of the noise would
+ * make a white area not quite white. 0: nothing but rounding.
+ */
+export interface Ends {
+  white: number;
+  black: number;
+}
+
+const AS_THEY_ARE: Ends = { white: 0, black: 0 };
+
 /** Inverse of `rotateColours`, rounded to whole samples. */
-export function restoreColours(rotated: Float32Array, depth: Depth = 8): Samples {
+export function restoreColours(rotated: Float32Array, depth: Depth = 8, ends: Ends = AS_THEY_ARE): Samples {
   const range = rangeOf(depth);
   const out = newSamples(rotated.length, depth);
   for (let i = 0; i < rotated.length; i += 3) {
     const l = rotated[i]! * L + MID;
     const p = rotated[i + 1]! * P;
     const q = rotated[i + 2]! * Q;
-    out[i] = toSample(l + p + q, range);
-    out[i + 1] = toSample(l - p + q, range);
-    out[i + 2] = toSample(l - 2 * q, range);
+    out[i] = toSample(l + p + q, range, ends);
+    out[i + 1] = toSample(l - p + q, range, ends);
+    out[i + 2] = toSample(l - 2 * q, range, ends);
   }
   return out;
 }
 
 /** Inverse of `rotateGrey`, rounded to whole samples; chroma is ignored. */
-export function restoreGrey(rotated: Float32Array, depth: Depth = 8): Samples {
+export function restoreGrey(rotated: Float32Array, depth: Depth = 8, ends: Ends = AS_THEY_ARE): Samples {
   const range = rangeOf(depth);
   const out = newSamples(rotated.length / 3, depth);
-  for (let i = 0; i < out.length; i++) out[i] = toSample(rotated[3 * i]! * L + MID, range);
+  for (let i = 0; i < out.length; i++) out[i] = toSample(rotated[3 * i]! * L + MID, range, ends);
   return out;
 }
 
-function toSample(v: number, range: number): number {
+function toSample(v: number, range: number, { white, black }: Ends): number {
+  if (white > 0 && v >= 254.5 - white) return range;
+  if (black > 0 && v < black + 0.5) return 0;
   const scaled = v * (range / 255);
   return scaled <= 0 ? 0 : scaled >= range ? range : Math.floor(scaled + 0.5);
 }

@@ -61,6 +61,11 @@ export class PictureCoefficients {
     return rows;
   }
 
+  /** u_level, level at least 1. */
+  plane(level: number): Plane {
+    return this.coarser[level - 1]!;
+  }
+
   /** Rows of u_level, as far as it has them. */
   private pixelRows(level: number, first: number, end: number): Plane {
     if (level === 0) return colourRows(this.picture, first, Math.min(end, this.picture.height));

@@ -1,6 +1,6 @@
 /** Between the caller's picture and what is coded: rotated colours, and alpha apart. */
 import { depthOf, newSamples, rangeOf, type Channels, type Depth, type Picture, type Samples } from '../picture.js';
-import { restoreColours, restoreGrey, rotateColours, rotateGrey } from './colour.js';
+import { restoreColours, restoreGrey, rotateColours, rotateGrey, type Ends } from './colour.js';
 import { finish, type Pieces } from '../turns.js';
 import type { Plane } from './pyramid.js';
 
@@ -60,12 +60,22 @@ export function join(
   channels: Channels,
   alpha: Samples | undefined,
   depth: Depth = 8,
+  ends?: Ends,
 ): Picture & { depth: Depth } {
   const { width, height } = colour;
   const grey = isGrey(channels);
-  const samples = grey ? restoreGrey(colour.data, depth) : restoreColours(colour.data, depth);
-  if (!hasAlpha(channels)) return { width, height, channels, depth, data: samples };
-  const colours = grey ? 1 : 3;
+  const data = grey ? restoreGrey(colour.data, depth, ends) : restoreColours(colour.data, depth, ends);
+  return withAlpha({ width, height, channels: grey ? 1 : 3, depth, data }, channels, alpha);
+}
+
+/** A picture without alpha with it, if the kind wants it. @param alpha as for `join` */
+export function withAlpha(
+  picture: Picture & { depth: Depth },
+  channels: Channels,
+  alpha: Samples | undefined,
+): Picture & { depth: Depth } {
+  if (!hasAlpha(channels)) return picture;
+  const { width, height, channels: colours, depth, data: samples } = picture;
   const n = width * height;
   const data = newSamples(n * channels, depth).fill(rangeOf(depth));
   for (let i = 0; i < n; i++) {
@@ -85,6 +95,7 @@ export class PictureRows {
     channels: Channels,
     private readonly alpha: Samples | undefined,
     private readonly depth: Depth = 8,
+    private readonly ends?: Ends,
   ) {
     this.picture = { width, height, channels, depth, data: newSamples(width * height * channels, depth) };
   }
@@ -93,7 +104,7 @@ export class PictureRows {
   readonly take = (rows: Plane, y: number): void => {
     const { width, channels, data } = this.picture;
     data.set(
-      join(rows, channels, this.alpha?.subarray(y * width, (y + rows.height) * width), this.depth).data,
+      join(rows, channels, this.alpha?.subarray(y * width, (y + rows.height) * width), this.depth, this.ends).data,
       y * width * channels,
     );
   };

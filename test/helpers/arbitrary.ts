@@ -1,7 +1,7 @@
 /** What the property tests of the codec draw from. */
 import fc from 'fast-check';
 import { CORPUS, corpusPicture } from '../../corpus/pictures.js';
-import type { EncodingOptions, Target } from '../../src/codec/encoder.js';
+import type { EncodingOptions, LossyTarget } from '../../src/codec/encoder.js';
 import { LAST_CODE } from '../../src/format.js';
 import { MAX_TAIL, type Schedule } from '../../src/diffusion/schedule.js';
 import { TOP_CODE } from '../../src/model/sigma.js';
@@ -99,15 +99,16 @@ export const schedules = anySchedules.map((schedule) => ({
   lastCode: LAST_CODE,
 }));
 
-export const targets: fc.Arbitrary<Target> = fc.oneof(
+export const targets: fc.Arbitrary<LossyTarget> = fc.oneof(
   qualities.map((quality) => ({ quality })),
   fc.double({ min: 0.5, max: 20, noNaN: true }).map((bitsPerPixel) => ({ bitsPerPixel })),
   fc.integer({ min: 40, max: 4000 }).map((size) => ({ size })),
   fc.double({ min: 5, max: 45, noNaN: true }).map((psnr) => ({ psnr })),
 );
 
-/** Options that make no test slow: the search of low efforts. */
-export const options: fc.Arbitrary<EncodingOptions> = fc.record({
+/** Options that make no test slow: the search of low efforts. The plain form has tests of its own. */
+export const options: fc.Arbitrary<EncodingOptions & { target: LossyTarget }> = fc.record({
+  plain: fc.constant(false),
   target: targets,
   effort: fc.integer({ min: 1, max: 3 }),
   schedule: schedules,

@@ -48,7 +48,9 @@ export function createCli({ force = true } = {}): Cli {
     const coding =
       (given[0] === 'encode' || given[0] === 'decode') && !given.includes('--help') && !given.includes('--model');
     const forced = force && !given.includes('--skip-existing') ? ['--force'] : [];
-    return coding ? [given[0]!, ...forced, '--model', model, ...given.slice(1)] : given;
+    // The small model knows nothing, so that the plain form would mostly be smaller.
+    const lossy = given[0] === 'encode' && !given.includes('--lossless') ? ['--no-plain'] : [];
+    return coding ? [given[0]!, ...forced, ...lossy, '--model', model, ...given.slice(1)] : given;
   }
 
   const cli: Cli = {

@@ -74,7 +74,7 @@ const files = (
   width,
   height,
   channels,
-  options: { effort: 1, target, ...others } as EncoderOptions,
+  options: { plain: false, effort: 1, target, ...others } as EncoderOptions,
 }));
 
 /** Coded when first asked for. */

@@ -26,7 +26,7 @@ interface Case {
 const CASES: Record<string, Case> = {
   'several groups': {
     picture: ['scene', 900, 130],
-    options: { target: { quality: 30 }, effort: 1 },
+    options: { target: { quality: 30 }, plain: false, effort: 1 },
     decodings: [
       { crop: { x: 780, y: 10, width: 90, height: 70 } },
       { scale: 1 / 2 },
@@ -36,45 +36,59 @@ const CASES: Record<string, Case> = {
   },
   'ends in a wide step': {
     picture: ['scene', 800, 60],
-    options: { target: { bitsPerPixel: 0.21 }, effort: 2 },
+    options: { target: { bitsPerPixel: 0.21 }, plain: false, effort: 2 },
     decodings: [{ crop: { x: 3, y: 1, width: 20, height: 50 } }],
   },
   tail: {
     picture: ['scene', 150, 110],
-    options: { target: { size: 1777 }, effort: 2 },
+    options: { target: { size: 1777 }, plain: false, effort: 2 },
     decodings: [{ maxBytes: 1000 }, { maxBytes: 333 }, { scale: 1 / 4 }],
   },
-  'few bytes': { picture: ['scene', 96, 64], options: { target: { size: 120 }, effort: 5 } },
-  psnr: { picture: ['grey-scene', 77, 65], options: { target: { psnr: 31 }, effort: 1 } },
-  'high quality': { picture: ['scene', 40, 30], options: { target: { quality: 97 }, effort: 1 } },
+  'few bytes': { picture: ['scene', 96, 64], options: { target: { size: 120 }, plain: false, effort: 5 } },
+  psnr: { picture: ['grey-scene', 77, 65], options: { target: { psnr: 31 }, plain: false, effort: 1 } },
+  'high quality': { picture: ['scene', 40, 30], options: { target: { quality: 97 }, plain: false, effort: 1 } },
   regions: {
     picture: ['scene', 120, 90],
     options: {
       target: { size: 2500 },
+      plain: false,
       effort: 1,
       importance: { regions: [{ x: 20, y: 30, width: 40, height: 30, weight: 6 }] },
     },
     decodings: [{ maxBytes: 1500 }, { crop: { x: 20, y: 30, width: 40, height: 30 } }],
   },
-  'one view': { picture: ['scene', 64, 48], options: { views: 1, target: { quality: 50 }, effort: 1 } },
+  'one view': { picture: ['scene', 64, 48], options: { views: 1, target: { quality: 50 }, plain: false, effort: 1 } },
   'four views': {
     picture: ['scene', 64, 48],
-    options: { views: 4, target: { quality: 50 }, effort: 1 },
+    options: { views: 4, target: { quality: 50 }, plain: false, effort: 1 },
     decodings: [{ scale: 1 / 2 }],
   },
-  'sixteen bits': { picture: ['scene', 50, 37, 16], options: { target: { quality: 85 }, effort: 1 } },
-  'grey of two bits': { picture: ['grey-scene', 31, 29, 2], options: { target: { quality: 60 }, effort: 1 } },
+  'sixteen bits': { picture: ['scene', 50, 37, 16], options: { target: { quality: 85 }, plain: false, effort: 1 } },
+  'grey of two bits': {
+    picture: ['grey-scene', 31, 29, 2],
+    options: { target: { quality: 60 }, plain: false, effort: 1 },
+  },
   alpha: {
     picture: ['rgba-balls', 70, 50],
-    options: { target: { quality: 45 }, effort: 1 },
+    options: { target: { quality: 45 }, plain: false, effort: 1 },
     decodings: [{ crop: { x: 11, y: 13, width: 30, height: 20 } }, { scale: 1 / 2 }],
   },
   'coarse alpha of sixteen bits': {
     picture: ['rgba-balls', 35, 25, 16],
-    options: { target: { quality: 45 }, effort: 1, alphaQuality: 50 },
+    options: { target: { quality: 45 }, plain: false, effort: 1, alphaQuality: 50 },
   },
-  'grey and alpha': { picture: ['grey-alpha-disc', 45, 61], options: { target: { quality: 66 }, effort: 1 } },
-  thin: { picture: ['scene', 1, 70], options: { target: { quality: 50 }, effort: 1 } },
+  'grey and alpha': {
+    picture: ['grey-alpha-disc', 45, 61],
+    options: { target: { quality: 66 }, plain: false, effort: 1 },
+  },
+  'plain, few colours': {
+    picture: ['glyphs', 90, 50],
+    options: { target: 'lossless' },
+    decodings: [{ crop: { x: 11, y: 13, width: 30, height: 20 } }, { scale: 1 / 4 }, { maxBytes: 200 }],
+  },
+  'plain, many': { picture: ['scene', 60, 45], options: { target: 'lossless' } },
+  'plain of sixteen bits': { picture: ['rgba-balls', 20, 15, 16], options: { target: 'lossless' } },
+  thin: { picture: ['scene', 1, 70], options: { target: { quality: 50 }, plain: false, effort: 1 } },
 };
 
 const hash = (data: Uint8Array | Uint16Array): string =>
@@ -105,7 +119,7 @@ export async function netHashes(): Promise<Record<string, string>> {
       hashes[`${name} ${JSON.stringify(how)}`] = hash((await decode(bytes, { ...how, model, threads: 1 })).data);
   }
   const picture = corpusPicture('scene', { width: 130, height: 100 });
-  const files = await encodeToSizes(picture, [300, 1200, 2500], { model, threads: 1, effort: 1 });
+  const files = await encodeToSizes(picture, [300, 1200, 2500], { model, threads: 1, plain: false, effort: 1 });
   files.forEach(({ bytes }, i) => (hashes[`sizes ${i}`] = hash(bytes)));
   const decoder = new ProgressiveDecoder({ model, threads: 1 });
   for (const end of [400, 1100, 2000]) {

@@ -1,10 +1,12 @@
 /**
  * A second decoder, written from docs/format.md and not from src/codec: plain, slow, without a line in common with the first
- * but the elementary functions, the network, and the entropy coder of side information and alpha.
+ * but the elementary functions, the network, and the entropy coder of side information, alpha and plain samples.
  */
 import { decodeCorrections } from '../../src/entropy/corrections.js';
 import { decodeGains } from '../../src/entropy/gains.js';
 import { decodePlane } from '../../src/entropy/plane.js';
+import { BandReader } from '../../src/container/plain-samples.js';
+import { finish } from '../../src/turns.js';
 import { exp2, log2 } from '../../src/math/exact.js';
 import type { Evaluator } from '../../src/model/evaluator.js';
 import type { IntegerModel } from '../../src/model/integer/integer-model.js';
@@ -340,14 +342,17 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
     return undefined;
   };
   const kind = file[5]! & 7;
-  const range = 2 ** [8, 16, 4, 2, 1][file[5]! >> 4]! - 1;
-  at = 10;
+  const range = 2 ** [8, 16, 4, 2, 1][(file[5]! >> 4) & 7]! - 1;
+  const plain = file[5]! >= 128;
+  at = plain ? 6 : 10;
   const [width, height] = [varint()!, varint()!];
-  const [coarse, widths, lastCode, nu] = file.subarray(at, at + 4) as unknown as [number, number, number, number];
+  const [coarse, widths, lastCode, flagged] = file.subarray(at, at + 4) as unknown as [number, number, number, number];
   const coarseWidth = (coarse & 15) + 1;
+  const nu = flagged & 31;
+  const near = lastCode >= 128 ? 2 : 1;
   const views = 2 ** ((coarse >> 4) & 3);
   const coarseViews = 2 ** (coarse >> 6);
-  at += 8;
+  at += plain ? 4 : 8;
   const scales: number[] = [];
   let lags: Uint8Array | undefined;
   for (let parts = (file[5]! & 8) !== 0; parts && at < file.length;) {
@@ -378,6 +383,22 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
     at = end;
   }
 
+  if (plain) {
+    const [colours, depth] = [grey ? 1 : 3, ([8, 16, 4, 2, 1] as const)[(file[5]! >> 4) & 7]!] as const;
+    const samples = new (depth === 16 ? Uint16Array : Uint8Array)(width * height * colours).fill(2 ** (depth - 1));
+    const reader = new BandReader({ width, height, colours, depth, samples });
+    while (at < file.length) {
+      const length = varint()!;
+      at += 6 + length;
+      if (at > file.length) break;
+      finish(reader.takeInPieces(file.subarray(at - length, at)));
+    }
+    if (kind % 2 === 1) return Array.from(samples);
+    return Array.from({ length: width * height }, (_, p) => [
+      ...samples.subarray(p * colours, (p + 1) * colours),
+      alpha === undefined ? range : alpha[p]!,
+    ]).flat();
+  }
   const sizes = [{ w: width, h: height }];
   do sizes.push({ w: ceil(sizes.at(-1)!.w / 2), h: ceil(sizes.at(-1)!.h / 2) });
   while (max(sizes.at(-1)!.w, sizes.at(-1)!.h) > 8);
@@ -542,7 +563,12 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
     condition = { level, code, mode: 'enter' };
   }
 
-  const sample = (value: number): number => min(range, max(0, floor(value * (range / 255) + 0.5)));
+  const sample = (value: number): number =>
+    flagged & 32 && value >= 254.5 - near
+      ? range
+      : flagged & 64 && value < near + 0.5
+        ? 0
+        : min(range, max(0, floor(value * (range / 255) + 0.5)));
   const data: number[] = [];
   for (let i = 0; i < width * height; i++) {
     const l = shown.data[3 * i]! * (1 / sqrt(3)) + 127.5;

@@ -24,7 +24,7 @@ describe('prefixes', () => {
   ] as const) {
     it(`each of a file of ${name}, ${width}×${height}, decodes from the header on`, async () => {
       const picture = inKind(corpusPicture(name, { width, height }), channels);
-      const { bytes } = await encodePicture(picture, evaluator, { effort: 1, target: { quality: 75 } });
+      const { bytes } = await encodePicture(picture, evaluator, { plain: false, effort: 1, target: { quality: 75 } });
       const { header, alpha } = readContainer(bytes);
       const first = writeHeader(header).length;
       for (let n = 1; n <= bytes.length; n++) {

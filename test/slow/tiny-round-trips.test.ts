@@ -47,6 +47,7 @@ const options: fc.Arbitrary<EncodeOptions> = fc.record(
     views: fc.constantFrom(1, 2, 4),
     alphaQuality: number(0, 100),
     pixelHash: fc.boolean(),
+    plain: fc.boolean(),
   },
   { requiredKeys: ['target', 'effort'], noNullPrototype: true },
 );
@@ -70,8 +71,9 @@ it(`${count} round trips of tiny pictures: each ends, and gives a picture of its
       assert.equal(info(bytes).byteLength, bytes.length, about);
       assert.equal((await verify(bytes)).state, 'intact', about);
       const { target } = chosen;
-      if (target !== undefined && 'size' in target) assert.ok(bytes.length <= target.size, about);
-      if (target !== undefined && 'psnr' in target) assert.ok(psnr(picture, back) >= target.psnr - 1e-9, about);
+      assert.ok(typeof target === 'object');
+      if ('size' in target) assert.ok(bytes.length <= target.size, about);
+      if ('psnr' in target) assert.ok(psnr(picture, back) >= target.psnr - 1e-9, about);
     } catch (error) {
       assert.ok(error instanceof DcompError && error.code === 'E_UNREACHABLE', `${about}: ${String(error)}`);
       unreachable++;

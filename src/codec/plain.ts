@@ -1,0 +1,129 @@
+/** The plain form of a file: the samples without loss, where the network would take more for less. */
+import {
+  concat,
+  NO_CODING,
+  segmentOverhead,
+  writeHeader,
+  writeSegments,
+  type Container,
+} from '../container/container.js';
+import type { Part } from '../container/parts.js';
+import { BandReader, encodeBandsInPieces, type Colours } from '../container/plain-samples.js';
+import { DcompError } from '../errors.js';
+import { cutOut, wholeOf, type Rectangle } from '../math/rectangle.js';
+import { depthOf, newSamples, rangeOf, type Channels, type Depth, type Picture, type Samples } from '../picture.js';
+import { COLOURS } from '../pixels/colour.js';
+import { PictureCoefficients } from '../pixels/picture-coefficients.js';
+import { hasAlpha, isGrey, PictureRows, withAlpha } from '../pixels/picture-planes.js';
+import { rowsOfPiece, type Pieces } from '../turns.js';
+
+/** Bytes that a segment has besides a band, at most. */
+const OVERHEAD = segmentOverhead(2 ** 21);
+/** Pixels that are copied in a piece. */
+const PIECE = 2 ** 18;
+
+/**
+ * @param alpha that the file holds; undefined where it has none
+ * @param alphaSection its bytes in the file
+ * @param exact whether colours under alpha 0 are kept
+ * @param limit bytes that the file may take
+ * @returns undefined where it would take more
+ */
+export function* plainFileInPieces(
+  picture: Picture,
+  alpha: Samples | undefined,
+  alphaSection: Uint8Array,
+  parts: readonly Part[],
+  exact: boolean,
+  limit: number,
+): Pieces<Uint8Array | undefined> {
+  const { width, height, channels } = picture;
+  const head = writeHeader({ form: 'plain', width, height, channels, depth: depthOf(picture), ...NO_CODING }, parts);
+  const start = concat([head, alphaSection]);
+  if (start.length > limit) return undefined;
+  const colours = yield* coloursOf(picture, exact ? undefined : alpha);
+  const bands = yield* encodeBandsInPieces(colours, limit - start.length, OVERHEAD);
+  if (bands === undefined) return undefined;
+  return concat([start, writeSegments(bands.map((payload) => ({ payload, units: 1, idealRatio: 0 })))]);
+}
+
+/** Colour samples; those under alpha 0 are copies of what is left of them, which costs next to nothing. */
+function* coloursOf(picture: Picture, alpha: Samples | undefined): Pieces<Colours> {
+  const { width, height, channels, data } = picture;
+  const colours = isGrey(channels) ? 1 : 3;
+  const depth = depthOf(picture);
+  if (!hasAlpha(channels)) return { width, height, colours, depth, samples: data };
+  const samples = newSamples(width * height * colours, depth);
+  for (let p = 0; p < width * height; p++) {
+    if (p % PIECE === 0) yield;
+    const hidden = alpha?.[p] === 0;
+    for (let c = 0; c < colours; c++) {
+      const copied = p % width > 0 ? samples[(p - 1) * colours + c]! : (samples[(p - width) * colours + c] ?? 0);
+      samples[p * colours + c] = hidden ? copied : data[p * channels + c]!;
+    }
+  }
+  return { width, height, colours, depth, samples };
+}
+
+/**
+ * Decodes the bands of a plain file as far as they go; what is missing is mid-grey.
+ * @param rows wanted, from the top
+ * @param damage told of bands that are damaged; throws, or what comes before is shown
+ * @param tell told of the fraction of the rows that is there
+ */
+export function* readBandsInPieces(
+  bytes: Uint8Array,
+  { header, segments }: Container,
+  rows: number,
+  damage: (message: string) => void,
+  tell: (fraction: number) => void,
+): Pieces<{ picture: Picture & { depth: Depth }; complete: boolean }> {
+  const { width, height, channels, depth } = header;
+  const colours = isGrey(channels) ? 1 : 3;
+  const samples = newSamples(width * height * colours, depth).fill((rangeOf(depth) + 1) >> 1);
+  const reader = new BandReader({ width, height, colours, depth, samples });
+  for (const [i, { state, fault, offset, payloadOffset, payloadLength }] of segments.entries()) {
+    if (state === 'cut' || (reader.rows >= rows && rows < height)) break;
+    const what = `segment ${i + 1} of ${segments.length} (byte offset ${offset})`;
+    try {
+      if (state === 'damaged') throw new DcompError('E_DAMAGED_SEGMENT', fault!);
+      yield* reader.takeInPieces(bytes.subarray(payloadOffset, payloadOffset + payloadLength));
+      tell(reader.rows / rows);
+    } catch (error) {
+      if (!(error instanceof DcompError)) throw error;
+      damage(`${what} is damaged beyond repair: ${error.message}`);
+      break;
+    }
+  }
+  return { picture: { width, height, channels: colours, depth, data: samples }, complete: reader.rows >= rows };
+}
+
+/** Pixels of u_level of a picture without alpha, with alpha of that size. */
+export function* pixelsAtInPieces(
+  picture: Picture & { depth: Depth },
+  channels: Channels,
+  alpha: Samples | undefined,
+  level: number,
+  pixels: Rectangle,
+): Pieces<Picture & { depth: Depth }> {
+  const { depth, channels: colours } = picture;
+  const { x, y, width, height } = pixels;
+  const shown = new PictureRows(pixels, channels, alpha, depth);
+  const plane = level === 0 ? undefined : (yield* PictureCoefficients.of(picture, level + 1)).plane(level);
+  const strip = rowsOfPiece(width);
+  for (let top = 0; top < height; top += strip) {
+    const part = { x, y: y + top, width, height: Math.min(strip, height - top) };
+    if (plane !== undefined) {
+      shown.take({ ...part, data: cutOut(plane.data, wholeOf(plane), part, COLOURS) }, top);
+    } else {
+      const data = cutOut(picture.data, wholeOf(picture), part, colours);
+      const rows = alpha?.subarray(top * width, (top + part.height) * width);
+      shown.picture.data.set(
+        withAlpha({ width, height: part.height, channels: colours, depth, data }, channels, rows).data,
+        top * width * channels,
+      );
+    }
+    yield;
+  }
+  return shown.picture;
+}

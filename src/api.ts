@@ -8,15 +8,8 @@ import {
   type DecoderOptions,
   type Source,
 } from './codec/decoder.js';
-import {
-  checkEncoding,
-  encodeLossless,
-  encodePicture,
-  encodePictureToSizes,
-  ENCODER_CHECKS,
-  type EncodeResult,
-  type EncoderOptions,
-} from './codec/encoder.js';
+import { encodeLossless, encodePicture, encodePictureToSizes } from './codec/encoder.js';
+import { checkEncoding, ENCODER_CHECKS, type EncodeResult, type EncoderOptions } from './codec/encoder-options.js';
 import type { FileInfo } from './codec/inspect.js';
 import { Progression, PROGRESSION_CHECKS, type ProgressiveOptions } from './codec/progressive.js';
 import type { Evaluator } from './model/evaluator.js';

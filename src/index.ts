@@ -26,13 +26,13 @@ export { pixelHash } from './container/pixel-hash.js';
 export {
   DEFAULT_EFFORT,
   DEFAULT_QUALITY,
-  psnr,
   type EncodeResult,
   type EncoderOptions,
   type LossyTarget,
   type Progress,
   type Target,
-} from './codec/encoder.js';
+} from './codec/encoder-options.js';
+export { psnr } from './codec/psnr.js';
 export { DEFAULT_VIEWS, VIEWS, type Views } from './diffusion/schedule.js';
 export { DEFAULT_WEIGHT, type Importance, type Region } from './codec/region.js';
 export type { Work } from './codec/work.js';

@@ -47,8 +47,10 @@ async function outcome<T>(make: () => T | Promise<T>): Promise<T | DcompErrorCod
 describe('bad input', () => {
   const picture = corpusPicture('rgba-balls', { width: 22, height: 15 });
   let file: Uint8Array;
+  let plain: Uint8Array;
   before(async () => {
-    ({ bytes: file } = await encode(picture, { target: { quality: 60 } }));
+    ({ bytes: file } = await encode(picture, { target: { quality: 60 }, plain: false }));
+    ({ bytes: plain } = await encode(picture, { target: 'lossless' }));
   });
 
   it('pictures that are not what they say are refused', async () => {
@@ -152,6 +154,10 @@ describe('bad input', () => {
   });
 
   it('a file cut anywhere decodes, or says that its beginning is missing', async () => {
+    for (const whole of [file, plain]) await cutAnywhere(whole);
+  });
+
+  async function cutAnywhere(file: Uint8Array): Promise<void> {
     let decoded = 0;
     for (let n = 1; n < file.length; n++) {
       const bytes = file.subarray(0, n);
@@ -171,9 +177,13 @@ describe('bad input', () => {
       assert.deepEqual([back.width, back.height, back.channels], [picture.width, picture.height, picture.channels]);
     }
     assert.ok(decoded > 0);
-  });
+  }
 
   it('a bit changed anywhere is noticed', async () => {
+    for (const whole of [file, plain]) await bitsChanged(whole);
+  });
+
+  async function bitsChanged(file: Uint8Array): Promise<void> {
     for (let n = 0; n < file.length; n++) {
       const bytes = Uint8Array.from(file);
       bytes[n] ^= 1 << (n & 7);
@@ -196,7 +206,7 @@ describe('bad input', () => {
           'E_TRUNCATED',
         ]);
     }
-  });
+  }
 
   it('headers that state the impossible are refused, each with its own code, before anything is allocated', async () => {
     const { header } = readContainer(file);
@@ -274,12 +284,17 @@ describe('bad input', () => {
 
   it('random bytes after a good beginning never cause another error than ours', async () => {
     await assertLimited(
-      fc.asyncProperty(fc.nat({ max: file.length }), fc.uint8Array({ maxLength: 60 }), async (keep, rest) => {
-        const bytes = Uint8Array.from([...file.subarray(0, keep), ...rest]);
-        await outcome(() => info(bytes));
-        const back = await outcome(() => decode(bytes, { maxPixels: 10000, allowDamaged: true }));
-        if (typeof back !== 'string') assert.equal(back.data.length, back.width * back.height * back.channels);
-      }),
+      fc.asyncProperty(
+        fc.boolean(),
+        fc.nat({ max: 400 }),
+        fc.uint8Array({ maxLength: 60 }),
+        async (lossy, keep, rest) => {
+          const bytes = Uint8Array.from([...(lossy ? file : plain).subarray(0, keep), ...rest]);
+          await outcome(() => info(bytes));
+          const back = await outcome(() => decode(bytes, { maxPixels: 10000, allowDamaged: true }));
+          if (typeof back !== 'string') assert.equal(back.data.length, back.width * back.height * back.channels);
+        },
+      ),
       { numRuns: 60 },
     );
   });

@@ -74,7 +74,7 @@ describe('files of the system', { skip: posix }, () => {
         Buffer.concat([Buffer.from('begin'), decoded, decoded, decoded, decoded]),
       );
       assert.deepEqual(
-        shell(`${run} encode /dev/stdin /dev/stdout ${withModel} | cat`, small).stdout,
+        shell(`${run} encode --no-plain /dev/stdin /dev/stdout ${withModel} | cat`, small).stdout,
         Buffer.from(coded),
       );
     });
@@ -84,7 +84,7 @@ describe('files of the system', { skip: posix }, () => {
         shell(`${run} decode a.dcz /dev/fd/77 ${withModel}`).stderr,
         /cannot write \/dev\/fd\/77: it is not open/,
       );
-      const { code, stderr } = shell(`${run} encode a.png - ${withModel} >> a.png`);
+      const { code, stderr } = shell(`${run} encode --no-plain a.png - ${withModel} >> a.png`);
       assert.deepEqual([code, /input and output are the same file/.test(stderr)], [2, true], stderr);
       assert.deepEqual(readFileSync(file('a.png')), Buffer.from(small));
     });

@@ -113,9 +113,9 @@ describe('commands', () => {
     const { model } = cli;
     const same = (name: string): void => assert.deepEqual(readFileSync(file(name)), readFileSync(file('q.dcz')), name);
     works('encode', 'a.png', 'q.dcz', '-q', '30');
-    works('-q', '30', '--model', model, 'encode', 'a.png', 'b.dcz');
-    works('-q30', `--model=${model}`, '--quiet', 'encode', 'a.png', '-o', 'c.dcz');
-    works('--model', model, '-o', 'encode', 'encode', 'a.png', '-q', '30');
+    works('-q', '30', '--no-plain', '--model', model, 'encode', 'a.png', 'b.dcz');
+    works('-q30', '--no-plain', `--model=${model}`, '--quiet', 'encode', 'a.png', '-o', 'c.dcz');
+    works('--model', model, '-o', 'encode', 'encode', 'a.png', '-q', '30', '--no-plain');
     for (const name of ['b.dcz', 'c.dcz', 'encode']) same(name);
     assert.match(works('--quiet', 'info', 'a.dcz').stdout, /24×17/);
     fails(2, /unknown command: a\.png/, '-q', '30', 'a.png');

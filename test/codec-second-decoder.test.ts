@@ -1,5 +1,6 @@
 /** docs/format.md is enough to decode: a second decoder, written from it, gives the same pixels for files and prefixes. */
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { corpusPicture } from '../corpus/pictures.js';
@@ -57,6 +58,12 @@ describe('a second decoder, written from the description of the format,', () => 
       }),
       { numRuns: 20 },
     );
+  });
+
+  it('in the plain form, with palettes, copies and values of all sizes: the golden files', async () => {
+    const folder = new URL('../../test/golden/', import.meta.url);
+    for (const name of readdirSync(folder).filter((each) => each.startsWith('plain-')))
+      await assertSame(readFileSync(new URL(name, folder)));
   });
 
   it('at every depth', async () => {

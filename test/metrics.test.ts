@@ -6,7 +6,7 @@ import { METRICS } from '../eval/metrics/metrics.js';
 import { msSsim, msSsimDecibels } from '../eval/metrics/ms-ssim.js';
 import { psnrLuma, psnrRgb } from '../eval/metrics/psnr.js';
 import { ssimulacra2 } from '../eval/metrics/ssimulacra2.js';
-import { psnr } from '../src/codec/encoder.js';
+import { psnr } from '../src/codec/psnr.js';
 import { DISTORTIONS } from './helpers/distort.js';
 
 /**

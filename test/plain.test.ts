@@ -6,6 +6,7 @@ import { PNG } from 'pngjs';
 import { corpusPicture, CORPUS } from '../corpus/pictures.js';
 import { tinyModelFile } from '../corpus/tiny-model.js';
 import { concat, readContainer } from '../src/container/container.js';
+import { estimatedBytesInPieces } from '../src/container/plain-samples.js';
 import { hash32 } from '../src/math/hash.js';
 import {
   decode,
@@ -19,6 +20,7 @@ import {
   type EncodeOptions,
   type Picture,
 } from '../src/node.js';
+import { finish } from '../src/turns.js';
 import { pictures } from './helpers/arbitrary.js';
 import { codeOfError } from './helpers/outcome.js';
 
@@ -57,6 +59,11 @@ function noise(width: number, height: number): Picture {
   return { width, height, channels: 3, data };
 }
 
+function estimateOf({ width, height, channels, data }: Picture): number {
+  const colours = channels === 1 ? 1 : 3;
+  return finish(estimatedBytesInPieces({ width, height, colours, depth: 8, samples: data }));
+}
+
 describe('the plain form', () => {
   after(() => release());
 
@@ -86,6 +93,8 @@ describe('the plain form', () => {
       dithered(120, 70),
     ];
     for (const picture of cases) assert.deepEqual((await decode(await lossless(picture), decoding)).data, picture.data);
+    const large = await lossless(noise(400, 350));
+    assert.ok(Math.abs(large.length - 400 * 350 * 3) < 200, 'stored');
     assert.ok(readContainer(await lossless(several)).segments.length > 1);
   });
 
@@ -235,12 +244,43 @@ describe('the plain form', () => {
     const picture = noise(64, 48);
     const bytes = await lossless(picture);
     const { work } = info(bytes);
-    assert.deepEqual(work, { evaluations: 0, fullSize: 0, megapixels: (64 * 48) / 1e6 });
+    assert.deepEqual(work, { evaluations: 0, fullSize: 0, megapixels: (6 * 64 * 48) / 1e6 });
     const less = { maxWork: work!.megapixels / 2 };
     assert.equal(await codeOfError(() => decode(bytes, { ...decoding, ...less })), 'E_TOO_LARGE');
     assert.equal(await codeOfError(() => encode(picture, { ...options, ...less, target: 'lossless' })), 'E_TOO_LARGE');
     assert.equal(await codeOfError(() => decode(bytes, { ...decoding, maxPixels: 64 * 48 - 1 })), 'E_TOO_LARGE');
     assert.deepEqual((await decode(bytes, { ...decoding, maxWork: work!.megapixels })).data, picture.data);
+  });
+
+  it('a limit of work that the network would pass is no obstacle to a drawing, and one to a photograph', async () => {
+    const drawing = screen(260, 120);
+    const maxWork = info(await lossless(drawing)).work!.megapixels;
+    assert.equal((await encode(drawing, { ...options, maxWork })).form, 'plain');
+    assert.equal(await codeOfError(() => encode(drawing, { ...options, maxWork, plain: false })), 'E_TOO_LARGE');
+    const photograph = corpusPicture('scene', { width: 260, height: 120 });
+    assert.equal(await codeOfError(() => encode(photograph, { ...options, maxWork })), 'E_TOO_LARGE');
+  });
+
+  it('a large picture is looked at in places first: what would take twice the bytes is not tried', async () => {
+    const large = { width: 500, height: 300 };
+    const scene = corpusPicture('scene', large);
+    const drawing = screen(large.width, large.height);
+    for (const [picture, factor] of [
+      [scene, 1.6],
+      [drawing, 8],
+    ] as const) {
+      const { length } = await lossless(picture);
+      const estimate = estimateOf(picture);
+      assert.ok(estimate > length / 1.6 && estimate < length * factor, `${estimate} for ${length}`);
+    }
+    assert.ok(estimateOf(drawing) < (500 * 300) / 2, 'of no more than 4 bits a pixel');
+    for (const [width, height] of [
+      [140000 / 2, 2],
+      [3, 50000],
+    ] as const) {
+      const thin: Picture = { width, height, channels: 1, data: new Uint8Array(width * height).fill(9) };
+      assert.ok(estimateOf(thin) < 2000);
+    }
   });
 
   it('gives turns, and ends when its signal says so', async () => {

@@ -1,7 +1,8 @@
 /** dcomp's own curves of a picture: of real files, and of the ideal channel that the model allows. */
 import { createHash } from 'node:crypto';
 import { decodePicture, type DecodeResult } from '../../src/codec/decoder.js';
-import { encodePicture, encodePictureToSizes, type EncodeResult, type Target } from '../../src/codec/encoder.js';
+import { encodePicture, encodePictureToSizes } from '../../src/codec/encoder.js';
+import type { EncodeResult, Target } from '../../src/codec/encoder-options.js';
 import type { Channel } from '../../src/codec/group-step.js';
 import { fileInfo } from '../../src/container/info.js';
 import { PictureCoefficients } from '../../src/pixels/picture-coefficients.js';

@@ -11,7 +11,7 @@ import { depthOf, DEFAULT_MAX_PIXELS, type Depth, type Metadata, type Picture, t
 import { decodeAlphaInPieces } from '../container/alpha.js';
 import { endsOf, readContainerInPieces, type Container, type Extent, type Header } from '../container/container.js';
 import { withinMemory } from '../memory.js';
-import type { Progress } from './encoder.js';
+import type { Progress } from './encoder-options.js';
 import type { Channel } from './group-step.js';
 import { pixelsAtInPieces, readBandsInPieces } from './plain.js';
 import { metadataOfInPieces } from '../container/metadata.js';
@@ -212,7 +212,7 @@ function damageOf({ repairs }: Source, { allowDamaged, onDamage }: DecoderOption
  */
 export async function decodePlain(source: Source, options: DecodingOptions = {}): Promise<DecodeResult> {
   const picture = await withinMemory(source.container.header, () => decodePlainSource(source, options));
-  comparePixels(picture, source, options);
+  await inTurns(comparePixels(picture, source, options), options.pause ?? withoutTurns(options.signal));
   return picture;
 }
 

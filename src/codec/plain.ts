@@ -4,7 +4,7 @@ import {
   NO_CODING,
   segmentOverhead,
   writeHeader,
-  writeSegments,
+  writeSegment,
   type Container,
 } from '../container/container.js';
 import type { Part } from '../container/parts.js';
@@ -44,7 +44,12 @@ export function* plainFileInPieces(
   const colours = yield* coloursOf(picture, exact ? undefined : alpha);
   const bands = yield* encodeBandsInPieces(colours, limit - start.length, OVERHEAD);
   if (bands === undefined) return undefined;
-  return concat([start, writeSegments(bands.map((payload) => ({ payload, units: 1, idealRatio: 0 })))]);
+  const segments: Uint8Array[] = [];
+  for (const [first, payload] of bands.entries()) {
+    segments.push(writeSegment({ payload, units: 1, idealRatio: 0 }, { first, last: first + 1 === bands.length }));
+    yield;
+  }
+  return concat([start, ...segments]);
 }
 
 /** Colour samples; those under alpha 0 are copies of what is left of them, which costs next to nothing. */

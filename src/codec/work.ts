@@ -46,7 +46,7 @@ const PADDING = 8;
 const ALPHA_SHARE = 1 / 50;
 
 /** Decoding a sample of the plain form takes about this share of a pixel's evaluation; it takes no evaluation. */
-const PLAIN_SHARE = 1 / 3;
+const PLAIN_SHARE = 2;
 
 /** What an honest file of the same size may be exceeded by, without a limit of the caller's: that many times the work. */
 const MARGIN = 4;

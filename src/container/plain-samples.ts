@@ -16,11 +16,17 @@ const PALETTE = 2;
 const MAX_PALETTE = 256;
 /** Grey of more values is better coded as such. */
 const MAX_GREY_PALETTE = 32;
-/** Of smaller pictures both ways are tried. */
-const MAX_TRIED_PIXELS = 2 ** 18;
+/** Of smaller pictures all ways are tried. Larger ones are looked at in places first, */
+const MAX_TRIED_PIXELS = 2 ** 17;
+/** which take more bytes than they do within the whole, from what they cannot have learnt: up to so many times. */
+const ESTIMATE_EXCESS = 2;
 /** A band ends with the row in which it reaches so many bytes, or so many binary decisions. */
 const BAND_BYTES = 2 ** 16;
 const BAND_DECISIONS = 2 ** 21;
+/** What is coded of a picture to know about how many bytes it takes: so many tiles, some 2^15 pixels. */
+const TILES = 32;
+const TILE_WIDTH = 64;
+const TILE_HEIGHT = 16;
 /** Pixels or samples that are looked at in a piece. */
 const PIECE = 2 ** 16;
 
@@ -48,7 +54,7 @@ interface Layout {
 /**
  * The smallest plain form that the layouts give.
  * @param limit bytes that it may take, with `overhead` for each band
- * @returns the bands; undefined where they are larger
+ * @returns the bands; undefined where they are larger, or would be by far
  */
 export function* encodeBandsInPieces(
   picture: Colours,
@@ -59,8 +65,12 @@ export function* encodeBandsInPieces(
   let most = limit;
   const bytesOf = (bands: readonly Uint8Array[]): number =>
     bands.reduce((sum, { length }) => sum + length + overhead, 0);
+  const large = picture.width * picture.height > MAX_TRIED_PIXELS;
+  const estimate = large ? yield* estimatedBytesInPieces(picture) : 0;
+  if (estimate > ESTIMATE_EXCESS * limit) return undefined;
   for (const layout of yield* layoutsOf(picture)) {
-    for (const encode of [storedBands, codedBands]) {
+    const hopeless = estimate > (picture.samples.length * picture.depth) / 8;
+    for (const encode of hopeless ? [storedBands] : [storedBands, codedBands]) {
       const bands = yield* encode(picture, layout, most, overhead);
       if (bands === undefined || bytesOf(bands) > most) continue;
       best = bands;
@@ -68,6 +78,35 @@ export function* encodeBandsInPieces(
     }
   }
   return best;
+}
+
+/**
+ * About what `encodeBandsInPieces` of a large picture gives, from tiles of it that are coded as one picture. They know less of what
+ * repeats, so it is rather more.
+ */
+export function* estimatedBytesInPieces(picture: Colours): Pieces<number> {
+  const { width, height } = picture;
+  const tiles = tilesOf(picture);
+  const bands = yield* encodeBandsInPieces(tiles, Infinity, 0);
+  const bytes = bands!.reduce((sum, { length }) => sum + length, 0);
+  return (bytes * width * height) / (tiles.width * tiles.height);
+}
+
+/** Tiles from all over a picture, one above the other. */
+function tilesOf({ width, height, colours, depth, samples }: Colours): Colours {
+  const [w, h] = [Math.min(TILE_WIDTH, width), Math.min(TILE_HEIGHT, height)];
+  const columns = Math.max(1, Math.min(TILES, Math.floor(width / w), Math.ceil(Math.sqrt((TILES * width) / height))));
+  const rows = Math.max(1, Math.min(Math.floor(TILES / columns), Math.floor(height / h)));
+  const tiles = newSamples(columns * rows * w * h * colours, depth);
+  for (let i = 0, at = 0; i < columns * rows; i++) {
+    const x = Math.floor((((i % columns) + 0.5) * (width - w)) / columns);
+    const top = Math.floor(((Math.floor(i / columns) + 0.5) * (height - h)) / rows);
+    for (let y = top; y < top + h; y++, at += w * colours) {
+      const from = (y * width + x) * colours;
+      tiles.set(samples.subarray(from, from + w * colours), at);
+    }
+  }
+  return { width: w, height: columns * rows * h, colours, depth, samples: tiles };
 }
 
 function* layoutsOf(picture: Colours): Pieces<Layout[]> {

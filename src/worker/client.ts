@@ -1,7 +1,7 @@
 /** The caller's side: calls wait here, and one at a time is with the worker, so that ending the worker ends that call alone. */
 import type { Codec, DecodeOptions, EncodeOptions, ModelOptions, ProgressiveDecodeOptions } from '../api.js';
 import type { DecodeResult } from '../codec/decoder.js';
-import type { EncodeResult, Progress } from '../codec/encoder.js';
+import type { EncodeResult, Progress } from '../codec/encoder-options.js';
 import { DcompError } from '../errors.js';
 import type { Picture } from '../picture.js';
 import { errorOf, parcelOf, type FromWorker, type Method, type StreamPart, type ToWorker } from './messages.js';

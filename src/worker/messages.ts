@@ -1,5 +1,5 @@
 /** What a page or program and its worker say to each other, and how data goes over without a copy too many. */
-import type { Progress } from '../codec/encoder.js';
+import type { Progress } from '../codec/encoder-options.js';
 import { DcompError, type DcompErrorCode } from '../errors.js';
 
 /** Calls that a worker answers. */

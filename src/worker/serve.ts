@@ -1,6 +1,6 @@
 /** The worker's side: answers calls with the codec of its platform. */
 import type { Codec, EncodeOptions, ProgressiveDecodeOptions, ProgressiveDecoder } from '../api.js';
-import type { Progress } from '../codec/encoder.js';
+import type { Progress } from '../codec/encoder-options.js';
 import { DcompError } from '../errors.js';
 import type { Picture } from '../picture.js';
 import { parcelOf, type Call, type FromWorker, type StreamPart, type ToWorker } from './messages.js';

@@ -1,7 +1,7 @@
 /** What the property tests of the codec draw from. */
 import fc from 'fast-check';
 import { CORPUS, corpusPicture } from '../../corpus/pictures.js';
-import type { EncodingOptions, LossyTarget } from '../../src/codec/encoder.js';
+import type { EncodingOptions, LossyTarget } from '../../src/codec/encoder-options.js';
 import { LAST_CODE } from '../../src/format.js';
 import { MAX_TAIL, type Schedule } from '../../src/diffusion/schedule.js';
 import { TOP_CODE } from '../../src/model/sigma.js';

@@ -1,15 +1,14 @@
 /**
  * A second decoder, written from docs/format.md and not from src/codec: plain, slow, without a line in common with the first
- * but the elementary functions, the network, and the entropy coder of side information, alpha and plain samples.
+ * but the elementary functions, the network, and the entropy coder of side information and alpha.
  */
 import { decodeCorrections } from '../../src/entropy/corrections.js';
 import { decodeGains } from '../../src/entropy/gains.js';
 import { decodePlane } from '../../src/entropy/plane.js';
-import { BandReader } from '../../src/container/plain-samples.js';
-import { finish } from '../../src/turns.js';
 import { exp2, log2 } from '../../src/math/exact.js';
 import type { Evaluator } from '../../src/model/evaluator.js';
 import type { IntegerModel } from '../../src/model/integer/integer-model.js';
+import { secondPlain } from './second-plain.js';
 
 const TOP = 168;
 const { fround, floor, ceil, min, max, sqrt } = Math;
@@ -385,17 +384,16 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
 
   if (plain) {
     const [colours, depth] = [grey ? 1 : 3, ([8, 16, 4, 2, 1] as const)[(file[5]! >> 4) & 7]!] as const;
-    const samples = new (depth === 16 ? Uint16Array : Uint8Array)(width * height * colours).fill(2 ** (depth - 1));
-    const reader = new BandReader({ width, height, colours, depth, samples });
+    const bands: Uint8Array[] = [];
     while (at < file.length) {
       const length = varint()!;
       at += 6 + length;
-      if (at > file.length) break;
-      finish(reader.takeInPieces(file.subarray(at - length, at)));
+      if (at <= file.length) bands.push(file.subarray(at - length, at));
     }
-    if (kind % 2 === 1) return Array.from(samples);
+    const samples = secondPlain(bands, { width, height, colours, depth });
+    if (kind % 2 === 1) return samples;
     return Array.from({ length: width * height }, (_, p) => [
-      ...samples.subarray(p * colours, (p + 1) * colours),
+      ...samples.slice(p * colours, (p + 1) * colours),
       alpha === undefined ? range : alpha[p]!,
     ]).flat();
   }

@@ -1,0 +1,312 @@
+/** Walks the schedule, sends every step through the trellis, and cuts the stream where the target is reached. */
+import { concat, endsOf, writeHeader, type Header } from '../container/container.js';
+import { PARTS, type Part } from '../container/parts.js';
+import { entersLevel, leavesLevelObserved, type Schedule, type Step } from '../diffusion/schedule.js';
+import { DcompError } from '../errors.js';
+import { log2 } from '../math/exact.js';
+import type { Evaluator } from '../model/evaluator.js';
+import { TOP_CODE } from '../model/sigma.js';
+import { depthOf, MAX_PIXELS, type Picture } from '../picture.js';
+import type { Ends } from '../pixels/colour.js';
+import { PictureCoefficients } from '../pixels/picture-coefficients.js';
+import { isGrey } from '../pixels/picture-planes.js';
+import { inTurns } from '../turns.js';
+import { decodeUnchecked } from './decoder.js';
+import { nuOf, pauseOf, sizeOf, type EncodeResult, type EncodingOptions, type LossyTarget } from './encoder-options.js';
+import { nearEndsOf, type Prepared } from './prepared.js';
+import { decibelsOf, errorOf, meanSquaredError, squaredErrorOf } from './psnr.js';
+import type { Stop } from './quality.js';
+import { writeLagsInPieces, type Lags } from './region.js';
+import { Session } from './session.js';
+import { LEAST_BYTES, Stream } from './stream.js';
+
+/** How the network is to code a picture. */
+export interface Plan {
+  schedule: Schedule;
+  lags: Lags | undefined;
+  /** Whether the network is told sigma. */
+  told: boolean;
+}
+
+/** A squared error with one view that is so many times the goal (0.4 dB) is above it with several views, too. */
+const SURELY_ABOVE = 1.1;
+
+/** How far an encoding has come. */
+interface Point {
+  session: Session;
+  stream: Stream;
+  schedule: Schedule;
+}
+
+/** Pictures of more pixels are cut within a step of full width: a copy of the state, to end in another way, costs 15 bytes a pixel. */
+const MAX_FORKED_PIXELS = 2 ** 23;
+
+/** What the encoder has made it decodes whatever it takes. */
+export const OWN = { maxPixels: MAX_PIXELS, maxWork: Infinity };
+
+/** One walk along the schedule. */
+export class Encoding {
+  private constructor(
+    private readonly picture: Picture,
+    private readonly evaluator: Evaluator,
+    private readonly options: EncodingOptions,
+    private readonly stop: Stop,
+    private readonly header: Omit<Header, 'schedule'>,
+    private readonly parts: readonly Part[],
+    private readonly alpha: Uint8Array,
+    private readonly coefficients: PictureCoefficients,
+    private readonly point: Point,
+  ) {}
+
+  static async of(
+    { lags, schedule }: Plan,
+    { picture, alphaSection, parts: known }: Prepared,
+    evaluator: Evaluator,
+    options: EncodingOptions,
+    stop: Stop,
+  ): Promise<Encoding> {
+    const { width, height, channels } = picture;
+    const pause = pauseOf(options);
+    const nu = nuOf(options);
+    const ends = await inTurns(nearEndsOf(picture), pause);
+    const header = { width, height, channels, depth: depthOf(picture), modelId: evaluator.model.id, nu, ...ends };
+    const parts = [...known];
+    if (lags !== undefined) parts.push({ type: PARTS.regions, payload: await inTurns(writeLagsInPieces(lags), pause) });
+    const session = new Session(width, height, isGrey(channels), schedule, evaluator, pause, lags);
+    const coefficients = await inTurns(PictureCoefficients.of(picture, session.sizes.length - 1), pause);
+    const point = { session, stream: new Stream(nu), schedule };
+    return new Encoding(picture, evaluator, options, stop, header, parts, alphaSection, coefficients, point);
+  }
+
+  /** @param limit bytes that a quality or an error may not take @returns undefined where it would */
+  async to(target: LossyTarget, limit = Infinity): Promise<EncodeResult | undefined> {
+    if (!('psnr' in target || 'quality' in target)) return (await this.toSizes([sizeOf(target, this.picture)]))[0]!;
+    const result = 'psnr' in target ? await this.toError(target.psnr, limit) : await this.toStop(limit);
+    return result !== undefined && result.bytes.length < limit ? result : undefined;
+  }
+
+  /** Until the stop. @returns undefined where that is not within the limit */
+  async toStop(limit: number): Promise<EncodeResult | undefined> {
+    const { session } = this.point;
+    for (let step = session.next?.step; step !== undefined; step = session.next?.step) {
+      await this.runStep(this.point);
+      if (this.bytesAt(this.point) >= limit) return undefined;
+      if (this.isStop(step)) break;
+    }
+    return this.finish(this.point, Infinity);
+  }
+
+  async toSizes(sizes: readonly number[]): Promise<EncodeResult[]> {
+    for (const size of sizes) this.checkSize(size);
+    const { session } = this.point;
+    const results = new Map<number, EncodeResult>();
+    const open = [...sizes].sort((a, b) => a - b);
+    const largest = open[open.length - 1] ?? 0;
+    for (let step = session.next?.step; step !== undefined && open.length > 0; step = session.next?.step) {
+      const before = this.canEndWithin(step) ? fork(this.point) : undefined;
+      await this.runStep(this.point, before === undefined ? largest : Infinity);
+      while (open.length > 0 && this.bytesAt(this.point) >= open[0]!) {
+        const size = open.shift()!;
+        if (results.has(size)) continue;
+        results.set(
+          size,
+          before === undefined ? this.finish(this.point, size) : await this.endWithin(before, step, size),
+        );
+      }
+    }
+    for (const size of open) results.set(size, this.finish(this.point, size));
+    return sizes.map((size) => results.get(size)!);
+  }
+
+  /** @param decibels PSNR to be reached by what the decoder will show @returns undefined where that is not within the limit */
+  async toError(decibels: number, limit: number): Promise<EncodeResult | undefined> {
+    const { picture, point } = this;
+    const goal = squaredErrorOf(decibels);
+    let before = point.stream.bytes;
+    let error = Infinity;
+    for (let step = point.session.next?.step; step !== undefined; step = point.session.next?.step) {
+      if (this.bytesAt(point) >= limit) return undefined;
+      const copy = this.canEndWithin(step) ? fork(point) : undefined;
+      const measured = isMeasured(step);
+      if (measured) before = point.stream.bytes;
+      await this.runStep(point);
+      const next = point.session.next?.step;
+      if (next !== undefined && !isMeasured(next)) continue;
+      const last = error;
+      error = await errorOf(point.session, picture, this.endsAt(point), 1);
+      // Several views are better than one by about 0.1 dB: they are looked at where one comes near the goal.
+      if (next !== undefined && error > SURELY_ABOVE * goal) continue;
+      error = await errorOf(point.session, picture, this.endsAt(point));
+      if (error > goal) continue;
+      if (copy !== undefined) return this.endAtError(copy, step, last, goal);
+      point.session.forget();
+      return this.cutToError(before, goal);
+    }
+    throw new DcompError(
+      'E_UNREACHABLE',
+      `a PSNR of ${decibels} dB cannot be reached; this picture's highest is ${decibelsOf(error).toFixed(2)} dB`,
+    );
+  }
+
+  /**
+   * Whether a file may end with a narrower step than this one: if its header still describes the steps before, which it does not
+   * where one of them is narrower than the rest (before a tail of the schedule's own).
+   */
+  private canEndWithin({ level, kind, from, to }: Step): boolean {
+    const { width, height } = this.picture;
+    const even = (TOP_CODE - from) % this.point.schedule.fineWidth === 0;
+    return level === 0 && kind === 'refine' && from - to > 1 && even && width * height <= MAX_FORKED_PIXELS;
+  }
+
+  /**
+   * Ends a file of a size that lies within a step: by as much of the step as there is room for and a last step of one
+   * code, which is cut.
+   * @param before the state before the step; the whole step is more than there is room for
+   */
+  private async endWithin(before: Point, { from, to }: Step, size: number): Promise<EncodeResult> {
+    const room = size - this.bytesAt(before);
+    const needed = this.bytesAt(this.point) - this.bytesAt(before);
+    // The beginning of a wide step is as good as a narrow one; but where there are several groups, the first may be in the middle of it.
+    const narrowest = before.session.next!.groups === 1 ? 1 : 0;
+    let widest = from - to - 1;
+    let width = Math.min(widest, Math.floor(((from - to) * room) / needed));
+    while (width >= narrowest) {
+      const point = fork(before, { ...before.schedule, lastCode: from - width - 1, tail: width === 0 ? 0 : 1 });
+      if (width > 0) await this.runStep(point);
+      if (this.bytesAt(point) > size) {
+        widest = --width;
+        continue;
+      }
+      await this.runStep(point);
+      if (this.bytesAt(point) >= size) return this.finish(point, size);
+      // In two steps the same range may take fewer bytes than in one: the whole step fills the size.
+      if (width >= widest) break;
+      width++;
+    }
+    return this.finish(this.point, size);
+  }
+
+  /** Ends a file with the narrowest step that reaches an error. @param error before the step, above the goal */
+  private async endAtError(before: Point, { from, to }: Step, error: number, goal: number): Promise<EncodeResult> {
+    for (let width = 1; ; width++) {
+      const point = fork(before, { ...before.schedule, lastCode: from - width, tail: 0 });
+      await this.runStep(point);
+      const reached = await errorOf(point.session, this.picture, this.endsAt(point));
+      if (reached > goal && width < from - to) {
+        error = reached;
+        continue;
+      }
+      // The decibels of a step grow about evenly with its bits; what that says is checked.
+      const share = log2(error / goal) / log2(error / reached) + 0.1;
+      if (width === 1 && share < 1) {
+        const bytes = this.bytesAt(before);
+        const cut = this.finish(point, bytes + Math.ceil(share * (this.bytesAt(point) - bytes)));
+        if ((await this.errorOfFile(cut.bytes)) <= goal) return cut;
+      }
+      return this.finish(point, Infinity);
+    }
+  }
+
+  /** Cuts the stream so that the decoded picture just reaches an error: trial decodings between two lengths. */
+  private async cutToError(low: number, goal: number): Promise<EncodeResult> {
+    const { point } = this;
+    const header = this.bytesAt(point) - point.stream.bytes;
+    let high = point.stream.bytes;
+    for (let i = 0; i < 5 && high - low > Math.max(8, high / 200); i++) {
+      const middle = (low + high) >> 1;
+      const { bytes } = this.finish(point, header + middle);
+      if ((await this.errorOfFile(bytes)) <= goal) high = middle;
+      else low = middle;
+    }
+    return this.finish(point, header + high);
+  }
+
+  /** Mean squared error of what a file decodes to. */
+  private async errorOfFile(bytes: Uint8Array): Promise<number> {
+    const pause = pauseOf(this.options);
+    const decoded = await decodeUnchecked(bytes, this.evaluator, { ...OWN, pause });
+    return inTurns(meanSquaredError(this.picture, decoded), pause);
+  }
+
+  /** Runs the next step, or what of it fits into a file of `limit` bytes. */
+  private async runStep(point: Point, limit = Infinity): Promise<void> {
+    const { session, stream } = point;
+    const { step } = session.next!;
+    for (let unit = session.next; unit?.step === step;) {
+      const { groupIndex, groups } = unit;
+      stream.begin();
+      const ideal = await session.runUnit(stream, this.coefficients.rowsOf(step.level));
+      unit = session.next;
+      stream.end(ideal, groups > 1 || (unit !== undefined && unit.groups > 1));
+      const bytes = this.bytesAt(point);
+      const share = (step.index + (groupIndex + 1) / groups) / session.steps.length;
+      this.options.onProgress?.({
+        fraction: limit === Infinity ? share : Math.min(1, bytes / limit),
+        stage: `level ${step.level}`,
+      });
+      if (bytes >= limit) break;
+    }
+  }
+
+  /** A small picture has fewer levels than a low quality names; it is then left after its root level. */
+  private isStop(step: Step): boolean {
+    const { level, to } = step;
+    return (
+      leavesLevelObserved(step) && (level < this.stop.level || (level === this.stop.level && to <= this.stop.code))
+    );
+  }
+
+  private endsAt({ schedule }: Point): Ends {
+    return endsOf({ ...this.header, schedule });
+  }
+
+  /** Bytes of the file that ends here. */
+  private bytesAt({ stream, schedule }: Point): number {
+    return writeHeader({ ...this.header, schedule }, this.parts).length + this.alpha.length + stream.bytes;
+  }
+
+  private checkSize(size: number): void {
+    const least = this.bytesAt(this.point) + LEAST_BYTES;
+    if (size >= least) return;
+    const what = [
+      'header',
+      ...(this.parts.length > 0 ? ['metadata'] : []),
+      ...(this.alpha.length > 0 ? ['alpha'] : []),
+    ];
+    throw new DcompError(
+      'E_UNREACHABLE',
+      `a file of ${size} bytes is not possible: the ${what.join(' and ')} of this picture alone take${what.length > 1 ? '' : 's'} ${least}`,
+    );
+  }
+
+  /** The file that ends here, cut to a size. */
+  private finish({ stream, schedule, session }: Point, size: number): EncodeResult {
+    const header = writeHeader({ ...this.header, schedule }, this.parts);
+    // A file without a segment would count as cut.
+    const room = Math.max(LEAST_BYTES, size - header.length - this.alpha.length);
+    const { bytes: body, idealBits, realBits } = stream.cut(room);
+    const bytes = concat([header, this.alpha, body]);
+    const { width, height } = this.picture;
+    this.options.onProgress?.({ fraction: 1, stage: 'done' });
+    return {
+      bytes,
+      form: 'diffusion',
+      width,
+      height,
+      bitsPerPixel: (8 * bytes.length) / (width * height),
+      idealBits,
+      realBits,
+      ...session.statistics,
+    };
+  }
+}
+
+/** @param schedule that differs in steps to come */
+function fork({ session, stream, schedule }: Point, other: Schedule = schedule): Point {
+  return { session: session.fork(undefined, other), stream: stream.fork(), schedule: other };
+}
+
+/** Whether the error is measured before a step, which costs an evaluation of the full resolution: at level 0, and once a level before. */
+function isMeasured(step: Step): boolean {
+  return step.level === 0 || (entersLevel(step) && step.level <= 2);
+}

@@ -352,7 +352,7 @@ export async function code(input: Uint8Array, settings: EncodeSettings, { onProg
     bytes,
     figures: { channels: picture.channels, ...figures },
     seconds: { read: (ready - started) / 1000, code: (performance.now() - ready) / 1000, write: 0 },
-    summary: `${bytes.length} bytes, ${figures.bitsPerPixel.toFixed(3)} bits per pixel`,
+    summary: `${bytes.length} bytes, ${figures.bitsPerPixel.toFixed(3)} bits per pixel${figures.form === 'plain' ? ', without loss' : ''}`,
     notices: [...notices, ...wrongTool(sizes, target, figures.form === 'plain')],
     damage,
   };

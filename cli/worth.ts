@@ -17,12 +17,12 @@ export interface Sizes {
 
 /** Notices where a file is coded without loss because no photograph is in it, is larger than the picture's own, or than a photograph would be. */
 export function wrongTool({ inputBytes, outputBytes, bitsPerPixel }: Sizes, target: Target, plain = false): string[] {
+  if (outputBytes < WORTH_A_WORD) return [];
   const lossless = target === 'lossless';
   const notices =
-    plain && !lossless
+    plain && !lossless && ('quality' in target || 'psnr' in target)
       ? ['few colours or sharp edges, no photograph: coded without loss, which takes no more bytes here']
       : [];
-  if (outputBytes < WORTH_A_WORD) return notices;
   if (outputBytes > inputBytes)
     notices.push(
       `the coded file is larger than this one (${outputBytes} bytes, not ${inputBytes}); dcomp is for photographs: ` +

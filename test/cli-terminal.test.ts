@@ -98,7 +98,7 @@ describe('the program in a terminal', { skip: (await hasTerminals()) ? false : '
 
   /** So small that nothing is said of the size. */
   const SMALL = ['--size', '1500'];
-  const done = (name: string): RegExp => new RegExp(`^${name}: \\d+ bytes, [\\d.]+ bits per pixel$`);
+  const done = (name: string): RegExp => new RegExp(`^${name}: \\d+ bytes, [\\d.]+ bits per pixel(, without loss)?$`);
   const broken = /^dcomp: in\/b\.png: not a picture that dcomp reads; .*convert the picture first$/;
 
   for (const size of [WINDOW, NARROW]) {

@@ -23,6 +23,14 @@ describe('where dcomp is the wrong tool', () => {
     assert.deepEqual(wrongTool(noise, { size: 5000 }), []);
   });
 
+  it('what is coded without loss, though that was not asked for, is told of unless it is small, or fits the size', () => {
+    const screenshot = { inputBytes: 12195, outputBytes: 3149, bitsPerPixel: 0.5 };
+    assert.match(wrongTool(screenshot, { quality: 50 }, true).join(), /coded without loss/);
+    for (const target of ['lossless', { size: 4000 }, { bitsPerPixel: 1 }] as const)
+      assert.deepEqual(wrongTool(screenshot, target, true), []);
+    assert.deepEqual(wrongTool({ inputBytes: 69, outputBytes: 24, bitsPerPixel: 192 }, { quality: 50 }, true), []);
+  });
+
   it('photographs and very small files are not', () => {
     assert.deepEqual(wrongTool({ inputBytes: 14831, outputBytes: 2500, bitsPerPixel: 1.6 }, { quality: 50 }), []);
     assert.deepEqual(wrongTool({ inputBytes: 60, outputBytes: 90, bitsPerPixel: 300 }, { quality: 50 }), []);

@@ -61,9 +61,14 @@ export const CORRECTION_STEP = 3;
 /** log2 of the trellis states at level 0, in the header, is at most this. */
 export const MAX_FINE_NU = 16;
 
-/** log2 of the trellis states at levels ≥ 1, whose sections are few. @param nu that of level 0 */
-export function coarseNu(nu: number): number {
-  return Math.max(16, Math.min(MAX_NU, nu + 3));
+/**
+ * log2 of the trellis states at a level: more where there are few sections, which is at all levels ≥ 1 but on a straight path,
+ * where those near level 0 have about as many as that.
+ * @param nu that of level 0
+ */
+export function nuAt(level: number, nu: number, straight: boolean): number {
+  if (straight) return level < 3 ? nu : Math.min(MAX_NU, nu + 3);
+  return level === 0 ? nu : Math.max(16, Math.min(MAX_NU, nu + 3));
 }
 
 /**

@@ -227,7 +227,7 @@ describe('a model that is exactly right', () => {
       };
       const ideal = finish(
         codeGroupStep(
-          { step, observation, group, groupIndex: 0, output, prior, channel, scales, truth: { x } },
+          { step, observation, group, groupIndex: 0, output, prior, channel, nu: channel.nu, scales, truth: { x } },
           workspace,
         ),
       );

@@ -65,7 +65,7 @@ test('encoding, decoding and decoding a part are the same with and without kerne
         const prior = PRIOR;
         const given = { step, observation, group, groupIndex: 0, output: kind === 'root' ? undefined : output, prior };
         const ideal = codeGroupStep(
-          { ...given, channel, scales, ...(truth === undefined ? {} : { truth }) },
+          { ...given, channel, nu: channel.nu, scales, ...(truth === undefined ? {} : { truth }) },
           workspace,
           kernels,
         );

@@ -1,6 +1,6 @@
 /** The encoder: a picture and a target to a file, in the form that serves it best. */
 import { pixelHashInPieces, withPixelHash } from '../container/pixel-hash.js';
-import { coarseViewsOf, DEFAULT_SCHEDULE } from '../diffusion/schedule.js';
+import { coarseViewsOf, DEFAULT_SCHEDULE, STRAIGHT_SCHEDULE } from '../diffusion/schedule.js';
 import { unitCount } from '../diffusion/units.js';
 import { LAST_CODE } from '../format.js';
 import { withinMemory } from '../memory.js';
@@ -21,9 +21,10 @@ import {
 } from './encoder-options.js';
 import { Encoding, OWN, type Plan } from './encoding.js';
 import { PlainEncoder, smallest } from './plain-encoder.js';
-import { preparedOf } from './prepared.js';
+import { preparedOf, type Prepared } from './prepared.js';
 import { FINEST, stopOfQuality, type Stop } from './quality.js';
 import { lagsOfInPieces } from './region.js';
+import { straightAt, StraightEncoder } from './straight.js';
 import { checkWork, workOf } from './work.js';
 
 /** @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE, E_UNREACHABLE, E_ABORTED */
@@ -41,7 +42,9 @@ export async function encodePicture(
     const prepared = await inTurns(preparedOf(picture, options), pauseOf(options));
     const lossy = async (limit?: number): Promise<EncodeResult | undefined> => {
       checkPlan(plan, picture, options);
-      return (await Encoding.of(plan, prepared, evaluator, options, stop)).to(target, limit);
+      return plan.schedule.straight === undefined
+        ? (await Encoding.of(plan, prepared, evaluator, options, stop)).to(target, limit)
+        : new StraightEncoder(plan, prepared, evaluator, options).to(target, stop, limit);
     };
     return withHash(await inBetterForm(target, new PlainEncoder(prepared, options), lossy), evaluator, options);
   });
@@ -93,8 +96,7 @@ export async function encodePictureToSizes(
     const plain = await new PlainEncoder(prepared, options).within(largest);
     const small = sizes.filter((size) => plain === undefined || size < plain.bytes.length);
     if (small.length > 0) checkPlan(plan, picture, options);
-    const coded =
-      small.length === 0 ? [] : await (await Encoding.of(plan, prepared, evaluator, options, FINEST)).toSizes(small);
+    const coded = small.length === 0 ? [] : await codedToSizes(small, plan, prepared, evaluator, options);
     const results = [];
     for (const size of sizes)
       results.push(await withHash(small.includes(size) ? coded[small.indexOf(size)]! : plain!, evaluator, options));
@@ -102,13 +104,29 @@ export async function encodePictureToSizes(
   });
 }
 
+async function codedToSizes(
+  sizes: readonly number[],
+  plan: Plan,
+  prepared: Prepared,
+  evaluator: Evaluator,
+  options: EncodingOptions,
+): Promise<EncodeResult[]> {
+  if (plan.schedule.straight === undefined)
+    return (await Encoding.of(plan, prepared, evaluator, options, FINEST)).toSizes(sizes);
+  const encoder = new StraightEncoder(plan, prepared, evaluator, options);
+  const results = [];
+  for (const size of sizes) results.push(await encoder.toSize(size));
+  return results;
+}
+
 async function planOf(source: Picture, evaluator: Evaluator, options: EncodingOptions, stop: Stop): Promise<Plan> {
-  const { importance, schedule: base = DEFAULT_SCHEDULE, views } = options;
+  const told = isToldSigma(evaluator.model.architecture.conditioning);
+  const { importance, schedule: base = told ? DEFAULT_SCHEDULE : STRAIGHT_SCHEDULE, views } = options;
   const lags =
     importance === undefined ? undefined : await inTurns(lagsOfInPieces(importance, source), pauseOf(options));
   const viewed = views === undefined ? base : { ...base, views, coarseViews: coarseViewsOf(views) };
-  const schedule = { ...viewed, lastCode: stop.level === 0 ? stop.code : LAST_CODE };
-  return { schedule, lags, told: isToldSigma(evaluator.model.architecture.conditioning) };
+  const lastCode = stop.level === 0 ? stop.code : LAST_CODE;
+  return { schedule: viewed.straight === undefined ? { ...viewed, lastCode } : straightAt(viewed, stop), lags, told };
 }
 
 /** Refuses what takes too much work, before any of it is done. @throws DcompError E_TOO_LARGE */

@@ -5,6 +5,7 @@ import { entersLevel, leavesLevelObserved, type Schedule, type Step } from '../d
 import { DcompError } from '../errors.js';
 import { log2 } from '../math/exact.js';
 import type { Evaluator } from '../model/evaluator.js';
+import type { Size } from '../math/rectangle.js';
 import { TOP_CODE } from '../model/sigma.js';
 import { depthOf, MAX_PIXELS, type Picture } from '../picture.js';
 import type { Ends } from '../pixels/colour.js';
@@ -127,11 +128,11 @@ export class Encoding {
     for (let step = point.session.next?.step; step !== undefined; step = point.session.next?.step) {
       if (this.bytesAt(point) >= limit) return undefined;
       const copy = this.canEndWithin(step) ? fork(point) : undefined;
-      const measured = isMeasured(step);
+      const measured = this.isMeasured(step);
       if (measured) before = point.stream.bytes;
       await this.runStep(point);
       const next = point.session.next?.step;
-      if (next !== undefined && !isMeasured(next)) continue;
+      if (next !== undefined && !this.isMeasured(next)) continue;
       const last = error;
       error = await errorOf(point.session, picture, this.endsAt(point), 1);
       // Several views are better than one by about 0.1 dB: they are looked at where one comes near the goal.
@@ -154,7 +155,8 @@ export class Encoding {
    */
   private canEndWithin({ level, kind, from, to }: Step): boolean {
     const { width, height } = this.picture;
-    const even = (TOP_CODE - from) % this.point.schedule.fineWidth === 0;
+    const { fineWidth, straight } = this.point.schedule;
+    const even = ((straight?.firstCode ?? TOP_CODE) - from) % fineWidth === 0;
     return level === 0 && kind === 'refine' && from - to > 1 && even && width * height <= MAX_FORKED_PIXELS;
   }
 
@@ -256,6 +258,15 @@ export class Encoding {
     );
   }
 
+  /**
+   * Whether the error is measured before a step, which costs an evaluation of the full resolution: at level 0, and once a level
+   * before, but not before all details have been measured straight.
+   */
+  private isMeasured({ level, kind, part }: Step): boolean {
+    if (this.point.schedule.straight !== undefined) return level === 0 && kind === 'refine';
+    return level === 0 || (entersLevel({ kind, part }) && level <= 2);
+  }
+
   private endsAt({ schedule }: Point): Ends {
     return endsOf({ ...this.header, schedule });
   }
@@ -265,7 +276,29 @@ export class Encoding {
     return writeHeader({ ...this.header, schedule }, this.parts).length + this.alpha.length + stream.bytes;
   }
 
-  private checkSize(size: number): void {
+  /** Sizes of u₀, u₁, … */
+  get sizes(): readonly Size[] {
+    return this.point.session.sizes;
+  }
+
+  /** Bytes of the file that would end here. */
+  get bytes(): number {
+    return this.bytesAt(this.point);
+  }
+
+  /** Whether all details of level 0 have been measured. */
+  get isEntered(): boolean {
+    const step = this.point.session.next?.step;
+    return step === undefined || (step.level === 0 && step.kind === 'refine');
+  }
+
+  /** Mean squared error of what the decoder shows of the file that ends here. */
+  error(): Promise<number> {
+    return errorOf(this.point.session, this.picture, this.endsAt(this.point));
+  }
+
+  /** @throws DcompError E_UNREACHABLE where a file cannot be so small */
+  checkSize(size: number): void {
     const least = this.bytesAt(this.point) + LEAST_BYTES;
     if (size >= least) return;
     const what = [
@@ -304,9 +337,4 @@ export class Encoding {
 /** @param schedule that differs in steps to come */
 function fork({ session, stream, schedule }: Point, other: Schedule = schedule): Point {
   return { session: session.fork(undefined, other), stream: stream.fork(), schedule: other };
-}
-
-/** Whether the error is measured before a step, which costs an evaluation of the full resolution: at level 0, and once a level before. */
-function isMeasured(step: Step): boolean {
-  return step.level === 0 || (entersLevel(step) && step.level <= 2);
 }

@@ -16,7 +16,6 @@ import { COEFFICIENTS } from '../model/architecture.js';
 import { codeOf, sigmaOf, UNKNOWN } from '../model/sigma.js';
 import type { Pieces } from '../turns.js';
 import {
-  coarseNu,
   CORRECTION_STEP,
   FIRST_INFORMATION,
   GAIN_BLOCK,
@@ -83,6 +82,8 @@ const HALF_INV_LN2 = 0.7213475204444817; // 1 / (2 ln 2)
 export interface GroupStepOptions extends Predicted {
   groupIndex: number;
   channel: Channel;
+  /** log2 of the trellis states. */
+  nu: number;
   /** By group, of the level's step before; this step's afterwards. */
   scales: Int8Array;
   truth?: Truth;
@@ -426,7 +427,7 @@ class GroupStep {
   private *sendRun(table: PassTable, count: number, bits: number, key: number): Pieces<void> {
     const { w, o } = this;
     const { offset, amplitude, sortedRow } = w;
-    const nu = o.step.level === 0 ? o.channel.nu : coarseNu(o.channel.nu);
+    const { nu } = o;
     const cost = runCost(nu, bits);
     const units = table.information.map((share) => Math.floor(share * cost * INFORMATION_UNIT + 0.5));
     if (this.fast && o.channel.receive !== undefined) {

@@ -7,7 +7,7 @@ import { priorOf } from '../model/weights.js';
 import { DcompError } from '../errors.js';
 import { inTurns, rowsOfPiece, withoutTurns, type Pause, type Pieces } from '../turns.js';
 import { COLOURS } from '../pixels/colour.js';
-import { CODES_LEVEL_SPAN, groupsOf, type Group } from '../format.js';
+import { CODES_LEVEL_SPAN, groupsOf, LAST_CODE, nuAt, type Group } from '../format.js';
 import { codeGroupStep, putCurrentMeans, type Channel, type Truth } from './group-step.js';
 import { windowOf, type StepNeeds } from './needs.js';
 import {
@@ -188,9 +188,13 @@ export class Session {
       output,
       prior,
       channel,
+      nu: nuAt(step.level, channel.nu, this.schedule.straight !== undefined),
       scales: this.scales,
     };
-    const lags = this.lags !== undefined && step.level === 0 && step.kind === 'refine' ? { lags: this.lags } : {};
+    const lags =
+      this.lags !== undefined && step.level === 0 && (step.kind === 'refine' || this.schedule.straight !== undefined)
+        ? { lags: this.lags }
+        : {};
     const workspace = takeWorkspace();
     let ideal: number;
     let cut: boolean;
@@ -351,7 +355,8 @@ export class Session {
         (rows, y) => putLL(fine, rows, y),
         views,
       );
-      const sigma = Math.min(TOP_CODE + 8, Math.max(TOP_CODE - CODES_LEVEL_SPAN, codeOf(2 * Math.sqrt(variance))));
+      const least = this.isToldSigma ? TOP_CODE - CODES_LEVEL_SPAN : LAST_CODE;
+      const sigma = Math.min(TOP_CODE + 8, Math.max(least, codeOf(2 * Math.sqrt(variance))));
       await inTurns(observeLL(fine, sigma), this.pause);
       observation = fine;
       condition = { level, sigma, mode: 'enter' };

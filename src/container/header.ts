@@ -1,6 +1,6 @@
 /** The header of a `.dcz` file: what it says of the picture, the model and the schedule. */
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
-import { DEFAULT_SCHEDULE, VIEWS, type Schedule } from '../diffusion/schedule.js';
+import { DEFAULT_SCHEDULE, FINEST_FIRST_CODE, MAX_FIRST_CODE, VIEWS, type Schedule, type Straight } from '../diffusion/schedule.js';
 import { MIN_NU } from '../entropy/trellis.js';
 import { DcompError } from '../errors.js';
 import { CODES_LEVEL_SPAN, FORMAT_VERSION, LAST_CODE, MAGIC, MAX_FINE_NU, nearEnd } from '../format.js';
@@ -41,9 +41,11 @@ export const MODEL_ID = KIND + 1;
 export const SIZES = MODEL_ID + MODEL_ID_BYTES;
 /** Bytes of schedule and nu, behind the sizes. */
 const SETTINGS_BYTES = 4;
+/** Bytes of a straight schedule, behind them: the first code, and by how much levels are ahead, four bits each. */
+const STRAIGHT_BYTES = 3;
 /** Bytes of the shortest and the longest header, without its checksum: width and height have 1 to 5 bytes each. */
 export const MIN_HEADER = MODEL_ID + 2;
-export const MAX_HEADER = SIZES + 10 + SETTINGS_BYTES;
+export const MAX_HEADER = SIZES + 10 + SETTINGS_BYTES + STRAIGHT_BYTES;
 /** The byte of the coarse width: width − 1 in four bits, log2 of the views and of the coarse views in two each. */
 const COARSE_UNITS = 16;
 /** The byte of the fine width: width in five bits, the tail above them. */
@@ -52,6 +54,8 @@ const FINE_UNITS = 32;
 /** Above nu: what is near white or black is taken for it. */
 const NEAR_WHITE = 32;
 const NEAR_BLACK = 64;
+/** Above nu: levels are measured straight. */
+const IS_STRAIGHT = 128;
 
 /** Depths in the order of their codes in the kind byte: bits 4 to 6. Bits 0 to 2 are the channels. */
 const DEPTHS: readonly Depth[] = [8, 16, 4, 2, 1];
@@ -70,7 +74,11 @@ export function headerBytes(header: Header, hasParts: boolean): Uint8Array {
     schedule.coarseWidth - 1 + COARSE_UNITS * (VIEWS.indexOf(schedule.views) + 4 * VIEWS.indexOf(schedule.coarseViews)),
     schedule.fineWidth + FINE_UNITS * schedule.tail,
     schedule.lastCode,
-    header.nu | (header.nearWhite === true ? NEAR_WHITE : 0) | (header.nearBlack === true ? NEAR_BLACK : 0),
+    header.nu |
+      (header.nearWhite === true ? NEAR_WHITE : 0) |
+      (header.nearBlack === true ? NEAR_BLACK : 0) |
+      (schedule.straight === undefined ? 0 : IS_STRAIGHT),
+    ...(schedule.straight === undefined ? [] : straightBytes(schedule.straight)),
   ];
   const fields = Uint8Array.of(
     ...MAGIC,
@@ -78,6 +86,15 @@ export function headerBytes(header: Header, hasParts: boolean): Uint8Array {
     ...(plain ? [kind | IS_PLAIN, ...sizes] : [kind, ...hexToBytes(header.modelId), ...sizes, ...coding]),
   );
   return concat([fields, u32Bytes(crc32(fields))]);
+}
+
+function straightBytes({ firstCode, ahead: [one, two, three, more] }: Straight): number[] {
+  return [firstCode, one + 16 * two, three + 16 * more];
+}
+
+function readStraight(bytes: Uint8Array): Straight {
+  const [firstCode, low, high] = bytes as unknown as [number, number, number];
+  return { firstCode, ahead: [low & 15, low >> 4, high & 15, high >> 4] };
 }
 
 /**
@@ -103,9 +120,10 @@ export function readHeader(
   }
   const plain = ((bytes[KIND] ?? 0) & IS_PLAIN) !== 0;
   const sizes = plain ? MODEL_ID : SIZES;
-  const settings = plain ? 0 : SETTINGS_BYTES;
   const width = readVarint(bytes, sizes);
   const height = width && readVarint(bytes, width.end);
+  const isStraight = height !== undefined && ((bytes[height.end + SETTINGS_BYTES - 1] ?? 0) & IS_STRAIGHT) !== 0;
+  const settings = plain ? 0 : SETTINGS_BYTES + (isStraight ? STRAIGHT_BYTES : 0);
   if (height === undefined || bytes.length < height.end + settings + CRC_BYTES) {
     if (bytes.length >= sizes + 22)
       throw new DcompError(
@@ -150,7 +168,8 @@ export function readHeader(
   const hasParts = (kind & HAS_PARTS) !== 0;
   if (plain) return { header: { form: 'plain', ...shape, ...NO_CODING }, hasParts, end: end + CRC_BYTES };
   const [coarse, fine, lastCode, last] = bytes.subarray(height.end, end) as unknown as [number, number, number, number];
-  const nu = last & ~(NEAR_WHITE | NEAR_BLACK);
+  const nu = last & ~(NEAR_WHITE | NEAR_BLACK | IS_STRAIGHT);
+  const straight = isStraight ? readStraight(bytes.subarray(height.end + SETTINGS_BYTES, end)) : undefined;
   const coarseWidth = (coarse % COARSE_UNITS) + 1;
   const bothViews = Math.floor(coarse / COARSE_UNITS);
   const views = VIEWS[bothViews % 4];
@@ -167,12 +186,17 @@ export function readHeader(
   ) {
     throw impossible(`the schedule ${coarse}, ${fine}, ${lastCode}`);
   }
+  if (straight !== undefined && (straight.firstCode < Math.max(lastCode, FINEST_FIRST_CODE) || straight.firstCode > MAX_FIRST_CODE))
+    throw impossible(`a first code of ${straight.firstCode}`);
   if (nu < MIN_NU || nu > MAX_FINE_NU) throw impossible(`a trellis of ${nu} bits`);
   const modelId = bytesToHex(bytes.subarray(MODEL_ID, SIZES));
   const header: Header = {
     ...shape,
     modelId,
-    schedule: { coarseWidth, fineWidth, lastCode, tail, views, coarseViews },
+    schedule: {
+      ...{ coarseWidth, fineWidth, lastCode, tail, views, coarseViews },
+      ...(straight === undefined ? {} : { straight }),
+    },
     nu,
     ...((last & NEAR_WHITE) === 0 ? {} : { nearWhite: true }),
     ...((last & NEAR_BLACK) === 0 ? {} : { nearBlack: true }),

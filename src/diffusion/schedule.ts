@@ -46,6 +46,43 @@ export interface Schedule {
   views: Views;
   /** The same of the evaluations that steps of levels ≥ 1 begin with. */
   coarseViews: Views;
+  /**
+   * How levels are measured straight at their final sigma, in place of being refined from sigma_top down. Takes a few
+   * evaluations at any rate, and a network that knows LL to be more precise than sigma_top.
+   */
+  straight?: Straight;
+}
+
+/** The path that finishes coarse levels first, and measures the details of each level at once. */
+export interface Straight {
+  /** Sigma code that the details of level 0 are measured with, FINEST_FIRST_CODE..MAX_FIRST_CODE; refining steps go on from it. */
+  firstCode: number;
+  /**
+   * By how many codes levels 1, 2, 3 and the coarser ones are more precise than where noise is white, 0..MAX_AHEAD
+   * each: what the eye's metrics ask for costs few bits, as coarse coefficients are few.
+   */
+  ahead: Ahead;
+}
+export type Ahead = readonly [number, number, number, number];
+
+/** Largest that the header can state of `ahead`. */
+export const MAX_AHEAD = 15;
+/** Noise that is white. */
+export const WHITE: Ahead = [0, 0, 0, 0];
+
+/** No level ≥ 1 is measured to a lower sigma code: sigma ¼. */
+const FINEST_COARSE_CODE = LAST_CODE - CODES_LEVEL_SPAN;
+/** Level 0 is measured straight to this sigma code at best, sigma 1, and refined from there: coarser levels end at sigma ¼. */
+export const FINEST_FIRST_CODE = LAST_CODE + CODES_LEVEL_SPAN;
+
+/** The noise of a picture of which level 0 has nothing to tell. */
+export const MAX_FIRST_CODE = 240;
+
+/** Sigma code at which the details of a level are measured straight. */
+export function straightCode({ firstCode, ahead }: Straight, level: number): number {
+  if (level === 0) return firstCode;
+  const offset = ahead[Math.min(level, ahead.length) - 1]!;
+  return Math.max(FINEST_COARSE_CODE, firstCode - CODES_LEVEL_SPAN * level - offset);
 }
 
 /** What `views` may be. */
@@ -86,6 +123,14 @@ export const DEFAULT_SCHEDULE: Schedule = {
   coarseViews: coarseViewsOf(DEFAULT_VIEWS),
 };
 
+/** Where the network knows it: levels are measured straight, with noise that is white. */
+export const STRAIGHT_SCHEDULE: Schedule = {
+  ...DEFAULT_SCHEDULE,
+  views: 1,
+  coarseViews: 1,
+  straight: { firstCode: TOP_CODE, ahead: WHITE },
+};
+
 /** Sizes of u₀ .. u_K; there is always a u₁. */
 export function pyramidSizes(width: number, height: number): Size[] {
   const sizes: Size[] = [{ width, height }];
@@ -100,7 +145,7 @@ export function pyramidSizes(width: number, height: number): Size[] {
 export const ENTERED_WHOLE = 2;
 
 /** Whether a step is the first of its level after the root. */
-export function entersLevel({ kind, part }: Step): boolean {
+export function entersLevel({ kind, part }: Pick<Step, 'kind' | 'part'>): boolean {
   return kind === 'enter' && part !== 'rest';
 }
 
@@ -110,8 +155,8 @@ export function leavesLevelObserved({ kind, part }: Pick<Step, 'kind' | 'part'>)
 }
 
 /** Whether single coefficients may be corrected after a step. At levels ≥ 1, where a bit to say no counts, that is after entering and each half octave. */
-export function hasCorrections({ level, to, part }: Pick<Step, 'level' | 'to' | 'part'>): boolean {
-  return level === 0 || (part !== 'first' && to % (CODES_LEVEL_SPAN / 2) === 0);
+export function hasCorrections({ level, kind, to, part }: Pick<Step, 'level' | 'kind' | 'to' | 'part'>): boolean {
+  return level === 0 || (part !== 'first' && (kind !== 'refine' || to % (CODES_LEVEL_SPAN / 2) === 0));
 }
 
 /** Whether a level that a file ends in is shown by handing its observation on: see HANDED_ON_CODE. */
@@ -120,7 +165,8 @@ export function isHandedOn(kind: StepKind, code: number): boolean {
 }
 
 /** @throws DcompError E_USAGE unless a header can state it */
-export function checkSchedule({ coarseWidth, fineWidth, lastCode, tail, views, coarseViews }: Schedule): void {
+export function checkSchedule(schedule: Schedule): void {
+  const { coarseWidth, fineWidth, lastCode, tail, views, coarseViews, straight } = schedule;
   const whole = (name: string, value: number, min: number, max: number): void => {
     if (!Number.isInteger(value) || value < min || value > max)
       throw new DcompError('E_USAGE', `schedule.${name} is ${value}; it must be a whole number from ${min} to ${max}`);
@@ -129,6 +175,10 @@ export function checkSchedule({ coarseWidth, fineWidth, lastCode, tail, views, c
   whole('fineWidth', fineWidth, 1, CODES_LEVEL_SPAN);
   whole('lastCode', lastCode, LAST_CODE, TOP_CODE);
   whole('tail', tail, 0, MAX_TAIL);
+  if (straight !== undefined) {
+    whole('straight.firstCode', straight.firstCode, Math.max(lastCode, FINEST_FIRST_CODE), MAX_FIRST_CODE);
+    straight.ahead.forEach((codes, i) => whole(`straight.ahead[${i}]`, codes, 0, MAX_AHEAD));
+  }
   if (!VIEWS.includes(views) || !VIEWS.includes(coarseViews))
     throw new DcompError(
       'E_USAGE',
@@ -146,18 +196,24 @@ export function stepsOf(schedule: Schedule, levels: number): Step[] {
   const add = (level: number, kind: StepKind, from: number, to: number, part: Pick<Step, 'part'> = {}): void => {
     steps.push({ index: steps.length, level, kind, from, to, ...part });
   };
-  add(levels - 1, 'root', TOP_CODE, TOP_CODE);
+  const { straight, coarseWidth, fineWidth, lastCode } = schedule;
+  /** Sigma code at which a level is entered. */
+  const entered = (level: number): number => (straight === undefined ? TOP_CODE : straightCode(straight, level));
+  add(levels - 1, 'root', TOP_CODE, entered(levels - 1));
+  let from = entered(levels - 1);
   for (let level = levels - 1; level >= 0; level--) {
-    if (level >= levels - ENTERED_WHOLE) add(level, 'enter', TOP_CODE, TOP_CODE);
-    else for (const part of ['first', 'rest'] as const) add(level, 'enter', TOP_CODE, TOP_CODE, { part });
-    const width = level === 0 ? schedule.fineWidth : schedule.coarseWidth;
-    const end = level === 0 ? schedule.lastCode : TOP_CODE - CODES_LEVEL_SPAN;
-    const tail = level === 0 ? Math.min(TOP_CODE, end + schedule.tail) : end;
-    for (let code = TOP_CODE; code > end;) {
+    const first = entered(level);
+    if (straight === undefined && level >= levels - ENTERED_WHOLE) add(level, 'enter', from, first);
+    else for (const part of ['first', 'rest'] as const) add(level, 'enter', from, first, { part });
+    const width = level === 0 ? fineWidth : coarseWidth;
+    const end = level === 0 ? lastCode : straight === undefined ? TOP_CODE - CODES_LEVEL_SPAN : first;
+    const tail = level === 0 ? Math.min(first, end + schedule.tail) : end;
+    for (let code = first; code > end;) {
       const to = code > tail ? Math.max(tail, code - width) : end;
       add(level, 'refine', code, to);
       code = to;
     }
+    from = end + CODES_LEVEL_SPAN;
   }
   return steps;
 }

@@ -5,10 +5,10 @@ import fc from 'fast-check';
 import { restoreColours, restoreGrey, rotateColours, rotateGrey } from '../src/pixels/colour.js';
 import { blankObservation, finerObservation, type Observation } from '../src/diffusion/observation.js';
 import { haar, halve, inverseHaar, type Plane } from '../src/pixels/pyramid.js';
-import { DEFAULT_SCHEDULE, entersLevel, pyramidSizes, stepsOf } from '../src/diffusion/schedule.js';
+import { DEFAULT_SCHEDULE, entersLevel, pyramidSizes, stepsOf, straightCode } from '../src/diffusion/schedule.js';
 import { CODES_LEVEL_SPAN, LAST_CODE, ROOT_SIDE } from '../src/format.js';
 import { CODES_PER_OCTAVE, codeOf, EXACT, log2SigmaOf, sigmaOf, TOP_CODE, UNKNOWN } from '../src/model/sigma.js';
-import { schedules } from './helpers/arbitrary.js';
+import { anySchedules, refinedSchedules } from './helpers/arbitrary.js';
 import { gaussian } from '../corpus/random-model.js';
 import { assertLimited } from './helpers/limited.js';
 
@@ -170,7 +170,7 @@ describe('schedule', () => {
   it('steps lead from the root to the last code without a gap, coarsest level first', () => {
     assertLimited(
       fc.property(
-        schedules,
+        refinedSchedules.map((schedule) => ({ ...schedule, coarseWidth: Math.max(2, schedule.coarseWidth) })),
         fc.integer({ min: 1, max: 16 }),
         fc.integer({ min: LAST_CODE, max: TOP_CODE }),
         (schedule, levels, lastCode) => {
@@ -212,6 +212,35 @@ describe('schedule', () => {
       ),
     );
     assert.equal(stepsOf(DEFAULT_SCHEDULE, 7).length, 1 + 2 * 9 + 4 * 10 + 2 + 26);
+  });
+
+  it('straight ones finish each level in two parts, with noise that is white or falls with the level', () => {
+    fc.assert(
+      fc.property(
+        anySchedules.filter(({ straight }) => straight !== undefined),
+        fc.integer({ min: 1, max: 12 }),
+        (schedule, levels) => {
+          const straight = schedule.straight!;
+          const steps = stepsOf(schedule, levels);
+          const entering = steps.filter(({ kind }) => kind === 'enter');
+          assert.deepEqual(
+            entering.map(({ level, part, to }) => [level, part, to]),
+            Array.from({ length: levels }, (_, i) => levels - 1 - i).flatMap((level) =>
+              (['first', 'rest'] as const).map((part) => [level, part, straightCode(straight, level)]),
+            ),
+          );
+          for (const { level, from } of entering)
+            if (level < levels - 1) assert.equal(from, straightCode(straight, level + 1) + CODES_LEVEL_SPAN);
+          const refining = steps.filter(({ kind }) => kind === 'refine');
+          assert.ok(refining.every(({ level }) => level === 0));
+          assert.equal(refining.at(-1)?.to ?? straight.firstCode, schedule.lastCode);
+          assert.equal(refining[0]?.from ?? straight.firstCode, straight.firstCode);
+        },
+      ),
+    );
+    const white = { firstCode: 144, ahead: [0, 0, 0, 0] } as const;
+    assert.deepEqual([0, 1, 2, 6].map((level) => straightCode(white, level)), [144, 128, 112, 48]);
+    assert.deepEqual([0, 1, 2, 3, 4].map((level) => straightCode({ firstCode: 160, ahead: [1, 2, 3, 4] }, level)), [160, 143, 126, 109, 92]);
   });
 });
 

@@ -34,7 +34,7 @@ const NOISE_OVER_ERROR = 2;
 /** The schedule that measures level 0 with a code, and ends there or, of lower qualities, at a coarser level. */
 export function straightAt(schedule: Schedule, { level, code }: Stop): Schedule {
   const firstCode = clamp(code + 16 * level);
-  const lastCode = level === 0 ? code : Math.min(TOP_CODE, firstCode);
+  const lastCode = Math.min(TOP_CODE, level === 0 ? code : firstCode);
   return { ...schedule, lastCode, straight: { ...schedule.straight!, firstCode } };
 }
 
@@ -78,7 +78,7 @@ export class StraightEncoder {
 
   private async draft(code: number): Promise<Encoding> {
     const { onProgress: _, ...quiet } = this.options;
-    const encoding = await this.begin({ level: 0, code }, code, { ...quiet, effort: DRAFT_EFFORT });
+    const encoding = await this.begin({ level: 0, code }, undefined, { ...quiet, effort: DRAFT_EFFORT });
     await encoding.toStop(Infinity);
     return encoding;
   }

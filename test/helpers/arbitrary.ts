@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { CORPUS, corpusPicture } from '../../corpus/pictures.js';
 import type { EncodingOptions, LossyTarget } from '../../src/codec/encoder-options.js';
 import { LAST_CODE } from '../../src/format.js';
-import { MAX_TAIL, type Schedule } from '../../src/diffusion/schedule.js';
+import { FINEST_FIRST_CODE, MAX_AHEAD, MAX_FIRST_CODE, MAX_TAIL, type Schedule } from '../../src/diffusion/schedule.js';
 import { TOP_CODE } from '../../src/model/sigma.js';
 import { hash32 } from '../../src/math/hash.js';
 import { depthOf, newSamples, rangeOf, withDepth, type Channels, type Depth, type Picture } from '../../src/picture.js';
@@ -77,8 +77,9 @@ export function picturesOfAnyDepth(maxSide = 70): fc.Arbitrary<Picture> {
 /** Low ones are as likely as high ones. */
 export const qualities = fc.oneof(fc.integer({ min: 1, max: 100 }), fc.double({ min: 1, max: 100, noNaN: true }));
 
-/** All that a header can state. */
-export const anySchedules: fc.Arbitrary<Schedule> = fc.record(
+const ahead = fc.integer({ min: 0, max: MAX_AHEAD });
+/** Schedules that refine every level from sigma_top down. */
+export const refinedSchedules: fc.Arbitrary<Schedule> = fc.record(
   {
     coarseWidth: fc.integer({ min: 1, max: 16 }),
     fineWidth: fc.integer({ min: 1, max: 16 }),
@@ -88,6 +89,22 @@ export const anySchedules: fc.Arbitrary<Schedule> = fc.record(
     coarseViews: fc.constantFrom(1, 2, 4),
   },
   { noNullPrototype: true },
+);
+
+/** All that a header can state. */
+export const anySchedules: fc.Arbitrary<Schedule> = fc.oneof(
+  refinedSchedules,
+  fc
+    .record({
+      schedule: refinedSchedules,
+      firstCode: fc.integer({ min: FINEST_FIRST_CODE, max: MAX_FIRST_CODE }),
+      ahead: fc.tuple(ahead, ahead, ahead, ahead),
+    })
+    .map(({ schedule, firstCode, ahead }) => ({
+      ...schedule,
+      lastCode: Math.min(firstCode, schedule.lastCode),
+      straight: { firstCode, ahead },
+    })),
 );
 
 /** Those that go on to the end. */

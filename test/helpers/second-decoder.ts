@@ -123,6 +123,7 @@ interface State {
   bits: Bits;
   scales: number[];
   lag: (i: number) => number;
+  straight: boolean;
 }
 
 /** One group of a step. `means` takes mu + d of every coefficient that is concerned. */
@@ -136,7 +137,8 @@ function group(
   means: Float32Array,
 ): void {
   const { model, bits, scales, lag } = state;
-  const nu = step.level === 0 ? state.nu : max(16, min(18, state.nu + 3));
+  const more = state.straight ? step.level >= 3 : step.level > 0;
+  const nu = !more ? state.nu : state.straight ? min(18, state.nu + 3) : max(16, min(18, state.nu + 3));
   const [x0, y0, x1, y1] = area as [number, number, number, number];
   const gw = x1 - x0;
   const N = gw * (y1 - y0) * 12;
@@ -312,7 +314,7 @@ function group(
     grid.codes[i] = code;
   }
   if (ended) throw new Ended();
-  if (step.level > 0 && (step.part === 1 || step.to % 8 > 0)) return;
+  if (step.level > 0 && (step.part === 1 || (step.mode === 'refine' && step.to % 8 > 0))) return;
   if (bits.left === 0) throw new Ended();
   if (bits.bit() === 0) return;
   const { indices, steps } = side((bytes) => decodeCorrections(bytes, 0, N));
@@ -352,6 +354,12 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
   const views = 2 ** ((coarse >> 4) & 3);
   const coarseViews = 2 ** (coarse >> 6);
   at += plain ? 4 : 8;
+  const straight = !plain && flagged >= 128;
+  const [firstCode, ahead, further] = file.subarray(at - 4, at - 1) as unknown as [number, number, number];
+  const aheadOf = (level: number): number => [0, ahead & 15, ahead >> 4, further & 15][level] ?? further >> 4;
+  const codeAt = (level: number): number =>
+    !straight ? TOP : level === 0 ? firstCode : max(48, firstCode - 16 * level - aheadOf(level));
+  if (straight) at += 3;
   const scales: number[] = [];
   let lags: Uint8Array | undefined;
   for (let parts = (file[5]! & 8) !== 0; parts && at < file.length;) {
@@ -402,16 +410,19 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
   while (max(sizes.at(-1)!.w, sizes.at(-1)!.h) > 8);
   const K = sizes.length - 1;
   const steps: { index: number; level: number; mode: Mode; from: number; to: number; part: number }[] = [
-    { index: 0, level: K - 1, mode: 'root', from: TOP, to: TOP, part: 0 },
+    { index: 0, level: K - 1, mode: 'root', from: TOP, to: codeAt(K - 1), part: 0 },
   ];
   for (let level = K - 1; level >= 0; level--) {
-    for (const part of level < K - 2 ? [1, 2] : [0])
-      steps.push({ index: steps.length, level, mode: 'enter', from: TOP, to: TOP, part });
+    const to = codeAt(level);
+    const from = straight && level < K - 1 ? codeAt(level + 1) + 16 : to;
+    for (const part of straight || level < K - 2 ? [1, 2] : [0])
+      steps.push({ index: steps.length, level, mode: 'enter', from, to, part });
+    if (straight && level > 0) continue;
     const end = level === 0 ? lastCode : TOP - 16;
-    const tail = level === 0 ? min(TOP, end + (widths >> 5)) : end;
-    for (let c = TOP, to = 0; c > end; c = to) {
-      to = c <= tail ? end : max(tail, c - (level === 0 ? widths & 31 : coarseWidth));
-      steps.push({ index: steps.length, level, mode: 'refine', from: c, to, part: 0 });
+    const tail = level === 0 ? min(to, end + (widths >> 5)) : end;
+    for (let c = to, next = 0; c > end; c = next) {
+      next = c <= tail ? end : max(tail, c - (level === 0 ? widths & 31 : coarseWidth));
+      steps.push({ index: steps.length, level, mode: 'refine', from: c, to: next, part: 0 });
     }
   }
 
@@ -419,11 +430,11 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
   const lagIn =
     (g: Grid, level: number, mode: Mode) =>
     (i: number): number =>
-      lags === undefined || level > 0 || mode !== 'refine'
+      lags === undefined || level > 0 || (mode !== 'refine' && !straight)
         ? 0
         : lags[(floor(i / 12 / g.gw) >> 3) * ceil(width / 16) + ((floor(i / 12) % g.gw) >> 3)]!;
   const evaluate = async (g: Grid, level: number, code: number, mode: 'enter' | 'refine'): Promise<Float32Array> => {
-    const lag = lagIn(g, level, mode);
+    const lag = mode === 'refine' ? lagIn(g, level, mode) : (): number => 0;
     const own = (i: number): number => max(code, min(TOP, code + lag(i)));
     const merged = new Float32Array(2 * g.z.length);
     for (const each of new Set(Array.from(g.z.keys(), own))) {
@@ -506,7 +517,7 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
           floor(((r + 1) * grid.gh) / rows),
         ];
         if (step.mode === 'enter' && step.part !== 2 && g === 0) scales.fill(0);
-        group({ model, nu, bits, scales, lag: lagIn(grid, step.level, step.mode) }, grid, step, area, g, out, means);
+        group({ model, nu, bits, scales, straight, lag: lagIn(grid, step.level, step.mode) }, grid, step, area, g, out, means);
       } catch (error) {
         if (!(error instanceof Ended)) throw error;
         ended = true;
@@ -550,7 +561,7 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
       n++;
     }
     level--;
-    code = min(176, max(152, codeOf(2 * sqrt(max(1e-6, n === 0 ? 0 : sum / n)))));
+    code = min(176, max(evaluator.model.architecture.conditioning.sigma === false ? 64 : 152, codeOf(2 * sqrt(max(1e-6, n === 0 ? 0 : sum / n)))));
     const fine = blank(sizes[level]!.w, sizes[level]!.h, grey);
     for (let i = 0; i < fine.z.length; i++) {
       if (i % 12 >= 3 || fine.codes[i] === 0) continue;

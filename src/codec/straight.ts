@@ -34,7 +34,7 @@ const NOISE_OVER_ERROR = 2;
 /** The schedule that measures level 0 with a code, and ends there or, of lower qualities, at a coarser level. */
 export function straightAt(schedule: Schedule, { level, code }: Stop): Schedule {
   const firstCode = clamp(code + 16 * level);
-  const lastCode = Math.min(TOP_CODE, level === 0 ? code : firstCode);
+  const lastCode = level === 0 ? Math.min(code, firstCode) : firstCode;
   return { ...schedule, lastCode, straight: { ...schedule.straight!, firstCode } };
 }
 

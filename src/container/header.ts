@@ -182,7 +182,7 @@ export function readHeader(
     fineWidth < 1 ||
     fineWidth > CODES_LEVEL_SPAN ||
     lastCode < LAST_CODE ||
-    lastCode > TOP_CODE
+    lastCode > (straight === undefined ? TOP_CODE : MAX_FIRST_CODE)
   ) {
     throw impossible(`the schedule ${coarse}, ${fine}, ${lastCode}`);
   }

@@ -32,7 +32,7 @@ export interface Schedule {
   /** Width of a refining step in sigma codes (1/16 octave) at levels ≥ 1 and at level 0, 1..16. */
   coarseWidth: number;
   fineWidth: number;
-  /** Sigma code at which level 0 ends, LAST_CODE..TOP_CODE. */
+  /** Sigma code at which level 0 ends, LAST_CODE..TOP_CODE; of a straight schedule up to its first code. */
   lastCode: number;
   /**
    * Width of a last step of its own at level 0, 0..MAX_TAIL, 0 for none. A file of a given size ends within a step, and a
@@ -173,7 +173,7 @@ export function checkSchedule(schedule: Schedule): void {
   };
   whole('coarseWidth', coarseWidth, 1, CODES_LEVEL_SPAN);
   whole('fineWidth', fineWidth, 1, CODES_LEVEL_SPAN);
-  whole('lastCode', lastCode, LAST_CODE, TOP_CODE);
+  whole('lastCode', lastCode, LAST_CODE, straight === undefined ? TOP_CODE : MAX_FIRST_CODE);
   whole('tail', tail, 0, MAX_TAIL);
   if (straight !== undefined) {
     whole('straight.firstCode', straight.firstCode, Math.max(lastCode, FINEST_FIRST_CODE), MAX_FIRST_CODE);

@@ -239,8 +239,14 @@ describe('schedule', () => {
       ),
     );
     const white = { firstCode: 144, ahead: [0, 0, 0, 0] } as const;
-    assert.deepEqual([0, 1, 2, 6].map((level) => straightCode(white, level)), [144, 128, 112, 48]);
-    assert.deepEqual([0, 1, 2, 3, 4].map((level) => straightCode({ firstCode: 160, ahead: [1, 2, 3, 4] }, level)), [160, 143, 126, 109, 92]);
+    assert.deepEqual(
+      [0, 1, 2, 6].map((level) => straightCode(white, level)),
+      [144, 128, 112, 48],
+    );
+    assert.deepEqual(
+      [0, 1, 2, 3, 4].map((level) => straightCode({ firstCode: 160, ahead: [1, 2, 3, 4] }, level)),
+      [160, 143, 126, 109, 92],
+    );
   });
 });
 

@@ -1,6 +1,13 @@
 /** The header of a `.dcz` file: what it says of the picture, the model and the schedule. */
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
-import { DEFAULT_SCHEDULE, FINEST_FIRST_CODE, MAX_FIRST_CODE, VIEWS, type Schedule, type Straight } from '../diffusion/schedule.js';
+import {
+  DEFAULT_SCHEDULE,
+  FINEST_FIRST_CODE,
+  MAX_FIRST_CODE,
+  VIEWS,
+  type Schedule,
+  type Straight,
+} from '../diffusion/schedule.js';
 import { MIN_NU } from '../entropy/trellis.js';
 import { DcompError } from '../errors.js';
 import { CODES_LEVEL_SPAN, FORMAT_VERSION, LAST_CODE, MAGIC, MAX_FINE_NU, nearEnd } from '../format.js';
@@ -186,7 +193,10 @@ export function readHeader(
   ) {
     throw impossible(`the schedule ${coarse}, ${fine}, ${lastCode}`);
   }
-  if (straight !== undefined && (straight.firstCode < Math.max(lastCode, FINEST_FIRST_CODE) || straight.firstCode > MAX_FIRST_CODE))
+  if (
+    straight !== undefined &&
+    (straight.firstCode < Math.max(lastCode, FINEST_FIRST_CODE) || straight.firstCode > MAX_FIRST_CODE)
+  )
     throw impossible(`a first code of ${straight.firstCode}`);
   if (nu < MIN_NU || nu > MAX_FINE_NU) throw impossible(`a trellis of ${nu} bits`);
   const modelId = bytesToHex(bytes.subarray(MODEL_ID, SIZES));

@@ -517,7 +517,15 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
           floor(((r + 1) * grid.gh) / rows),
         ];
         if (step.mode === 'enter' && step.part !== 2 && g === 0) scales.fill(0);
-        group({ model, nu, bits, scales, straight, lag: lagIn(grid, step.level, step.mode) }, grid, step, area, g, out, means);
+        group(
+          { model, nu, bits, scales, straight, lag: lagIn(grid, step.level, step.mode) },
+          grid,
+          step,
+          area,
+          g,
+          out,
+          means,
+        );
       } catch (error) {
         if (!(error instanceof Ended)) throw error;
         ended = true;
@@ -561,7 +569,13 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
       n++;
     }
     level--;
-    code = min(176, max(evaluator.model.architecture.conditioning.sigma === false ? 64 : 152, codeOf(2 * sqrt(max(1e-6, n === 0 ? 0 : sum / n)))));
+    code = min(
+      176,
+      max(
+        evaluator.model.architecture.conditioning.sigma === false ? 64 : 152,
+        codeOf(2 * sqrt(max(1e-6, n === 0 ? 0 : sum / n))),
+      ),
+    );
     const fine = blank(sizes[level]!.w, sizes[level]!.h, grey);
     for (let i = 0; i < fine.z.length; i++) {
       if (i % 12 >= 3 || fine.codes[i] === 0) continue;

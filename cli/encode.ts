@@ -9,11 +9,13 @@ import {
   DEFAULT_WEIGHT,
   encode,
   MAX_SIDE,
+  TUNES,
   VIEWS,
   type Importance,
   type Picture,
   type Region,
   type Target,
+  type Tune,
   type Views,
 } from '../src/node.js';
 import type { Coded, Hooks } from './batch/coder.js';
@@ -110,6 +112,11 @@ export function builder(yargs: Argv): void {
       requiresArg: true,
       describe: `Evaluations that the picture shown is the mean of: 1, 2 or 4; fewer decode sooner  [default: ${DEFAULT_VIEWS}]`,
     })
+    .option('tune', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'eye or psnr: what errors are spread for, by models that can  [default: psnr with --psnr, else eye]',
+    })
     .option('resize', {
       type: 'string',
       requiresArg: true,
@@ -175,6 +182,7 @@ export interface EncodeSettings {
   target: Target;
   effort: number | undefined;
   views: Views | undefined;
+  tune: Tune | undefined;
   alphaQuality: number | undefined;
   metadata: MetadataChoice;
   resize: Resizing | undefined;
@@ -197,6 +205,15 @@ function viewsOf(args: RawArgs): Views | undefined {
   if (given !== undefined && views === undefined)
     throw new DcompError('E_USAGE', `--views is ${given}; it must be 1, 2 or 4`);
   return views;
+}
+
+/** @throws DcompError E_USAGE */
+function tuneOf(args: RawArgs): Tune | undefined {
+  const given = textOption(args, 'tune');
+  const tune = TUNES.find((each) => each === given);
+  if (given !== undefined && tune === undefined)
+    throw new DcompError('E_USAGE', `--tune is ${given}; it must be ${TUNES.join(' or ')}`);
+  return tune;
 }
 
 /** @throws DcompError E_USAGE */
@@ -290,6 +307,7 @@ export async function run(args: RawArgs): Promise<number> {
         target,
         effort,
         views: viewsOf(args),
+        tune: tuneOf(args),
         alphaQuality,
         metadata,
         resize: resizeOf(args),
@@ -315,6 +333,7 @@ export async function code(input: Uint8Array, settings: EncodeSettings, { onProg
     target,
     effort,
     views,
+    tune,
     alphaQuality,
     metadata,
     resize,
@@ -342,6 +361,7 @@ export async function code(input: Uint8Array, settings: EncodeSettings, { onProg
     threads,
     ...(effort === undefined ? {} : { effort }),
     ...(views === undefined ? {} : { views }),
+    ...(tune === undefined ? {} : { tune }),
     ...(alphaQuality === undefined ? {} : { alphaQuality }),
     ...(model === undefined ? {} : { model }),
     ...(onProgress === undefined ? {} : { onProgress }),

@@ -31,6 +31,8 @@ export {
   type LossyTarget,
   type Progress,
   type Target,
+  type Tune,
+  TUNES,
 } from './codec/encoder-options.js';
 export { psnr } from './codec/psnr.js';
 export { DEFAULT_VIEWS, VIEWS, type Views } from './diffusion/schedule.js';

@@ -83,7 +83,7 @@ export function isWhole(least: number, most = Infinity, unit = ''): Check<number
   );
 }
 
-export function isOneOf<T extends number>(values: readonly T[]): Check<T> {
+export function isOneOf<T extends number | string>(values: readonly T[]): Check<T> {
   const [last, ...others] = [...values].reverse();
   return (value, name) => {
     if (!values.includes(value as T)) throw mustBe(name, value, `${others.reverse().join(', ')} or ${last}`);

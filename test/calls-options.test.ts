@@ -74,6 +74,7 @@ const ENCODING = {
   ...SHARED,
   effort: [],
   views: [],
+  tune: [],
   importance: [],
   pixelHash: ['true', 'false'],
   plain: ['true', 'false'],

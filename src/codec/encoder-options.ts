@@ -35,6 +35,11 @@ export type Target =
 /** Those that the network is for. */
 export type LossyTarget = Exclude<Target, 'lossless'>;
 
+/** What the errors of a picture are spread for. */
+export type Tune = 'eye' | 'psnr';
+/** What `tune` may be. */
+export const TUNES = ['eye', 'psnr'] as const;
+
 /** How far an encoding or decoding has come. */
 export interface Progress {
   /** 0..1 */
@@ -52,6 +57,11 @@ export interface EncoderOptions {
    * better. With 1, steps of levels ≥ 1 have one, too.
    */
   views?: Views;
+  /**
+   * What errors are spread for, by models that measure levels straight: the eye, to which coarse structure matters more, or plain squared
+   * error. Default: psnr for a target of PSNR, else eye.
+   */
+  tune?: Tune;
   /** Where squared errors count more: regions or a mask. Default: everywhere alike. */
   importance?: Importance;
   /** Stores the hash of the decoded samples, which `verify` compares; costs a decoding. */
@@ -78,7 +88,7 @@ export interface EncoderOptions {
 
 /** What benches and tests may choose besides; not every schedule is worth having. */
 export interface EncodingOptions extends EncoderOptions {
-  /** Default: DEFAULT_SCHEDULE. `views` goes before its own, and the target before its last code. */
+  /** Default: as the model has it, and `tune`. `views` goes before its own, and the target before its last code. */
   schedule?: Schedule;
   /** Where turns are given; default: nowhere. */
   pause?: Pause;
@@ -131,6 +141,7 @@ export const ENCODER_CHECKS: Checks<EncoderOptions> = {
   target: checkTarget,
   effort: isWhole(1, 9),
   views: isOneOf(VIEWS),
+  tune: isOneOf(TUNES),
   importance: importanceOf,
   pixelHash: isBoolean,
   maxPixels: DECODER_CHECKS.maxPixels,

@@ -281,22 +281,23 @@ class GroupStep {
     const gains = channel.gains(contexts, () => chooseGains(costs, contexts));
     if (gains === undefined) return false;
     const { row } = this.w;
-    yield* this.forEachBlock(columns, (p, block) => {
+    yield* this.forEachBlockRow(columns, (p, end, block) => {
       const gain = gains[block]! * VARIANCE_STEPS;
-      if (gain !== 0 && row[p]! >= 0) row[p] = shifted(row[p]!, gain);
+      if (gain === 0) return;
+      for (; p < end; p++) if (row[p]! >= 0) row[p] = shifted(row[p]!, gain);
     });
     return true;
   }
 
-  private *forEachBlock(columns: number, f: (p: number, block: number) => void): Pieces<void> {
-    const { group } = this.o;
-    let p = 0;
-    for (let y = 0; y < group.height; y++) {
+  /** The rows of the blocks: their coefficients, from one to before another. */
+  private *forEachBlockRow(columns: number, f: (from: number, end: number, block: number) => void): Pieces<void> {
+    const { width, height } = this.o.group;
+    const length = GAIN_BLOCK * COEFFICIENTS;
+    for (let y = 0; y < height; y++) {
       const first = Math.floor(y / GAIN_BLOCK) * columns;
-      for (let x = 0; x < group.width; x++) {
-        const block = first + Math.floor(x / GAIN_BLOCK);
-        for (let c = 0; c < COEFFICIENTS; c++) f(p++, block);
-      }
+      const end = (y + 1) * width * COEFFICIENTS;
+      let p = y * width * COEFFICIENTS;
+      for (let column = 0; column < columns; column++, p += length) f(p, Math.min(end, p + length), first + column);
       if (y % PIECE_ROWS === PIECE_ROWS - 1) yield;
     }
   }
@@ -305,9 +306,12 @@ class GroupStep {
   private *gainContexts(columns: number, blocks: number): Pieces<Uint8Array> {
     const { row } = this.w;
     const sums = new Float64Array(blocks);
-    yield* this.forEachBlock(columns, (p, block) => {
-      const r = row[p]!;
-      if (r >= 0) sums[block]! += this.classes[Math.floor(r / VARIANCE_COUNT)]!.information[r % VARIANCE_COUNT]!;
+    const information = new Float64Array(this.classes.length * VARIANCE_COUNT);
+    for (const [k, each] of this.classes.entries()) information.set(each.information, k * VARIANCE_COUNT);
+    yield* this.forEachBlockRow(columns, (p, end, block) => {
+      let sum = sums[block]!;
+      for (; p < end; p++) if (row[p]! >= 0) sum += information[row[p]!]!;
+      sums[block] = sum;
     });
     const contexts = new Uint8Array(blocks);
     for (let b = 0; b < blocks; b++) {
@@ -323,16 +327,18 @@ class GroupStep {
     const { row, residual } = this.w;
     const options = MAX_GAIN - MIN_GAIN + 1;
     const costs = new Float64Array(blocks * options);
-    yield* this.forEachBlock(columns, (p, block) => {
-      const r = row[p]!;
-      if (r < 0) return;
-      const m = this.classes[Math.floor(r / VARIANCE_COUNT)]!;
-      const v = r % VARIANCE_COUNT;
-      const e = residual[p]!;
-      const square = HALF_INV_LN2 * (m.delta * e * e + 1);
-      for (let g = 0; g < options; g++) {
-        const i = Math.min(VARIANCE_COUNT - 1, Math.max(0, v + (g + MIN_GAIN) * VARIANCE_STEPS));
-        costs[block * options + g]! += m.information[i]! + square / (1 + m.rho[i]!);
+    yield* this.forEachBlockRow(columns, (p, end, block) => {
+      for (; p < end; p++) {
+        const r = row[p]!;
+        if (r < 0) continue;
+        const m = this.classes[Math.floor(r / VARIANCE_COUNT)]!;
+        const v = r % VARIANCE_COUNT;
+        const e = residual[p]!;
+        const square = HALF_INV_LN2 * (m.delta * e * e + 1);
+        for (let g = 0; g < options; g++) {
+          const i = Math.min(VARIANCE_COUNT - 1, Math.max(0, v + (g + MIN_GAIN) * VARIANCE_STEPS));
+          costs[block * options + g]! += m.information[i]! + square / (1 + m.rho[i]!);
+        }
       }
     });
     return costs;

@@ -1,6 +1,13 @@
 /** The encoder: a picture and a target to a file, in the form that serves it best. */
 import { pixelHashInPieces, withPixelHash } from '../container/pixel-hash.js';
-import { coarseViewsOf, DEFAULT_SCHEDULE, STRAIGHT_SCHEDULE, WHITE, type Ahead, type Schedule } from '../diffusion/schedule.js';
+import {
+  coarseViewsOf,
+  DEFAULT_SCHEDULE,
+  STRAIGHT_SCHEDULE,
+  WHITE,
+  type Ahead,
+  type Schedule,
+} from '../diffusion/schedule.js';
 import { unitCount } from '../diffusion/units.js';
 import { LAST_CODE } from '../format.js';
 import { withinMemory } from '../memory.js';

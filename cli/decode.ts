@@ -10,6 +10,7 @@ import {
   engineOptions,
   fileArguments,
   flag,
+  isMessage,
   maxPixelsOption,
   maxWorkOption,
   metadataOf,
@@ -57,6 +58,8 @@ export function builder(yargs: Argv): void {
       requiresArg: true,
       describe: 'Quality 1 to 100 of JPEG, WebP and AVIF  [default: 95, AVIF 85]',
     })
+    .option('profile', { type: 'string', requiresArg: true, describe: 'message: the inputs are messages  [default: file]' })
+    .option('size', { type: 'string', requiresArg: true, describe: 'WxH of a message that does not say it' })
     .option('allow-partial', {
       type: 'boolean',
       describe: 'Of a file that ends early make the coarser picture that is there, in place of failing',
@@ -96,6 +99,9 @@ export async function run(args: RawArgs): Promise<number> {
   const allowDamaged = flag(args, 'allow-damaged');
   const format = chosenFormat(args);
   const metadata = metadataOf(args, 'all');
+  const outputQuality = outputQualityOf(args, format);
+  if (isMessage(args)) return (await import('./message-decode.js')).runMessages(args, { format, outputQuality });
+  if (args['size'] !== undefined) throw new DcompError('E_USAGE', '--size is for messages; a .dcz file says how large its picture is');
   const { plan, common, options } = batchOf(args, {
     accepts: ['.dcz'],
     extension: extensionOf(format),
@@ -115,7 +121,7 @@ export async function run(args: RawArgs): Promise<number> {
         scale: scaleOption(args),
         crop: cropOption(args),
         format,
-        outputQuality: outputQualityOf(args, format),
+        outputQuality,
         metadata,
         threads,
         model,

@@ -26,6 +26,7 @@ import {
   bytesOption,
   engineOptions,
   flag,
+  isMessage,
   maxPixelsOption,
   maxWorkOption,
   metadataOf,
@@ -142,6 +143,13 @@ export function builder(yargs: Argv): void {
       type: 'boolean',
       describe: 'Read what is there of a damaged picture and say so, in place of failing',
     })
+    .option('profile', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'message: at most --size bytes of a picture alone, without anything else  [default: file]',
+    })
+    .option('crc', { type: 'string', requiresArg: true, describe: 'Of a message: checksum of 0, 8, 16 or 32 bits  [default: 0]' })
+    .option('size-is-told', { type: 'boolean', describe: 'Of a message: who decodes it knows width and height' })
     .option('pixel-hash', { type: 'boolean', describe: 'Store a hash of the decoded pixels, for verify' });
   sizeOption(yargs);
   workOption(yargs);
@@ -287,6 +295,7 @@ async function importanceOf(
 }
 
 export async function run(args: RawArgs): Promise<number> {
+  if (isMessage(args)) return (await import('./message-encode.js')).runMessages(args);
   const target = chooseTarget(args);
   const alphaQuality = numberOption(args, 'alpha-quality', { min: 0, max: 100, whole: false });
   const metadata = metadataOf(args, 'default');

@@ -57,6 +57,17 @@ export function sizeOption(yargs: Argv): void {
   });
 }
 
+/** Whether --profile says message; it may say file. @throws DcompError E_USAGE */
+export function isMessage(args: RawArgs): boolean {
+  const profile = textOption(args, 'profile') ?? 'file';
+  if (profile !== 'file' && profile !== 'message')
+    throw new DcompError('E_USAGE', `--profile is ${profile}; it must be file or message`);
+  const messageOnly = ['crc', 'size-is-told'].find((name) => args[name] !== undefined && args[name] !== false);
+  if (profile === 'file' && messageOnly !== undefined)
+    throw new DcompError('E_USAGE', `--${messageOnly} is for messages: --profile message`);
+  return profile === 'message';
+}
+
 /** Adds --max-work. */
 export function workOption(yargs: Argv): void {
   yargs.option('max-work', {

@@ -2,7 +2,8 @@
 import { readdirSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import type { Argv } from 'yargs';
-import { decode, DcompError, encode, type Target } from '../src/node.js';
+import { MAGIC } from '../src/format.js';
+import { decode, decodeMessage, DcompError, encode, encodeMessages, type Target } from '../src/node.js';
 import {
   joinPackets,
   LINKS,
@@ -16,6 +17,7 @@ import { inputName, ioError, makeFolder, outputName, readSource, STANDARD } from
 import { writeOutput } from '../formats/output.js';
 import { readPicture } from '../formats/read.js';
 import { resizePicture } from '../formats/resize.js';
+import { barePicture } from '../formats/upright.js';
 import { writePicture } from '../formats/write.js';
 import { isFolder } from './batch/sources.js';
 import { chooseTarget, resizeOf } from './encode.js';
@@ -26,6 +28,7 @@ import {
   engineOptions,
   fileArguments,
   flag,
+  isMessage,
   maxPixelsOption,
   numberOption,
   SIZE_UNITS,
@@ -65,6 +68,10 @@ export function builder(yargs: Argv): void {
     .option('quality', { ...text, alias: 'q', describe: 'Without --count: quality 1 to 100' })
     .option('bpp', { ...text, describe: 'Or: bits per pixel, not to be exceeded' })
     .option('size', { ...text, describe: 'Or: bytes of the picture, not to be exceeded' })
+    .option('profile', {
+      ...text,
+      describe: 'What the packets hold: message, the picture alone, or a .dcz file  [default: message, by quality or PSNR a file]',
+    })
     .option('psnr', { ...text, describe: 'Or: PSNR in dB, to be reached' })
     .option('resize', { ...text, describe: 'Before coding: WxH, W or xH pixels, or 50%' })
     .option('fit', { ...text, describe: 'With --resize WxH, as of encode' })
@@ -164,22 +171,26 @@ async function encodeTo(args: RawArgs): Promise<number> {
   return 0;
 }
 
-/** The file to send: a .dcz file as it is, a picture coded to what fits. */
+/** First byte of a .dcz file, and of no message. */
+const FILE_MARK = MAGIC[0]!;
+
+/** What to send: a .dcz file as it is, a picture coded to what fits. */
 async function fileOf(source: Uint8Array, options: PacketOptions, args: RawArgs): Promise<Uint8Array> {
-  if (source[0] === 0x8d) return source;
+  if (source[0] === FILE_MARK) return source;
   const { threads, model } = commonOptions(args);
   const maxPixels = maxPixelsOption(args);
-  const { picture: read } = await readPicture(source, 'none', maxPixels);
+  const target = targetOf(options, args);
+  const asMessage = 'size' in target && (args['profile'] === undefined || isMessage(args));
+  const { picture: read } = await readPicture(source, 'default', maxPixels);
   const resize = resizeOf(args);
   const picture = resize === undefined ? read : await resizePicture(read, resize, maxPixels);
-  const { bytes } = await encode(picture, {
-    target: targetOf(options, args),
+  const settings = {
     effort: numberOption(args, 'effort', { min: 1, max: 9, whole: true }) ?? 9,
     threads,
-    maxPixels,
     ...(model === undefined ? {} : { model }),
-  });
-  return bytes;
+  };
+  if (!asMessage) return (await encode(picture, { target, maxPixels, ...settings })).bytes;
+  return (await encodeMessages(barePicture(picture).picture, [target.size], settings))[0]!.bytes;
 }
 
 /** With a count what fits, else what is asked for. @throws DcompError E_USAGE */
@@ -221,12 +232,11 @@ async function decodeFrom(args: RawArgs): Promise<number> {
     undefined,
     output,
     async () => {
-      const picture = await decode(bytes, {
-        threads,
-        maxPixels,
-        ...(complete ? {} : { maxBytes: bytes.length }),
-        ...(model === undefined ? {} : { model }),
-      });
+      const settings = { threads, ...(model === undefined ? {} : { model }) };
+      const picture =
+        bytes[0] === FILE_MARK
+          ? await decode(bytes, { maxPixels, ...(complete ? {} : { maxBytes: bytes.length }), ...settings })
+          : await decodeMessage(bytes, settings);
       return (await writePicture(picture, format, 'all')).bytes;
     },
     { replace: flag(args, 'force') },

@@ -11,6 +11,18 @@ import {
 import { encodeLossless, encodePicture, encodePictureToSizes } from './codec/encoder.js';
 import { checkEncoding, ENCODER_CHECKS, type EncodeResult, type EncoderOptions } from './codec/encoder-options.js';
 import type { FileInfo } from './codec/inspect.js';
+import {
+  checkMessagePicture,
+  decodeMessageBytes,
+  encodeMessages,
+  MESSAGE_DECODE_CHECKS,
+  MESSAGE_ENCODE_CHECKS,
+  type MessageDecodeOptions,
+  type MessageDecodeResult,
+  type MessageOptions,
+  type MessageResult,
+} from './codec/message.js';
+import { MAX_MESSAGE_PIXELS } from './container/message.js';
 import { Progression, PROGRESSION_CHECKS, type ProgressiveOptions } from './codec/progressive.js';
 import type { Evaluator } from './model/evaluator.js';
 import { readModelFile } from './model/integer/model-file.js';
@@ -74,6 +86,8 @@ const ENCODE_CHECKS: Checks<EncodeOptions> = { ...ENCODER_CHECKS, ...MODEL_CHECK
 const { target: _, ...ENCODE_TO_SIZES_CHECKS } = ENCODE_CHECKS;
 const DECODE_CHECKS: Checks<DecodeOptions> = { ...DECODER_CHECKS, ...MODEL_CHECKS };
 const PICTURE_CHECKS: Checks<PictureOptions> = { latest: isBoolean };
+const MESSAGE_CHECKS: Checks<MessageOptions & ModelOptions> = { ...MESSAGE_ENCODE_CHECKS, ...MODEL_CHECKS };
+const MESSAGE_READ_CHECKS: Checks<MessageDecodeOptions & ModelOptions> = { ...MESSAGE_DECODE_CHECKS, ...MODEL_CHECKS };
 const PROGRESSIVE_CHECKS: Checks<ProgressiveDecodeOptions> = { ...PROGRESSION_CHECKS, ...MODEL_CHECKS };
 
 /** What is often given beside the target instead of in it. */
@@ -110,6 +124,23 @@ export interface Codec {
    *   E_DAMAGED_SEGMENT, E_USAGE, E_ABORTED; E_IO and model errors
    */
   decode(bytes: Uint8Array, options?: DecodeOptions): Promise<DecodeResult>;
+  /**
+   * Codes a picture of 1 or 3 channels, of which 8 bits a sample are kept, to messages: a form for some dozen to some thousand bytes without
+   * magic, metadata and segments, each as good as it can be made.
+   * @param sizes bytes of each, at most
+   * @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE, E_UNREACHABLE, E_ABORTED; E_IO and model errors
+   */
+  encodeMessages(
+    picture: Picture,
+    sizes: readonly number[],
+    options?: MessageOptions & ModelOptions,
+  ): Promise<MessageResult[]>;
+  /**
+   * Decodes a message, or what there is of one that has no checksum.
+   * @throws DcompError E_EMPTY, E_NOT_DCZ, E_TRUNCATED, E_DAMAGED_HEADER, E_DAMAGED_SEGMENT, E_TOO_LARGE, E_OTHER_MODEL, E_USAGE, E_ABORTED;
+   *   E_IO and model errors
+   */
+  decodeMessage(bytes: Uint8Array, options?: MessageDecodeOptions & ModelOptions): Promise<MessageDecodeResult>;
   ProgressiveDecoder: new (options?: ProgressiveDecodeOptions) => ProgressiveDecoder;
   /** Frees the threads and memory that are kept for further calls. */
   release(): Promise<void>;
@@ -214,8 +245,7 @@ export function createCodec(platform: Platform): Codec {
     async encodeToSizes(source, sizes, given) {
       const checked = checkOptions(given, ENCODE_TO_SIZES_CHECKS, 'encodeToSizes', targetHint);
       const picture = checkEncoding(source, checked);
-      checkList(sizes, 'sizes');
-      const wanted = sizes.map((size, i) => isWhole(1, Infinity, ' of bytes')(size, `size ${i + 1}`));
+      const wanted = sizesOf(sizes);
       const { options, pause } = heard(checked, picture);
       return evaluatorsFor(options).use(picture.width * picture.height, options.signal, async (evaluator) => {
         await pause();
@@ -236,12 +266,36 @@ export function createCodec(platform: Platform): Codec {
         return picture;
       });
     },
+    async encodeMessages(source, sizes, given) {
+      const checked = checkOptions(given, MESSAGE_CHECKS, 'encodeMessages');
+      const picture = checkMessagePicture(source);
+      const wanted = sizesOf(sizes);
+      const { options, pause } = heard(checked, picture);
+      return evaluatorsFor(options).use(picture.width * picture.height, options.signal, async (evaluator) => {
+        await pause();
+        return encodeMessages(picture, evaluator, wanted, { ...options, pause });
+      });
+    },
+    async decodeMessage(message, given) {
+      const { options, pause } = heard(checkOptions(given, MESSAGE_READ_CHECKS, 'decodeMessage'));
+      const bytes = copyOf(message);
+      await pause();
+      return evaluatorsFor(options).use(MAX_MESSAGE_PIXELS, options.signal, async (evaluator) =>
+        decodeMessageBytes(bytes, evaluator, { ...options, pause }),
+      );
+    },
     async release() {
       const models = kept;
       kept = [];
       await Promise.all(models.map(({ evaluators }) => evaluators.close()));
     },
   };
+}
+
+/** @throws DcompError E_USAGE */
+function sizesOf(sizes: unknown): number[] {
+  checkList(sizes, 'sizes');
+  return sizes.map((size, i) => isWhole(1, Infinity, ' of bytes')(size, `size ${i + 1}`));
 }
 
 /** Pixels of what a decoding shows, by which calls are told apart. */

@@ -23,6 +23,17 @@ export const encodeToSizes: Codec['encodeToSizes'] = codec.encodeToSizes;
  *   E_DAMAGED_SEGMENT, E_USAGE, E_ABORTED; E_IO and model errors
  */
 export const decode: Codec['decode'] = codec.decode;
+/**
+ * Codes a picture to messages of some sizes: a form without magic, metadata and segments.
+ * @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE, E_UNREACHABLE, E_ABORTED; E_IO and model errors
+ */
+export const encodeMessages: Codec['encodeMessages'] = codec.encodeMessages;
+/**
+ * Decodes a message.
+ * @throws DcompError E_EMPTY, E_NOT_DCZ, E_TRUNCATED, E_DAMAGED_HEADER, E_DAMAGED_SEGMENT, E_TOO_LARGE, E_OTHER_MODEL, E_USAGE, E_ABORTED;
+ *   E_IO and model errors
+ */
+export const decodeMessage: Codec['decodeMessage'] = codec.decodeMessage;
 /** Frees the threads and memory that are kept for further calls. */
 export const release: Codec['release'] = codec.release;
 

@@ -40,6 +40,8 @@ export { DEFAULT_WEIGHT, type Importance, type Region } from './codec/region.js'
 export type { Work } from './codec/work.js';
 export type { Rectangle } from './math/rectangle.js';
 export type { DecodeResult, DecoderOptions } from './codec/decoder.js';
+export type { MessageDecodeOptions, MessageDecodeResult, MessageOptions, MessageResult } from './codec/message.js';
+export { MAX_MESSAGE_PIXELS, MESSAGE_CHECKS, MESSAGE_SIZES, type MessageCheck } from './container/message.js';
 export { FORMAT_VERSION } from './format.js';
 export type { DecodeOptions, EncodeOptions, ModelOptions, PictureOptions, ProgressiveDecodeOptions } from './api.js';
 export type { DcompWorker, WorkerOptions } from './worker/client.js';

@@ -32,34 +32,21 @@ interface StoredSegment {
   units: StoredUnit[];
 }
 
-export class Stream implements Channel {
+/** What both the stream of a file and that of a message do: bits of runs and side information, one behind the other. */
+export class BitChannel implements Channel {
   readonly ended = false;
-  /** Bytes of all segments so far, with their overhead. */
-  bytes = 0;
-  private closed = 0;
-  private segments: StoredSegment[] = [];
-  private writer = new BitWriter();
-  private units: StoredUnit[] = [];
+  protected writer = new BitWriter();
 
   constructor(readonly nu: number) {}
 
-  begin(): void {
-    this.units.push({ start: this.writer.length, bits: 0, ideal: 0 });
+  /** Bits since the beginning or the last segment. */
+  get bits(): number {
+    return this.writer.length;
   }
 
-  /** @param alone whether the next unit must begin a segment, so that it can be read alone */
-  end(ideal: number, alone: boolean): void {
-    const unit = this.units[this.units.length - 1]!;
-    unit.bits = this.writer.length - unit.start;
-    unit.ideal = ideal;
-    const length = (this.writer.length + 7) >>> 3;
-    this.bytes = this.closed + length + segmentOverhead(length);
-    if (
-      alone ||
-      length >= Math.max(SEGMENT_BYTES, SEGMENT_GROWTH * this.closed) ||
-      this.units.length === MAX_SEGMENT_UNITS
-    )
-      this.close();
+  /** A copy of them, packed; the last byte is filled with zeros. */
+  packed(): Uint8Array {
+    return this.writer.finish();
   }
 
   *run(run: Run, metric: Float32Array, nu: number): Pieces<{ signs: Int8Array; covered: number }> {
@@ -93,6 +80,34 @@ export class Stream implements Channel {
       this.writer.append(bytes, 8 * bytes.length);
     }
     return corrections;
+  }
+}
+
+/** The channel of a file: its bits in segments. */
+export class Stream extends BitChannel {
+  /** Bytes of all segments so far, with their overhead. */
+  bytes = 0;
+  private closed = 0;
+  private segments: StoredSegment[] = [];
+  private units: StoredUnit[] = [];
+
+  begin(): void {
+    this.units.push({ start: this.writer.length, bits: 0, ideal: 0 });
+  }
+
+  /** @param alone whether the next unit must begin a segment, so that it can be read alone */
+  end(ideal: number, alone: boolean): void {
+    const unit = this.units[this.units.length - 1]!;
+    unit.bits = this.writer.length - unit.start;
+    unit.ideal = ideal;
+    const length = (this.writer.length + 7) >>> 3;
+    this.bytes = this.closed + length + segmentOverhead(length);
+    if (
+      alone ||
+      length >= Math.max(SEGMENT_BYTES, SEGMENT_GROWTH * this.closed) ||
+      this.units.length === MAX_SEGMENT_UNITS
+    )
+      this.close();
   }
 
   /** A stream that goes on from here by itself. Between units only. */

@@ -1,0 +1,211 @@
+/**
+ * Messages: pictures of some dozen to some thousand bytes (`container/message.ts`). Such a picture is so small that it can be coded in
+ * several ways, and decoded, and the best one taken; which way that is a message says in a byte.
+ */
+import { BitReader } from '../entropy/bits.js';
+import { DcompError } from '../errors.js';
+import {
+  checkMessageSize,
+  MESSAGE_CHECKS,
+  MESSAGE_NU,
+  messageOverhead,
+  readMessage,
+  scheduleOf,
+  writeMessage,
+  type MessageCheck,
+  type MessageHeader,
+  type MessageSchedule,
+} from '../container/message.js';
+import { wholeOf, type Size } from '../math/rectangle.js';
+import type { Evaluator } from '../model/evaluator.js';
+import { isBoolean, isFunction, isOneOf, isSignal, isWhole, checkObject, checkValues, type Check, type Checks } from '../options.js';
+import { MAX_SIDE, pictureOf, withDepth, type Picture } from '../picture.js';
+import { PictureCoefficients } from '../pixels/picture-coefficients.js';
+import { hasAlpha, isGrey, PictureRows } from '../pixels/picture-planes.js';
+import { inTurns, withoutTurns, type Pause } from '../turns.js';
+import { psnr, type Progress } from './encoder.js';
+import { Receiver } from './decoder.js';
+import { Session } from './session.js';
+import { BitChannel } from './stream.js';
+
+/** How a picture becomes a message. */
+export interface MessageOptions {
+  /** Bits of a checksum, 0, 8, 16 or 32, for links that have none. Default 0. */
+  check?: MessageCheck;
+  /** Whether the reader is told the size of the picture; it then takes no bytes. Default: false. */
+  sizeIsTold?: boolean;
+  /** 1..9: how many ways of coding are tried; 9, the default, is all. */
+  effort?: number;
+  onProgress?: (progress: Progress) => void;
+  signal?: AbortSignal;
+}
+
+/** A message and how good it is. */
+export interface MessageResult {
+  bytes: Uint8Array;
+  /** In dB over the colour samples of what it decodes to. */
+  psnr: number;
+}
+
+/** What the reader of a message knows besides. */
+export interface MessageDecodeOptions {
+  /** Size of the picture, where the message does not say it. */
+  size?: Size;
+  /** Decode it though its checksum does not hold, or though it is only the beginning of a message. */
+  allowDamaged?: boolean;
+  signal?: AbortSignal;
+}
+
+/** The picture of a message, of 1 or 3 channels of 8 bits. */
+export interface MessageDecodeResult extends Picture {
+  /** Network evaluations, also in multiples of one at full resolution. */
+  evaluations: number;
+  work: number;
+}
+
+const isSize: Check<Size> = (value, name) => {
+  checkObject(value, name, 'an object such as { width: 160, height: 120 }');
+  const side = isWhole(1, MAX_SIDE, ' of pixels');
+  const { width, height } = checkValues<Partial<Size>>({ ...value }, { width: side, height: side });
+  if (width === undefined || height === undefined) throw new DcompError('E_USAGE', `${name} needs width and height`);
+  return { width, height };
+};
+
+/** What each option of a message's encoding can be. */
+export const MESSAGE_ENCODE_CHECKS: Checks<MessageOptions> = {
+  check: isOneOf(MESSAGE_CHECKS),
+  sizeIsTold: isBoolean,
+  effort: isWhole(1, 9),
+  onProgress: isFunction,
+  signal: isSignal,
+};
+
+/** What each option of a message's decoding can be. */
+export const MESSAGE_DECODE_CHECKS: Checks<MessageDecodeOptions> = { size: isSize, allowDamaged: isBoolean, signal: isSignal };
+
+/** Ways of coding, the best ones on average first; which is best for a picture is chance, and worth 0.15 dB. */
+const WAYS: readonly MessageSchedule[] = [
+  { coarseWidth: 4, fineWidth: 4, coarseViews: 1 },
+  { coarseWidth: 3, fineWidth: 4, coarseViews: 4 },
+  { coarseWidth: 6, fineWidth: 2, coarseViews: 1 },
+  { coarseWidth: 2, fineWidth: 4, coarseViews: 4 },
+  { coarseWidth: 8, fineWidth: 4, coarseViews: 2 },
+  { coarseWidth: 5, fineWidth: 2, coarseViews: 2 },
+  { coarseWidth: 3, fineWidth: 2, coarseViews: 1 },
+  { coarseWidth: 4, fineWidth: 4, coarseViews: 4 },
+];
+/** By effort, from 1 on. */
+const TRIED = [1, 1, 1, 1, 1, 1, 2, 4, WAYS.length];
+
+/** @returns the picture as a message has it: 8 bits, no metadata @throws DcompError E_PICTURE, E_TOO_LARGE */
+export function checkMessagePicture(source: unknown): Picture {
+  const { width, height, channels, data } = withDepth(pictureOf(source), 8);
+  checkMessageSize({ width, height });
+  if (hasAlpha(channels))
+    throw new DcompError('E_PICTURE', 'a message has no alpha; put the picture on a background first, or make a .dcz file');
+  return { width, height, channels, data };
+}
+
+/**
+ * A picture as messages of some sizes, each as good as it can be made.
+ * @param source of 1 or 3 channels
+ * @param sizes bytes, at most, in any order
+ * @throws DcompError E_PICTURE, E_TOO_LARGE, E_UNREACHABLE, E_USAGE, E_ABORTED
+ */
+export async function encodeMessages(
+  source: Picture,
+  evaluator: Evaluator,
+  sizes: readonly number[],
+  options: MessageOptions & { pause?: Pause } = {},
+): Promise<MessageResult[]> {
+  const picture = checkMessagePicture(source);
+  const { check = 0, sizeIsTold = false, effort = 9, onProgress, pause = withoutTurns(options.signal) } = options;
+  const best: (MessageResult | undefined)[] = sizes.map(() => undefined);
+  const ways = WAYS.slice(0, TRIED[effort - 1]);
+  for (const [i, schedule] of ways.entries()) {
+    const header = headerOf(picture, evaluator, check, schedule);
+    const overhead = messageOverhead(header, sizeIsTold);
+    const most = Math.max(...sizes) - overhead;
+    if (Math.min(...sizes) <= overhead)
+      throw new DcompError(
+        'E_UNREACHABLE',
+        `a message of ${Math.min(...sizes)} bytes is not possible: its header alone takes ${overhead}`,
+      );
+    const bits = await bitsOf(picture, evaluator, schedule, most, pause);
+    for (const [k, size] of sizes.entries()) {
+      const some = bits.subarray(0, size - overhead);
+      const shown = await pictureOfBits(some, evaluator, header, pause);
+      const result = { bytes: writeMessage(header, sizeIsTold, some), psnr: psnr(shown, picture) };
+      if (best[k] === undefined || result.psnr > best[k]!.psnr) best[k] = result;
+    }
+    onProgress?.({ fraction: (i + 1) / ways.length, stage: `way ${i + 1} of ${ways.length}` });
+  }
+  return best as MessageResult[];
+}
+
+function headerOf(
+  { width, height, channels }: Picture,
+  { model }: Evaluator,
+  check: MessageCheck,
+  schedule: MessageSchedule,
+): MessageHeader {
+  return { width, height, grey: isGrey(channels), check, schedule, model: model.id.slice(0, 2) };
+}
+
+/** All units' bits, up to so many bytes. */
+async function bitsOf(
+  picture: Picture,
+  evaluator: Evaluator,
+  schedule: MessageSchedule,
+  most: number,
+  pause: Pause,
+): Promise<Uint8Array> {
+  const { width, height, channels } = picture;
+  const session = new Session(width, height, isGrey(channels), scheduleOf(schedule), evaluator, pause);
+  const coefficients = await inTurns(PictureCoefficients.of(picture, session.sizes.length - 1), pause);
+  const channel = new BitChannel(MESSAGE_NU);
+  for (let unit = session.next; unit !== undefined && channel.bits < 8 * most; unit = session.next)
+    await session.runUnit(channel, coefficients.rowsOf(unit.step.level));
+  return channel.packed().subarray(0, most);
+}
+
+/** The picture of a message's bits, as many as there are. */
+async function pictureOfBits(
+  bits: Uint8Array,
+  evaluator: Evaluator,
+  { width, height, grey, schedule }: MessageHeader,
+  pause: Pause,
+): Promise<MessageDecodeResult> {
+  const session = new Session(width, height, grey, scheduleOf(schedule), evaluator, pause);
+  const reader = new BitReader(bits);
+  const channel = new Receiver(reader, MESSAGE_NU);
+  while (session.next !== undefined && !channel.ended && reader.remaining > 0) await session.runUnit(channel);
+  const rows = new PictureRows(wholeOf({ width, height }), grey ? 1 : 3, undefined, 8);
+  await session.show(rows.take);
+  return { ...rows.picture, ...session.statistics };
+}
+
+/**
+ * The picture of a message, or of as much of it as there is.
+ * @throws DcompError E_EMPTY, E_NOT_DCZ, E_TRUNCATED, E_DAMAGED_HEADER, E_TOO_LARGE, E_OTHER_MODEL, E_DAMAGED_SEGMENT (wrong checksum),
+ *   E_USAGE, E_ABORTED
+ */
+export async function decodeMessageBytes(
+  bytes: Uint8Array,
+  evaluator: Evaluator,
+  { size, allowDamaged, signal, pause = withoutTurns(signal) }: MessageDecodeOptions & { pause?: Pause } = {},
+): Promise<MessageDecodeResult> {
+  const { header, start, intact } = readMessage(bytes, size);
+  const { id } = evaluator.model;
+  if (header.model !== id.slice(0, 2))
+    throw new DcompError(
+      'E_OTHER_MODEL',
+      `the message was made with a model whose id begins with ${header.model}, at hand is ${id}; give the model that it was made with`,
+    );
+  if (!intact && allowDamaged !== true)
+    throw new DcompError(
+      'E_DAMAGED_SEGMENT',
+      `the checksum of the message does not hold: it is damaged or cut; get it again, or allow damage to see what is there`,
+    );
+  return pictureOfBits(bytes.subarray(start), evaluator, header, pause);
+}

@@ -5,7 +5,8 @@
  *   shape     bits 0 to 3: 0 the reader is told the size, 1 width and height less 1 follow (1 byte each), 2 width and height follow
  *             (varints), from 3 on those of MESSAGE_SIZES; bits 4 and 5: checksum of 0, 1, 2 or 4 bytes; bit 6: grey; bit 7: 0, which a
  *             .dcz file has not
- *   schedule  bits 0 to 2: coarse width, of COARSE_WIDTHS; bits 3 and 4: log2 of the coarse views; bit 5: fine width 2, not 4; rest 0
+ *   schedule  bits 0 to 2: coarse width, of COARSE_WIDTHS; bits 3 and 4: log2 of the coarse views; bit 5: fine width 2, not 4; bits 6
+ *             and 7: coarsest width 8, 4, 16 or 2
  *   model     the first byte of its id
  *   size      as `shape` says
  *   checksum  as `shape` says: the lower bytes of the CRC-32 of all before and behind it, the lowest first
@@ -49,7 +50,7 @@ export type MessageCheck = (typeof MESSAGE_CHECKS)[number];
 export const MAX_MESSAGE_PIXELS = 2 ** 18;
 
 /** What the messages of a picture may differ in. */
-export type MessageSchedule = Pick<Schedule, 'coarseWidth' | 'fineWidth' | 'coarseViews'>;
+export type MessageSchedule = Required<Pick<Schedule, 'coarseWidth' | 'fineWidth' | 'coarseViews' | 'coarsestWidth'>>;
 
 /** What a message says before its bits. */
 export interface MessageHeader extends Size {
@@ -69,10 +70,13 @@ export function scheduleOf(schedule: MessageSchedule): Schedule {
 export const MESSAGE_NU = MAX_FINE_NU;
 
 const GREY = 64;
-/** Of the second byte: where the coarse views and the fine width are. */
+/** Of the second byte: where the coarse views, the fine and the coarsest width are. */
 const VIEWS_UNIT = 8;
 const FINE_UNIT = 32;
+const COARSEST_UNIT = 64;
 const FINE_WIDTHS = [4, 2] as const;
+/** Coarsest widths that can be stated. */
+export const COARSEST_WIDTHS = [8, 4, 16, 2] as const;
 
 /** @param told whether the reader is told the size, so that it takes no byte */
 function headBytes({ width, height, grey, check, schedule, model }: MessageHeader, told: boolean): Uint8Array {
@@ -84,7 +88,8 @@ function headBytes({ width, height, grey, check, schedule, model }: MessageHeade
     code + 16 * MESSAGE_CHECKS.indexOf(check) + (grey ? GREY : 0),
     COARSE_WIDTHS.findIndex((each) => each === schedule.coarseWidth) +
       VIEWS_UNIT * VIEWS.indexOf(schedule.coarseViews) +
-      (schedule.fineWidth === FINE_WIDTHS[1] ? FINE_UNIT : 0),
+      (schedule.fineWidth === FINE_WIDTHS[1] ? FINE_UNIT : 0) +
+      COARSEST_UNIT * COARSEST_WIDTHS.findIndex((each) => each === schedule.coarsestWidth),
     parseInt(model, 16),
     ...size,
   );
@@ -125,8 +130,9 @@ export function readMessage(bytes: Uint8Array, told?: Size): MessageRead {
     );
   const coarseWidth = COARSE_WIDTHS[steps % VIEWS_UNIT]!;
   const coarseViews = VIEWS[Math.floor(steps / VIEWS_UNIT) % 4];
-  const fineWidth = FINE_WIDTHS[Math.floor(steps / FINE_UNIT)];
-  if (coarseViews === undefined || fineWidth === undefined)
+  const fineWidth = FINE_WIDTHS[Math.floor(steps / FINE_UNIT) % 2]!;
+  const coarsestWidth = COARSEST_WIDTHS[Math.floor(steps / COARSEST_UNIT)]!;
+  if (coarseViews === undefined)
     throw new DcompError('E_DAMAGED_HEADER', `the message states the schedule ${steps}, which no encoder writes`);
   const check = MESSAGE_CHECKS[(shape >> 4) & 3]!;
   const found = sizeOf(bytes, shape & 15, told);
@@ -138,7 +144,7 @@ export function readMessage(bytes: Uint8Array, told?: Size): MessageRead {
     ...checkMessageSize(size),
     grey: (shape & GREY) !== 0,
     check,
-    schedule: { coarseWidth, fineWidth, coarseViews },
+    schedule: { coarseWidth, fineWidth, coarseViews, coarsestWidth },
     model: model.toString(16).padStart(2, '0'),
   };
   const stated = bytes.subarray(end, end + sum);

@@ -25,6 +25,8 @@ export interface Step {
    * at least FIRST_INFORMATION to tell; the second is about the rest, of which the model then knows the neighbours that matter.
    */
   part?: 'first' | 'rest';
+  /** True where a message leaves corrections out. */
+  uncorrected?: true;
 }
 
 /** What the file says about its steps. */
@@ -46,6 +48,11 @@ export interface Schedule {
   views: Views;
   /** The same of the evaluations that steps of levels ≥ 1 begin with. */
   coarseViews: Views;
+  /**
+   * Of messages, which have few bits: width of refining steps at the two coarsest levels, unless one is level 0, and no corrections at levels
+   * ≥ 1. No file states it.
+   */
+  coarsestWidth?: number;
   /**
    * How levels are measured straight at their final sigma, in place of being refined from sigma_top down. Takes a few
    * evaluations at any rate, and a network that knows LL to be more precise than sigma_top.
@@ -155,7 +162,14 @@ export function leavesLevelObserved({ kind, part }: Pick<Step, 'kind' | 'part'>)
 }
 
 /** Whether single coefficients may be corrected after a step. At levels ≥ 1, where a bit to say no counts, that is after entering and each half octave. */
-export function hasCorrections({ level, kind, to, part }: Pick<Step, 'level' | 'kind' | 'to' | 'part'>): boolean {
+export function hasCorrections({
+  level,
+  kind,
+  to,
+  part,
+  uncorrected,
+}: Pick<Step, 'level' | 'kind' | 'to' | 'part' | 'uncorrected'>): boolean {
+  if (uncorrected === true) return false;
   return level === 0 || (part !== 'first' && (kind !== 'refine' || to % (CODES_LEVEL_SPAN / 2) === 0));
 }
 
@@ -194,7 +208,8 @@ export function stepsOf(schedule: Schedule, levels: number): Step[] {
   checkSchedule(schedule);
   const steps: Step[] = [];
   const add = (level: number, kind: StepKind, from: number, to: number, part: Pick<Step, 'part'> = {}): void => {
-    steps.push({ index: steps.length, level, kind, from, to, ...part });
+    const uncorrected = schedule.coarsestWidth !== undefined && level > 0 ? { uncorrected: true as const } : {};
+    steps.push({ index: steps.length, level, kind, from, to, ...part, ...uncorrected });
   };
   const { straight, coarseWidth, fineWidth, lastCode } = schedule;
   /** Sigma code at which a level is entered. */
@@ -205,7 +220,8 @@ export function stepsOf(schedule: Schedule, levels: number): Step[] {
     const first = entered(level);
     if (straight === undefined && level >= levels - ENTERED_WHOLE) add(level, 'enter', from, first);
     else for (const part of ['first', 'rest'] as const) add(level, 'enter', from, first, { part });
-    const width = level === 0 ? fineWidth : coarseWidth;
+    const coarsest = level >= levels - ENTERED_WHOLE ? schedule.coarsestWidth : undefined;
+    const width = level === 0 ? fineWidth : (coarsest ?? coarseWidth);
     const end = level === 0 ? lastCode : straight === undefined ? TOP_CODE - CODES_LEVEL_SPAN : first;
     const tail = level === 0 ? Math.min(first, end + schedule.tail) : end;
     for (let code = first; code > end;) {

@@ -58,7 +58,11 @@ export function builder(yargs: Argv): void {
       requiresArg: true,
       describe: 'Quality 1 to 100 of JPEG, WebP and AVIF  [default: 95, AVIF 85]',
     })
-    .option('profile', { type: 'string', requiresArg: true, describe: 'message: the inputs are messages  [default: file]' })
+    .option('profile', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'message: the inputs are messages  [default: file]',
+    })
     .option('size', { type: 'string', requiresArg: true, describe: 'WxH of a message that does not say it' })
     .option('allow-partial', {
       type: 'boolean',
@@ -101,7 +105,8 @@ export async function run(args: RawArgs): Promise<number> {
   const metadata = metadataOf(args, 'all');
   const outputQuality = outputQualityOf(args, format);
   if (isMessage(args)) return (await import('./message-decode.js')).runMessages(args, { format, outputQuality });
-  if (args['size'] !== undefined) throw new DcompError('E_USAGE', '--size is for messages; a .dcz file says how large its picture is');
+  if (args['size'] !== undefined)
+    throw new DcompError('E_USAGE', '--size is for messages; a .dcz file says how large its picture is');
   const { plan, common, options } = batchOf(args, {
     accepts: ['.dcz'],
     extension: extensionOf(format),

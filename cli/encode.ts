@@ -148,7 +148,11 @@ export function builder(yargs: Argv): void {
       requiresArg: true,
       describe: 'message: at most --size bytes of a picture alone, without anything else  [default: file]',
     })
-    .option('crc', { type: 'string', requiresArg: true, describe: 'Of a message: checksum of 0, 8, 16 or 32 bits  [default: 0]' })
+    .option('crc', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Of a message: checksum of 0, 8, 16 or 32 bits  [default: 0]',
+    })
     .option('size-is-told', { type: 'boolean', describe: 'Of a message: who decodes it knows width and height' })
     .option('pixel-hash', { type: 'boolean', describe: 'Store a hash of the decoded pixels, for verify' });
   sizeOption(yargs);

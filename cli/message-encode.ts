@@ -15,7 +15,7 @@ import { bytesOption, flag, maxPixelsOption, numberOption, type RawArgs } from '
 export const MESSAGE_EXTENSION = '.dcmsg';
 
 /** Options of `encode` that mean nothing for a message. */
-const FILE_ONLY = 'quality bpp psnr alpha-quality views roi roi-mask exact pixel-hash max-work'.split(' ');
+const FILE_ONLY = 'quality bpp psnr lossless alpha-quality views roi roi-mask exact pixel-hash max-work'.split(' ');
 
 /** What a picture's message is to be like. */
 export interface MessageSettings {
@@ -42,7 +42,10 @@ export function checkOption(args: RawArgs): MessageCheck {
 export async function runMessages(args: RawArgs): Promise<number> {
   const wrong = FILE_ONLY.find((name) => args[name] !== undefined && args[name] !== false);
   if (wrong !== undefined)
-    throw new DcompError('E_USAGE', `--${wrong} is not for messages, which have a size in bytes and the best picture of it`);
+    throw new DcompError(
+      'E_USAGE',
+      `--${wrong} is not for messages, which have a size in bytes and the best picture of it`,
+    );
   const size = bytesOption(args, 'size');
   if (size === undefined) throw new DcompError('E_USAGE', 'say how long a message may be: --size');
   const { plan, common, options } = batchOf(args, {

@@ -70,7 +70,8 @@ export function builder(yargs: Argv): void {
     .option('size', { ...text, describe: 'Or: bytes of the picture, not to be exceeded' })
     .option('profile', {
       ...text,
-      describe: 'What the packets hold: message, the picture alone, or a .dcz file  [default: message, by quality or PSNR a file]',
+      describe:
+        'What the packets hold: message, the picture alone, or a .dcz file  [default: message, by quality or PSNR a file]',
     })
     .option('psnr', { ...text, describe: 'Or: PSNR in dB, to be reached' })
     .option('resize', { ...text, describe: 'Before coding: WxH, W or xH pixels, or 50%' })
@@ -180,7 +181,7 @@ async function fileOf(source: Uint8Array, options: PacketOptions, args: RawArgs)
   const { threads, model } = commonOptions(args);
   const maxPixels = maxPixelsOption(args);
   const target = targetOf(options, args);
-  const asMessage = 'size' in target && (args['profile'] === undefined || isMessage(args));
+  const asMessage = target !== 'lossless' && 'size' in target && (args['profile'] === undefined || isMessage(args));
   const { picture: read } = await readPicture(source, 'default', maxPixels);
   const resize = resizeOf(args);
   const picture = resize === undefined ? read : await resizePicture(read, resize, maxPixels);

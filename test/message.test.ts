@@ -3,8 +3,15 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { CORPUS, corpusPicture } from '../corpus/pictures.js';
-import { tinyModelFile } from '../corpus/tiny-model.js';
-import { COARSE_WIDTHS, COARSEST_WIDTHS, MESSAGE_CHECKS, MESSAGE_SIZES, readMessage, writeMessage } from '../src/container/message.js';
+import { tinyEvaluator, tinyModelFile } from '../corpus/tiny-model.js';
+import {
+  COARSE_WIDTHS,
+  COARSEST_WIDTHS,
+  MESSAGE_CHECKS,
+  MESSAGE_SIZES,
+  readMessage,
+  writeMessage,
+} from '../src/container/message.js';
 import { hash32 } from '../src/math/hash.js';
 import {
   decode,
@@ -15,12 +22,15 @@ import {
   type MessageResult,
   type Picture,
 } from '../src/node.js';
+import { secondDecode } from './helpers/second-decoder.js';
 import { assertLimited } from './helpers/limited.js';
 
 const settings = { model: tinyModelFile(), threads: 1 };
 const quick = { ...settings, effort: 1 };
 const noise = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => hash32(1, i) & 255);
-const names = CORPUS.map(({ name }) => name).filter((name) => corpusPicture(name, { width: 1, height: 1 }).channels % 2 === 1);
+const names = CORPUS.map(({ name }) => name).filter(
+  (name) => corpusPicture(name, { width: 1, height: 1 }).channels % 2 === 1,
+);
 
 const one = async (picture: Picture, size: number, options: MessageOptions = {}): Promise<MessageResult> =>
   (await encodeMessages(picture, [size], { ...quick, ...options }))[0]!;
@@ -38,17 +48,19 @@ describe('message', () => {
     assertLimited(
       fc.property(
         size,
-        fc.record({
-          grey: fc.boolean(),
-          check: fc.constantFrom(...MESSAGE_CHECKS),
-          schedule: fc.record({
-            coarseWidth: fc.constantFrom(...COARSE_WIDTHS),
-            coarsestWidth: fc.constantFrom(...COARSEST_WIDTHS),
-            fineWidth: fc.constantFrom(2, 4),
-            coarseViews: fc.constantFrom(1 as const, 2 as const, 4 as const),
-          }),
-          model: fc.constantFrom('00', '9a', 'ff'),
-        }).map((header) => ({ ...header, schedule: { ...header.schedule } })),
+        fc
+          .record({
+            grey: fc.boolean(),
+            check: fc.constantFrom(...MESSAGE_CHECKS),
+            schedule: fc.record({
+              coarseWidth: fc.constantFrom(...COARSE_WIDTHS),
+              coarsestWidth: fc.constantFrom(...COARSEST_WIDTHS),
+              fineWidth: fc.constantFrom(2, 4),
+              coarseViews: fc.constantFrom(1 as const, 2 as const, 4 as const),
+            }),
+            model: fc.constantFrom('00', '9a', 'ff'),
+          })
+          .map((header) => ({ ...header, schedule: { ...header.schedule } })),
         fc.boolean(),
         fc.uint8Array({ maxLength: 9 }),
         ([width, height], rest, told, bits) => {
@@ -84,10 +96,29 @@ describe('message', () => {
         const { bytes, psnr: said } = await one(picture, size);
         assert.ok(bytes.length <= size);
         const shown = await decodeMessage(bytes, settings);
-        assert.deepEqual([shown.width, shown.height, shown.channels], [picture.width, picture.height, picture.channels]);
+        assert.deepEqual(
+          [shown.width, shown.height, shown.channels],
+          [picture.width, picture.height, picture.channels],
+        );
         assert.equal(psnr(shown, { ...picture, depth: 8 }), said);
       }),
       { numRuns: 25 },
+    );
+  });
+
+  it('a second decoder, written from the description of the format, gives the same pixels', async () => {
+    const evaluator = tinyEvaluator();
+    await assertLimited(
+      fc.asyncProperty(pictures, fc.integer({ min: 12, max: 300 }), fc.boolean(), async (picture, size, sizeIsTold) => {
+        const { bytes } = await one(picture, size, { sizeIsTold, effort: 7 });
+        const { width, height } = picture;
+        for (const length of [bytes.length, Math.floor(0.6 * bytes.length)]) {
+          const some = bytes.subarray(0, Math.max(length, 7));
+          const { data } = await decodeMessage(some, { ...settings, size: { width, height } });
+          assert.deepEqual(await secondDecode(some, evaluator, [width, height]), [...data]);
+        }
+      }),
+      { numRuns: 4 },
     );
   });
 

@@ -18,12 +18,23 @@ import {
 } from '../container/message.js';
 import { wholeOf, type Size } from '../math/rectangle.js';
 import type { Evaluator } from '../model/evaluator.js';
-import { isBoolean, isFunction, isOneOf, isSignal, isWhole, checkObject, checkValues, type Check, type Checks } from '../options.js';
+import {
+  isBoolean,
+  isFunction,
+  isOneOf,
+  isSignal,
+  isWhole,
+  checkObject,
+  checkValues,
+  type Check,
+  type Checks,
+} from '../options.js';
 import { MAX_SIDE, pictureOf, withDepth, type Picture } from '../picture.js';
 import { PictureCoefficients } from '../pixels/picture-coefficients.js';
 import { hasAlpha, isGrey, PictureRows } from '../pixels/picture-planes.js';
 import { inTurns, withoutTurns, type Pause } from '../turns.js';
-import { psnr, type Progress } from './encoder.js';
+import type { Progress } from './encoder-options.js';
+import { psnr } from './psnr.js';
 import { Receiver } from './decoder.js';
 import { Session } from './session.js';
 import { BitChannel } from './stream.js';
@@ -81,7 +92,11 @@ export const MESSAGE_ENCODE_CHECKS: Checks<MessageOptions> = {
 };
 
 /** What each option of a message's decoding can be. */
-export const MESSAGE_DECODE_CHECKS: Checks<MessageDecodeOptions> = { size: isSize, allowDamaged: isBoolean, signal: isSignal };
+export const MESSAGE_DECODE_CHECKS: Checks<MessageDecodeOptions> = {
+  size: isSize,
+  allowDamaged: isBoolean,
+  signal: isSignal,
+};
 
 /** Ways of coding, the best ones on average first; which is best for a picture is chance, and worth 0.15 dB. */
 const WAYS: readonly MessageSchedule[] = [
@@ -102,7 +117,10 @@ export function checkMessagePicture(source: unknown): Picture {
   const { width, height, channels, data } = withDepth(pictureOf(source), 8);
   checkMessageSize({ width, height });
   if (hasAlpha(channels))
-    throw new DcompError('E_PICTURE', 'a message has no alpha; put the picture on a background first, or make a .dcz file');
+    throw new DcompError(
+      'E_PICTURE',
+      'a message has no alpha; put the picture on a background first, or make a .dcz file',
+    );
   return { width, height, channels, data };
 }
 

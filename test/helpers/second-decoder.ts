@@ -124,6 +124,8 @@ interface State {
   scales: number[];
   lag: (i: number) => number;
   straight: boolean;
+  /** Whether it is of a message. */
+  message: boolean;
 }
 
 /** One group of a step. `means` takes mu + d of every coefficient that is concerned. */
@@ -314,7 +316,7 @@ function group(
     grid.codes[i] = code;
   }
   if (ended) throw new Ended();
-  if (step.level > 0 && (step.part === 1 || (step.mode === 'refine' && step.to % 8 > 0))) return;
+  if (step.level > 0 && (state.message || step.part === 1 || (step.mode === 'refine' && step.to % 8 > 0))) return;
   if (bits.left === 0) throw new Ended();
   if (bits.bit() === 0) return;
   const { indices, steps } = side((bytes) => decodeCorrections(bytes, 0, N));
@@ -330,8 +332,77 @@ function priorOf({ architecture, statistics }: IntegerModel, level: number): Flo
   return statistics.prior.subarray(12 * min(level, architecture.conditioning.levels - 1));
 }
 
-/** Decodes a file that is not damaged, or a prefix of one. @returns the samples */
-export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Promise<number[]> {
+/** Of section 12: what a message has in the place of a file's header. */
+function messageHead(file: Uint8Array, told: readonly [number, number] | undefined): { start: number } & Head {
+  const [shape, steps] = file as unknown as [number, number];
+  const code = shape & 15;
+  const tables = [
+    [32, 32],
+    [64, 64],
+    [100, 100],
+    [64, 48],
+    [48, 64],
+    [128, 96],
+    [96, 128],
+    [160, 120],
+    [120, 160],
+  ];
+  let start = 3;
+  const number = (): number => {
+    let value = 0;
+    for (let scale = 1; ; scale *= 128) {
+      const byte = file[start++]!;
+      value += (byte & 127) * scale;
+      if (byte < 128) return value;
+    }
+  };
+  const [width, height] =
+    code === 0
+      ? told!
+      : code === 1
+        ? [file[start++]! + 1, file[start++]! + 1]
+        : code === 2
+          ? [number(), number()]
+          : [...tables, [192, 128], [128, 192], [320, 240], [240, 320]][code - 3]!;
+  return {
+    start: start + [0, 1, 2, 4][(shape >> 4) & 3]!,
+    width: width!,
+    height: height!,
+    kind: shape & 64 ? 1 : 3,
+    coarseWidth: [1, 2, 3, 4, 5, 6, 8, 16][steps & 7]!,
+    coarsestWidth: [8, 4, 16, 2][steps >> 6]!,
+    coarseViews: 2 ** ((steps >> 3) & 3),
+    widths: steps & 32 ? 2 : 4,
+  };
+}
+
+interface Head {
+  width: number;
+  height: number;
+  kind: number;
+  coarseWidth: number;
+  coarsestWidth: number;
+  coarseViews: number;
+  widths: number;
+}
+
+/**
+ * Decodes a file or message that is not damaged, or a prefix of one.
+ * @param told size of a message that does not say it
+ * @returns the samples
+ */
+export async function secondDecode(
+  file: Uint8Array,
+  evaluator: Evaluator,
+  told?: readonly [number, number],
+): Promise<number[]> {
+  if (file[0]! >= 128) return decodeAny(file, evaluator);
+  const { start, ...head } = messageHead(file, told);
+  // A file's first bytes, which only what a message has not is read of, then one segment without an end.
+  return decodeAny(file.subarray(start), evaluator, head);
+}
+
+async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head): Promise<number[]> {
   const { model } = evaluator;
   let at = 10;
   const varint = (): number | undefined => {
@@ -342,17 +413,21 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
     }
     return undefined;
   };
-  const kind = file[5]! & 7;
-  const range = 2 ** [8, 16, 4, 2, 1][(file[5]! >> 4) & 7]! - 1;
-  const plain = file[5]! >= 128;
+  const first = message === undefined ? file[5]! : message.kind;
+  const kind = first & 7;
+  const range = 2 ** [8, 16, 4, 2, 1][(first >> 4) & 7]! - 1;
+  const plain = first >= 128;
   at = plain ? 6 : 10;
-  const [width, height] = [varint()!, varint()!];
-  const [coarse, widths, lastCode, flagged] = file.subarray(at, at + 4) as unknown as [number, number, number, number];
-  const coarseWidth = (coarse & 15) + 1;
+  const [width, height] = message === undefined ? [varint()!, varint()!] : [message.width, message.height];
+  const [coarse, widths, lastCode, flagged] =
+    message === undefined
+      ? (file.subarray(at, at + 4) as unknown as [number, number, number, number])
+      : ([0, message.widths, 64, 16] as const);
+  const coarseWidth = message?.coarseWidth ?? (coarse & 15) + 1;
   const nu = flagged & 31;
   const near = lastCode >= 128 ? 2 : 1;
-  const views = 2 ** ((coarse >> 4) & 3);
-  const coarseViews = 2 ** (coarse >> 6);
+  const views = message === undefined ? 2 ** ((coarse >> 4) & 3) : 4;
+  const coarseViews = message?.coarseViews ?? 2 ** (coarse >> 6);
   at += plain ? 4 : 8;
   const straight = !plain && flagged >= 128;
   const [firstCode, ahead, further] = file.subarray(at - 4, at - 1) as unknown as [number, number, number];
@@ -360,9 +435,10 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
   const codeAt = (level: number): number =>
     !straight ? TOP : level === 0 ? firstCode : max(48, firstCode - 16 * level - aheadOf(level));
   if (straight) at += 3;
+  if (message !== undefined) at = 0;
   const scales: number[] = [];
   let lags: Uint8Array | undefined;
-  for (let parts = (file[5]! & 8) !== 0; parts && at < file.length;) {
+  for (let parts = (first & 8) !== 0; parts && at < file.length;) {
     const type = file[at++]!;
     parts = type !== 0;
     if (!parts) continue;
@@ -380,10 +456,10 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
     const end = length === undefined ? file.length : at + 4 + length;
     if (length !== undefined && end <= file.length) {
       at += 4;
-      const first = range === 65535 ? varint()! : end - at;
-      alpha = Array.from(decodePlane(file.subarray(at, at + first), width, height));
+      const high = range === 65535 ? varint()! : end - at;
+      alpha = Array.from(decodePlane(file.subarray(at, at + high), width, height));
       if (range === 65535) {
-        const low = decodePlane(file.subarray(at + first, end), width, height);
+        const low = decodePlane(file.subarray(at + high, end), width, height);
         alpha = alpha.map((high, i) => 256 * high + ((low[i]! + high) % 256));
       }
     }
@@ -391,7 +467,7 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
   }
 
   if (plain) {
-    const [colours, depth] = [grey ? 1 : 3, ([8, 16, 4, 2, 1] as const)[(file[5]! >> 4) & 7]!] as const;
+    const [colours, depth] = [grey ? 1 : 3, ([8, 16, 4, 2, 1] as const)[(first >> 4) & 7]!] as const;
     const bands: Uint8Array[] = [];
     while (at < file.length) {
       const length = varint()!;
@@ -420,8 +496,9 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
     if (straight && level > 0) continue;
     const end = level === 0 ? lastCode : TOP - 16;
     const tail = level === 0 ? min(to, end + (widths >> 5)) : end;
+    const coarser = message !== undefined && level >= K - 2 ? message.coarsestWidth : coarseWidth;
     for (let c = to, next = 0; c > end; c = next) {
-      next = c <= tail ? end : max(tail, c - (level === 0 ? widths & 31 : coarseWidth));
+      next = c <= tail ? end : max(tail, c - (level === 0 ? widths & 31 : coarser));
       steps.push({ index: steps.length, level, mode: 'refine', from: c, to: next, part: 0 });
     }
   }
@@ -487,12 +564,13 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
   let g = 0;
   let out: Float32Array | undefined;
   while (at < file.length && whole) {
-    const length = varint();
-    if (length === undefined || at + 6 > file.length) break;
-    const count = file[at]!;
-    const bits = new Bits(file.subarray(at + 6, at + 6 + length));
-    at += 6 + length;
-    for (let k = 0; k < count && whole; k++) {
+    const head = message === undefined ? 6 : 0;
+    const length = message === undefined ? varint() : file.length;
+    if (length === undefined || at + head > file.length) break;
+    const count = message === undefined ? file[at]! : steps.length;
+    const bits = new Bits(file.subarray(at + head, at + head + length));
+    at += head + length;
+    for (let k = 0; k < count && whole && (message === undefined || bits.left > 0); k++) {
       const step = steps[next]!;
       const mode = step.mode === 'refine' ? 'refine' : 'enter';
       if (g === 0) {
@@ -518,7 +596,7 @@ export async function secondDecode(file: Uint8Array, evaluator: Evaluator): Prom
         ];
         if (step.mode === 'enter' && step.part !== 2 && g === 0) scales.fill(0);
         group(
-          { model, nu, bits, scales, straight, lag: lagIn(grid, step.level, step.mode) },
+          { model, nu, bits, scales, straight, lag: lagIn(grid, step.level, step.mode), message: message !== undefined },
           grid,
           step,
           area,

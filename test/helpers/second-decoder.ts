@@ -596,7 +596,15 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
         ];
         if (step.mode === 'enter' && step.part !== 2 && g === 0) scales.fill(0);
         group(
-          { model, nu, bits, scales, straight, lag: lagIn(grid, step.level, step.mode), message: message !== undefined },
+          {
+            model,
+            nu,
+            bits,
+            scales,
+            straight,
+            lag: lagIn(grid, step.level, step.mode),
+            message: message !== undefined,
+          },
           grid,
           step,
           area,

@@ -3,13 +3,12 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { corpusPicture } from '../corpus/pictures.js';
 import { tinyModel, tinyModelFile } from '../corpus/tiny-model.js';
-import { DcompError } from '../src/errors.js';
 import { hash32 } from '../src/math/hash.js';
 import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
 import * as dcomp from '../src/node.js';
 import type { DecodeOptions, EncodeOptions, Picture } from '../src/node.js';
 import { inTurns, throwIfAborted, type Pause } from '../src/turns.js';
-import { watched } from './helpers/loop.js';
+import { abortAt, watched } from './helpers/loop.js';
 
 const model = tinyModelFile();
 const shared = { model, threads: 1 };
@@ -80,40 +79,11 @@ describe('an abort', () => {
   });
   after(() => dcomp.release());
 
-  /** Aborts in each of some turns, and counts how many turns it takes to be obeyed. */
-  async function abortEverywhere(task: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
-    const { turns } = await watched(() => task(new AbortController().signal));
-    for (let k = 0; k < MOMENTS; k++) {
-      const abort = new AbortController();
-      let at = Math.floor((hash32(k, turns) / 2 ** 32) * turns);
-      let since = 0;
-      let aborted = false;
-      const tick = (): void => {
-        if (aborted) since++;
-        else if (at-- <= 0) {
-          abort.abort('enough');
-          aborted = true;
-        }
-        if (since < 1000) setImmediate(tick);
-      };
-      setImmediate(tick);
-      try {
-        await task(abort.signal);
-        assert.ok(!aborted || since < 3, 'an abort in the last turns may come too late');
-      } catch (error) {
-        assert.ok(error instanceof DcompError && error.code === 'E_ABORTED', String(error));
-        assert.equal(error.cause, 'enough');
-        assert.ok(since <= 3, `obeyed after ${since} turns`);
-      }
-      since = 1000;
-    }
-  }
-
   it('is obeyed at any moment of an encoding', { timeout: 600_000 }, () =>
-    abortEverywhere((signal) => encode(picture, { signal, effort: 5 })),
+    abortAt(MOMENTS, (signal) => encode(picture, { signal, effort: 5 })).then(() => undefined),
   );
   it('is obeyed at any moment of a decoding', { timeout: 600_000 }, () =>
-    abortEverywhere((signal) => decode(file, { signal })),
+    abortAt(MOMENTS, (signal) => decode(file, { signal })).then(() => undefined),
   );
 
   it('is obeyed in the queue, and at once where it has come before', async () => {

@@ -232,7 +232,8 @@ export class Progression {
     } else if (container !== undefined) {
       if (evaluator === undefined) throw noNetwork();
       checkModelId(container.header, evaluator);
-      if (!latest && container.truncated && !(await this.isDue(container, evaluator))) return undefined;
+      // Where something is damaged, more may come even if nothing is known to be missing.
+      if (!latest && !this.reader.ended && !(await this.isDue(container, evaluator))) return undefined;
     } else if (!latest && !this.isTwice()) return undefined;
     const sound = container !== undefined && !isDamaged(container);
     const source = sound && !(latest && container.truncated) ? this.sourceOf(container) : await this.source();

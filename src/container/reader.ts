@@ -85,7 +85,7 @@ export class ContainerReader {
   private units = 0;
   private allUnits = 0;
   /** True behind the segment that says it is the last. */
-  private ended = false;
+  ended = false;
   /** Byte offset up to which there are only zeros where a segment should follow. */
   private zeros = 0;
 

@@ -9,6 +9,8 @@ import { DEFAULT_SCHEDULE, type Schedule } from '../../src/diffusion/schedule.js
 import { unitCount } from '../../src/diffusion/units.js';
 import { encodePlane } from '../../src/entropy/plane.js';
 import type { DcompErrorCode } from '../../src/errors.js';
+import { tinyModelFile } from '../../corpus/tiny-model.js';
+import { decode, ProgressiveDecoder, repair, verify } from '../../src/node.js';
 
 export interface HostileFile {
   name: string;
@@ -37,6 +39,28 @@ function lagged(width: number, height: number, lag: (block: number) => number): 
 function packed(bytes: Uint8Array): Uint8Array {
   return concat([Uint8Array.from(varint(bytes.length)), deflateSync(bytes, { level: 9 })]);
 }
+
+/** The calls on a file that a signal ends. */
+export function callsOn(bytes: Uint8Array): Record<string, (signal: AbortSignal) => Promise<unknown>> {
+  const options = { model, threads: 1 };
+  return {
+    verify: (signal) => verify(bytes, { signal }),
+    repair: (signal) => repair(bytes, { signal }),
+    decode: (signal) => decode(bytes, { ...options, signal }),
+    'decode, smaller': (signal) => decode(bytes, { ...options, signal, scale: 1 / 2 }),
+    'decode, damage allowed': (signal) => decode(bytes, { ...options, signal, allowDamaged: true }),
+    'in portions': async (signal) => {
+      const decoder = new ProgressiveDecoder({ ...options, signal, allowDamaged: true });
+      for (let at = 0; at < bytes.length; at += 5000) {
+        decoder.push(bytes.subarray(at, at + 5000));
+        await decoder.picture();
+      }
+      await decoder.picture({ latest: true });
+    },
+  };
+}
+
+const model = tinyModelFile();
 
 /** @param modelId of the model that they are decoded with */
 export function hostileFiles(modelId: string): HostileFile[] {

@@ -1,4 +1,7 @@
-/** Watches the event loop while something is under way. */
+/** Watches the event loop while something is under way, and ends it in the middle. */
+import assert from 'node:assert/strict';
+import { DcompError } from '../../src/errors.js';
+import { hash32 } from '../../src/math/hash.js';
 
 export interface Watched<T> {
   result: T;
@@ -8,15 +11,17 @@ export interface Watched<T> {
   secondGap: number;
 }
 
+/** Milliseconds of processor time. */
+function cpu(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 /** Processor time rather than time by the clock: a busy machine is no gap. */
 export async function watched<T>(task: () => Promise<T>): Promise<Watched<T>> {
   let going = true;
   let turns = 0;
   const gaps: number[] = [];
-  const cpu = (): number => {
-    const { user, system } = process.cpuUsage();
-    return (user + system) / 1000;
-  };
   let last = cpu();
   const tick = (): void => {
     const now = cpu();
@@ -34,4 +39,44 @@ export async function watched<T>(task: () => Promise<T>): Promise<Watched<T>> {
   } finally {
     going = false;
   }
+}
+
+/** Turns in which an abort is obeyed: that of the abort, and those of a wait that it finds. */
+const TURNS = 3;
+
+/**
+ * Aborts a task at some moments, each a turn of the event loop, and sees it end with E_ABORTED at once, or, where it was about to end,
+ * with what it ends with.
+ * @returns the largest processor time from an abort to the end, and the largest but one, in milliseconds
+ */
+export async function abortAt(
+  moments: number,
+  task: (signal: AbortSignal) => Promise<unknown>,
+): Promise<{ longest: number; second: number }> {
+  const outcome = (signal: AbortSignal): Promise<unknown> => task(signal).catch((error: unknown) => error);
+  const { turns, result: whole } = await watched(() => outcome(new AbortController().signal));
+  const times: number[] = [];
+  for (let k = 0; k < moments; k++) {
+    const abort = new AbortController();
+    let at = Math.floor((hash32(k, turns) / 2 ** 32) * turns);
+    let since = 0;
+    let began: number | undefined;
+    const tick = (): void => {
+      if (began !== undefined) since++;
+      else if (at-- <= 0) {
+        began = cpu();
+        abort.abort('enough');
+      }
+      if (since < 1000) setImmediate(tick);
+    };
+    setImmediate(tick);
+    const result = await outcome(abort.signal);
+    if (began !== undefined) times.push(cpu() - began);
+    assert.ok(since <= TURNS, `obeyed after ${since} turns`);
+    if (result instanceof DcompError && result.code === 'E_ABORTED') assert.equal(result.cause, 'enough');
+    else if (result instanceof Error) assert.equal(result.message, (whole as Error).message);
+    since = 1000;
+  }
+  times.sort((a, b) => b - a);
+  return { longest: times[0] ?? 0, second: times[1] ?? 0 };
 }

@@ -25,7 +25,7 @@ import {
 import { MAX_MESSAGE_PIXELS } from './container/message.js';
 import { Progression, PROGRESSION_CHECKS, type ProgressiveOptions } from './codec/progressive.js';
 import type { Evaluator } from './model/evaluator.js';
-import { readModelFile } from './model/integer/model-file.js';
+import { readModelFileInPieces } from './model/integer/model-file.js';
 import type { IntegerModel } from './model/integer/integer-model.js';
 import { DcompError } from './errors.js';
 import { Evaluators } from './evaluators.js';
@@ -170,10 +170,17 @@ export function createCodec(platform: Platform): Codec {
 
   function newEvaluators(bytes: Uint8Array | undefined, threads: number | undefined): Evaluators {
     let read: Promise<IntegerModel> | undefined;
+    const readModel = async (): Promise<IntegerModel> => {
+      // A copy, as the caller's may change between two pieces.
+      const file = bytes === undefined ? await platform.defaultModel() : new Uint8Array(bytesOf(bytes, 'model'));
+      return inTurns(readModelFileInPieces(file), turnIfDue);
+    };
     const evaluators = new Evaluators(threads, async (count) => {
       try {
-        read ??= (async () => readModelFile(bytes ?? (await platform.defaultModel())))();
-        return platform.createEvaluator(await read, count);
+        read ??= readModel();
+        const model = await read;
+        await turnIfDue();
+        return platform.createEvaluator(model, count);
       } catch (error) {
         read = undefined; // the next call tries again
         throw error;

@@ -14,6 +14,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { DcompError } from '../../errors.js';
+import { finish, type Pieces } from '../../turns.js';
 import {
   COEFFICIENTS,
   conditioningFeatures,
@@ -24,12 +25,14 @@ import {
 import { OUTPUT_TENSOR } from './arithmetic.js';
 import { architectureFrom, checkModel, damaged, fieldsOf, scaleFrom } from './check-model.js';
 import { MODEL_ID_BYTES, type IntegerLayer, type IntegerModel, type TensorScale } from './integer-model.js';
-import { readRice, writeRice } from './rice.js';
+import { readRiceInPieces, writeRice } from './rice.js';
 
 const MAGIC = Uint8Array.of(0x89, 0x44, 0x43, 0x4d, 0x0d, 0x0a, 0x1a, 0x0a);
 export const MODEL_FILE_VERSION = 1;
 const FIXED = 20;
 const DIGEST = 32;
+/** Bytes that are hashed in a piece. */
+const HASHED_AT_ONCE = 2 ** 20;
 /** A header of the largest useful network has 100 kB. */
 const MAX_HEADER = 1 << 20;
 
@@ -81,7 +84,12 @@ export function modelId(file: Uint8Array): string {
  * @throws DcompError E_NOT_MODEL, E_VERSION, E_TRUNCATED or E_DAMAGED_MODEL; no other error, whatever the bytes
  */
 export function readModelFile(bytes: Uint8Array): IntegerModel {
-  const headerLength = checkFrame(bytes);
+  return finish(readModelFileInPieces(bytes));
+}
+
+/** As `readModelFile`. */
+export function* readModelFileInPieces(bytes: Uint8Array): Pieces<IntegerModel> {
+  const headerLength = yield* checkFrame(bytes);
   const { architecture, tensors } = parseHeader(bytes.subarray(FIXED, FIXED + headerLength));
   const end = bytes.length - DIGEST;
   // Before anything is allocated: there is room for the arrays that the header promises, and for a bit for each weight.
@@ -92,7 +100,7 @@ export function readModelFile(bytes: Uint8Array): IntegerModel {
   const least = weightsAt + weightCounts.reduce((sum, count) => sum + count, 0) / 8;
   if (least > end) damaged(`its arrays need ${Math.ceil(least)} bytes, but end at byte ${end}`);
   const weights =
-    readRice(bytes.subarray(weightsAt, end), weightCounts) ??
+    (yield* readRiceInPieces(bytes.subarray(weightsAt, end), weightCounts)) ??
     damaged(`its weights, from byte ${weightsAt} to ${end}, are no Rice codes of ${weightCounts.length} layers`);
   const reader = new FloatReader(bytes, FIXED + headerLength);
   const { levels, hidden } = architecture.conditioning;
@@ -107,11 +115,12 @@ export function readModelFile(bytes: Uint8Array): IntegerModel {
   const conditioning = { w1, b1: reader.floats(hidden), w2: reader.floats(hidden * count), b2: reader.floats(count) };
   const model = { id: modelId(bytes), architecture, statistics, tensors, layers, conditioning };
   checkModel(model);
+  yield;
   return model;
 }
 
 /** Magic, version, lengths and digest. @returns the length of the header */
-function checkFrame(bytes: Uint8Array): number {
+function* checkFrame(bytes: Uint8Array): Pieces<number> {
   if (bytes.length === 0) throw new DcompError('E_NOT_MODEL', 'model: the file is empty');
   for (let i = 0; i < Math.min(MAGIC.length, bytes.length); i++) {
     if (bytes[i] !== MAGIC[i])
@@ -134,7 +143,12 @@ function checkFrame(bytes: Uint8Array): number {
   if (headerLength > MAX_HEADER || FIXED + headerLength + DIGEST > length)
     damaged(`a header of ${headerLength} bytes does not fit`);
   const end = length - DIGEST;
-  if (bytesToHex(sha256(bytes.subarray(0, end))) !== bytesToHex(bytes.subarray(end)))
+  const hash = sha256.create();
+  for (let at = 0; at < end; at += HASHED_AT_ONCE) {
+    hash.update(bytes.subarray(at, Math.min(end, at + HASHED_AT_ONCE)));
+    yield;
+  }
+  if (bytesToHex(hash.digest()) !== bytesToHex(bytes.subarray(end)))
     damaged('the checksum at the end does not fit the content');
   return headerLength;
 }

@@ -4,6 +4,8 @@
  * whole bits for magnitudes that fall off exponentially, as those of trained weights do: within 0.1 bit of their entropy.
  * A list begins with 4 bits, its p.
  */
+import { finish, type Pieces } from '../../turns.js';
+
 const PARAMETER_BITS = 4;
 const MAX_PARAMETER = 2 ** PARAMETER_BITS - 1;
 /** f of a value in int16. */
@@ -48,6 +50,11 @@ function bestCode(folded: Uint16Array): { parameter: number; length: number } {
  * @returns undefined where the bytes are no such lists
  */
 export function readRice(bytes: Uint8Array, lengths: readonly number[]): Int16Array[] | undefined {
+  return finish(readRiceInPieces(bytes, lengths));
+}
+
+/** As `readRice`; a list is a piece. */
+export function* readRiceInPieces(bytes: Uint8Array, lengths: readonly number[]): Pieces<Int16Array[] | undefined> {
   const end = 8 * bytes.length;
   let at = 0;
   // Up to 15 bits; those behind the end read as 0.
@@ -75,6 +82,7 @@ export function readRice(bytes: Uint8Array, lengths: readonly number[]): Int16Ar
       if (at > end) return undefined;
     }
     lists.push(list);
+    yield;
   }
   const unused = end - at;
   return unused >= 0 && unused < 8 && low(unused) === 0 ? lists : undefined;

@@ -22,7 +22,7 @@ import { psnrRgb } from './metrics/psnr.js';
 import { loadPicture } from './pictures.js';
 import { sampleImage } from './report/sample-image.js';
 
-const METRICS_CODE = codeHash(['src', 'eval/codecs']);
+const METRICS_CODE = codeHash(['eval/metrics']);
 const OWN_CODE = codeHash(['src', 'eval/codecs']);
 
 /** The whole curve from the cache, undefined where a part of it is not there. */

@@ -7,10 +7,16 @@ import type { Channel } from '../../src/codec/group-step.js';
 import { fileInfo } from '../../src/container/info.js';
 import { PictureCoefficients } from '../../src/pixels/picture-coefficients.js';
 import { isGrey, join } from '../../src/pixels/picture-planes.js';
-import { DEFAULT_SCHEDULE } from '../../src/diffusion/schedule.js';
+import {
+  DEFAULT_SCHEDULE,
+  FINEST_FIRST_CODE,
+  pyramidSizes,
+  STRAIGHT_SCHEDULE,
+  type Schedule,
+} from '../../src/diffusion/schedule.js';
 import { Session } from '../../src/codec/session.js';
 import { MIN_NU } from '../../src/entropy/trellis.js';
-import { flopsPerPixel } from '../../src/model/architecture.js';
+import { flopsPerPixel, isToldSigma } from '../../src/model/architecture.js';
 import { rowsOfWhole, type Evaluator } from '../../src/model/evaluator.js';
 import type { Condition } from '../../src/model/inputs.js';
 import type { IntegerModel } from '../../src/model/integer/integer-model.js';
@@ -97,9 +103,14 @@ export interface Coded {
 /** Of a file that decodes to anything: the longest header. */
 const MIN_BYTES = 40;
 
+/** Whether the files of a model are measured straight: each size has a walk of its own. */
+function isStraight({ model }: Evaluator): boolean {
+  return !isToldSigma(model.architecture.conditioning);
+}
+
 /**
- * A file for each rate, all from one walk along the schedule: each is what an encoding to that size alone makes. The time
- * to a file is the walk's, by the share of its network arithmetic: an upper bound, as the walk ends files beside each other.
+ * A file for each rate. Where all come from one walk along the schedule, each is what an encoding to that size alone makes, and the
+ * time to a file is the walk's, by the share of its network arithmetic: an upper bound, as the walk ends files beside each other.
  * @param base resident memory of the idle process, in bytes
  */
 export async function* codedAtRates(
@@ -113,6 +124,10 @@ export async function* codedAtRates(
   const wanted = rates
     .map((rate) => ({ rate, size: Math.floor((rate * pixels) / 8) }))
     .filter(({ size }) => size >= MIN_BYTES);
+  if (isStraight(evaluator)) {
+    for (const { rate, size } of wanted) yield await codedOnce(picture, evaluator, { size }, rate, effort, base);
+    return;
+  }
   resetPeak();
   const start = performance.now();
   const files = await encodePictureToSizes(
@@ -144,18 +159,24 @@ export async function* codedAtQualities(
   effort: number,
   base: number,
 ): AsyncGenerator<Coded> {
-  for (const quality of qualities) {
-    evaluator.saved = 0;
-    resetPeak();
-    const start = performance.now();
-    const { bytes } = await encodePicture(picture, evaluator, { target: { quality }, effort });
-    const encodeSeconds = (performance.now() - start) / 1000 + evaluator.saved;
-    yield await decoded(bytes, evaluator, base, {
-      setting: quality,
-      encodeSeconds,
-      encodeMemory: peakMemory() - evaluator.bytes - base,
-    });
-  }
+  for (const quality of qualities) yield await codedOnce(picture, evaluator, { quality }, quality, effort, base);
+}
+
+async function codedOnce(
+  picture: Picture,
+  evaluator: RememberingEvaluator,
+  target: Target,
+  setting: number,
+  effort: number,
+  base: number,
+): Promise<Coded> {
+  evaluator.saved = 0;
+  resetPeak();
+  const start = performance.now();
+  const { bytes } = await encodePicture(picture, evaluator, { target, effort });
+  const encodeSeconds = (performance.now() - start) / 1000 + evaluator.saved;
+  const encodeMemory = peakMemory() - evaluator.bytes - base;
+  return decoded(bytes, evaluator, base, { setting, encodeSeconds, encodeMemory });
 }
 
 async function decoded(
@@ -208,8 +229,45 @@ export async function* idealPictures(
   every = 1,
 ): AsyncGenerator<{ rate: number; decoded: Picture }> {
   const { width, height, channels } = picture;
-  const session = new Session(width, height, isGrey(channels), DEFAULT_SCHEDULE, evaluator);
-  const channel: Channel = {
+  const pixels = width * height;
+  const walk = (schedule: Schedule): Session =>
+    new Session(width, height, isGrey(channels), schedule, evaluator);
+  const levels = pyramidSizes(width, height).length - 1;
+  const coefficients = finish(PictureCoefficients.of(picture, levels));
+  const shown = async (session: Session): Promise<Picture> => join(await session.reconstruct(), channels, undefined);
+  if (isStraight(evaluator)) {
+    for (let firstCode = COARSEST_SHOWN; firstCode >= FINEST_FIRST_CODE; firstCode -= CODES_BETWEEN) {
+      const straight = { ...STRAIGHT_SCHEDULE.straight!, firstCode };
+      const session = walk({ ...STRAIGHT_SCHEDULE, lastCode: firstCode, straight });
+      let bits = 0;
+      for (const step of session.steps) bits += await session.run(step, idealChannel(), coefficients.rowsOf(step.level));
+      yield { rate: bits / pixels, decoded: await shown(session) };
+      if (bits / pixels > maxRate) return;
+    }
+    return;
+  }
+  const session = walk(DEFAULT_SCHEDULE);
+  const channel = idealChannel();
+  let bits = 0;
+  let since = 0;
+  for (const step of session.steps) {
+    const cost = await session.run(step, channel, coefficients.rowsOf(step.level));
+    steps.push({ level: step.level, kind: step.kind, sigma: sigmaOf(step.to), bits: cost });
+    bits += cost;
+    if (step.kind !== 'refine') since = 0;
+    if (step.level > 1 || since++ % every !== 0) continue;
+    yield { rate: bits / pixels, decoded: await shown(session) };
+    if (bits / pixels > maxRate) return;
+  }
+}
+
+/** First and distance of the sigma codes at which straight walks are looked at. */
+const COARSEST_SHOWN = 184;
+const CODES_BETWEEN = 8;
+
+/** Measurements with Gaussian noise, the same in every run. */
+function idealChannel(): Channel {
+  return {
     ended: false,
     nu: MIN_NU,
     run: () => {
@@ -220,19 +278,6 @@ export async function* idealPictures(
     corrections: emptyHanded,
     normal: normalNumbers(NORMAL_SEED),
   };
-  const coefficients = finish(PictureCoefficients.of(picture, session.sizes.length - 1));
-  let bits = 0;
-  let since = 0;
-  for (const step of session.steps) {
-    const cost = await session.run(step, channel, coefficients.rowsOf(step.level));
-    steps.push({ level: step.level, kind: step.kind, sigma: sigmaOf(step.to), bits: cost });
-    bits += cost;
-    if (step.kind !== 'refine') since = 0;
-    if (step.level > 1 || since++ % every !== 0) continue;
-    const rate = bits / (width * height);
-    yield { rate, decoded: join(await session.reconstruct(), channels, undefined) };
-    if (rate > maxRate) return;
-  }
 }
 
 /** Nothing to correct. */

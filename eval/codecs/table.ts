@@ -12,7 +12,7 @@ export const OWN_CODECS = [
   { name: 'ideal', label: 'dcomp, ideal channel' },
 ] as const;
 
-export const DEFAULT_CODECS = ['dcomp', 'ideal', 'jpeg', 'webp', 'avif', 'jxl'];
+export const DEFAULT_CODECS = ['dcomp', 'ideal', 'jpeg', 'webp', 'avif', 'avif-psnr', 'avif-ssim', 'jxl'];
 
 export function codecNames(): string[] {
   return [...OWN_CODECS, ...RIVALS].map(({ name }) => name);

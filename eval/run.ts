@@ -158,7 +158,17 @@ async function loadCodecs(
 }
 
 /** About how long codecs take, for the time left. */
-const WEIGHT: Record<string, number> = { dcomp: 8, ideal: 4, avif: 8, 'avif-psnr': 8, 'avif-ssim': 8, avifenc: 20, jxl: 2, webp: 1.5, cwebp: 1.5 };
+const WEIGHT: Record<string, number> = {
+  dcomp: 8,
+  ideal: 4,
+  avif: 8,
+  'avif-psnr': 8,
+  'avif-ssim': 8,
+  avifenc: 20,
+  jxl: 2,
+  webp: 1.5,
+  cwebp: 1.5,
+};
 
 async function measureAll(
   options: EvaluationOptions,

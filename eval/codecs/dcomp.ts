@@ -230,8 +230,7 @@ export async function* idealPictures(
 ): AsyncGenerator<{ rate: number; decoded: Picture }> {
   const { width, height, channels } = picture;
   const pixels = width * height;
-  const walk = (schedule: Schedule): Session =>
-    new Session(width, height, isGrey(channels), schedule, evaluator);
+  const walk = (schedule: Schedule): Session => new Session(width, height, isGrey(channels), schedule, evaluator);
   const levels = pyramidSizes(width, height).length - 1;
   const coefficients = finish(PictureCoefficients.of(picture, levels));
   const shown = async (session: Session): Promise<Picture> => join(await session.reconstruct(), channels, undefined);
@@ -240,7 +239,8 @@ export async function* idealPictures(
       const straight = { ...STRAIGHT_SCHEDULE.straight!, firstCode };
       const session = walk({ ...STRAIGHT_SCHEDULE, lastCode: firstCode, straight });
       let bits = 0;
-      for (const step of session.steps) bits += await session.run(step, idealChannel(), coefficients.rowsOf(step.level));
+      for (const step of session.steps)
+        bits += await session.run(step, idealChannel(), coefficients.rowsOf(step.level));
       yield { rate: bits / pixels, decoded: await shown(session) };
       if (bits / pixels > maxRate) return;
     }

@@ -115,6 +115,30 @@ export function* addMirroredOutput(
   }
 }
 
+/**
+ * Adds means and variances of rows of a mirrored observation to those of the picture as it is.
+ * @param sum of the whole grid
+ * @param part of the rows from `first` on, counted within the mirrored grid
+ */
+export function addMirrored(
+  sum: { mean: Float32Array; variance: Float32Array },
+  part: { mean: Float32Array; variance: Float32Array },
+  grid: Size,
+  first: number,
+  view: number,
+): void {
+  const signs = mirrorSigns(view);
+  for (let i = 0, y = first; i < part.mean.length; y++) {
+    for (let x = 0; x < grid.width; x++) {
+      const o = mirrorPosition(x, y, grid, view) * COEFFICIENTS;
+      for (let c = 0; c < COEFFICIENTS; c++, i++) {
+        sum.mean[o + c] = sum.mean[o + c]! + signs[c]! * part.mean[i]!;
+        sum.variance[o + c] = sum.variance[o + c]! + part.variance[i]!;
+      }
+    }
+  }
+}
+
 function mirrorPosition(x: number, y: number, { width, height }: Size, view: number): number {
   return ((view & 2) !== 0 ? height - 1 - y : y) * width + ((view & 1) !== 0 ? width - 1 - x : x);
 }

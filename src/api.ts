@@ -24,25 +24,13 @@ import {
 } from './codec/message.js';
 import { MAX_MESSAGE_PIXELS } from './container/message.js';
 import { Progression, PROGRESSION_CHECKS, type ProgressiveOptions } from './codec/progressive.js';
-import type { Evaluator } from './model/evaluator.js';
-import { readModelFileInPieces } from './model/integer/model-file.js';
-import type { IntegerModel } from './model/integer/integer-model.js';
 import { DcompError } from './errors.js';
-import { Evaluators } from './evaluators.js';
+import { KeptEvaluators, MODEL_CHECKS, type Evaluators, type ModelOptions, type Platform } from './evaluators.js';
 import { turnIfDue } from './event-loop.js';
 import { copyOf } from './files.js';
 import { inTurns, throwIfAborted, type Pause } from './turns.js';
-import { MAX_THREADS } from './model/wasm/chunks.js';
-import { bytesOf, checkList, checkOptions, isBoolean, isWhole, type Checks } from './options.js';
+import { checkList, checkOptions, isBoolean, isWhole, type Checks } from './options.js';
 import type { Picture } from './picture.js';
-
-/** What an encoding or decoding is computed with. */
-export interface ModelOptions {
-  /** Contents of a model file (.dcm); default: the model of the package. */
-  model?: Uint8Array;
-  /** Threads for the network; the result is the same for any number. Default: all cores in Node, 1 in a browser. */
-  threads?: number;
-}
 
 /** Options of `encode`. */
 export interface EncodeOptions extends EncoderOptions, ModelOptions {}
@@ -81,7 +69,6 @@ export interface ProgressiveDecoder {
   picture(options?: PictureOptions): Promise<DecodeResult | undefined>;
 }
 
-const MODEL_CHECKS: Checks<ModelOptions> = { model: bytesOf, threads: isWhole(1, MAX_THREADS) };
 const ENCODE_CHECKS: Checks<EncodeOptions> = { ...ENCODER_CHECKS, ...MODEL_CHECKS };
 const { target: _, ...ENCODE_TO_SIZES_CHECKS } = ENCODE_CHECKS;
 const DECODE_CHECKS: Checks<DecodeOptions> = { ...DECODER_CHECKS, ...MODEL_CHECKS };
@@ -95,12 +82,6 @@ function targetHint(name: string): string | undefined {
   return ['quality', 'bitsPerPixel', 'size', 'psnr'].includes(name)
     ? `it belongs into the target: { target: { ${name}: … } }`
     : undefined;
-}
-
-export interface Platform {
-  /** Reads the model of the package. */
-  defaultModel(): Promise<Uint8Array>;
-  createEvaluator(model: IntegerModel, threads: number | undefined): Evaluator;
 }
 
 export interface Codec {
@@ -146,48 +127,10 @@ export interface Codec {
   release(): Promise<void>;
 }
 
-/** Models whose evaluators are kept, at most. */
-const KEPT_MODELS = 2;
-
-interface KeptModel {
-  bytes: Uint8Array | undefined;
-  threads: number | undefined;
-  evaluators: Evaluators;
-}
-
 /** Calls on one codec share evaluators, by model, and the calling thread, in turns. */
 export function createCodec(platform: Platform): Codec {
-  /** The one used last comes first. */
-  let kept: KeptModel[] = [];
-
-  function evaluatorsFor({ model: bytes, threads }: ModelOptions): Evaluators {
-    const known = kept.find((each) => each.threads === threads && areSame(each.bytes, bytes));
-    const model = known ?? { bytes, threads, evaluators: newEvaluators(bytes, threads) };
-    kept = [model, ...kept.filter((each) => each !== model)];
-    for (const { evaluators } of kept.splice(KEPT_MODELS)) void evaluators.close();
-    return model.evaluators;
-  }
-
-  function newEvaluators(bytes: Uint8Array | undefined, threads: number | undefined): Evaluators {
-    let read: Promise<IntegerModel> | undefined;
-    const readModel = async (): Promise<IntegerModel> => {
-      // A copy, as the caller's may change between two pieces.
-      const file = bytes === undefined ? await platform.defaultModel() : new Uint8Array(bytesOf(bytes, 'model'));
-      return inTurns(readModelFileInPieces(file), turnIfDue);
-    };
-    const evaluators = new Evaluators(threads, async (count) => {
-      try {
-        read ??= readModel();
-        const model = await read;
-        await turnIfDue();
-        return platform.createEvaluator(model, count);
-      } catch (error) {
-        read = undefined; // the next call tries again
-        throw error;
-      }
-    });
-    return evaluators;
-  }
+  const models = new KeptEvaluators(platform);
+  const evaluatorsFor = (options: ModelOptions): Evaluators => models.of(options);
 
   class Decoder implements ProgressiveDecoder {
     private readonly progression: Progression;
@@ -291,11 +234,7 @@ export function createCodec(platform: Platform): Codec {
         decodeMessageBytes(bytes, evaluator, { ...options, pause }),
       );
     },
-    async release() {
-      const models = kept;
-      kept = [];
-      await Promise.all(models.map(({ evaluators }) => evaluators.close()));
-    },
+    release: () => models.release(),
   };
 }
 
@@ -308,11 +247,6 @@ function sizesOf(sizes: unknown): number[] {
 /** Pixels of what a decoding shows, by which calls are told apart. */
 function pixelsOf({ container: { header }, view: { level } }: Source): number {
   return (header.width * header.height) / 4 ** level;
-}
-
-/** Whether two model files are the very same memory. */
-function areSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  return a === b || (a?.buffer === b?.buffer && a?.byteOffset === b?.byteOffset && a?.byteLength === b?.byteLength);
 }
 
 interface Heard {

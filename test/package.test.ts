@@ -115,6 +115,7 @@ describe('package', () => {
       'src/container': /\/(codec|train)\/|\/(formats|cli|eval)\//,
       'src/packets': /\/(pixels|diffusion|codec|entropy|model|train)\/|\/(formats|cli|eval)\//,
       'src/codec': /\/train\/|\/(formats|cli|eval)\//,
+      'src/restore': /\/(container|codec|entropy|train)\/|\/(formats|cli|eval)\//,
       formats: /\/(train|codec|model|entropy)\/|\/(cli|eval)\//,
       eval: /\/cli\//,
       bench: /\/test\//,

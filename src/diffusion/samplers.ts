@@ -48,7 +48,7 @@ export interface ChurnOptions extends SamplerOptions {
 export interface LangevinOptions extends SamplerOptions {
   /** Steps at each sigma. Default: 5. */
   repeats?: number;
-  /** Size of a step, in multiples of sigma². NCSN has 0.2. Default: 0.2. */
+  /** Size a of a step, in multiples of sigma², at most 2. Default: 0.2, as in NCSN. */
   stepSize?: number;
 }
 
@@ -233,8 +233,9 @@ async function corrected(
 
 /**
  * Annealed Langevin dynamics (Song and Ermon, "Generative modeling by estimating gradients of the data distribution", 2019,
- * algorithm 1): at each sigma some steps z + (a/2) · score + √a · n, with a = stepSize · sigma². With the noise that is left
- * at the last sigma taken out, as Jolicoeur-Martineau et al., 2020, advise.
+ * algorithm 1): at each sigma some steps z + (a/2) · sigma² · score + √(a − a²/4) · sigma · n. The paper has √a, which leaves
+ * more noise in z than sigma says by a factor of 1/√(1 − a/4); so steps can be larger. At the end the noise that is left is
+ * taken out (Jolicoeur-Martineau et al., 2020).
  * @param z at sigmas[0]
  * @param sigmas where the last is 0, the sample is the mean at the one before
  * @throws DcompError E_USAGE, E_ABORTED
@@ -271,7 +272,7 @@ async function langevinStep(
   pause: Pause,
 ): Promise<Float32Array> {
   const next = new Float32Array(z.length);
-  const amount = sigma * Math.sqrt(stepSize);
+  const amount = sigma * Math.sqrt(stepSize * (1 - stepSize / 4));
   await inParts(z.length, pause, (from, end) => {
     for (let i = from; i < end; i++) next[i] = z[i]! + (stepSize / 2) * (mean[i]! - z[i]!) + amount * normal(i);
   });

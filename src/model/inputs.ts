@@ -21,6 +21,8 @@ export interface Condition {
   /** Sigma code of the observed coefficients. */
   sigma: number;
   mode: Mode;
+  /** Of the classes that the network tells apart, from 0; default: none. */
+  class?: number;
 }
 
 const LOG2_12 = log2(12);
@@ -53,7 +55,7 @@ export const LOG_VARIANCE_MAX = 9;
 
 /**
  * Feature vector of the conditioning: [log-sigma, mode, log-sigma · mode] unless the network is not told sigma, one-hot
- * level, one-hot class. The class is none: all 0.
+ * level, one-hot class (all 0 for none).
  */
 export function conditioningInput(spec: ConditioningSpec, condition: Condition): Float64Array {
   const features = new Float64Array(conditioningFeatures(spec));
@@ -65,6 +67,8 @@ export function conditioningInput(spec: ConditioningSpec, condition: Condition):
     features[1] = mode;
     features[2] = s * mode;
   }
-  features[(told ? 3 : 0) + Math.min(condition.level, spec.levels - 1)] = 1;
+  const levels = told ? 3 : 0;
+  features[levels + Math.min(condition.level, spec.levels - 1)] = 1;
+  if (condition.class !== undefined) features[levels + spec.levels + condition.class] = 1;
   return features;
 }

@@ -1,5 +1,6 @@
 /** The caller's side: calls wait here, and one at a time is with the worker, so that ending the worker ends that call alone. */
-import type { Codec, DecodeOptions, EncodeOptions, ModelOptions, ProgressiveDecodeOptions } from '../api.js';
+import type { Codec, DecodeOptions, EncodeOptions, ProgressiveDecodeOptions } from '../api.js';
+import type { ModelOptions } from '../evaluators.js';
 import type { DecodeResult } from '../codec/decoder.js';
 import type { EncodeResult, Progress } from '../codec/encoder-options.js';
 import { DcompError } from '../errors.js';

@@ -1,0 +1,114 @@
+/** Restoring and drawing pictures over evaluators that are kept between calls; the entries say where models and threads come from. */
+import { KeptEvaluators, MODEL_CHECKS, type ModelOptions, type Platform } from '../evaluators.js';
+import { turnIfDue } from '../event-loop.js';
+import type { Evaluator } from '../model/evaluator.js';
+import { bytesOf, checkOptions, type Checks } from '../options.js';
+import { pictureOf, type Picture } from '../picture.js';
+import { throwIfAborted, type Pause } from '../turns.js';
+import { DENOISE_CHECKS, denoiseStates, type DenoisePictureOptions } from './denoise-picture.js';
+import { inpaintStates, type InpaintOptions } from './inpaint.js';
+import { RESTORE_CHECKS, type RestoreOptions, type RestoreState } from './options.js';
+import { DEFAULT_SIDE, SAMPLE_CHECKS, sampleStates, type SampleOptions } from './sample-picture.js';
+import { UPSCALE_CHECKS, upscaleStates, type UpscaleOptions } from './upscale.js';
+
+/** States of a picture that is being made, the last of which is the result; `resultOf` waits for that. */
+export type States = AsyncGenerator<RestoreState, void, void>;
+
+/** The functions of `dcomp/diffusion` that need a model. */
+export interface Restorer {
+  /**
+   * Takes white noise out of a picture; by default the best guess. Depth, alpha and metadata are kept.
+   * @throws DcompError E_USAGE, E_PICTURE, E_TOO_LARGE, E_ABORTED; E_IO and model errors
+   */
+  denoisePicture(picture: Picture, options?: DenoisePictureOptions & ModelOptions): States;
+  /**
+   * A picture of twice (or four times) the width and height, by default the best guess. Its means of 2×2 (4×4) pixels are the
+   * samples given, exactly.
+   * @throws DcompError as `denoisePicture`
+   */
+  upscalePicture(picture: Picture, options?: UpscaleOptions & ModelOptions): States;
+  /**
+   * Paints a part of a picture anew, by default drawn by ancestral sampling. Other pixels stay as they are.
+   * @param mask width · height bytes: 255 is painted, 0 is known, others are blends
+   * @throws DcompError as `denoisePicture`
+   */
+  inpaintPicture(picture: Picture, mask: Uint8Array, options?: InpaintOptions & ModelOptions): States;
+  /**
+   * Draws a picture out of nothing, by default by ancestral sampling.
+   * @throws DcompError as `denoisePicture`
+   */
+  samplePicture(options?: SampleOptions & ModelOptions): States;
+  /** Frees the threads and memory that are kept for further calls. */
+  release(): Promise<void>;
+}
+
+const withModel = <T extends RestoreOptions>(checks: Checks<T>): Checks<T & ModelOptions> =>
+  ({ ...checks, ...MODEL_CHECKS }) as Checks<T & ModelOptions>;
+const CHECKS = {
+  denoise: withModel(DENOISE_CHECKS),
+  upscale: withModel(UPSCALE_CHECKS),
+  inpaint: withModel<InpaintOptions>(RESTORE_CHECKS),
+  sample: withModel(SAMPLE_CHECKS),
+};
+
+/** All calls share evaluators, by model. */
+export function createRestorer(platform: Platform): Restorer {
+  const models = new KeptEvaluators(platform);
+
+  async function* holding(
+    pixels: number,
+    options: RestoreOptions & ModelOptions,
+    make: (evaluator: Evaluator, pause: Pause) => States,
+  ): States {
+    const { signal } = options;
+    const pause: Pause = () => {
+      throwIfAborted(signal);
+      return turnIfDue()?.then(() => throwIfAborted(signal));
+    };
+    let leave: () => void = () => undefined;
+    let use: Promise<void> = Promise.resolve();
+    const evaluator = await new Promise<Evaluator>((resolve, reject) => {
+      use = models.of(options).use(pixels, signal, (mine) => {
+        resolve(mine);
+        return new Promise<void>((done) => (leave = done));
+      });
+      use.catch(reject);
+    });
+    try {
+      yield* make(evaluator, pause);
+    } finally {
+      leave();
+      await use;
+    }
+  }
+
+  return {
+    denoisePicture(source, given) {
+      const options = checkOptions(given, CHECKS.denoise, 'denoisePicture');
+      const picture = pictureOf(source);
+      return holding(pixelsOf(picture), options, (mine, pause) => denoiseStates(picture, mine, options, pause));
+    },
+    upscalePicture(source, given) {
+      const options = checkOptions(given, CHECKS.upscale, 'upscalePicture');
+      const picture = pictureOf(source);
+      const pixels = pixelsOf(picture) * (options.factor ?? 2) ** 2;
+      return holding(pixels, options, (mine, pause) => upscaleStates(picture, mine, options, pause));
+    },
+    inpaintPicture(source, given, more) {
+      const options = checkOptions(more, CHECKS.inpaint, 'inpaintPicture');
+      const picture = pictureOf(source);
+      const mask = bytesOf(given, 'the mask');
+      return holding(pixelsOf(picture), options, (mine, pause) => inpaintStates(picture, mask, mine, options, pause));
+    },
+    samplePicture(given) {
+      const options = checkOptions(given, CHECKS.sample, 'samplePicture');
+      const { width = DEFAULT_SIDE, height = width } = options;
+      return holding(width * height, options, (mine, pause) => sampleStates(mine, options, pause));
+    },
+    release: () => models.release(),
+  };
+}
+
+function pixelsOf({ width, height }: Picture): number {
+  return width * height;
+}

@@ -1,0 +1,258 @@
+/** Inpainting: the reverse process of a picture of which some pixels are known. They end as they were. */
+import { DcompError } from '../errors.js';
+import type { Denoised, Imposing } from '../diffusion/denoiser.js';
+import { pyramidSizes } from '../diffusion/schedule.js';
+import type { Evaluator } from '../model/evaluator.js';
+import { COEFFICIENTS } from '../model/architecture.js';
+import { cutOut, gridOf, wholeOf, type Rectangle, type Size } from '../math/rectangle.js';
+import { COLOURS } from '../pixels/colour.js';
+import { colourRows, isGrey } from '../pixels/picture-planes.js';
+import { haar, type Plane } from '../pixels/pyramid.js';
+import { depthOf, type Picture } from '../picture.js';
+import type { Pause } from '../turns.js';
+import { checkClass, checkPixels, type RestoreOptions, type RestoreState, type SamplerName } from './options.js';
+import { pictureOfPlane, planeOf, samplingOf } from './states.js';
+import { walk, type WalkState } from './walk.js';
+
+/** Options of `inpaintPicture`. */
+export type InpaintOptions = RestoreOptions;
+
+/** Steps of the draws that a best guess is made of. */
+const DRAWN_STEPS = 12;
+
+/** Pixels around what is painted that the network sees: about its receptive field. */
+const MARGIN = 96;
+/** Cuts lie on multiples of this, so that the levels of a part are those of the whole. */
+const GRAIN = 64;
+
+/**
+ * Paints what a mask says anew, to fit to the rest. Known pixels, alpha and metadata are kept.
+ * @param mask a number a pixel: 0 known, 255 to be painted, between a blend of both
+ * @returns states; the picture of those of coarser levels is a smaller one
+ * @throws DcompError E_USAGE, E_TOO_LARGE, E_ABORTED
+ */
+export async function* inpaintStates(
+  picture: Picture,
+  mask: Uint8Array,
+  evaluator: Evaluator,
+  options: InpaintOptions,
+  pause: Pause,
+): AsyncGenerator<RestoreState, void, void> {
+  const { width, height } = picture;
+  checkPixels(width, height, options.maxPixels);
+  checkClass(evaluator, options.class);
+  if (mask.length !== width * height)
+    throw new DcompError(
+      'E_USAGE',
+      `the mask has ${mask.length} pixels, the picture ${width}×${height} = ${width * height}; they must be of one size`,
+    );
+  const area = areaOf(mask, { width, height });
+  if (area === undefined) {
+    yield { fraction: 1, level: 0, sigma: 0, picture: () => picture };
+    return;
+  }
+  const { sampler = 'ancestral' } = options;
+  const known = knownPyramid(partOf(picture, area), cutOut(mask, wholeOf(picture), area, 1));
+  const render = (mean: Float32Array, size: Size, level: number): Picture => {
+    const plane = planeOf(mean, size);
+    return level === 0 ? pasted(plane, picture, mask, area) : pictureOfPlane(plane, picture);
+  };
+  const grey = isGrey(picture.channels);
+  const painting = { known, grey, evaluator, options, pause };
+  const states = sampler === 'mean' ? meanOfDraws(painting) : painted(painting, sampler, {});
+  for await (const { mean, size, ...state } of states)
+    yield { ...state, picture: () => render(mean, size, state.level) };
+}
+
+interface Painting {
+  known: Known[];
+  grey: boolean;
+  evaluator: Evaluator;
+  options: InpaintOptions;
+  pause: Pause;
+}
+
+/** @param other in place of the options */
+function painted(
+  { known, grey, evaluator, options, pause }: Painting,
+  sampler: SamplerName,
+  other: Partial<RestoreOptions>,
+): AsyncGenerator<WalkState, void, void> {
+  const own = { ...options, ...other };
+  return walk({
+    ...own,
+    ...samplingOf(own, sampler, pause),
+    evaluator,
+    sizes: known.map(({ plane: { width, height } }) => ({ width, height })),
+    grey,
+    views: options.views ?? 1,
+    impose: (level) => imposing(known[level]!),
+    root: filled(known[known.length - 1]!),
+  });
+}
+
+/** Draws that a best guess is the mean of, and the share that the path without noise has in it besides. */
+const DRAWS = 8;
+const QUIET_SHARE = 0.25;
+
+/**
+ * The best guess: the mean of some draws. In the middle of large holes, where draws differ widely, so few are a rough mean,
+ * and the path without noise, which is too smooth at thin scratches, is a good one: it has a share.
+ */
+async function* meanOfDraws(painting: Painting): AsyncGenerator<WalkState, void, void> {
+  const { seed = 0, steps = DRAWN_STEPS } = painting.options;
+  let sum: Float32Array | undefined;
+  for (let draw = 0; draw <= DRAWS; draw++) {
+    const quiet = draw === DRAWS;
+    const share = quiet ? QUIET_SHARE : (1 - QUIET_SHARE) / DRAWS;
+    const other = { seed: (seed + draw) % 2 ** 32, steps, ...(quiet ? { temperature: 0 } : {}) };
+    let last: WalkState | undefined;
+    for await (const state of painted(painting, quiet ? 'euler' : 'ancestral', other)) last = state;
+    sum ??= new Float32Array(last!.mean.length);
+    for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + share * last!.mean[i]!;
+    const weight = quiet ? 1 : share * (draw + 1);
+    yield { ...last!, fraction: (draw + 1) / (DRAWS + 1), mean: sum.map((value) => value / weight) };
+  }
+}
+
+/** What is known of a level: a mean of the known pixels below each, and how much of it is known, 0 to 1. */
+interface Known {
+  plane: Plane;
+  share: Float32Array;
+}
+
+/** The part of a picture around what is painted; undefined where there is nothing to paint. */
+function areaOf(mask: Uint8Array, { width, height }: Size): Rectangle | undefined {
+  let [left, top, right, bottom] = [width, height, 0, 0];
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i++) {
+      if (mask[i] === 0) continue;
+      left = Math.min(left, x);
+      right = Math.max(right, x + 1);
+      top = Math.min(top, y);
+      bottom = y + 1;
+    }
+  }
+  if (right === 0) return undefined;
+  const down = (at: number): number => Math.max(0, GRAIN * Math.floor((at - MARGIN) / GRAIN));
+  const up = (at: number, most: number): number => Math.min(most, GRAIN * Math.ceil((at + MARGIN) / GRAIN));
+  const [x, y] = [down(left), down(top)];
+  return { x, y, width: up(right, width) - x, height: up(bottom, height) - y };
+}
+
+function partOf(picture: Picture, area: Rectangle): Plane {
+  const rows = colourRows(picture, area.y, area.y + area.height);
+  const own = { x: area.x, y: 0, width: area.width, height: area.height };
+  return { width: area.width, height: area.height, data: cutOut(rows.data, wholeOf(rows), own, COLOURS) };
+}
+
+/** Level by level, full size first. */
+function knownPyramid(plane: Plane, mask: Uint8Array): Known[] {
+  const share = new Float32Array(mask.length);
+  for (let i = 0; i < share.length; i++) share[i] = 1 - mask[i]! / 255;
+  const sizes = pyramidSizes(plane.width, plane.height).slice(0, -1);
+  const levels: Known[] = [{ plane, share }];
+  for (const { width, height } of sizes.slice(1)) levels.push(coarser(levels[levels.length - 1]!, width, height));
+  return levels;
+}
+
+/** Means of 2×2 pixels, weighted by how much of each is known. An odd side is continued by its last row or column. */
+function coarser({ plane, share }: Known, width: number, height: number): Known {
+  const data = new Float32Array(width * height * COLOURS);
+  const known = new Float32Array(width * height);
+  for (let y = 0, o = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, o++) {
+      let weight = 0;
+      for (let k = 0; k < 4; k++) {
+        const i =
+          Math.min(plane.height - 1, 2 * y + (k >> 1)) * plane.width + Math.min(plane.width - 1, 2 * x + (k & 1));
+        const part = share[i]!;
+        weight += part;
+        for (let c = 0; c < COLOURS; c++) data[o * COLOURS + c]! += part * plane.data[i * COLOURS + c]!;
+      }
+      if (weight > 0) for (let c = 0; c < COLOURS; c++) data[o * COLOURS + c]! /= weight;
+      known[o] = weight / 4;
+    }
+  }
+  return { plane: { width, height, data }, share: known };
+}
+
+/** Times that unknown pixels of the coarsest level, of at most 16 a side, are made the mean of their neighbours. */
+const SMOOTHINGS = 100;
+
+/** A picture that continues what is known smoothly; mid-grey where nothing is. */
+function filled({ plane, share }: Known): Plane {
+  const { width, height, data } = plane;
+  let u = data;
+  for (let n = 0; n < SMOOTHINGS; n++) {
+    const next = new Float32Array(data.length);
+    for (let i = 0; i < share.length; i++) {
+      const [x, y] = [i % width, Math.floor(i / width)];
+      const beside = [
+        y * width + Math.max(0, x - 1),
+        y * width + Math.min(width - 1, x + 1),
+        Math.max(0, y - 1) * width + x,
+        Math.min(height - 1, y + 1) * width + x,
+      ];
+      for (let c = 0; c < COLOURS; c++) {
+        const mean = beside.reduce((sum, j) => sum + u[j * COLOURS + c]!, 0) / 4;
+        next[i * COLOURS + c] = mean + share[i]! * (data[i * COLOURS + c]! - mean);
+      }
+    }
+    u = next;
+  }
+  return { width, height, data: u };
+}
+
+/**
+ * What is known of a pixel replaces as much of what is foreseen; of one that is known in part, what is foreseen of the
+ * whole stands for the rest.
+ */
+function imposing({ plane, share }: Known): Imposing {
+  const { width, height } = gridOf(plane);
+  return ({ mean, variance }: Denoised): void => {
+    const u = planeOf(mean, plane);
+    for (let i = 0; i < share.length; i++) {
+      const part = share[i]!;
+      if (part === 0) continue;
+      for (let c = 0; c < COLOURS; c++) {
+        const o = i * COLOURS + c;
+        u.data[o] = u.data[o]! + part * (plane.data[o]! - u.data[o]!);
+      }
+    }
+    mean.set(haar(u).data);
+    for (let y = 0, p = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        const left = leftOpen(share, plane, x, y);
+        for (let c = 0; c < COEFFICIENTS; c++, p++) variance[p] = left * variance[p]!;
+      }
+    }
+  };
+}
+
+/** Share of a position's variance that stays where its pixels are known in part. */
+function leftOpen(share: Float32Array, { width, height }: Size, x: number, y: number): number {
+  let sum = 0;
+  for (let k = 0; k < 4; k++) {
+    const part = share[Math.min(height - 1, 2 * y + (k >> 1)) * width + Math.min(width - 1, 2 * x + (k & 1))]!;
+    sum += (1 - part) ** 2;
+  }
+  return sum / 4;
+}
+
+/** The picture with its part painted; samples of known pixels are those that were given. */
+function pasted(plane: Plane, picture: Picture, mask: Uint8Array, area: Rectangle): Picture {
+  const { width, channels } = picture;
+  const { metadata: _, ...like } = picture;
+  const painted = pictureOfPlane(plane, { ...like, width: 0, height: 0 }).data;
+  const data = picture.data.slice();
+  const colours = channels > 2 ? 3 : 1;
+  for (let y = 0; y < area.height; y++) {
+    for (let x = 0; x < area.width; x++) {
+      const at = (area.y + y) * width + area.x + x;
+      if (mask[at] === 0) continue;
+      for (let c = 0; c < colours; c++) data[at * channels + c] = painted[(y * area.width + x) * channels + c]!;
+    }
+  }
+  return { ...picture, depth: depthOf(picture), data };
+}

@@ -1,0 +1,122 @@
+/**
+ * How strong the white noise of a picture is: by the eigenvalues of the covariance of small patches. Content lies in few
+ * directions, noise in all alike; so of the eigenvalues, sorted, the largest are left out until the mean of the rest is
+ * their median (Chen, Zhu and Heng, "An efficient statistical method for image noise level estimation", ICCV 2015,
+ * algorithm 1).
+ */
+import { COLOURS } from '../pixels/colour.js';
+import { colourRows, isGrey } from '../pixels/picture-planes.js';
+import { type Picture } from '../picture.js';
+
+/** Side of a patch, and about how many of them are looked at. */
+const SIDE = 5;
+const PATCHES = 2 ** 16;
+/** Patches nearer than so many sigma to black or white are left out: noise is cut off there. */
+const MARGIN = 2;
+
+/**
+ * Standard deviation of the white noise in each sample, in units of 8 bits.
+ * @param picture of at least 8×8 pixels; 0 for smaller ones
+ */
+export function estimateSigma(picture: Picture): number {
+  const { width, height } = picture;
+  if (Math.min(width, height) < 8) return 0;
+  const first = estimate(picture, 0);
+  // What is cut off makes noise look weaker; once it is known how strong it is, such places can be told.
+  return Math.max(first, estimate(picture, MARGIN * first));
+}
+
+function estimate(picture: Picture, margin: number): number {
+  const covariance = patchCovariance(picture, margin);
+  if (covariance === undefined) return 0;
+  const values = eigenvalues(covariance).sort((a, b) => b - a);
+  let sum = values.reduce((total, value) => total + value, 0);
+  for (let i = 0; i < values.length; i++) {
+    const rest = values.length - i;
+    const mean = sum / rest;
+    const middle = (values[i + ((rest - 1) >> 1)]! + values[i + (rest >> 1)]!) / 2;
+    if (mean <= middle) return Math.sqrt(Math.max(0, mean));
+    sum -= values[i]!;
+  }
+  return 0;
+}
+
+/** @returns rows of the covariance matrix of patches; undefined where there are too few */
+function patchCovariance(picture: Picture, margin: number): Float64Array[] | undefined {
+  const { width, height } = picture;
+  const colours = isGrey(picture.channels) ? 1 : COLOURS;
+  const n = SIDE * SIDE * colours;
+  const columns = width - SIDE + 1;
+  const rows = height - SIDE + 1;
+  const step = Math.max(1, Math.floor(Math.sqrt((columns * rows) / PATCHES)));
+  const sums = new Float64Array(n);
+  const products = Array.from({ length: n }, () => new Float64Array(n));
+  const patch = new Float64Array(n);
+  let count = 0;
+  // Grey is as luma, √3 times a sample.
+  const scale = colours === 1 ? 1 / Math.sqrt(3) : 1;
+  for (let y = 0; y < rows; y += step) {
+    const strip = colourRows(picture, y, y + SIDE).data;
+    for (let x = 0; x < columns; x += step) {
+      let luma = 0;
+      for (let j = 0, k = 0; j < SIDE; j++) {
+        for (let i = 0; i < SIDE; i++) {
+          const o = (j * width + x + i) * COLOURS;
+          luma += strip[o]!;
+          for (let c = 0; c < colours; c++) patch[k++] = scale * strip[o + c]!;
+        }
+      }
+      const brightness = luma / (SIDE * SIDE * Math.sqrt(3)) + 127.5;
+      if (brightness < margin || brightness > 255 - margin) continue;
+      count++;
+      for (let a = 0; a < n; a++) {
+        const value = patch[a]!;
+        sums[a] = sums[a]! + value;
+        const row = products[a]!;
+        for (let b = 0; b <= a; b++) row[b] = row[b]! + value * patch[b]!;
+      }
+    }
+  }
+  if (count < 8 * n) return undefined;
+  for (let a = 0; a < n; a++)
+    for (let b = 0; b <= a; b++)
+      products[b]![a] = products[a]![b] = products[a]![b]! / count - (sums[a]! / count) * (sums[b]! / count);
+  return products;
+}
+
+/** Eigenvalues of a symmetric matrix by Jacobi's rotations (Golub and Van Loan, "Matrix Computations", section 8.5); it is overwritten. */
+function eigenvalues(matrix: Float64Array[]): number[] {
+  const n = matrix.length;
+  for (let sweep = 0; sweep < 30; sweep++) {
+    let off = 0;
+    let diagonal = 0;
+    for (let p = 0; p < n; p++) {
+      diagonal += matrix[p]![p]! ** 2;
+      for (let q = 0; q < p; q++) off += matrix[p]![q]! ** 2;
+    }
+    if (off <= 1e-16 * diagonal) break;
+    for (let p = 0; p < n - 1; p++) for (let q = p + 1; q < n; q++) rotate(matrix, p, q);
+  }
+  return matrix.map((row, i) => row[i]!);
+}
+
+/** Makes one element off the diagonal 0. */
+function rotate(matrix: Float64Array[], p: number, q: number): void {
+  const element = matrix[p]![q]!;
+  if (element === 0) return;
+  const tau = (matrix[q]![q]! - matrix[p]![p]!) / (2 * element);
+  const t = (tau >= 0 ? 1 : -1) / (Math.abs(tau) + Math.sqrt(1 + tau * tau));
+  const c = 1 / Math.sqrt(1 + t * t);
+  const s = t * c;
+  for (const row of matrix) {
+    const [a, b] = [row[p]!, row[q]!];
+    row[p] = c * a - s * b;
+    row[q] = s * a + c * b;
+  }
+  const [above, below] = [matrix[p]!, matrix[q]!];
+  for (let k = 0; k < matrix.length; k++) {
+    const [a, b] = [above[k]!, below[k]!];
+    above[k] = c * a - s * b;
+    below[k] = s * a + c * b;
+  }
+}

@@ -1,0 +1,109 @@
+/** What restoring and drawing pictures is told, and how what callers hand over is checked. */
+import { DcompError } from '../errors.js';
+import type { ClassifierGradient } from '../diffusion/denoiser.js';
+import { VIEWS, type Views } from '../diffusion/schedule.js';
+import type { Evaluator } from '../model/evaluator.js';
+import { isNumber, isOneOf, isSignal, isWhole, mustBe, type Check, type Checks } from '../options.js';
+import { DEFAULT_MAX_PIXELS, MAX_PIXELS, type Picture } from '../picture.js';
+
+/** How a picture is drawn. */
+export const SAMPLERS = ['ancestral', 'euler', 'heun', 'sde', 'langevin'] as const;
+/** Name of a sampler: see src/diffusion/samplers.ts. */
+export type SamplerName = (typeof SAMPLERS)[number];
+/** A sampler, or the best guess in squared error. */
+export type Manner = SamplerName | 'mean';
+
+/** What draws and guesses have in common. */
+export interface RestoreOptions {
+  /** A sampler, or `mean`: the best guess, of which all have the same. Default: as each function says. */
+  sampler?: Manner;
+  /** Steps of the sampler at the full size, 1 to 1000; each is one evaluation, or two. Default: 18. */
+  steps?: number;
+  /** What noise is drawn from, 0 to 2^32 − 1: the same gives the same picture everywhere. Default: 0. */
+  seed?: number;
+  /** Scale of all noise, 0 to 2. Default: 1. */
+  temperature?: number;
+  /** The class of pictures that is wanted, of those the model knows. */
+  class?: number;
+  /** How much the class or the classifier counts: 0 not at all, 1 as it is. Default: 1. */
+  guidanceScale?: number;
+  /** The gradient of log p(what is wanted | z) by z, at a level: coefficients as `Observation` has them. */
+  classifier?: (z: Float32Array, sigma: number, level: number) => ReturnType<ClassifierGradient>;
+  /** Evaluations that a guess is the mean of: 1, 2 (also mirrored) or 4. Default: 2 for `mean`, else 1. */
+  views?: Views;
+  /** Most pixels of the result. Default: 2^25. */
+  maxPixels?: number;
+  signal?: AbortSignal;
+}
+
+const isManner: Check<Manner> = (value, name) => {
+  const manners = [...SAMPLERS, 'mean'];
+  if (!manners.includes(value as string)) throw mustBe(name, value, `one of ${manners.join(', ')}`);
+  return value as Manner;
+};
+
+const isClassifier: Check<NonNullable<RestoreOptions['classifier']>> = (value, name) => {
+  if (typeof value !== 'function') throw mustBe(name, value, 'a function that gives a gradient');
+  return value as NonNullable<RestoreOptions['classifier']>;
+};
+
+/** Highest temperature. */
+export const MAX_TEMPERATURE = 2;
+/** Most steps of a sampler. */
+export const MAX_STEPS = 1000;
+/** Largest guidance scale. */
+export const MAX_GUIDANCE = 100;
+/** Steps unless said otherwise: a third of an octave each. */
+export const DEFAULT_STEPS = 18;
+
+/** Checks of `RestoreOptions`. */
+export const RESTORE_CHECKS: Checks<RestoreOptions> = {
+  sampler: isManner,
+  steps: isWhole(1, MAX_STEPS),
+  seed: isWhole(0, 2 ** 32 - 1),
+  temperature: isNumber(`a number from 0 to ${MAX_TEMPERATURE}`, (value) => value >= 0 && value <= MAX_TEMPERATURE),
+  class: isWhole(0),
+  guidanceScale: isNumber(`a number from 0 to ${MAX_GUIDANCE}`, (value) => value >= 0 && value <= MAX_GUIDANCE),
+  classifier: isClassifier,
+  views: isOneOf(VIEWS),
+  maxPixels: isWhole(1, MAX_PIXELS),
+  signal: isSignal,
+};
+
+/** @throws DcompError E_USAGE where the model knows no such class */
+export function checkClass(evaluator: Evaluator, wanted: number | undefined): void {
+  if (wanted === undefined) return;
+  const { id, architecture } = evaluator.model;
+  const known = architecture.conditioning.classes ?? 0;
+  if (wanted < known) return;
+  const what = known === 0 ? 'knows no classes; leave the class out' : `knows the classes 0 to ${known - 1}`;
+  throw new DcompError('E_USAGE', `class ${wanted}: the model ${id} ${what}`);
+}
+
+/** @throws DcompError E_TOO_LARGE */
+export function checkPixels(width: number, height: number, maxPixels = DEFAULT_MAX_PIXELS): void {
+  if (width * height > maxPixels)
+    throw new DcompError(
+      'E_TOO_LARGE',
+      `the result would have ${width}×${height} pixels, more than the limit of ${maxPixels}; raise maxPixels, or take a smaller picture`,
+    );
+}
+
+/** What has been made of a picture so far. */
+export interface RestoreState {
+  /** Share of the work that is done, 1 with the last state. */
+  fraction: number;
+  /** Level of the pyramid; 0 is the full size. */
+  level: number;
+  /** Noise that the state still has. */
+  sigma: number;
+  /** The best guess at this point, of the level's size; that of the last state is the result. */
+  picture(): Picture;
+}
+
+/** The picture of the last state. */
+export async function resultOf(states: AsyncIterable<RestoreState>): Promise<Picture> {
+  let last: RestoreState | undefined;
+  for await (const state of states) last = state;
+  return last!.picture();
+}

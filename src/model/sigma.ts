@@ -7,7 +7,9 @@ import { exp2, log2 } from '../math/exact.js';
  *   255      unknown (precision 0)
  * A grid makes every table of the codec finite and every precision exact.
  */
+/** Sigma code of what is known exactly. */
 export const EXACT = 0;
+/** Sigma code of what is not known at all. */
 export const UNKNOWN = 255;
 export const CODES_PER_OCTAVE = 16;
 const CODE_OF_ONE = 80;

@@ -28,6 +28,11 @@ const COMMANDS: { usage: string; about: string; load: () => Promise<CommandFile>
     load: () => import('./packets.js'),
   },
   {
+    usage: 'placeholder <file>',
+    about: 'Print a picture as some dozen characters, for a page to show until it is there',
+    load: () => import('./placeholder.js'),
+  },
+  {
     usage: 'eval <inputs..>',
     about: 'Compare dcomp with other codecs on a folder of PNG pictures',
     load: () => import('./eval.js'),

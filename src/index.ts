@@ -42,6 +42,7 @@ export type { Rectangle } from './math/rectangle.js';
 export type { DecodeResult, DecoderOptions } from './codec/decoder.js';
 export type { MessageDecodeOptions, MessageDecodeResult, MessageOptions, MessageResult } from './codec/message.js';
 export { MAX_MESSAGE_PIXELS, MESSAGE_CHECKS, MESSAGE_SIZES, type MessageCheck } from './container/message.js';
+export { placeholderBytes, placeholderText } from './placeholder.js';
 export { FORMAT_VERSION } from './format.js';
 export type { DecodeOptions, EncodeOptions, PictureOptions, ProgressiveDecodeOptions } from './api.js';
 export type { ModelOptions } from './evaluators.js';

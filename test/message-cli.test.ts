@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { after, afterEach, describe, it } from 'node:test';
+import fc from 'fast-check';
 import { corpusPicture } from '../corpus/pictures.js';
 import { readPng } from '../formats/png-reader.js';
 import { writePng } from '../formats/png-writer.js';
 import { barePicture } from '../formats/upright.js';
-import type { Picture } from '../src/node.js';
+import { placeholderBytes, placeholderText, type Picture } from '../src/node.js';
 import { createCli } from './helpers/cli.js';
 
 const cli = createCli();
@@ -38,6 +39,30 @@ describe('--profile message', () => {
     refuses(/--profile is tiny/, 'encode', 'a.png', '--profile', 'tiny');
     refuses(/--size is for messages/, 'decode', 'a.png', 'b.png', '--size', '4x4');
     refuses(/--crop is not for messages/, 'decode', 'a.png', 'b.png', '--profile', 'message', '--crop', '0,0,1,1');
+  });
+
+  it('placeholder: some characters, and the picture of them back', () => {
+    writeFileSync(cli.file('a.png'), writePng(picture));
+    const how = ['--side', '24', '--bytes', '40', '--model', cli.model];
+    const text = cli.works('placeholder', 'a.png', ...how).stdout.trim();
+    assert.match(text, /^[\w-]{50,54}$/);
+    cli.works('placeholder', 'b.png', '--decode', text, '--model', cli.model);
+    const { width, height } = readPng(readFileSync(cli.file('b.png'))).picture;
+    assert.deepEqual([width, height], [24, 18]);
+    for (const snippet of ['html', 'react'])
+      assert.ok(cli.works('placeholder', 'a.png', '--snippet', snippet, ...how).stdout.includes(text));
+    cli.fails(2, /--snippet is vue/, 'placeholder', 'a.png', '--snippet', 'vue');
+    cli.fails(2, /must be base64url/, 'placeholder', 'c.png', '--decode', 'a+b/c=');
+  });
+
+  it('texts of messages are read as they were written', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 1, maxLength: 60 }), (bytes) => {
+        const text = placeholderText(bytes);
+        assert.match(text, /^[\w-]+$/);
+        assert.deepEqual([...placeholderBytes(text)], [...bytes]);
+      }),
+    );
   });
 
   it('pictures are turned as they are seen, and lose an alpha that says nothing', () => {

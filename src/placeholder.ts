@@ -1,0 +1,20 @@
+/** Messages as text: placeholders that stand in a page until its pictures are there. */
+import { DcompError } from './errors.js';
+import { bytesOf, shown } from './options.js';
+
+/** A message as text of letters, digits, `-` and `_` (base64url of RFC 4648, without padding): 4 characters for 3 bytes. */
+export function placeholderText(message: Uint8Array): string {
+  const text = btoa(String.fromCharCode(...bytesOf(message, 'the message')));
+  return text.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
+}
+
+/** The message of a text, for `decodeMessage`. @throws DcompError E_USAGE where it is none */
+export function placeholderBytes(text: string): Uint8Array {
+  if (typeof text !== 'string' || !/^[\w-]+$/.test(text) || text.length % 4 === 1)
+    throw new DcompError(
+      'E_USAGE',
+      `the placeholder is ${shown(text)}; it must be base64url, as dcomp placeholder prints`,
+    );
+  const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
+  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+}

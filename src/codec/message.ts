@@ -100,14 +100,14 @@ export const MESSAGE_DECODE_CHECKS: Checks<MessageDecodeOptions> = {
 
 /** Ways of coding, the best ones on average first; which is best for a picture is chance, and worth 0.15 dB. */
 const WAYS: readonly MessageSchedule[] = [
-  { coarseWidth: 4, coarsestWidth: 8, fineWidth: 4, coarseViews: 1 },
-  { coarseWidth: 3, coarsestWidth: 8, fineWidth: 4, coarseViews: 4 },
-  { coarseWidth: 6, coarsestWidth: 16, fineWidth: 2, coarseViews: 1 },
-  { coarseWidth: 2, coarsestWidth: 4, fineWidth: 4, coarseViews: 4 },
-  { coarseWidth: 8, coarsestWidth: 8, fineWidth: 4, coarseViews: 2 },
-  { coarseWidth: 5, coarsestWidth: 8, fineWidth: 2, coarseViews: 2 },
-  { coarseWidth: 3, coarsestWidth: 4, fineWidth: 2, coarseViews: 1 },
-  { coarseWidth: 4, coarsestWidth: 16, fineWidth: 4, coarseViews: 4 },
+  { coarseWidth: 4, firstWidth: 0, coarsestWidth: 8, fineWidth: 4, coarseViews: 1 },
+  { coarseWidth: 4, firstWidth: 2, coarsestWidth: 8, fineWidth: 4, coarseViews: 4 },
+  { coarseWidth: 3, firstWidth: 0, coarsestWidth: 8, fineWidth: 4, coarseViews: 4 },
+  { coarseWidth: 4, firstWidth: 1, coarsestWidth: 8, fineWidth: 4, coarseViews: 1 },
+  { coarseWidth: 4, firstWidth: 3, coarsestWidth: 8, fineWidth: 2, coarseViews: 4 },
+  { coarseWidth: 6, firstWidth: 0, coarsestWidth: 16, fineWidth: 4, coarseViews: 2 },
+  { coarseWidth: 3, firstWidth: 1, coarsestWidth: 8, fineWidth: 2, coarseViews: 1 },
+  { coarseWidth: 3, firstWidth: 2, coarsestWidth: 8, fineWidth: 4, coarseViews: 1 },
 ];
 /** By effort, from 1 on. */
 const TRIED = [1, 1, 1, 1, 1, 1, 2, 4, WAYS.length];

@@ -5,8 +5,8 @@
  *   shape     bits 0 to 3: 0 the reader is told the size, 1 width and height less 1 follow (1 byte each), 2 width and height follow
  *             (varints), from 3 on those of MESSAGE_SIZES; bits 4 and 5: checksum of 0, 1, 2 or 4 bytes; bit 6: grey; bit 7: 0, which a
  *             .dcz file has not
- *   schedule  bits 0 to 2: coarse width, of COARSE_WIDTHS; bits 3 and 4: log2 of the coarse views; bit 5: fine width 2, not 4; bits 6
- *             and 7: coarsest width 8, 4, 16 or 2
+ *   schedule  bits 0 and 1: coarse width, of COARSE_WIDTHS; bits 2 and 3: width of first steps, 0 for no other; bits 4 and 5: log2 of the
+ *             coarse views; bit 6: fine width 2, not 4; bit 7: coarsest width 16, not 8
  *   model     the first byte of its id
  *   size      as `shape` says
  *   checksum  as `shape` says: the lower bytes of the CRC-32 of all before and behind it, the lowest first
@@ -39,7 +39,7 @@ export const MESSAGE_SIZES: readonly (readonly [width: number, height: number])[
 const FIRST_SIZE = 3;
 
 /** Coarse widths that can be stated. */
-export const COARSE_WIDTHS = [1, 2, 3, 4, 5, 6, 8, 16] as const;
+export const COARSE_WIDTHS = [3, 4, 6, 8] as const;
 
 /** Bits of a message's checksum that can be asked for. */
 export const MESSAGE_CHECKS = [0, 8, 16, 32] as const;
@@ -50,7 +50,9 @@ export type MessageCheck = (typeof MESSAGE_CHECKS)[number];
 export const MAX_MESSAGE_PIXELS = 2 ** 18;
 
 /** What the messages of a picture may differ in. */
-export type MessageSchedule = Required<Pick<Schedule, 'coarseWidth' | 'fineWidth' | 'coarseViews' | 'coarsestWidth'>>;
+export type MessageSchedule = Required<
+  Pick<Schedule, 'coarseWidth' | 'fineWidth' | 'coarseViews' | 'coarsestWidth' | 'firstWidth'>
+>;
 
 /** What a message says before its bits. */
 export interface MessageHeader extends Size {
@@ -70,13 +72,16 @@ export function scheduleOf(schedule: MessageSchedule): Schedule {
 export const MESSAGE_NU = MAX_FINE_NU;
 
 const GREY = 64;
-/** Of the second byte: where the coarse views, the fine and the coarsest width are. */
-const VIEWS_UNIT = 8;
-const FINE_UNIT = 32;
-const COARSEST_UNIT = 64;
+/** Of the second byte: where the other widths and the coarse views are. */
+const FIRST_UNIT = 4;
+const VIEWS_UNIT = 16;
+const FINE_UNIT = 64;
+const COARSEST_UNIT = 128;
+/** Largest width of first steps that can be stated. */
+export const MAX_FIRST_WIDTH = 3;
 const FINE_WIDTHS = [4, 2] as const;
 /** Coarsest widths that can be stated. */
-export const COARSEST_WIDTHS = [8, 4, 16, 2] as const;
+export const COARSEST_WIDTHS = [8, 16] as const;
 
 /** @param told whether the reader is told the size, so that it takes no byte */
 function headBytes({ width, height, grey, check, schedule, model }: MessageHeader, told: boolean): Uint8Array {
@@ -87,6 +92,7 @@ function headBytes({ width, height, grey, check, schedule, model }: MessageHeade
   return Uint8Array.of(
     code + 16 * MESSAGE_CHECKS.indexOf(check) + (grey ? GREY : 0),
     COARSE_WIDTHS.findIndex((each) => each === schedule.coarseWidth) +
+      FIRST_UNIT * schedule.firstWidth +
       VIEWS_UNIT * VIEWS.indexOf(schedule.coarseViews) +
       (schedule.fineWidth === FINE_WIDTHS[1] ? FINE_UNIT : 0) +
       COARSEST_UNIT * COARSEST_WIDTHS.findIndex((each) => each === schedule.coarsestWidth),
@@ -128,7 +134,8 @@ export function readMessage(bytes: Uint8Array, told?: Size): MessageRead {
       'E_NOT_DCZ',
       shape === MAGIC[0] ? 'this is a .dcz file, not a message; decode it as one' : 'not a message of a picture',
     );
-  const coarseWidth = COARSE_WIDTHS[steps % VIEWS_UNIT]!;
+  const coarseWidth = COARSE_WIDTHS[steps % FIRST_UNIT]!;
+  const firstWidth = Math.floor(steps / FIRST_UNIT) % (MAX_FIRST_WIDTH + 1);
   const coarseViews = VIEWS[Math.floor(steps / VIEWS_UNIT) % 4];
   const fineWidth = FINE_WIDTHS[Math.floor(steps / FINE_UNIT) % 2]!;
   const coarsestWidth = COARSEST_WIDTHS[Math.floor(steps / COARSEST_UNIT)]!;
@@ -144,7 +151,7 @@ export function readMessage(bytes: Uint8Array, told?: Size): MessageRead {
     ...checkMessageSize(size),
     grey: (shape & GREY) !== 0,
     check,
-    schedule: { coarseWidth, fineWidth, coarseViews, coarsestWidth },
+    schedule: { coarseWidth, firstWidth, fineWidth, coarseViews, coarsestWidth },
     model: model.toString(16).padStart(2, '0'),
   };
   const stated = bytes.subarray(end, end + sum);

@@ -53,6 +53,8 @@ export interface Schedule {
    * ≥ 1. No file states it.
    */
   coarsestWidth?: number;
+  /** Of messages: width of the first refining step of all other levels, 0 for that of the others. It moves the ends of steps, of which one is best to end at. */
+  firstWidth?: number;
   /**
    * How levels are measured straight at their final sigma, in place of being refined from sigma_top down. Takes a few
    * evaluations at any rate, and a network that knows LL to be more precise than sigma_top.
@@ -224,8 +226,9 @@ export function stepsOf(schedule: Schedule, levels: number): Step[] {
     const width = level === 0 ? fineWidth : (coarsest ?? coarseWidth);
     const end = level === 0 ? lastCode : straight === undefined ? TOP_CODE - CODES_LEVEL_SPAN : first;
     const tail = level === 0 ? Math.min(first, end + schedule.tail) : end;
+    const begin = coarsest === undefined ? schedule.firstWidth || width : width;
     for (let code = first; code > end;) {
-      const to = code > tail ? Math.max(tail, code - width) : end;
+      const to = code > tail ? Math.max(tail, code - (code === first ? begin : width)) : end;
       add(level, 'refine', code, to);
       code = to;
     }

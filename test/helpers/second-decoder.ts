@@ -369,10 +369,11 @@ function messageHead(file: Uint8Array, told: readonly [number, number] | undefin
     width: width!,
     height: height!,
     kind: shape & 64 ? 1 : 3,
-    coarseWidth: [1, 2, 3, 4, 5, 6, 8, 16][steps & 7]!,
-    coarsestWidth: [8, 4, 16, 2][steps >> 6]!,
-    coarseViews: 2 ** ((steps >> 3) & 3),
-    widths: steps & 32 ? 2 : 4,
+    coarseWidth: [3, 4, 6, 8][steps & 3]!,
+    firstWidth: (steps >> 2) & 3,
+    coarsestWidth: steps & 128 ? 16 : 8,
+    coarseViews: 2 ** ((steps >> 4) & 3),
+    widths: steps & 64 ? 2 : 4,
   };
 }
 
@@ -381,6 +382,7 @@ interface Head {
   height: number;
   kind: number;
   coarseWidth: number;
+  firstWidth: number;
   coarsestWidth: number;
   coarseViews: number;
   widths: number;
@@ -498,7 +500,9 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
     const tail = level === 0 ? min(to, end + (widths >> 5)) : end;
     const coarser = message !== undefined && level >= K - 2 ? message.coarsestWidth : coarseWidth;
     for (let c = to, next = 0; c > end; c = next) {
-      next = c <= tail ? end : max(tail, c - (level === 0 ? widths & 31 : coarser));
+      const usual = level === 0 ? widths & 31 : coarser;
+      const isFirst = message !== undefined && level < K - 2 && c === to && message.firstWidth > 0;
+      next = c <= tail ? end : max(tail, c - (isFirst ? message.firstWidth : usual));
       steps.push({ index: steps.length, level, mode: 'refine', from: c, to: next, part: 0 });
     }
   }

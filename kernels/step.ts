@@ -109,24 +109,177 @@ export function countRows(row: usize, count: i32, histogram: usize): void {
   }
 }
 
+/** Coefficients of a row of the group. @returns x − mean, as f32 */
+export function residuals(x: usize, mean: usize, count: i32, residual: usize): void {
+  const end: usize = 4 * <usize>count;
+  // Rows are whole positions of 12.
+  for (let i: usize = 0; i < end; i += 16) v128.store(residual + i, f32x4.sub(v128.load(x + i), v128.load(mean + i)));
+}
+
+const HALF_INV_LN2: f64 = 0.7213475204444817;
+
 /**
- * Coding order: by rank, within it as the shuffle goes.
- * @param compact u16 [count], scratch: rows below 65535 (the shuffle touches memory at random, and less of it misses the cache)
- * @param rank u8 by row @param next u32 by rank: place of the next coefficient of that rank
- * @param amplitude f32 by row @param amplitudes f32 by place in the order
+ * Bits that an ideal Gaussian channel takes for some coefficients.
+ * @param table f64 [rows][4] by row: information, delta, 1 + rho @param bits of those before
  */
-export function sortRows(row: usize, count: i32, compact: usize, shuffle: usize, rank: usize, next: usize, order: usize, sorted: usize, amplitude: usize, amplitudes: usize): void {
+export function idealBits(row: usize, residual: usize, count: i32, table: usize, bits: f64): f64 {
+  for (let i: usize = 0; i < <usize>count; i++) {
+    const r = load<i32>(row + 4 * i);
+    if (r < 0) continue;
+    const t = table + 32 * <usize>r;
+    const e = <f64>load<f32>(residual + 4 * i);
+    bits += load<f64>(t) + HALF_INV_LN2 * ((load<f64>(t, 8) * e * e + 1) / load<f64>(t, 16) - 1);
+  }
+  return bits;
+}
+
+/** Adds the squares of residuals to f64 sums by row. */
+export function addSquares(row: usize, residual: usize, count: i32, sums: usize): void {
+  for (let i: usize = 0; i < <usize>count; i++) {
+    const r = load<i32>(row + 4 * i);
+    if (r < 0) continue;
+    const e = <f64>load<f32>(residual + 4 * i);
+    const place = sums + 8 * <usize>r;
+    store<f64>(place, load<f64>(place) + e * e);
+  }
+}
+
+/**
+ * Information of blocks of positions.
+ * @param length coefficients of a row of the group @param side of a block, in positions
+ * @param information f64 by row @param sums f64 by block
+ */
+export function blockInformation(row: usize, length: i32, height: i32, side: i32, information: usize, sums: usize): void {
+  const wide = side * <i32>COEFFICIENTS;
+  const columns = (length + wide - 1) / wide;
+  for (let y = 0; y < height; y++) {
+    let place = sums + 8 * <usize>(y / side * columns);
+    for (let x = 0; x < length; x += wide, place += 8) {
+      let sum = load<f64>(place);
+      const end = row + 4 * <usize>min(length, x + wide);
+      for (let at = row + 4 * <usize>x; at < end; at += 4) {
+        const r = load<i32>(at);
+        if (r >= 0) sum += load<f64>(information + 8 * <usize>r);
+      }
+      store<f64>(place, sum);
+    }
+    row += 4 * <usize>length;
+  }
+}
+
+/**
+ * As `mapRows`, of the blocks with a certain gain.
+ * @param gains i8 by block
+ */
+export function mapBlocks(row: usize, length: i32, height: i32, side: i32, gains: usize, gain: i32, table: usize): void {
+  const wide = side * <i32>COEFFICIENTS;
+  const columns = (length + wide - 1) / wide;
+  for (let y = 0; y < height; y++) {
+    let place = gains + <usize>(y / side * columns);
+    for (let x = 0; x < length; x += wide, place++) {
+      if (<i32>load<i8>(place) == gain) mapRows(row + 4 * <usize>x, min(wide, length - x), table);
+    }
+    row += 4 * <usize>length;
+  }
+}
+
+/**
+ * Adds what each block costs with each of six gains.
+ * @param places u32 by row: address in `entries` of the least gain, each further one `stride` bytes behind
+ * @param delta f64 by row @param costs f64 [blocks][6]
+ * Entries are f64 [2]: information, 1 + rho.
+ */
+export function gainCosts(row: usize, residual: usize, length: i32, height: i32, side: i32, places: usize, stride: i32, delta: usize, costs: usize): void {
+  const wide = side * <i32>COEFFICIENTS;
+  const columns = (length + wide - 1) / wide;
+  const step = <usize>stride;
+  for (let y = 0; y < height; y++) {
+    let place = costs + 48 * <usize>(y / side * columns);
+    for (let x = 0; x < length; x += wide, place += 48) {
+      let a = v128.load(place);
+      let b = v128.load(place, 16);
+      let c = v128.load(place, 32);
+      const end: usize = 4 * <usize>min(length, x + wide);
+      for (let at: usize = 4 * <usize>x; at < end; at += 4) {
+        const r = load<i32>(row + at);
+        if (r < 0) continue;
+        const e = <f64>load<f32>(residual + at);
+        const square = f64x2.splat(HALF_INV_LN2 * (load<f64>(delta + 8 * <usize>r) * e * e + 1));
+        const t = <usize>load<u32>(places + 4 * <usize>r);
+        a = f64x2.add(a, costOfTwo(t, step, square));
+        b = f64x2.add(b, costOfTwo(t + 2 * step, step, square));
+        c = f64x2.add(c, costOfTwo(t + 4 * step, step, square));
+      }
+      v128.store(place, a);
+      v128.store(place, b, 16);
+      v128.store(place, c, 32);
+    }
+    row += 4 * <usize>length;
+    residual += 4 * <usize>length;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function costOfTwo(at: usize, stride: usize, square: v128): v128 {
+  const one = v128.load(at);
+  const other = v128.load(at + stride);
+  const information = v128.shuffle<f64>(one, other, 0, 2);
+  return f64x2.add(information, f64x2.div(square, v128.shuffle<f64>(one, other, 1, 3)));
+}
+
+/** The shuffled order of n coefficients, u32: see `shuffledOrder` in src/format.ts. One number more is written. */
+export function shuffle(n: u32, to: usize): void {
+  const bits: u32 = 32 - clz(n - 1);
+  const mask: u32 = <u32>((<u64>1 << bits) - 1);
+  const shift: u32 = bits >> 1;
+  let k = to;
+  for (let j: u32 = 0; j <= mask; j++) {
+    let x = j ^ (j >> shift);
+    x = (x * 0x7feb352d) & mask;
+    x ^= x >> shift;
+    x = (x * 0x846ca68b) & mask;
+    x ^= x >> shift;
+    store<u32>(k, x);
+    k += x < n ? 4 : 0;
+  }
+}
+
+/**
+ * Coding order: by rank, within it as the shuffle goes. What the step does not concern is put behind all others: there is
+ * no branch that cannot be foreseen.
+ * @param compact u16 [count], scratch: rows below 65535 (the shuffle touches memory at random, and less of it misses the cache)
+ * @param ranks [65536] by row, the last for what is not concerned: u32 rank, f32 amplitude
+ * @param next u32 by rank: place of the next coefficient of that rank
+ * @param amplitudes f32 by place in the order
+ */
+export function sortRows(row: usize, count: i32, compact: usize, shuffle: usize, ranks: usize, next: usize, order: usize, sorted: usize, amplitudes: usize): void {
   for (let p: usize = 0; p < <usize>count; p++) store<u16>(compact + 2 * p, <u16>load<i32>(row + 4 * p));
   for (let j: usize = 0; j < <usize>count; j++) {
     const p = load<u32>(shuffle + 4 * j);
     const r = <u32>load<u16>(compact + 2 * <usize>p);
-    if (r == 0xffff) continue;
-    const place = next + 4 * <usize>load<u8>(rank + r);
+    const entry = ranks + 8 * <usize>r;
+    const place = next + 4 * <usize>load<u32>(entry);
     const k = load<u32>(place);
     store<u32>(place, k + 1);
     store<u32>(order + 4 * <usize>k, p);
     store<u32>(sorted + 4 * <usize>k, r);
-    store<f32>(amplitudes + 4 * <usize>k, load<f32>(amplitude + 4 * <usize>r));
+    store<f32>(amplitudes + 4 * <usize>k, load<f32>(entry, 4));
+  }
+}
+
+/** Numbers (f32) by position into the coding order. */
+export function gather(order: usize, count: i32, from: usize, to: usize): void {
+  for (let k: usize = 0; k < <usize>count; k++) {
+    store<f32>(to + 4 * k, load<f32>(from + 4 * <usize>load<u32>(order + 4 * k)));
+  }
+}
+
+/** What the search maximises (see `TrellisEncoder.encode`). @param gain f32 by row */
+export function metrics(sorted: usize, count: i32, gain: usize, amplitude: usize, residual: usize, offset: usize, metric: usize): void {
+  for (let k: usize = 0, end: usize = 4 * <usize>count; k < end; k += 4) {
+    const ratio = <f64>load<f32>(gain + 4 * <usize>load<u32>(sorted + k)) / <f64>load<f32>(amplitude + k);
+    store<f32>(metric + k, <f32>(ratio * (<f64>load<f32>(residual + k) - <f64>load<f32>(offset + k))));
   }
 }
 

@@ -4,7 +4,9 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { assertLimited } from './helpers/limited.js';
 import { Receiver } from '../src/codec/decoder.js';
-import { codeGroupStep, putCurrentMeans, type Channel } from '../src/codec/group-step.js';
+import type { Channel } from '../src/codec/channel.js';
+import { codeGroupStep } from '../src/codec/group-step.js';
+import { putCurrentMeans } from '../src/codec/update.js';
 import { Stream } from '../src/codec/stream.js';
 import { Workspace } from '../src/codec/workspace.js';
 import type { Observation } from '../src/diffusion/observation.js';
@@ -28,8 +30,8 @@ interface Case {
 
 const cases = fc.record<Case>({
   seed: fc.integer(),
-  width: fc.integer({ min: 1, max: 20 }),
-  height: fc.integer({ min: 1, max: 12 }),
+  width: fc.integer({ min: 1, max: 36 }),
+  height: fc.integer({ min: 1, max: 28 }),
   kind: fc.constantFrom('root', 'enter', 'refine'),
   part: fc.constantFrom('whole', 'first', 'rest'),
   codes: fc.constantFrom(1, 3, 60),

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { decodePicture, type DecodeResult } from '../../src/codec/decoder.js';
 import { encodePicture, encodePictureToSizes } from '../../src/codec/encoder.js';
 import type { EncodeResult, Target } from '../../src/codec/encoder-options.js';
-import type { Channel } from '../../src/codec/group-step.js';
+import type { Channel } from '../../src/codec/channel.js';
 import { fileInfo } from '../../src/container/info.js';
 import { PictureCoefficients } from '../../src/pixels/picture-coefficients.js';
 import { isGrey, join } from '../../src/pixels/picture-planes.js';

@@ -2,7 +2,7 @@
 import { BitReader } from '../entropy/bits.js';
 import { decodeCorrectionsInPieces, type Corrections } from '../entropy/corrections.js';
 import { decodeGains, readScale } from '../entropy/gains.js';
-import { decodeRunInPieces, runBits, type Run } from '../entropy/trellis.js';
+import { decodeRunInPieces, runBits, type Run, type Sections } from '../entropy/trellis.js';
 import { DcompError } from '../errors.js';
 import { isToldSigma, type Architecture } from '../model/architecture.js';
 import type { Evaluator } from '../model/evaluator.js';
@@ -12,7 +12,7 @@ import { decodeAlphaInPieces } from '../container/alpha.js';
 import { endsOf, readContainerInPieces, type Container, type Extent, type Header } from '../container/container.js';
 import { withinMemory } from '../memory.js';
 import type { Progress } from './encoder-options.js';
-import type { Channel } from './group-step.js';
+import type { Channel } from './channel.js';
 import { pixelsAtInPieces, readBandsInPieces } from './plain.js';
 import { metadataOfInPieces } from '../container/metadata.js';
 import { groupsOf, type Group } from '../format.js';
@@ -536,9 +536,9 @@ export class Receiver implements Channel {
     return decodeRunInPieces(run, this.reader, nu);
   }
 
-  receive(sections: number): { bytes: Uint8Array; count: number } {
-    const count = Math.min(sections, this.reader.remaining);
-    if (sections > count) this.ended = true;
+  *sections({ ends }: Sections): Pieces<{ bytes: Uint8Array; count: number }> {
+    const count = Math.min(ends.length, this.reader.remaining);
+    if (ends.length > count) this.ended = true;
     return { bytes: this.reader.readBits(count), count };
   }
 

@@ -8,7 +8,10 @@ import { DcompError } from '../errors.js';
 import { inTurns, rowsOfPiece, withoutTurns, type Pause, type Pieces } from '../turns.js';
 import { COLOURS } from '../pixels/colour.js';
 import { CODES_LEVEL_SPAN, groupsOf, LAST_CODE, nuAt, type Group } from '../format.js';
-import { codeGroupStep, putCurrentMeans, type Channel, type Truth } from './group-step.js';
+import type { Channel } from './channel.js';
+import { codeGroupStep } from './group-step.js';
+import type { Truth } from './group-work.js';
+import { putCurrentMeans } from './update.js';
 import { windowOf, type StepNeeds } from './needs.js';
 import {
   addMirroredOutput,

@@ -1,13 +1,13 @@
 /** The encoder's channel: searches the signs of every run, collects the bits into segments, cuts them to a size. */
 import { BitWriter } from '../entropy/bits.js';
 import { encodeCorrectionsInPieces, type Corrections } from '../entropy/corrections.js';
-import { TrellisEncoder, type EncodedRun } from '../entropy/trellis-encoder.js';
+import { TrellisEncoder } from '../entropy/trellis-encoder.js';
 import { encodeGains, scaleBits } from '../entropy/gains.js';
-import type { Run } from '../entropy/trellis.js';
+import type { Run, Sections } from '../entropy/trellis.js';
 import { MAX_SEGMENT_UNITS, segmentOverhead, writeSegments, type SegmentContent } from '../container/container.js';
 import { SEGMENT_BYTES, SEGMENT_GROWTH } from '../format.js';
 import type { Pieces } from '../turns.js';
-import type { Channel } from './group-step.js';
+import type { Channel } from './channel.js';
 
 /** What a file holds behind its header. */
 export interface Body {
@@ -50,9 +50,15 @@ export class BitChannel implements Channel {
   }
 
   *run(run: Run, metric: Float32Array, nu: number): Pieces<{ signs: Int8Array; covered: number }> {
-    const { bits, bitCount, signs } = yield* encodeRun(run, metric, nu);
+    const { bits, bitCount, signs } = yield* withTrellis((trellis) => trellis.encodeInPieces(run, metric, nu));
     this.writer.append(bits, bitCount);
     return { signs, covered: bitCount === 0 ? 0 : signs.length };
+  }
+
+  *sections(run: Sections, metric: Float32Array, nu: number): Pieces<{ bytes: Uint8Array; count: number }> {
+    const bits = yield* withTrellis((trellis) => trellis.bitsInPieces(run, metric, nu));
+    this.writer.append(bits.bytes, bits.count);
+    return bits;
   }
 
   scale(before: number, choose: () => number): number {
@@ -172,10 +178,10 @@ export class Stream extends BitChannel {
 /** Memories of searches that are not going on; a search gives turns, in which another encoding may need one of its own. */
 const idle: TrellisEncoder[] = [];
 
-function* encodeRun(run: Run, metric: Float32Array, nu: number): Pieces<EncodedRun> {
+function* withTrellis<T>(search: (trellis: TrellisEncoder) => Pieces<T>): Pieces<T> {
   const trellis = idle.pop() ?? new TrellisEncoder();
   try {
-    return yield* trellis.encodeInPieces(run, metric, nu);
+    return yield* search(trellis);
   } finally {
     if (idle.length === 0) idle.push(trellis);
   }

@@ -5,7 +5,8 @@ import { compileKernel, instantiateKernel, kernelMemory } from '../kernels/load.
 import { wasm } from '../kernels/step.wasm.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
 import { labelTable, MAX_NU } from '../entropy/trellis.js';
-import { GROUP_SIDE, shuffledOrder } from '../format.js';
+import { MAX_GAIN, MIN_GAIN } from '../entropy/gains.js';
+import { GAIN_BLOCK, GROUP_SIDE, MAX_PASSES } from '../format.js';
 
 /** Exports of kernels/step.ts, which says what they do. Addresses in bytes. */
 interface StepKernel {
@@ -23,17 +24,58 @@ interface StepKernel {
   predict(z: number, codes: number, output: number, count: number, later: number, mean: number, row: number): number;
   mapRows(row: number, count: number, table: number): void;
   countRows(row: number, count: number, histogram: number): void;
+  residuals(x: number, mean: number, count: number, residual: number): void;
+  idealBits(row: number, residual: number, count: number, table: number, bits: number): number;
+  addSquares(row: number, residual: number, count: number, sums: number): void;
+  blockInformation(
+    row: number,
+    length: number,
+    height: number,
+    side: number,
+    information: number,
+    sums: number,
+  ): void;
+  mapBlocks(
+    row: number,
+    length: number,
+    height: number,
+    side: number,
+    gains: number,
+    gain: number,
+    table: number,
+  ): void;
+  gainCosts(
+    row: number,
+    residual: number,
+    length: number,
+    height: number,
+    side: number,
+    places: number,
+    stride: number,
+    delta: number,
+    costs: number,
+  ): void;
+  shuffle(n: number, to: number): void;
   sortRows(
     row: number,
     count: number,
     compact: number,
     shuffle: number,
-    rank: number,
+    ranks: number,
     next: number,
     order: number,
     sorted: number,
-    amplitude: number,
     amplitudes: number,
+  ): void;
+  gather(order: number, count: number, from: number, to: number): void;
+  metrics(
+    sorted: number,
+    count: number,
+    gain: number,
+    amplitude: number,
+    residual: number,
+    offset: number,
+    metric: number,
   ): void;
   sections(sorted: number, count: number, units: number, ends: number, unit: number): number;
   moveByRun(
@@ -67,12 +109,14 @@ interface Places {
   /** By row of the tables; what is needed at different times shares its place. */
   map: number;
   histogram: number;
-  rank: number;
-  amplitudeOf: number;
+  ranks: number;
   units: number;
   shrink: number;
+  gainOf: number;
   gains: number;
   next: number;
+  /** By block: numbers for each of its gains at most. */
+  blocks: number;
 }
 
 const LINE = 64;
@@ -99,12 +143,13 @@ function fixedPlaces(bump: Bump): Places {
     labels: bump.take(2 ** (MAX_NU - 1)),
     map: bump.take(4 * MAX_ROWS),
     histogram: bump.take(4 * MAX_ROWS),
-    rank: bump.take(MAX_ROWS),
-    amplitudeOf: bump.take(4 * MAX_ROWS),
+    ranks: bump.take(8 * (MAX_ROWS + 1)),
     units: bump.take(4 * MAX_ROWS),
     shrink: bump.take(4 * MAX_ROWS),
+    gainOf: bump.take(4 * MAX_ROWS),
     gains: bump.take(4 * 8 * MAX_ROWS),
-    next: bump.take(4 * 256),
+    next: bump.take(4 * (MAX_PASSES + 2)),
+    blocks: bump.take(8 * (MAX_GAIN - MIN_GAIN + 1) * Math.ceil(GROUP_SIDE / GAIN_BLOCK) ** 2),
   };
 }
 
@@ -120,14 +165,15 @@ export class Workspace {
   kernel!: StepKernel;
   at!: Places &
     Record<'mean' | 'row' | 'moved' | 'compact' | 'shuffle' | 'order', number> &
-    Record<'sorted' | 'offset' | 'amplitude' | 'information' | 'bits', number>;
+    Record<'sorted' | 'offset' | 'amplitude' | 'information' | 'bits', number> &
+    Record<'residual' | 'sortedResidual' | 'metric', number>;
   private memory!: WebAssembly.Memory;
   /** By position: posterior mean, row (−1 where the step does not concern the coefficient), and what the signs moved it by. */
   mean!: Float32Array;
   row!: Int32Array;
   moved!: Float32Array;
   /** By position, encoder only: x − mean. */
-  residual = new Float32Array(0);
+  residual!: Float32Array;
   /** In coding order from here on: position, row, what the signs moved it by so far, step of the next pass. */
   order!: Uint32Array;
   sortedRow!: Int32Array;
@@ -135,17 +181,11 @@ export class Workspace {
   amplitude!: Float32Array;
   information!: Uint32Array;
   /** Encoder only. */
-  sortedResidual = new Float32Array(0);
-  metric = new Float32Array(0);
-  private readonly permutations = new Map<number, Uint32Array>();
+  sortedResidual!: Float32Array;
+  metric!: Float32Array;
 
-  reserve(n: number, encoding: boolean): void {
+  reserve(n: number): void {
     if (n > this.size) this.grow(n);
-    if (encoding && this.residual.length < n) {
-      this.residual = new Float32Array(n);
-      this.sortedResidual = new Float32Array(n);
-      this.metric = new Float32Array(n);
-    }
   }
 
   private grow(n: number): void {
@@ -166,6 +206,10 @@ export class Workspace {
       amplitude: take(4),
       information: take(4),
       bits: take(1),
+      // The encoder's come last: what is not touched takes no memory.
+      residual: take(4),
+      sortedResidual: take(4),
+      metric: take(4),
     };
     this.memory = kernelMemory(bump.end);
     compiled ??= compileKernel(wasm);
@@ -183,6 +227,9 @@ export class Workspace {
     this.offset = floats(this.at.offset);
     this.amplitude = floats(this.at.amplitude);
     this.information = words(this.at.information);
+    this.residual = floats(this.at.residual);
+    this.sortedResidual = floats(this.at.sortedResidual);
+    this.metric = floats(this.at.metric);
   }
 
   bytes(at: number, length: number): Uint8Array {
@@ -201,16 +248,6 @@ export class Workspace {
     return new Float64Array(this.memory.buffer, at, length);
   }
 
-  /** The shuffled order of n coefficients. The groups of a grid have at most four sizes. */
-  permutation(n: number): Uint32Array {
-    let order = this.permutations.get(n);
-    if (order === undefined) {
-      if (this.permutations.size === 4) this.permutations.clear();
-      this.permutations.set(n, (order = shuffledOrder(n)));
-    }
-    return order;
-  }
-
   /** Puts the labels of the trellis with 2^nu states where the kernels look for them. */
   placeLabels(nu: number): void {
     if (this.labelled === nu) return;
@@ -221,7 +258,7 @@ export class Workspace {
   /** Puts the shuffled order of n coefficients where the kernels look for it. */
   placeShuffle(n: number): void {
     if (this.shuffled === n) return;
-    new Uint32Array(this.memory.buffer, this.at.shuffle, n).set(this.permutation(n));
+    this.kernel.shuffle(n, this.at.shuffle);
     this.shuffled = n;
   }
 }

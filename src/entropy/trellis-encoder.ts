@@ -4,17 +4,18 @@ import { mix32 } from '../math/hash.js';
 import { DcompError } from '../errors.js';
 import { finish, type Pieces } from '../turns.js';
 import { BitReader } from './bits.js';
-import { MAX_NU, decodeRunInPieces, labelTable, sectionEnds, type Run } from './trellis.js';
+import { MAX_NU, decodeRunInPieces, labelTable, sectionEnds, type Run, type Sections } from './trellis.js';
 import { WINDOW_SECTIONS, keptSections } from './viterbi.js';
 
 interface TrellisKernel {
-  begin(nu: number, state: number, mixedKey: number, window: number, keep: number): void;
+  begin(nu: number, state: number, mixedKey: number, window: number, keep: number, combinations: number): void;
   feed(count: number): number;
   finish(): number;
 }
 
 // Addresses in the kernel's memory, as in kernels/trellis.ts.
-const BLOCKS = 2048;
+const COMBINATIONS = 1664;
+const BLOCKS = 8192;
 const INPUT = 1116160;
 const INPUT_LENGTH = 16384;
 const CLOSES = 1181696;
@@ -22,6 +23,9 @@ const BITS = 1198080;
 const BITS_LENGTH = 32768;
 const DECISIONS = 1230848;
 const MEMORY_BYTES = DECISIONS + (WINDOW_SECTIONS << (MAX_NU - 3));
+
+/** Ways in which the metrics of 8 labels may stand: 32 blocks of labels, 8 permutations of each. */
+const MOST_COMBINATIONS = 256;
 
 /** States of all sections that are searched in a piece. */
 const PIECE_STATES = 2 ** 24;
@@ -41,7 +45,8 @@ export interface EncodedRun {
 /** Encodes runs; holds the search's memory (68 MB, of which a small nu touches little), so keep and reuse one. Not reentrant. */
 export class TrellisEncoder {
   private readonly kernel: TrellisKernel;
-  private readonly blocks: Uint32Array;
+  private readonly combinations: Uint16Array;
+  private readonly blocks: Uint16Array;
   private readonly input: Float32Array;
   private readonly closes: Uint8Array;
   private readonly output: Uint8Array;
@@ -52,7 +57,8 @@ export class TrellisEncoder {
     compiled ??= compileKernel(wasm);
     const memory = kernelMemory(MEMORY_BYTES);
     this.kernel = instantiateKernel<TrellisKernel>(compiled, memory);
-    this.blocks = new Uint32Array(memory.buffer, BLOCKS, 1 << (MAX_NU - 4));
+    this.combinations = new Uint16Array(memory.buffer, COMBINATIONS, MOST_COMBINATIONS);
+    this.blocks = new Uint16Array(memory.buffer, BLOCKS, 1 << (MAX_NU - 4));
     this.input = new Float32Array(memory.buffer, INPUT, INPUT_LENGTH);
     this.closes = new Uint8Array(memory.buffer, CLOSES, INPUT_LENGTH);
     this.output = new Uint8Array(memory.buffer, BITS, BITS_LENGTH);
@@ -72,31 +78,46 @@ export class TrellisEncoder {
 
   /** As `encode`; nothing else may be searched until it has ended. */
   *encodeInPieces(run: Run, metric: Float32Array, nu: number, state = 0): Pieces<EncodedRun> {
-    const bits = yield* this.searchInPieces(run, metric, nu, state);
-    const packed = new Uint8Array((bits.length + 7) >>> 3);
-    for (let k = 0; k < bits.length; k++) packed[k >>> 3]! |= bits[k]! << (7 - (k & 7));
+    const { bytes, count } = yield* this.bitsInPieces(sectionsOf(run), metric, nu, state);
     // The decoder's own function: whatever the search did, both sides have the same signs.
-    const decoded = yield* decodeRunInPieces(run, new BitReader(packed, 0, bits.length), nu, state);
-    return { bits: packed, bitCount: bits.length, signs: decoded.signs, state: decoded.state };
+    const decoded = yield* decodeRunInPieces(run, new BitReader(bytes, 0, count), nu, state);
+    return { bits: bytes, bitCount: count, signs: decoded.signs, state: decoded.state };
+  }
+
+  /** As `encodeInPieces`, the bits alone: packed, and how many they are. */
+  *bitsInPieces(
+    run: Sections,
+    metric: Float32Array,
+    nu: number,
+    state = 0,
+  ): Pieces<{ bytes: Uint8Array; count: number }> {
+    const bits = yield* this.searchInPieces(run, metric, nu, state);
+    const bytes = new Uint8Array((bits.length + 7) >>> 3);
+    for (let k = 0; k < bits.length; k++) bytes[k >>> 3]! |= bits[k]! << (7 - (k & 7));
+    return { bytes, count: bits.length };
   }
 
   /** The bits alone, one a byte: what `viterbi` returns. */
   search(run: Run, metric: Float32Array, nu: number, state = 0): Uint8Array {
-    return finish(this.searchInPieces(run, metric, nu, state));
+    return finish(this.searchInPieces(sectionsOf(run), metric, nu, state));
   }
 
-  private *searchInPieces(run: Run, metric: Float32Array, nu: number, state: number): Pieces<Uint8Array> {
-    const n = run.information.length;
+  private *searchInPieces(
+    { length: n, ends, key }: Sections,
+    metric: Float32Array,
+    nu: number,
+    state: number,
+  ): Pieces<Uint8Array> {
     if (metric.length !== n)
       throw new DcompError('E_USAGE', `the run has ${n} coefficients, but ${metric.length} metrics`);
     this.setLabels(nu);
     if (!Number.isInteger(state) || state < 0 || state >= 1 << nu) {
       throw new DcompError('E_USAGE', `the trellis cannot begin in state ${state}: it has ${1 << nu} of them`);
     }
-    const ends = sectionEnds(run.information);
     const bits = new Uint8Array(ends.length);
     if (ends.length === 0) return bits;
-    this.kernel.begin(nu, state, mix32(run.key), WINDOW_SECTIONS, keptSections(nu));
+    const combinations = Math.min(MOST_COMBINATIONS, 1 << (nu - 4));
+    this.kernel.begin(nu, state, mix32(key), WINDOW_SECTIONS, keptSections(nu), combinations);
     let written = 0;
     const take = (count: number): void => {
       bits.set(this.output.subarray(0, count), written);
@@ -115,14 +136,25 @@ export class TrellisEncoder {
     return bits;
   }
 
-  /** Tells the kernel where the labels of each 8 consecutive states stand: byte offset of the block, and permutation. */
+  /**
+   * Tells the kernel which combinations of a block of labels (times 16) and a permutation (times 512) there are, and
+   * where that of each 8 consecutive states stands among them. Where states are few, each has its own.
+   */
   private setLabels(nu: number): void {
     if (nu === this.labelled) return;
     const labels = labelTable(nu);
     this.labelled = nu;
+    const few = labels.length / 8 < MOST_COMBINATIONS;
+    if (!few) for (let i = 0; i < MOST_COMBINATIONS; i++) this.combinations[i] = 16 * i;
     for (let i = 0; i < labels.length / 8; i++) {
       const label = labels[8 * i]!;
-      this.blocks[i] = ((label & ~7) << 1) | ((label & 7) << 20);
+      const combination = ((label & ~7) << 1) | ((label & 7) << 9);
+      if (few) this.combinations[i] = combination;
+      this.blocks[i] = few ? 16 * i : combination;
     }
   }
+}
+
+function sectionsOf({ information, key }: Run): Sections {
+  return { length: information.length, ends: sectionEnds(information), key };
 }

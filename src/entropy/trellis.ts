@@ -63,6 +63,16 @@ export interface Run {
   key: number;
 }
 
+/** A run that is cut into sections. */
+export interface Sections {
+  /** Coefficients of the run. */
+  length: number;
+  /** As `sectionEnds` gives them. */
+  ends: Uint32Array;
+  /** As that of `Run`. */
+  key: number;
+}
+
 /** Number of label bits; a power of two of sign vectors, and as many again with the opposite sign. */
 export const LABEL_BITS = 8;
 

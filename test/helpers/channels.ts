@@ -1,5 +1,5 @@
 /** The encoder's side of a channel for tests that walk a session themselves: real search, bits counted and thrown away. */
-import type { Channel } from '../../src/codec/group-step.js';
+import type { Channel } from '../../src/codec/channel.js';
 import { TrellisEncoder } from '../../src/entropy/trellis-encoder.js';
 import { encodeCorrections, type Corrections } from '../../src/entropy/corrections.js';
 import { encodeGains, scaleBits } from '../../src/entropy/gains.js';

@@ -1,6 +1,6 @@
 /** The encoder's walk along the schedule, done by the test itself. */
 import { readContainer } from '../../src/container/container.js';
-import type { Channel } from '../../src/codec/group-step.js';
+import type { Channel } from '../../src/codec/channel.js';
 import { join, separate } from '../../src/pixels/picture-planes.js';
 import { haar, halve, rowsOfCoefficients } from '../../src/pixels/pyramid.js';
 import { Session } from '../../src/codec/session.js';

@@ -1,0 +1,37 @@
+import type { Corrections } from '../entropy/corrections.js';
+import type { Run, Sections } from '../entropy/trellis.js';
+import type { Pieces } from '../turns.js';
+
+/** How signs and gains get from encoder to decoder. */
+export interface Channel {
+  /**
+   * Sends or receives a run.
+   * @param metric filled by the encoder's side only
+   * @param nu log2 of the trellis states
+   * @returns ±1 for each coefficient covered; fewer are covered where a file was cut.
+   */
+  run(run: Run, metric: Float32Array, nu: number): Pieces<{ signs: Int8Array; covered: number }>;
+  /**
+   * The other way to send or receive a run: its bits, one by section, packed; as many as there are, which may be fewer
+   * where a file was cut.
+   * @param metric, nu as for `run`
+   */
+  sections?(run: Sections, metric: Float32Array, nu: number): Pieces<{ bytes: Uint8Array; count: number }>;
+  /**
+   * Sends the scale chosen by `choose`, or receives it, as a difference from the one before. undefined where a file was cut.
+   */
+  scale(before: number, choose: () => number): number | undefined;
+  /** Sends the gains chosen by `choose`, or receives them. undefined where a file was cut. */
+  gains(contexts: Uint8Array, choose: () => Int8Array): Int8Array | undefined;
+  /** Sends the corrections chosen by `choose`, or receives them; indices are below n. */
+  corrections(n: number, choose: () => Corrections): Pieces<Corrections | undefined>;
+  /** log2 of the trellis states at level 0. */
+  readonly nu: number;
+  /** True when nothing more can be received. */
+  readonly ended: boolean;
+  /**
+   * Present in the ideal Gaussian channel that rates are compared with: standard normal numbers, of which it makes
+   * y = x + N(0, 1/delta) instead of sending runs.
+   */
+  readonly normal?: () => number;
+}

@@ -1,0 +1,79 @@
+/** Passes and order: how often each coefficient is told of, and who comes first. */
+import { shuffledOrder } from '../format.js';
+import type { Pieces } from '../turns.js';
+import { countRows, type GroupWork } from './group-work.js';
+import { passTable, type PassTable } from './pass-table.js';
+import { MAX_ROWS } from './workspace.js';
+
+/** What the runs go by. */
+export interface CodingOrder {
+  table: PassTable;
+  /** How often each row occurs. */
+  histogram: Uint32Array;
+  /** By number of passes how many have at least so many: the first of the order; at 1 all. */
+  counts: Uint32Array;
+}
+
+/** Decides the passes, and puts the coefficients into coding order: by rank, and within that in the shuffled order. */
+export function* putInOrder(work: GroupWork): Pieces<CodingOrder> {
+  const { workspace: w, fast, truth } = work;
+  const histogram = countRows(work);
+  yield;
+  const table = passTable(histogram, work.classes);
+  const { next, counts } = placesByRank(table, histogram);
+  const total = (w.total = counts[1]!);
+  yield;
+  if (fast) sortByKernel(work, table, next);
+  else sortHere(work, table, next);
+  w.offset.fill(0, 0, total);
+  yield;
+  if (truth !== undefined) {
+    if (fast) w.kernel.gather(w.at.order, total, w.at.residual, w.at.sortedResidual);
+    else for (let k = 0; k < total; k++) w.sortedResidual[k] = w.residual[w.order[k]!]!;
+  }
+  return { table, histogram, counts };
+}
+
+/** Where each rank begins; the one behind them is of what the step does not concern. */
+function placesByRank(
+  { rounds, rank }: PassTable,
+  histogram: Uint32Array,
+): { next: Uint32Array; counts: Uint32Array } {
+  const sizes = new Uint32Array(rounds + 1);
+  for (let r = 0; r < histogram.length; r++) sizes[rank[r]!]! += histogram[r]!;
+  const next = new Uint32Array(rounds + 2);
+  const counts = new Uint32Array(rounds + 2);
+  for (let r = rounds; r >= 0; r--) {
+    next[r] = counts[r + 1]!;
+    counts[r] = counts[r + 1]! + sizes[r]!;
+  }
+  next[rounds + 1] = counts[1] = counts[0]!;
+  return { next, counts };
+}
+
+function sortByKernel({ workspace: w, n }: GroupWork, table: PassTable, next: Uint32Array): void {
+  const { rank, amplitude, rounds } = table;
+  const { kernel, at } = w;
+  w.placeShuffle(n);
+  const ranks = w.int32(at.ranks, 2 * (MAX_ROWS + 1));
+  const amplitudes = w.float32(at.ranks, 2 * (MAX_ROWS + 1));
+  for (let r = 0; r < rank.length; r++) {
+    ranks[2 * r] = rank[r]!;
+    amplitudes[2 * r + 1] = amplitude[r]!;
+  }
+  ranks[2 * MAX_ROWS] = rounds + 1;
+  w.int32(at.next, next.length).set(next);
+  kernel.sortRows(at.row, n, at.compact, at.shuffle, at.ranks, at.next, at.order, at.sorted, at.amplitude);
+}
+
+function sortHere({ workspace, n }: GroupWork, { rank, amplitude }: PassTable, next: Uint32Array): void {
+  const { row, order, sortedRow, amplitude: amplitudes } = workspace;
+  for (const p of shuffledOrder(n)) {
+    const r = row[p]!;
+    if (r < 0) continue;
+    const k = next[rank[r]!]!++;
+    order[k] = p;
+    sortedRow[k] = r;
+    amplitudes[k] = amplitude[r]!;
+  }
+}

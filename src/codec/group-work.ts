@@ -1,0 +1,102 @@
+/** What the parts of a step of a group share: prediction, scale and gains, coding order, runs, update. */
+import { COEFFICIENTS } from '../model/architecture.js';
+import { GROUP_SIDE, VARIANCE_COUNT, type Group } from '../format.js';
+import type { Observation } from '../diffusion/observation.js';
+import type { Pieces } from '../turns.js';
+import type { Channel } from './channel.js';
+import type { Predicted, ToldMeasurement } from './prediction.js';
+import type { Workspace } from './workspace.js';
+
+/** What the encoder knows besides: the coefficients themselves. */
+export interface Truth {
+  /** Coefficients of the whole grid, layout of `Observation.z`. */
+  x: Float32Array;
+}
+
+/** A step of a group: what it is given. */
+export interface GroupStepOptions extends Predicted {
+  groupIndex: number;
+  channel: Channel;
+  /** log2 of the trellis states. */
+  nu: number;
+  /** By group, of the level's step before; this step's afterwards. */
+  scales: Int8Array;
+  truth?: Truth;
+}
+
+/** A step of a group whose coefficients are predicted. */
+export interface GroupWork extends GroupStepOptions {
+  workspace: Workspace;
+  /** Coefficients of the group. */
+  n: number;
+  /** By the row of a coefficient, over VARIANCE_COUNT: see `Prediction`. */
+  classes: readonly ToldMeasurement[];
+  /** Whether the kernels of WebAssembly are asked; otherwise the same is done in TypeScript, which is what they must agree with. */
+  fast: boolean;
+}
+
+/** 1 / (2 ln 2) */
+export const HALF_INV_LN2 = 0.7213475204444817;
+
+/** Rows of a group, or as many coefficients in coding order, that are gone over in a piece. */
+export const PIECE_ROWS = 16;
+/** Coefficients of so many rows of the largest group. */
+export const PIECE = PIECE_ROWS * GROUP_SIDE * COEFFICIENTS;
+
+/** The rows of a group: index in the group, index in the grid, coefficients. */
+export function* forEachRow(
+  observation: Observation,
+  group: Group,
+  f: (p: number, i: number, length: number) => void,
+): Pieces<void> {
+  const length = group.width * COEFFICIENTS;
+  for (let y = 0; y < group.height; y++) {
+    f(y * length, ((group.y + y) * observation.width + group.x) * COEFFICIENTS, length);
+    if (y % PIECE_ROWS === PIECE_ROWS - 1) yield;
+  }
+}
+
+/** Index in the whole grid of a coefficient of a group. */
+export function gridIndex(observation: Observation, group: Group, p: number): number {
+  const rowLength = group.width * COEFFICIENTS;
+  const y = Math.floor(p / rowLength);
+  return ((group.y + y) * observation.width + group.x) * COEFFICIENTS + (p - y * rowLength);
+}
+
+/** How often each row occurs. */
+export function countRows({ workspace: w, n, classes, fast }: GroupWork): Uint32Array {
+  const histogram = new Uint32Array(classes.length * VARIANCE_COUNT);
+  if (fast) {
+    const counts = w.int32(w.at.histogram, histogram.length);
+    counts.fill(0);
+    w.kernel.countRows(w.at.row, n, w.at.histogram);
+    histogram.set(counts);
+  } else {
+    for (let p = 0; p < n; p++) if (w.row[p]! >= 0) histogram[w.row[p]!]!++;
+  }
+  return histogram;
+}
+
+/** Puts other rows in the place of those that coefficients have. @param rowOf −1 where a coefficient is left out from here on */
+export function mapRows(work: GroupWork, rowOf: (row: number) => number): void {
+  const { workspace: w, n, fast } = work;
+  if (fast) {
+    placeMap(work, rowOf);
+    w.kernel.mapRows(w.at.row, n, w.at.map);
+  } else {
+    for (let p = 0; p < n; p++) if (w.row[p]! >= 0) w.row[p] = rowOf(w.row[p]!);
+  }
+}
+
+/** Puts a table of rows where the kernels look for it. */
+export function placeMap({ workspace: w, classes }: GroupWork, rowOf: (row: number) => number): void {
+  const count = classes.length * VARIANCE_COUNT;
+  const map = w.int32(w.at.map, count);
+  for (let r = 0; r < count; r++) map[r] = rowOf(r);
+}
+
+/** A row with its variance multiplied, by steps of the grid. */
+export function shifted(row: number, steps: number): number {
+  const v = row % VARIANCE_COUNT;
+  return row - v + Math.min(VARIANCE_COUNT - 1, Math.max(0, v + steps));
+}

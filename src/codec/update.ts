@@ -1,0 +1,134 @@
+/** The Kalman update: joins what a step told to the observation. */
+import { COEFFICIENTS } from '../model/architecture.js';
+import { codeOf, UNKNOWN } from '../model/sigma.js';
+import { VARIANCE_COUNT, type Group } from '../format.js';
+import type { Observation } from '../diffusion/observation.js';
+import { VARIANCE } from '../diffusion/variance-table.js';
+import type { Pieces } from '../turns.js';
+import type { CodingOrder } from './coding-order.js';
+import { forEachRow, type GroupWork } from './group-work.js';
+import type { PassTable } from './pass-table.js';
+import type { Rounds } from './runs.js';
+import type { Workspace } from './workspace.js';
+
+/**
+ * The Kalman rule: z' = (P·z + delta·y) / (P + delta) with y = mu + d · (1 + 1/(v·delta)), d being what the signs moved
+ * the mean by. Runs over the coefficients by position: only d comes in the shuffled order.
+ */
+export function* updateObservation(
+  work: GroupWork,
+  { table, histogram }: CodingOrder,
+  rounds: Rounds,
+): Pieces<void> {
+  const { workspace: w, fast, channel } = work;
+  const { total, order, offset, moved } = w;
+  if (fast) w.kernel.scatter(w.at.order, w.at.offset, total, w.at.moved);
+  else for (let k = 0; k < total; k++) moved[order[k]!] = offset[k]!;
+  yield;
+  if (!rounds.whole || channel.ended) yield* updatePartly(work, table, rounds.covered);
+  else if (fast) yield* updateByKernel(work, histogram);
+  else yield* updateHere(work, histogram);
+}
+
+/** By row: factor of z, of the mean, of the move, and the code afterwards. */
+function fillGains({ classes }: GroupWork, histogram: Uint32Array, gains: Float64Array): Float64Array {
+  for (let r = 0; r < histogram.length; r++) {
+    if (histogram[r] === 0) continue;
+    const { precision, delta, to } = classes[Math.floor(r / VARIANCE_COUNT)]!;
+    gains[4 * r] = precision / (precision + delta);
+    gains[4 * r + 1] = delta / (precision + delta);
+    gains[4 * r + 2] = (delta + 1 / VARIANCE[r % VARIANCE_COUNT]!) / (precision + delta);
+    gains[4 * r + 3] = to;
+  }
+  return gains;
+}
+
+function* updateHere(work: GroupWork, histogram: Uint32Array): Pieces<void> {
+  const { z, codes } = work.observation;
+  const { row, mean, moved } = work.workspace;
+  const gains = fillGains(work, histogram, new Float64Array(4 * histogram.length));
+  yield* forEachRow(work.observation, work.group, (p, i, length) => {
+    for (const end = p + length; p < end; p++, i++) {
+      const r = row[p]!;
+      if (r < 0) continue;
+      z[i] = gains[4 * r]! * z[i]! + gains[4 * r + 1]! * mean[p]! + gains[4 * r + 2]! * moved[p]!;
+      codes[i] = gains[4 * r + 3]!;
+    }
+  });
+}
+
+function* updateByKernel(work: GroupWork, histogram: Uint32Array): Pieces<void> {
+  const { workspace: w, observation, group } = work;
+  const { kernel, at } = w;
+  fillGains(work, histogram, w.float64(at.gains, 4 * histogram.length));
+  const z = w.float32(at.z, group.width * COEFFICIENTS);
+  const codes = w.bytes(at.codes, group.width * COEFFICIENTS);
+  yield* forEachRow(observation, group, (p, i, length) => {
+    z.set(observation.z.subarray(i, i + length));
+    codes.set(observation.codes.subarray(i, i + length));
+    kernel.update(at.z, at.codes, length, at.row + 4 * p, at.mean + 4 * p, at.moved + 4 * p, at.gains);
+    observation.z.set(z, i);
+    observation.codes.set(codes, i);
+  });
+}
+
+/** The same where not every pass took place: a coefficient has got the precision of those that did. */
+function* updatePartly(work: GroupWork, table: PassTable, covered: readonly number[]): Pieces<void> {
+  const { workspace: w, observation, classes } = work;
+  const { z, codes } = observation;
+  const { row, mean, moved } = w;
+  const done = yield* passesDone(work, covered);
+  yield* forEachRow(observation, work.group, (p, i, length) => {
+    for (const end = p + length; p < end; p++, i++) {
+      const r = row[p]!;
+      if (r < 0) continue;
+      if (done[p] === 0) {
+        // Nothing came: an unknown coefficient keeps its posterior mean (see finerObservation).
+        if (codes[i] === UNKNOWN) z[i] = mean[p]!;
+        continue;
+      }
+      const { precision, delta: whole, to } = classes[Math.floor(r / VARIANCE_COUNT)]!;
+      const v = VARIANCE[r % VARIANCE_COUNT]!;
+      let delta = whole;
+      let code = to;
+      if (done[p] !== table.passes[r]!) {
+        let growth = 1;
+        for (let j = 0; j < done[p]!; j++) growth *= 1 + table.gain[r]!;
+        delta = (growth - 1) / v;
+        code = Math.max(to, codeOf(1 / Math.sqrt(precision + delta)));
+      }
+      z[i] =
+        (precision / (precision + delta)) * z[i]! +
+        (delta / (precision + delta)) * mean[p]! +
+        ((delta + 1 / v) / (precision + delta)) * moved[p]!;
+      codes[i] = code;
+    }
+  });
+}
+
+/** By position, how many passes took place. */
+function* passesDone({ workspace: { order }, n }: GroupWork, covered: readonly number[]): Pieces<Uint8Array> {
+  const done = new Uint8Array(n);
+  for (const count of covered) {
+    for (let k = 0; k < count; k++) done[order[k]!]!++;
+    yield;
+  }
+  return done;
+}
+
+/**
+ * Writes the means that the last step of a group left its coefficients with, sent or not, into an array laid out as the
+ * observation: the posterior mean after an unfinished step, without an evaluation of the network.
+ */
+export function* putCurrentMeans(
+  workspace: Workspace,
+  observation: Observation,
+  group: Group,
+  mean: Float32Array,
+): Pieces<void> {
+  if (workspace.total === 0) return;
+  const { row, moved } = workspace;
+  yield* forEachRow(observation, group, (p, i, length) => {
+    for (const end = p + length; p < end; p++, i++) if (row[p]! >= 0) mean[i] = workspace.mean[p]! + moved[p]!;
+  });
+}

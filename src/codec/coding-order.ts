@@ -35,10 +35,7 @@ export function* putInOrder(work: GroupWork): Pieces<CodingOrder> {
 }
 
 /** Where each rank begins; the one behind them is of what the step does not concern. */
-function placesByRank(
-  { rounds, rank }: PassTable,
-  histogram: Uint32Array,
-): { next: Uint32Array; counts: Uint32Array } {
+function placesByRank({ rounds, rank }: PassTable, histogram: Uint32Array): { next: Uint32Array; counts: Uint32Array } {
   const sizes = new Uint32Array(rounds + 1);
   for (let r = 0; r < histogram.length; r++) sizes[rank[r]!]! += histogram[r]!;
   const next = new Uint32Array(rounds + 2);

@@ -15,11 +15,7 @@ import type { Workspace } from './workspace.js';
  * The Kalman rule: z' = (P·z + delta·y) / (P + delta) with y = mu + d · (1 + 1/(v·delta)), d being what the signs moved
  * the mean by. Runs over the coefficients by position: only d comes in the shuffled order.
  */
-export function* updateObservation(
-  work: GroupWork,
-  { table, histogram }: CodingOrder,
-  rounds: Rounds,
-): Pieces<void> {
+export function* updateObservation(work: GroupWork, { table, histogram }: CodingOrder, rounds: Rounds): Pieces<void> {
   const { workspace: w, fast, channel } = work;
   const { total, order, offset, moved } = w;
   if (fast) w.kernel.scatter(w.at.order, w.at.offset, total, w.at.moved);

@@ -27,14 +27,7 @@ interface StepKernel {
   residuals(x: number, mean: number, count: number, residual: number): void;
   idealBits(row: number, residual: number, count: number, table: number, bits: number): number;
   addSquares(row: number, residual: number, count: number, sums: number): void;
-  blockInformation(
-    row: number,
-    length: number,
-    height: number,
-    side: number,
-    information: number,
-    sums: number,
-  ): void;
+  blockInformation(row: number, length: number, height: number, side: number, information: number, sums: number): void;
   mapBlocks(
     row: number,
     length: number,

@@ -4,9 +4,9 @@
  * encoding and decoding, as ratios to the default's in the same run.
  *
  * Usage: node dist/bench/complexity.js [FOLDER or PNG…] [--side 256] [--limit 8] [--rates 0.15,0.25,0.5] [--only PATTERN] [--threads N]
+ *        [--model small|large|FILE]
  *        (default: ../shared/data/dev, all threads)
  */
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { findPictures, loadPicture, spread } from '../eval/pictures.js';
 import { psnrRgb } from '../eval/metrics/psnr.js';
@@ -17,7 +17,8 @@ import { DEFAULT_SCHEDULE, type Schedule } from '../src/diffusion/schedule.js';
 import { flopsPerPixel } from '../src/model/architecture.js';
 import { readModelFile } from '../src/model/integer/model-file.js';
 import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
-import { DEFAULT_EFFORT, DEFAULT_MODEL } from '../src/node.js';
+import { loadModel } from '../src/models/read-node.js';
+import { DEFAULT_EFFORT } from '../src/node.js';
 import type { Picture } from '../src/picture.js';
 import { mean, middle } from './middle.js';
 
@@ -29,6 +30,7 @@ const { values, positionals } = parseArgs({
     rates: { type: 'string', default: '0.15,0.25,0.5' },
     only: { type: 'string', default: '' },
     threads: { type: 'string' },
+    model: { type: 'string' },
   },
 });
 
@@ -59,8 +61,8 @@ interface Outcome {
 }
 
 const rates = values.rates.split(',').map(Number);
-const model = readModelFile(readFileSync(DEFAULT_MODEL));
-const evaluator = createThreadedEvaluator(
+const model = readModelFile(await loadModel(values.model));
+const evaluator = await createThreadedEvaluator(
   model,
   values.threads === undefined ? {} : { threads: Number(values.threads) },
 );

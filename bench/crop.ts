@@ -1,9 +1,9 @@
 /**
  * `npm run bench:crop`: what a crop costs beside the whole picture, by place and size.
  *
- * Usage: node dist/bench/crop.js [--width 4000] [--height 3000] [--steps 1,3,6,10] [--model FILE]
+ * Usage: node dist/bench/crop.js [--width 4000] [--height 3000] [--steps 1,3,6,10] [--model small|large|FILE]
  *          the network's work in a picture of that size whose file ends with so many refining steps of level 0
- *        node dist/bench/crop.js FILE.dcz [--bytes N,N…] [--decode] [--threads N] [--model FILE]
+ *        node dist/bench/crop.js FILE.dcz [--bytes N,N…] [--decode] [--threads N] [--model small|large|FILE]
  *          the same of a file or beginnings of it, and the share of its bytes; with --decode each crop is decoded too, and
  *          held against the whole picture
  */
@@ -14,8 +14,9 @@ import { groupsOf } from '../src/format.js';
 import { needsOf, type StepNeeds } from '../src/codec/needs.js';
 import { gridOf, type Rectangle, type Size } from '../src/math/rectangle.js';
 import { DEFAULT_SCHEDULE, pyramidSizes, stepsOf, type Schedule, type Step } from '../src/diffusion/schedule.js';
+import { loadModel } from '../src/models/read-node.js';
 import { readModelFile } from '../src/model/integer/model-file.js';
-import { decode, DEFAULT_MODEL, release, type DecodeResult } from '../src/node.js';
+import { decode, release, type DecodeResult } from '../src/node.js';
 import { finish } from '../src/turns.js';
 
 const { values, positionals } = parseArgs({
@@ -31,7 +32,7 @@ const { values, positionals } = parseArgs({
   },
 });
 
-const model = readFileSync(values.model ?? DEFAULT_MODEL);
+const model = await loadModel(values.model);
 const { architecture } = readModelFile(model);
 
 function placesIn({ width, height }: Size): [string, Rectangle][] {

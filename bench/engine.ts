@@ -118,8 +118,8 @@ export async function measureInTurn(
 
 async function main(threads: number): Promise<void> {
   const model = trainedLike(DEFAULT_ARCHITECTURE);
-  const one = createThreadedEvaluator(model, { threads: 1 });
-  const many = createThreadedEvaluator(model, { threads });
+  const one = await createThreadedEvaluator(model, { threads: 1 });
+  const many = await createThreadedEvaluator(model, { threads });
   const measures = [registers(), bare(64), bare(96), bare(128)];
   for (const [width, height] of [
     [24, 16],

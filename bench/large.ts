@@ -2,7 +2,7 @@
  * `npm run bench:large`: peak memory and time of the program on large pictures, each run a process of its own under
  * `/usr/bin/time -v` (GNU time). Memory beside its target, time per megapixel as a table with the exponent of its growth.
  *
- * Usage: node dist/bench/large.js [--megapixels 0.4,1.5,6,24] [--bpp 0.25] [--effort 1] [--threads N] [--model FILE]
+ * Usage: node dist/bench/large.js [--megapixels 0.4,1.5,6,24] [--bpp 0.25] [--effort 1] [--threads N] [--model small|large|FILE]
  *        [--picture PNG]   (repeated to the size wanted, each time shifted; default: the project's own test picture)
  */
 import { spawnSync } from 'node:child_process';

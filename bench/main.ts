@@ -2,10 +2,9 @@
  * `npm run bench`: where the time goes, as ratios of figures taken in one run, each beside its target. Absolute times are
  * the machine's; other work on the machine spoils the ratios of threads and times.
  *
- * Usage: node dist/bench/main.js [MODEL]   (a .dcm file; default: the model of the package)
+ * Usage: node dist/bench/main.js [MODEL]   (small, large or a .dcm file; default: that of encode)
  */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { argv, execPath, resourceUsage } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { corpusPicture } from '../corpus/pictures.js';
@@ -14,6 +13,7 @@ import { encodePicture } from '../src/codec/encoder.js';
 import { DEFAULT_ARCHITECTURE, uNet } from '../src/model/architecture.js';
 import type { Evaluator, RowEvaluation } from '../src/model/evaluator.js';
 import type { IntegerModel } from '../src/model/integer/integer-model.js';
+import { loadModel } from '../src/models/read-node.js';
 import { readModelFile } from '../src/model/integer/model-file.js';
 import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
 import { DEFAULT_MODEL } from '../src/node.js';
@@ -38,8 +38,8 @@ async function benchTiles(): Promise<void> {
     const model = trainedLike(architecture);
     for (const threads of [1, 2]) {
       const [tiles, direct] = [
-        createThreadedEvaluator(model, { threads }),
-        createThreadedEvaluator(model, { threads, convolution: 'direct' }),
+        await createThreadedEvaluator(model, { threads }),
+        await createThreadedEvaluator(model, { threads, convolution: 'direct' }),
       ];
       const networks = [network(tiles, 96, 64), network(direct, 96, 64)] as const;
       await measureInTurn(networks, ROUNDS, processorTime);
@@ -53,9 +53,9 @@ async function benchTiles(): Promise<void> {
 /** Arithmetic: registers, bare convolution, network; one thread and two. */
 async function benchEngine(): Promise<void> {
   const model = trainedLike(DEFAULT_ARCHITECTURE);
-  const one = createThreadedEvaluator(model, { threads: 1 });
-  const two = createThreadedEvaluator(model, { threads: 2 });
-  const direct = createThreadedEvaluator(model, { threads: 1, convolution: 'direct' });
+  const one = await createThreadedEvaluator(model, { threads: 1 });
+  const two = await createThreadedEvaluator(model, { threads: 2 });
+  const direct = await createThreadedEvaluator(model, { threads: 1, convolution: 'direct' });
   const ceiling = registers();
   const kernels = [bare(64), bare(96), bare(128)];
   const networks = [network(direct, 96, 64), network(one, 96, 64), network(two, 96, 64)] as const;
@@ -105,7 +105,7 @@ class TimedEvaluator implements Evaluator {
 
 /** Encoding and decoding of one picture against the evaluations in them. */
 async function benchCodec(model: IntegerModel, threads: number): Promise<void> {
-  const evaluator = new TimedEvaluator(createThreadedEvaluator(model, { threads }));
+  const evaluator = new TimedEvaluator(await createThreadedEvaluator(model, { threads }));
   const picture = corpusPicture(PICTURE.name, PICTURE);
   // Once small, so that everything is compiled.
   const small = await encodePicture(corpusPicture(PICTURE.name, { width: 96, height: 64 }), evaluator, {
@@ -125,8 +125,8 @@ async function benchCodec(model: IntegerModel, threads: number): Promise<void> {
 }
 
 /** Peak memory of a process that encodes the picture, in MiB. */
-function peakMemory(modelPath: string): number {
-  const { stdout, stderr, status } = spawnSync(execPath, [fileURLToPath(import.meta.url), MEMORY, modelPath], {
+function peakMemory(modelName: string): number {
+  const { stdout, stderr, status } = spawnSync(execPath, [fileURLToPath(import.meta.url), MEMORY, modelName], {
     encoding: 'utf8',
   });
   if (status !== 0) throw new Error(`the encoder of the memory measurement failed: ${stderr}`);
@@ -134,15 +134,15 @@ function peakMemory(modelPath: string): number {
 }
 
 async function encodeOnce(model: IntegerModel): Promise<void> {
-  const evaluator = createThreadedEvaluator(model);
+  const evaluator = await createThreadedEvaluator(model);
   await encodePicture(corpusPicture(PICTURE.name, PICTURE), evaluator, { target: { bitsPerPixel: BITS_PER_PIXEL } });
   await evaluator.close();
   console.log(resourceUsage().maxRSS / 1024);
 }
 
 const inChild = argv[2] === MEMORY;
-const modelPath = argv[inChild ? 3 : 2] ?? fileURLToPath(DEFAULT_MODEL);
-const model = readModelFile(readFileSync(modelPath));
+const modelName = argv[inChild ? 3 : 2] ?? DEFAULT_MODEL;
+const model = readModelFile(await loadModel(modelName));
 if (inChild) await encodeOnce(model);
 else {
   console.log(
@@ -151,5 +151,5 @@ else {
   await benchEngine();
   await benchTiles();
   for (const threads of [1, 2]) await benchCodec(model, threads);
-  report('peak memory of one encoding (MiB)', peakMemory(modelPath), 0, 'below 400');
+  report('peak memory of one encoding (MiB)', peakMemory(modelName), 0, 'below 400');
 }

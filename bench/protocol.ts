@@ -7,10 +7,9 @@
  * 2. The ideal channel along the schedule: bits per pixel so far and PSNR (RGB) after each step of levels 1 and 0, and the bits of
  *    each step, means over the middles of the pictures.
  *
- * Usage: node dist/bench/protocol.js [FOLDER or PNG…] [--model FILE] [--side 256] [--rate 1] [--threads N]
- *        (default: ../shared/data/dev, the model of the package)
+ * Usage: node dist/bench/protocol.js [FOLDER or PNG…] [--model small|large|FILE] [--side 256] [--rate 1] [--threads N]
+ *        (default: ../shared/data/dev, the default model)
  */
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { idealPictures } from '../eval/codecs/dcomp.js';
@@ -25,7 +24,7 @@ import { EXACT, codeOf } from '../src/model/sigma.js';
 import { readModelFile } from '../src/model/integer/model-file.js';
 import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
 import { priorOf } from '../src/model/weights.js';
-import { DEFAULT_MODEL } from '../src/node.js';
+import { loadModel } from '../src/models/read-node.js';
 import type { Picture } from '../src/picture.js';
 import { fillNormal, Random } from '../src/train/random.js';
 import { mean, middle } from './middle.js';
@@ -42,8 +41,8 @@ const { values, positionals } = parseArgs({
 
 const SIGMAS = [15, 25, 50];
 
-const model = readModelFile(readFileSync(values.model ?? DEFAULT_MODEL));
-const evaluator = createThreadedEvaluator(
+const model = readModelFile(await loadModel(values.model));
+const evaluator = await createThreadedEvaluator(
   model,
   values.threads === undefined ? {} : { threads: Number(values.threads) },
 );

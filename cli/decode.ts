@@ -1,6 +1,6 @@
 /** `dcomp decode IN.dcz [OUT]`, `dcomp decode IN... -o FOLDER` */
 import type { Argv } from 'yargs';
-import { decode, DcompError, info, verify, type Rectangle } from '../src/node.js';
+import { decode, DcompError, info, verify, type GivenModel, type Rectangle } from '../src/node.js';
 import type { Coded, Hooks } from './batch/coder.js';
 import { batchOf, batchOptions } from './batch/options.js';
 import { runJobs } from './batch/run.js';
@@ -95,7 +95,7 @@ export interface DecodeSettings {
   outputQuality: number | undefined;
   metadata: MetadataChoice;
   threads: number;
-  model: Uint8Array | undefined;
+  model: GivenModel | undefined;
 }
 
 export async function run(args: RawArgs): Promise<number> {

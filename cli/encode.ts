@@ -11,6 +11,7 @@ import {
   MAX_SIDE,
   TUNES,
   VIEWS,
+  type GivenModel,
   type Importance,
   type Picture,
   type Region,
@@ -207,7 +208,7 @@ export interface EncodeSettings {
   maxPixels: number;
   maxWork: number | undefined;
   threads: number;
-  model: Uint8Array | undefined;
+  model: GivenModel | undefined;
 }
 
 /** @throws DcompError E_USAGE */

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { COEFFICIENTS } from '../src/model/architecture.js';
 import { readModelFile } from '../src/model/integer/model-file.js';
 import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
-import { loadModel } from '../src/models/read-node.js';
+import { loadModel, type ModelName } from '../src/models/read-node.js';
 import { TOP_CODE } from '../src/model/sigma.js';
 
 /** Side, in positions of 2×2 pixels, of the grid that is evaluated to measure. */
@@ -13,21 +13,23 @@ const ROUNDS = 3;
 /** What decoding takes besides its evaluations. */
 const BESIDES = 1.1;
 
-let rate: Promise<number | undefined> | undefined;
+/** Seconds of a megapixel by models that were measured. */
+const rates = new Map<ModelName, Promise<number | undefined>>();
 
 /**
- * @param megapixels that go through the network
- * @returns seconds with all cores of the machine, undefined where the package's model cannot be run
+ * @param megapixels that go through the network @param model of the package
+ * @returns seconds with all cores of the machine, undefined where the model cannot be run
  */
-export async function estimatedSeconds(megapixels: number): Promise<number | undefined> {
-  const seconds = await (rate ??= measure());
+export async function estimatedSeconds(megapixels: number, model: ModelName): Promise<number | undefined> {
+  if (!rates.has(model)) rates.set(model, measure(model));
+  const seconds = await rates.get(model);
   return seconds === undefined ? undefined : (BESIDES * megapixels * seconds) / availableParallelism();
 }
 
 /** Seconds of one thread for a megapixel. */
-async function measure(): Promise<number | undefined> {
+async function measure(model: ModelName): Promise<number | undefined> {
   try {
-    const evaluator = createThreadedEvaluator(readModelFile(await loadModel()), { threads: 1 });
+    const evaluator = await createThreadedEvaluator(readModelFile(await loadModel(model)), { threads: 1 });
     const z = new Float32Array(SIDE * SIDE * COEFFICIENTS);
     const codes = new Uint8Array(z.length).fill(TOP_CODE);
     let best = Infinity;

@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, constants as osConstants } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Argv } from 'yargs';
 import { codecNames, DEFAULT_CODECS } from '../eval/codecs/table.js';
 import { METRICS, type MetricName } from '../eval/metrics/metrics.js';
@@ -13,7 +12,8 @@ import { evaluate } from '../eval/run.js';
 import { summarise } from '../eval/summary.js';
 import { DcompError } from '../src/errors.js';
 import { readModelFile } from '../src/model/integer/model-file.js';
-import { DEFAULT_EFFORT, DEFAULT_MODEL } from '../src/node.js';
+import { DEFAULT_EFFORT } from '../src/node.js';
+import { DEFAULT_MODEL, isModelName, MODELS } from '../src/models/registry.js';
 import { about } from './errors.js';
 import { readInput } from '../formats/files.js';
 import { fileArguments, flag, numberOption, outputFlags, textOption, type RawArgs } from './options.js';
@@ -33,7 +33,7 @@ const OPTIONS: Record<string, string> = {
   limit: 'Only so many pictures, spread over the list',
   samples: `Of so many pictures decoded ones are shown  [default: ${DEFAULT_SAMPLES}]`,
   effort: `Of dcomp’s encoder, 1 to 9  [default: ${DEFAULT_EFFORT}]`,
-  model: 'Model file (.dcm)  [default: the one of the package]',
+  model: `Model: ${Object.keys(MODELS).join(', ')} or a model file (.dcm)  [default: ${DEFAULT_MODEL}]`,
   threads: 'Processes that measure side by side, each codec on one thread  [default: all cores]',
   cache: 'Folder for results that later runs take up  [default: cache in the report’s folder]',
 };
@@ -111,9 +111,9 @@ export async function run(args: RawArgs): Promise<number> {
 
 /** @throws DcompError E_IO, E_NOT_MODEL, … */
 function ownSettings(args: RawArgs, effort: number): { model: string; modelId: string; effort: number } {
-  const model = textOption(args, 'model') ?? fileURLToPath(DEFAULT_MODEL);
+  const model = textOption(args, 'model') ?? DEFAULT_MODEL;
   try {
-    return { model, modelId: readModelFile(readInput(model)).id, effort };
+    return { model, modelId: isModelName(model) ? MODELS[model].id : readModelFile(readInput(model)).id, effort };
   } catch (error) {
     throw about(model, error);
   }

@@ -1,9 +1,10 @@
 /** `dcomp info FILE… [--json]`: what files say about themselves; no model is needed. */
 import type { Argv } from 'yargs';
-import { info, type FileInfo, type Work } from '../src/index.js';
+import { inspectFile as info, type FileInfo } from '../src/codec/inspect.js';
+import type { Work } from '../src/codec/work.js';
+import { DEFAULT_MODEL, modelNameOf, type ModelName } from '../src/models/registry.js';
 import { sourcesOf } from './batch/sources.js';
 import { about, EXIT_DATA, reportError } from './errors.js';
-import { estimatedSeconds } from './estimate.js';
 import { inputName, readSource } from '../formats/files.js';
 import { print } from './report.js';
 import { fileArguments, flag, outputFlags, type RawArgs } from './options.js';
@@ -19,6 +20,10 @@ export function builder(yargs: Argv): void {
       type: 'boolean',
       describe: `A line for every segment, also of more than ${MOST_SEGMENTS}`,
     })
+    .option('time', {
+      type: 'boolean',
+      describe: 'Also about how long decoding takes on this machine, which is measured with the model',
+    })
     .example('$0 info photo.dcz', 'Size, model, and a line for each segment')
     .example('$0 info coded --json', 'Of all .dcz files of a folder, a line of JSON each');
 }
@@ -28,17 +33,18 @@ export async function run(args: RawArgs): Promise<number> {
   const names = fileArguments(args, 'files');
   const { verbose } = outputFlags(args);
   const json = flag(args, 'json');
+  const timed = flag(args, 'time');
   const most = flag(args, 'all-segments') ? Infinity : MOST_SEGMENTS;
   const files = names.flatMap((name) => sourcesOf(name, { accepts: ['.dcz'] }, [])).map(({ path }) => path);
   if (files.length === 1) {
-    const found = await infoOf(files[0]!);
+    const found = await infoOf(files[0]!, timed);
     print(json ? `${JSON.stringify(found, null, 2)}\n` : asText(inputName(files[0]!), found, most));
     return 0;
   }
   let failed = false;
   for (const [i, file] of files.entries()) {
     try {
-      const found = await infoOf(file);
+      const found = await infoOf(file, timed);
       const text = `${i === 0 ? '' : '\n'}${asText(inputName(file), found, most)}`;
       print(json ? `${JSON.stringify({ file, ...found })}\n` : text);
     } catch (error) {
@@ -49,16 +55,23 @@ export async function run(args: RawArgs): Promise<number> {
   return failed ? EXIT_DATA : 0;
 }
 
-/** What a file says, and how long decoding it takes here; null where that is not known. */
-type Found = FileInfo & { estimatedSeconds: number | null };
+/** What a file says, the name of its model in this package, and how long decoding it takes here; null where that is not known. */
+type Found = FileInfo & { model: ModelName | null; estimatedSeconds: number | null };
+
+/** Measured with the file's model, or the default one; loaded only when it is asked for. */
+async function secondsOf(work: Work | null, model: ModelName | null): Promise<number | null> {
+  if (work === null) return null;
+  const { estimatedSeconds } = await import('./estimate.js');
+  return (await estimatedSeconds(work.megapixels, model ?? DEFAULT_MODEL)) ?? null;
+}
 
 /** @throws DcompError that names the file */
-async function infoOf(file: string): Promise<Found> {
+async function infoOf(file: string, timed: boolean): Promise<Found> {
   const bytes = await readSource(file);
   try {
     const found = info(bytes);
-    const seconds = found.work === null ? undefined : await estimatedSeconds(found.work.megapixels);
-    return { ...found, estimatedSeconds: seconds ?? null };
+    const model = (found.modelId === null ? undefined : modelNameOf(found.modelId)) ?? null;
+    return { ...found, model, estimatedSeconds: timed ? await secondsOf(found.work, model) : null };
   } catch (error) {
     throw about(inputName(file), error);
   }
@@ -74,6 +87,7 @@ function asText(name: string, found: Found, most: number): string {
     byteLength,
     formatVersion,
     modelId,
+    model,
     bitsPerPixel,
     trellisBits,
     parts,
@@ -102,7 +116,7 @@ function asText(name: string, found: Found, most: number): string {
     `${name}: ${width}×${height} ${kind}, ${depth} bits per sample, ${byteLength} bytes, ${bitsPerPixel.toFixed(3)} bits per pixel`,
     schedule === null
       ? `format version ${formatVersion}, plain form: without loss, without a model`
-      : `format version ${formatVersion}, model ${modelId}, trellis of 2^${trellisBits} states, shown as the mean of ${schedule.views} evaluation${schedule.views === 1 ? '' : 's'}`,
+      : `format version ${formatVersion}, model ${model === null ? modelId : `${model} (${modelId})`}, trellis of 2^${trellisBits} states, shown as the mean of ${schedule.views} evaluation${schedule.views === 1 ? '' : 's'}`,
     ...parts.map(
       ({ type, name: what, byteLength: length, state }) =>
         `${what === 'unknown' ? `unknown part of type ${type}` : what}: ${length} bytes, ${state}`,

@@ -1,6 +1,6 @@
 /** `dcomp decode --profile message`: messages to pictures. */
 import { DcompError } from '../src/errors.js';
-import { decodeMessage } from '../src/node.js';
+import { decodeMessage, type GivenModel } from '../src/node.js';
 import type { PictureFormat } from '../formats/formats.js';
 import { extensionOf } from '../formats/formats.js';
 import { writePicture } from '../formats/write.js';
@@ -21,7 +21,7 @@ export interface MessageReading {
   format: PictureFormat;
   outputQuality: number | undefined;
   threads: number;
-  model: Uint8Array | undefined;
+  model: GivenModel | undefined;
 }
 
 /** `WxH`; undefined if it was not given. @throws DcompError E_USAGE */

@@ -1,6 +1,6 @@
 /** `dcomp encode --profile message`: pictures to messages. */
 import { DcompError } from '../src/errors.js';
-import { encodeMessages, MESSAGE_CHECKS, type MessageCheck } from '../src/node.js';
+import { encodeMessages, MESSAGE_CHECKS, type GivenModel, type MessageCheck } from '../src/node.js';
 import { PICTURE_EXTENSIONS } from '../formats/formats.js';
 import { readPicture } from '../formats/read.js';
 import { resizePicture, type Resizing } from '../formats/resize.js';
@@ -27,7 +27,7 @@ export interface MessageSettings {
   allowDamaged: boolean;
   maxPixels: number;
   threads: number;
-  model: Uint8Array | undefined;
+  model: GivenModel | undefined;
 }
 
 /** @throws DcompError E_USAGE */

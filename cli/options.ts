@@ -5,7 +5,8 @@
 import { availableParallelism } from 'node:os';
 import type { Argv } from 'yargs';
 import { DcompError } from '../src/errors.js';
-import type { Rectangle } from '../src/index.js';
+import type { GivenModel, Rectangle } from '../src/index.js';
+import { DEFAULT_MODEL, isModelName, MODELS } from '../src/models/registry.js';
 import { DEFAULT_MAX_PIXELS, MAX_PIXELS } from '../src/picture.js';
 import { readInput } from '../formats/files.js';
 import { metadataChoice, type MetadataChoice } from '../formats/metadata.js';
@@ -15,13 +16,16 @@ export type RawArgs = Record<string, unknown>;
 
 export interface CommonOptions {
   threads: number;
-  /** Bytes of the model given with --model, undefined for the one of the package. */
-  model: Uint8Array | undefined;
+  /** Given with --model: a name of the package's models, or the bytes of a model file. */
+  model: GivenModel | undefined;
   verbose: boolean;
   quiet: boolean;
 }
 
 const MAX_THREADS = 256;
+
+/** What the help of all commands says of --model. */
+export const MODEL_HELP = `Model: ${Object.keys(MODELS).join(', ')} or a model file (.dcm)  [default: the file's, to encode ${DEFAULT_MODEL}]`;
 
 /** Adds --verbose and --quiet, which all commands share. */
 export function outputOptions(yargs: Argv): void {
@@ -41,7 +45,7 @@ export function engineOptions(yargs: Argv): void {
     .option('model', {
       type: 'string',
       requiresArg: true,
-      describe: 'Model file (.dcm)  [default: the one of the package]',
+      describe: MODEL_HELP,
     });
 }
 
@@ -247,6 +251,7 @@ export function commonOptions(args: RawArgs): CommonOptions {
   const threads =
     numberOption(args, 'threads', { min: 1, max: MAX_THREADS, whole: true }) ??
     Math.min(availableParallelism(), MAX_THREADS);
-  const path = textOption(args, 'model');
-  return { ...outputFlags(args), threads, model: path === undefined ? undefined : readInput(path) };
+  const model = textOption(args, 'model');
+  const given = model === undefined || isModelName(model) ? model : readInput(model);
+  return { ...outputFlags(args), threads, model: given };
 }

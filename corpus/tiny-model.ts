@@ -38,10 +38,9 @@ export function tinyModel(): IntegerModel {
   return readModelFile(tinyModelFile());
 }
 
-let shared: Evaluator | undefined;
+const shared = await createEvaluator(tinyModel());
 
 /** One evaluator on the calling thread for all tests of a file. */
 export function tinyEvaluator(): Evaluator {
-  shared ??= createEvaluator(tinyModel());
   return shared;
 }

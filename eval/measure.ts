@@ -1,5 +1,6 @@
 /** Measures one picture with one codec; runs in a process of its own (worker.ts). */
-import { readFileSync } from 'node:fs';
+import type { Evaluator } from '../src/model/evaluator.js';
+import { loadModel } from '../src/models/read-node.js';
 import { readModelFile } from '../src/model/integer/model-file.js';
 import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
 import { DcompError } from '../src/errors.js';
@@ -141,7 +142,7 @@ async function warmUp(codec: Codec): Promise<void> {
 }
 
 async function ownCurve(picture: Picture, job: CurveJob, own: OwnSettings): Promise<Curve> {
-  const evaluator = openEvaluator(own);
+  const evaluator = await openEvaluator(own);
   const small: Picture = {
     width: 64,
     height: 64,
@@ -165,7 +166,7 @@ const SHOWN_STEPS = 2;
 
 /** Of the ideal channel only the PSNRs are of interest: it is there to be compared with the real rate. */
 async function idealCurve(picture: Picture, job: CurveJob, own: OwnSettings): Promise<Curve> {
-  const evaluator = new RememberingEvaluator(openEvaluator(own));
+  const evaluator = new RememberingEvaluator(await openEvaluator(own));
   const score = scorer(
     picture,
     job.metrics.filter((name) => name.startsWith('psnr')),
@@ -188,8 +189,8 @@ async function idealCurve(picture: Picture, job: CurveJob, own: OwnSettings): Pr
 }
 
 /** On one thread: the pictures are shared out among processes. */
-function openEvaluator({ model }: OwnSettings): ReturnType<typeof createThreadedEvaluator> {
-  return createThreadedEvaluator(readModelFile(readFileSync(model)), { threads: 1 });
+async function openEvaluator({ model }: OwnSettings): Promise<Evaluator> {
+  return createThreadedEvaluator(readModelFile(await loadModel(model)), { threads: 1 });
 }
 
 function scorer(picture: Picture, names: readonly MetricName[]): (decoded: Picture) => Scores {
@@ -242,7 +243,7 @@ async function sampleOf(picture: Picture, job: SampleJob): Promise<{ bytes: numb
   if (job.own !== undefined) {
     const { bytes, decoded } = await codedToTarget(
       picture,
-      openEvaluator(job.own),
+      await openEvaluator(job.own),
       { size: job.bytes },
       job.own.effort,
     );

@@ -39,7 +39,7 @@ export interface Curve {
 
 /** How dcomp is run. */
 export interface OwnSettings {
-  /** Path of the model file. */
+  /** Name of a model of the package, or path of a model file. */
   model: string;
   modelId: string;
   effort: number;

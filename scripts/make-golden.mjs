@@ -1,6 +1,6 @@
 /**
  * Writes the golden files: `npm run golden`, once for a model and a format version. Small pictures of the corpus coded with
- * the model of the package, and test/golden/hashes.json, which says what they are:
+ * the large model of the package, and test/golden/hashes.json, which says what they are:
  *   {NAME: {picture: {name, width, height, depth, metadata}, options, dcz: SHA-256 of the file, pixels: SHA-256 of the decoded samples}}
  * (16-bit samples most significant byte first).
  * A change of these files is a change of the format or of the model, and nothing else may change them.
@@ -69,7 +69,10 @@ let total = 0;
 for (const [name, { picture, options }] of Object.entries(GOLDEN)) {
   const { depth = 8, metadata } = picture;
   const source = withDepth(corpusPicture(picture.name, picture), depth);
-  const { bytes } = await encode(metadata === undefined ? source : { ...source, metadata }, options);
+  const { bytes } = await encode(metadata === undefined ? source : { ...source, metadata }, {
+    model: 'large',
+    ...options,
+  });
   const { data } = await decode(bytes);
   writeFileSync(join(folder, `${name}.dcz`), bytes);
   hashes[name] = { picture, options, dcz: sha256(bytes), pixels: sha256(asBytes(data)) };

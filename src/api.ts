@@ -25,9 +25,9 @@ import {
 import { MAX_MESSAGE_PIXELS } from './container/message.js';
 import { Progression, PROGRESSION_CHECKS, type ProgressiveOptions } from './codec/progressive.js';
 import { DcompError } from './errors.js';
-import { KeptEvaluators, MODEL_CHECKS, type Evaluators, type ModelOptions, type Platform } from './evaluators.js';
 import { turnIfDue } from './event-loop.js';
 import { copyOf } from './files.js';
+import { KeptModels, MODEL_CHECKS, type ModelOptions, type Platform } from './kept-models.js';
 import { inTurns, throwIfAborted, type Pause } from './turns.js';
 import { checkList, checkOptions, isBoolean, isWhole, type Checks } from './options.js';
 import type { Picture } from './picture.js';
@@ -129,8 +129,7 @@ export interface Codec {
 
 /** Calls on one codec share evaluators, by model, and the calling thread, in turns. */
 export function createCodec(platform: Platform): Codec {
-  const models = new KeptEvaluators(platform);
-  const evaluatorsFor = (options: ModelOptions): Evaluators => models.of(options);
+  const models = new KeptModels(platform);
 
   class Decoder implements ProgressiveDecoder {
     private readonly progression: Progression;
@@ -166,8 +165,10 @@ export function createCodec(platform: Platform): Codec {
     private async next(latest: boolean): Promise<DecodeResult | undefined> {
       await this.pause();
       if (!this.progression.begun) return undefined; // no model is needed to say that
-      if (this.progression.plain) return this.progression.picture(undefined, latest);
-      const picture = await evaluatorsFor(this.options).use(this.progression.pixels, this.options.signal, (evaluator) =>
+      const id = await this.progression.modelId(latest);
+      if (id === undefined) return this.progression.picture(undefined, latest);
+      const evaluators = models.forFile(id, this.options);
+      const picture = await evaluators.use(this.progression.pixels, this.options.signal, (evaluator) =>
         this.progression.picture(evaluator, latest),
       );
       await this.pause();
@@ -185,7 +186,7 @@ export function createCodec(platform: Platform): Codec {
         await pause();
         return encodeLossless(picture, { ...options, pause });
       }
-      return evaluatorsFor(options).use(picture.width * picture.height, options.signal, async (evaluator) => {
+      return models.chosen(options).use(picture.width * picture.height, options.signal, async (evaluator) => {
         await pause();
         const result = await encodePicture(picture, evaluator, { ...options, pause });
         await pause();
@@ -197,7 +198,7 @@ export function createCodec(platform: Platform): Codec {
       const picture = checkEncoding(source, checked);
       const wanted = sizesOf(sizes);
       const { options, pause } = heard(checked, picture);
-      return evaluatorsFor(options).use(picture.width * picture.height, options.signal, async (evaluator) => {
+      return models.chosen(options).use(picture.width * picture.height, options.signal, async (evaluator) => {
         await pause();
         const results = await encodePictureToSizes(picture, evaluator, wanted, { ...options, pause });
         await pause();
@@ -209,8 +210,9 @@ export function createCodec(platform: Platform): Codec {
       const bytes = copyOf(file, options.maxBytes);
       await pause();
       const source = await inTurns(containerOfInPieces(bytes, options), pause); // before a missing model is complained of
-      if (source.container.header.form === 'plain') return decodePlain(source, { ...options, pause });
-      return evaluatorsFor(options).use(pixelsOf(source), options.signal, async (evaluator) => {
+      const { header } = source.container;
+      if (header.form === 'plain') return decodePlain(source, { ...options, pause });
+      return models.forFile(header.modelId, options).use(pixelsOf(source), options.signal, async (evaluator) => {
         const picture = await decodePicture(bytes, evaluator, { ...options, pause }, source);
         await pause();
         return picture;
@@ -221,7 +223,7 @@ export function createCodec(platform: Platform): Codec {
       const picture = checkMessagePicture(source);
       const wanted = sizesOf(sizes);
       const { options, pause } = heard(checked, picture);
-      return evaluatorsFor(options).use(picture.width * picture.height, options.signal, async (evaluator) => {
+      return models.chosen(options).use(picture.width * picture.height, options.signal, async (evaluator) => {
         await pause();
         return encodeMessages(picture, evaluator, wanted, { ...options, pause });
       });
@@ -230,9 +232,11 @@ export function createCodec(platform: Platform): Codec {
       const { options, pause } = heard(checkOptions(given, MESSAGE_READ_CHECKS, 'decodeMessage'));
       const bytes = copyOf(message);
       await pause();
-      return evaluatorsFor(options).use(MAX_MESSAGE_PIXELS, options.signal, async (evaluator) =>
-        decodeMessageBytes(bytes, evaluator, { ...options, pause }),
-      );
+      return models
+        .chosen(options)
+        .use(MAX_MESSAGE_PIXELS, options.signal, async (evaluator) =>
+          decodeMessageBytes(bytes, evaluator, { ...options, pause }),
+        );
     },
     release: () => models.release(),
   };

@@ -1,15 +1,15 @@
-/** Entry for browsers: one thread, works without cross-origin isolation. The model is given or fetched from beside the package. */
+/** Entry for browsers: one thread, works without cross-origin isolation. A model is given, or fetched from beside the package. */
 import { createCodec, type Codec } from './api.js';
 import { createEvaluator } from './model/wasm/engine.js';
-import { loadModel } from './models/fetched.js';
+import { loadModel, sha256 } from './models/fetched.js';
 import { WorkerClient, type DcompWorker, type WorkerOptions } from './worker/client.js';
 import { webThread } from './worker/thread-web.js';
 
 export * from './index.js';
-export { modelUrl as DEFAULT_MODEL } from './models/standard.js';
 
 const codec = createCodec({
-  defaultModel: () => loadModel(),
+  loadModel,
+  sha256,
   createEvaluator: (model) => createEvaluator(model),
 });
 

@@ -1,12 +1,13 @@
 /** `dcomp/diffusion` in browsers: the reverse process for everything but coding. */
 import { createEvaluator } from './model/wasm/engine.js';
-import { loadModel } from './models/fetched.js';
+import { loadModel, sha256 } from './models/fetched.js';
 import { createRestorer, type Restorer } from './restore/api.js';
 
 export * from './restore/index.js';
 
 const restorer = createRestorer({
-  defaultModel: () => loadModel(),
+  loadModel,
+  sha256,
   createEvaluator: (model) => createEvaluator(model),
 });
 

@@ -1,12 +1,13 @@
 /** `dcomp/diffusion` in Node: the reverse process for everything but coding. */
 import { createThreadedEvaluator } from './model/wasm/threads-node.js';
-import { loadModel } from './models/read-node.js';
+import { loadModel, sha256 } from './models/read-node.js';
 import { createRestorer, type Restorer } from './restore/api.js';
 
 export * from './restore/index.js';
 
 const restorer = createRestorer({
-  defaultModel: () => loadModel(),
+  loadModel,
+  sha256,
   createEvaluator: (model, threads) => createThreadedEvaluator(model, threads === undefined ? {} : { threads }),
 });
 

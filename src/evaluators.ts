@@ -1,12 +1,7 @@
 /** Who evaluates for whom: calls on one model share a few evaluators, so that small ones need not wait for large ones. */
 import { DcompError } from './errors.js';
 import type { Evaluator } from './model/evaluator.js';
-import type { IntegerModel } from './model/integer/integer-model.js';
-import { readModelFileInPieces } from './model/integer/model-file.js';
-import { MAX_THREADS } from './model/wasm/chunks.js';
-import { bytesOf, isWhole, type Checks } from './options.js';
-import { inTurns, throwIfAborted } from './turns.js';
-import { turnIfDue } from './event-loop.js';
+import { throwIfAborted } from './turns.js';
 
 /**
  * Beside the evaluator that takes every call, one after the other, there are some for what comes while it is busy: each for
@@ -107,79 +102,4 @@ export class Evaluators {
       this.retired?.();
     }
   }
-}
-
-/** What is computed with the network. */
-export interface ModelOptions {
-  /** Contents of a model file (.dcm); default: the model of the package. */
-  model?: Uint8Array;
-  /** Threads for the network; the result is the same for any number. Default: all cores in Node, 1 in a browser. */
-  threads?: number;
-}
-
-/** Checks of `ModelOptions`. */
-export const MODEL_CHECKS: Checks<ModelOptions> = { model: bytesOf, threads: isWhole(1, MAX_THREADS) };
-
-/** Where models and threads come from. */
-export interface Platform {
-  /** Reads the model of the package. */
-  defaultModel(): Promise<Uint8Array>;
-  createEvaluator(model: IntegerModel, threads: number | undefined): Evaluator;
-}
-
-/** Models whose evaluators are kept, at most. */
-const KEPT_MODELS = 2;
-
-interface KeptModel {
-  bytes: Uint8Array | undefined;
-  threads: number | undefined;
-  evaluators: Evaluators;
-}
-
-/** Evaluators by model, kept between calls. */
-export class KeptEvaluators {
-  /** The one used last comes first. */
-  private kept: KeptModel[] = [];
-
-  constructor(private readonly platform: Platform) {}
-
-  of({ model: bytes, threads }: ModelOptions): Evaluators {
-    const known = this.kept.find((each) => each.threads === threads && areSame(each.bytes, bytes));
-    const model = known ?? { bytes, threads, evaluators: this.newEvaluators(bytes, threads) };
-    this.kept = [model, ...this.kept.filter((each) => each !== model)];
-    for (const { evaluators } of this.kept.splice(KEPT_MODELS)) void evaluators.close();
-    return model.evaluators;
-  }
-
-  private newEvaluators(bytes: Uint8Array | undefined, threads: number | undefined): Evaluators {
-    let read: Promise<IntegerModel> | undefined;
-    const readModel = async (): Promise<IntegerModel> => {
-      // A copy, as the caller's may change between two pieces.
-      const file = bytes === undefined ? await this.platform.defaultModel() : new Uint8Array(bytesOf(bytes, 'model'));
-      return inTurns(readModelFileInPieces(file), turnIfDue);
-    };
-    return new Evaluators(threads, async (count) => {
-      try {
-        read ??= readModel();
-        const model = await read;
-        await turnIfDue();
-        return this.platform.createEvaluator(model, count);
-      } catch (error) {
-        read = undefined; // the next call tries again
-        throw error;
-      }
-    });
-  }
-
-  /** Frees threads and memory. */
-  async release(): Promise<void> {
-    const models = this.kept;
-    this.kept = [];
-    await Promise.all(models.map(({ evaluators }) => evaluators.close()));
-  }
-}
-
-/** Whether two model files are the very same memory. */
-function areSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  return a === b || (a?.buffer === b?.buffer && a?.byteOffset === b?.byteOffset && a?.byteLength === b?.byteLength);
 }

@@ -44,7 +44,8 @@ export type { MessageDecodeOptions, MessageDecodeResult, MessageOptions, Message
 export { MAX_MESSAGE_PIXELS, MESSAGE_CHECKS, MESSAGE_SIZES, type MessageCheck } from './container/message.js';
 export { placeholderBytes, placeholderText } from './placeholder.js';
 export { FORMAT_VERSION } from './format.js';
+export { DEFAULT_MODEL, MODELS, modelNameOf, type ModelName, type PackageModel } from './models/registry.js';
+export type { GivenModel, ModelOptions } from './kept-models.js';
 export type { DecodeOptions, EncodeOptions, PictureOptions, ProgressiveDecodeOptions } from './api.js';
-export type { ModelOptions } from './evaluators.js';
 export type { DcompWorker, WorkerOptions } from './worker/client.js';
 export type { ByteSource } from './worker/portions.js';

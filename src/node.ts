@@ -1,15 +1,15 @@
-/** Entry for Node: the model of the package from its file, the network on worker threads. */
+/** Entry for Node: the models of the package from their files, the network on worker threads. */
 import { createCodec, type Codec } from './api.js';
 import { createThreadedEvaluator } from './model/wasm/threads-node.js';
-import { loadModel } from './models/read-node.js';
+import { loadModel, sha256 } from './models/read-node.js';
 import { WorkerClient, type DcompWorker, type WorkerOptions } from './worker/client.js';
 import { nodeThread } from './worker/thread-node.js';
 
 export * from './index.js';
-export { modelUrl as DEFAULT_MODEL } from './models/standard.js';
 
 const codec = createCodec({
-  defaultModel: () => loadModel(),
+  loadModel,
+  sha256,
   createEvaluator: (model, threads) => createThreadedEvaluator(model, threads === undefined ? {} : { threads }),
 });
 

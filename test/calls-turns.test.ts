@@ -113,7 +113,7 @@ describe('an abort', () => {
 
 describe('an evaluation', () => {
   it('that is given up in the middle does not disturb the next one, whatever its helpers are at', async () => {
-    const evaluator = createThreadedEvaluator(tinyModel(), { threads: 3 });
+    const evaluator = await createThreadedEvaluator(tinyModel(), { threads: 3 });
     const [width, height] = [300, 200];
     const z = Float32Array.from({ length: width * height * 12 }, (_, i) => (hash32(3, i) % 200) - 100);
     const codes = new Uint8Array(z.length).fill(150);
@@ -142,7 +142,7 @@ describe('an evaluation', () => {
   });
 
   it('refuses another one while it is under way', async () => {
-    const evaluator = createThreadedEvaluator(tinyModel(), { threads: 1 });
+    const evaluator = await createThreadedEvaluator(tinyModel(), { threads: 1 });
     const z = new Float32Array(200 * 200 * 12);
     const codes = new Uint8Array(z.length).fill(255);
     const condition = { level: 0, sigma: 150, mode: 'enter' } as const;

@@ -8,7 +8,7 @@ import { encodePicture } from '../src/codec/encoder.js';
 import type { CoefficientRows } from '../src/pixels/pyramid.js';
 import { Session } from '../src/codec/session.js';
 import { DEFAULT_SCHEDULE } from '../src/diffusion/schedule.js';
-import { Engine } from '../src/model/wasm/engine.js';
+import { createEngine } from '../src/model/wasm/engine.js';
 import { rowsOfWhole, type Evaluator } from '../src/model/evaluator.js';
 import type { Picture } from '../src/picture.js';
 import { inKind } from './helpers/arbitrary.js';
@@ -17,7 +17,7 @@ import { tinyModel } from '../corpus/tiny-model.js';
 import { assertLimited } from './helpers/limited.js';
 
 const model = tinyModel();
-const inWhole = new Engine(model);
+const inWhole = await createEngine(model);
 
 /** The whole grid at once, however large. */
 const whole: Evaluator = {
@@ -30,8 +30,8 @@ const whole: Evaluator = {
 };
 
 /** In strips of that many rows, also where memory would allow all. */
-function inStrips(strip: number): Evaluator {
-  const engine = new Engine(model);
+async function inStrips(strip: number): Promise<Evaluator> {
+  const engine = await createEngine(model);
   return {
     model,
     threads: 1,
@@ -44,7 +44,7 @@ function inStrips(strip: number): Evaluator {
 async function assertSame(picture: Picture, strip: number, quality: number): Promise<void> {
   const options = { plain: false, effort: 1, target: { quality } };
   const { bytes } = await encodePicture(picture, whole, options);
-  const strips = inStrips(strip);
+  const strips = await inStrips(strip);
   assert.deepEqual((await encodePicture(picture, strips, options)).bytes, bytes, 'the file');
   for (const maxBytes of [bytes.length, Math.min(bytes.length, Math.max(40, Math.floor(bytes.length / 2)))]) {
     const expected = await decodePicture(bytes, whole, { maxBytes });
@@ -87,7 +87,7 @@ describe('evaluation in strips', () => {
 describe('a session', () => {
   it('shows a picture in strips as it does in one piece, and says which unit comes next', async () => {
     const picture = corpusPicture('scene', { width: 10, height: 1600 });
-    const session = new Session(picture.width, picture.height, false, DEFAULT_SCHEDULE, inStrips(8));
+    const session = new Session(picture.width, picture.height, false, DEFAULT_SCHEDULE, await inStrips(8));
     const zeros: CoefficientRows = function* (first, end) {
       return new Float32Array((end - first) * 12 * ((session.sizes[session.next!.step.level]!.width + 1) >> 1));
     };

@@ -29,7 +29,7 @@ test('float and integer outputs agree within quantisation', async () => {
     [3, [8, 12, 20]],
   ] as const) {
     const model = randomFloatModel(uNet(channels, 8, 3), seed);
-    const evaluator = createEvaluator(quantise(model, requests(seed, 4, 32, 16)));
+    const evaluator = await createEvaluator(quantise(model, requests(seed, 4, 32, 16)));
     for (const { z, codes, width, height, condition } of requests(seed + 10, 3, 9, 7)) {
       const expected = floatForward(model, { z, codes, width, height, condition });
       const result = await evaluator.evaluate(z, codes, width, height, condition);

@@ -6,7 +6,7 @@ import { windowOf } from '../src/codec/needs.js';
 import { cutOut } from '../src/math/rectangle.js';
 import { DcompError } from '../src/errors.js';
 import { DEFAULT_ARCHITECTURE, OUTPUT_CHANNELS, uNet, type Architecture } from '../src/model/architecture.js';
-import { Engine, createEvaluator } from '../src/model/wasm/engine.js';
+import { createEngine, createEvaluator, type Engine } from '../src/model/wasm/engine.js';
 import type { Condition } from '../src/model/inputs.js';
 import { planGrid } from '../src/model/wasm/plan.js';
 import { createReferenceEvaluator, referenceEvaluate } from '../src/model/integer/reference.js';
@@ -65,7 +65,7 @@ test('rows one after the other equal the whole: random networks', async () => {
   });
   await assertLimited(
     fc.asyncProperty(settings, async ({ seed, length, width, height, most, strip }) => {
-      const engine = new Engine(randomModel(randomArchitecture(seed, length), seed, 0.3));
+      const engine = await createEngine(randomModel(randomArchitecture(seed, length), seed, 0.3));
       const { z, codes } = randomArguments(seed, width, height, 100);
       await assertParts(engine, z, codes, width, height, most, strip, seed);
     }),
@@ -75,8 +75,8 @@ test('rows one after the other equal the whole: random networks', async () => {
 
 test('rows one after the other equal the whole: the U-Net, higher than its receptive field', async () => {
   const model = randomModel(uNet([8, 8, 8, 8], 8, 2), 1, 0.3);
-  const one = new Engine(model);
-  const two = createThreadedEvaluator(model, { threads: 3 }) as Engine;
+  const one = await createEngine(model);
+  const two = (await createThreadedEvaluator(model, { threads: 3 })) as Engine;
   for (const [width, height, most, strip] of [
     [21, 203, 70, 8],
     [5, 340, 340, 16],
@@ -92,7 +92,7 @@ test('rows one after the other equal the whole: the U-Net, higher than its recep
 
 test('a part of a grid with its context equals that part of the whole', async () => {
   const { architecture, ...model } = randomModel(uNet([8, 8, 8, 8], 8, 2), 3, 0.3);
-  const engine = new Engine({ architecture, ...model });
+  const engine = await createEngine({ architecture, ...model });
   for (const [width, height] of [
     [230, 45],
     [41, 219],
@@ -163,7 +163,7 @@ test('memory grows with the width alone', () => {
 test('rows that make no sense are refused, and an evaluation ends when another begins', async () => {
   const isUsage = (error: unknown): boolean => error instanceof DcompError && error.code === 'E_USAGE';
   const model = randomModel(uNet([8], 4, 1), 1);
-  const evaluator = createEvaluator(model);
+  const evaluator = await createEvaluator(model);
   const { z, codes } = randomArguments(1, 4, 5, 100);
   assert.throws(() => evaluator.evaluateRows(z, codes, 4, 5, CONDITION, 0), isUsage);
   const first = evaluator.evaluateRows(z, codes, 4, 5, CONDITION, 3);
@@ -177,7 +177,7 @@ test('rows that make no sense are refused, and an evaluation ends when another b
   await evaluator.close();
   await assert.rejects(second.next(1), isUsage);
   // Evaluators that know only the whole give the same rows.
-  const plain = createReferenceEvaluator(model);
+  const plain = await createReferenceEvaluator(model);
   const whole = await plain.evaluate(z, codes, 4, 5, CONDITION);
   const rows = plain.evaluateRows(z, codes, 4, 5, CONDITION, 3);
   assert.deepEqual([...(await rows.next(2)), ...(await rows.next(3))], [...whole]);

@@ -120,7 +120,7 @@ describe('regions of interest', () => {
   });
 
   it('a network that is not told sigma evaluates a picture with regions as often as one without, in as many views', async () => {
-    const untold = createEvaluator(readModelFile(tinyModelFile({ sigma: false, classes: 4 })));
+    const untold = await createEvaluator(readModelFile(tinyModelFile({ sigma: false, classes: 4 })));
     const counted = { ...untold, model: untold.model, evaluations: 0 };
     counted.evaluateRows = (...args) => {
       if (args[4].level === 0) counted.evaluations++;

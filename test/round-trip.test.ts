@@ -1,6 +1,6 @@
 /** Pictures of every size, kind and content through the codec and back. */
 import assert from 'node:assert/strict';
-import { after, describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { CORPUS, corpusPicture } from '../corpus/pictures.js';
 import { endsOf, readContainer } from '../src/container/container.js';
@@ -9,6 +9,7 @@ import { encodePicture } from '../src/codec/encoder.js';
 import { psnr } from '../src/codec/psnr.js';
 import { LAST_CODE } from '../src/format.js';
 import { stepsOf, pyramidSizes } from '../src/diffusion/schedule.js';
+import type { Evaluator } from '../src/model/evaluator.js';
 import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
 import { alphaOf, join } from '../src/pixels/picture-planes.js';
 import { depthOf, withDepth, type Picture } from '../src/picture.js';
@@ -232,7 +233,10 @@ describe('encoder and decoder', () => {
 
 describe('threads', () => {
   const model = tinyModel();
-  const evaluators = [1, 2, 3].map((threads) => createThreadedEvaluator(model, { threads }));
+  const evaluators: Evaluator[] = [];
+  before(async () => {
+    for (const threads of [1, 2, 3]) evaluators.push(await createThreadedEvaluator(model, { threads }));
+  });
   after(() => Promise.all(evaluators.map((each) => each.close())));
 
   it('their number changes neither bytes nor pixels', async () => {

@@ -64,7 +64,7 @@ export function batchOf(
   const names = [input, ...others].map((name, i) => standardName(name, alone && i === 1 ? 1 : 0));
   const plan = planJobs({ names, output: given === undefined ? undefined : standardName(given, 1), ...request });
   // Once, and not for every file anew.
-  if (plan.many && common.model !== undefined) readModelFile(common.model);
+  if (plan.many && typeof common.model === 'object') readModelFile(common.model);
   if (plan.jobs.some(({ output }) => output === STANDARD)) {
     if (json) throw new DcompError('E_USAGE', '--json and the output - would both write to stdout; name an output');
     if (process.stdout.isTTY)

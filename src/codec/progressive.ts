@@ -182,12 +182,19 @@ export class Progression {
     }
   }
 
-  /** Whether the file is known to be of the plain form, which is decoded without a network. */
-  get plain(): boolean {
+  /**
+   * The model that the next picture takes: undefined where it takes none, as the file is of the plain form, or there is
+   * nothing new to show, or only what is wrong with it.
+   * @param latest as for `picture`
+   */
+  async modelId(latest = false): Promise<string | undefined> {
+    if (!latest && this.failure !== undefined) return undefined;
     try {
-      return this.readable()?.header.form === 'plain';
+      const known = this.readable()?.header;
+      const header = known ?? (latest || this.isTwice() ? (await this.source())?.container.header : undefined);
+      return header?.form === 'plain' ? undefined : header?.modelId;
     } catch {
-      return false;
+      return undefined; // `picture` says so
     }
   }
 

@@ -33,10 +33,26 @@ export function compileKernel(base64: string): WebAssembly.Module {
   try {
     return new WebAssembly.Module(decodeBase64(base64));
   } catch (cause) {
-    throw new DcompError('E_ENVIRONMENT', 'the kernels do not compile: WebAssembly with SIMD and threads is needed', {
-      cause,
-    });
+    throw doesNotCompile(cause);
   }
+}
+
+/**
+ * Compiles a kernel given as base64 without keeping the calling thread: for the larger ones.
+ * @throws DcompError E_ENVIRONMENT
+ */
+export async function compileKernelAside(base64: string): Promise<WebAssembly.Module> {
+  needWebAssembly();
+  try {
+    return await WebAssembly.compile(decodeBase64(base64));
+  } catch (cause) {
+    throw doesNotCompile(cause);
+  }
+}
+
+function doesNotCompile(cause: unknown): DcompError {
+  const needed = 'WebAssembly with SIMD and threads is needed';
+  return new DcompError('E_ENVIRONMENT', `the kernels do not compile: ${needed}`, { cause });
 }
 
 function needWebAssembly(): void {

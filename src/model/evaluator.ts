@@ -1,5 +1,6 @@
+import { DcompError } from '../errors.js';
 import type { Pause } from '../turns.js';
-import { OUTPUT_CHANNELS } from './architecture.js';
+import { COEFFICIENTS, OUTPUT_CHANNELS } from './architecture.js';
 import type { Condition } from './inputs.js';
 import type { IntegerModel } from './integer/integer-model.js';
 
@@ -67,4 +68,32 @@ export function rowsOfWhole(evaluate: Evaluator['evaluate']): Evaluator['evaluat
       },
     };
   };
+}
+
+/** What every engine refuses, before anything is computed. @throws DcompError E_USAGE */
+export function checkArguments(
+  z: Float32Array,
+  codes: Uint8Array,
+  width: number,
+  height: number,
+  condition: Condition,
+): void {
+  const size = width * height * COEFFICIENTS;
+  if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1) {
+    throw new DcompError(
+      'E_USAGE',
+      `evaluate: a grid of ${width}×${height} positions; both must be whole and at least 1`,
+    );
+  }
+  if (z.length !== size || codes.length !== size) {
+    const given = `${z.length} values and ${codes.length} codes`;
+    throw new DcompError('E_USAGE', `evaluate: ${given} instead of ${size} each for a grid of ${width}×${height}`);
+  }
+  const { level, sigma } = condition;
+  if (!Number.isInteger(level) || level < 0 || !Number.isInteger(sigma) || sigma < 0 || sigma > 255) {
+    throw new DcompError(
+      'E_USAGE',
+      `evaluate: level ${level}, sigma code ${sigma}; they must be whole, from 0 and within 0..255`,
+    );
+  }
 }

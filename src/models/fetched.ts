@@ -1,15 +1,16 @@
-/** `dcomp/model` in browsers: the model of the package, fetched. */
+/** `dcomp/model` in browsers: models of the package, fetched. */
 import { DcompError } from '../errors.js';
-import { modelUrl } from './standard.js';
+import { DEFAULT_MODEL, isModelName, MODELS, type ModelName } from './registry.js';
 
-export { modelUrl };
+export { DEFAULT_MODEL, MODELS, type ModelName, type PackageModel } from './registry.js';
 
 /**
  * Fetches a model file, for the option `model`.
- * @param url default: the model of the package, where the bundler has put it
+ * @param model a name of the package's models, which is fetched from where the bundler has put it, or an address
  * @throws DcompError E_IO
  */
-export async function loadModel(url: URL | string = modelUrl): Promise<Uint8Array> {
+export async function loadModel(model: ModelName | URL | string = DEFAULT_MODEL): Promise<Uint8Array> {
+  const url = isModelName(model) ? MODELS[model].url : model;
   try {
     const response = await fetch(url);
     if (!response.ok) throw new Error(`HTTP status ${response.status}`);
@@ -21,4 +22,10 @@ export async function loadModel(url: URL | string = modelUrl): Promise<Uint8Arra
       { cause },
     );
   }
+}
+
+/** SHA-256 by the browser's own code; undefined on pages that are not secure, where there is none. */
+export async function sha256(bytes: Uint8Array): Promise<Uint8Array | undefined> {
+  const subtle = (globalThis.crypto as Crypto | undefined)?.subtle as SubtleCrypto | undefined;
+  return subtle === undefined ? undefined : new Uint8Array(await subtle.digest('SHA-256', bytes as BufferSource));
 }

@@ -1,5 +1,5 @@
 /** Restoring and drawing pictures over evaluators that are kept between calls; the entries say where models and threads come from. */
-import { KeptEvaluators, MODEL_CHECKS, type ModelOptions, type Platform } from '../evaluators.js';
+import { KeptModels, MODEL_CHECKS, type ModelOptions, type Platform } from '../kept-models.js';
 import { turnIfDue } from '../event-loop.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { bytesOf, checkOptions, type Checks } from '../options.js';
@@ -53,7 +53,7 @@ const CHECKS = {
 
 /** All calls share evaluators, by model. */
 export function createRestorer(platform: Platform): Restorer {
-  const models = new KeptEvaluators(platform);
+  const models = new KeptModels(platform);
 
   async function* holding(
     pixels: number,
@@ -68,7 +68,7 @@ export function createRestorer(platform: Platform): Restorer {
     let leave: () => void = () => undefined;
     let use: Promise<void> = Promise.resolve();
     const evaluator = await new Promise<Evaluator>((resolve, reject) => {
-      use = models.of(options).use(pixels, signal, (mine) => {
+      use = models.chosen(options).use(pixels, signal, (mine) => {
         resolve(mine);
         return new Promise<void>((done) => (leave = done));
       });

@@ -1,7 +1,7 @@
 /** What both entries of `dcomp/diffusion` (Node and browser) export. */
 export { DcompError, isMisuse, type DcompErrorCode } from '../errors.js';
 export type { Metadata, Picture, Samples } from '../picture.js';
-export type { ModelOptions } from '../evaluators.js';
+export type { ModelOptions } from '../kept-models.js';
 export type { Restorer, States } from './api.js';
 export {
   resultOf,

@@ -96,7 +96,7 @@ export async function exportModel(
   const native = await nativeNetwork(model);
   const side = options.side ?? (native === undefined ? 128 : validationSide(dataset.validation, model.architecture));
   const pictures = validationPictures(dataset.validation, options.pictures ?? (native === undefined ? 2 : 6), side);
-  const evaluator = createThreadedEvaluator(
+  const evaluator = await createThreadedEvaluator(
     integerModel,
     options.threads === undefined ? {} : { threads: options.threads },
   );

@@ -1,6 +1,6 @@
 /** The caller's side: calls wait here, and one at a time is with the worker, so that ending the worker ends that call alone. */
 import type { Codec, DecodeOptions, EncodeOptions, ProgressiveDecodeOptions } from '../api.js';
-import type { ModelOptions } from '../evaluators.js';
+import type { ModelOptions } from '../kept-models.js';
 import type { DecodeResult } from '../codec/decoder.js';
 import type { EncodeResult, Progress } from '../codec/encoder-options.js';
 import { DcompError } from '../errors.js';
@@ -209,14 +209,15 @@ export class WorkerClient implements DcompWorker {
     const thread = (this.thread ??= this.startThread());
     thread.hold(true);
     const { model, ...rest } = options;
-    const call = { kind: 'call', method, args: args(), model: this.numberOf(model, thread) } as const;
-    const parcel = parcelOf(rest as Record<string, unknown>, false);
+    const number = typeof model === 'object' ? this.numberOf(model, thread) : undefined;
+    const call = { kind: 'call', method, args: args(), model: number } as const;
+    const named: Record<string, unknown> = typeof model === 'string' ? { ...rest, model } : { ...rest };
+    const parcel = parcelOf(named, false);
     thread.post({ ...call, options: parcel.value }, [...transfer, ...parcel.transfer]);
   }
 
   /** Sends a model that the thread does not have yet. */
-  private numberOf(model: Uint8Array | undefined, thread: Thread): number | undefined {
-    if (model === undefined) return undefined;
+  private numberOf(model: Uint8Array, thread: Thread): number {
     let number = this.models.get(model);
     if (number === undefined) this.models.set(model, (number = this.modelCount++));
     if (!this.sent.has(number)) {

@@ -1,14 +1,11 @@
-/** Promises that hold for a trained model alone: checked on the one of the package. */
+/** Promises that hold for a trained model alone: checked on the large one of the package. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { after, describe, it } from 'node:test';
 import { CORPUS, corpusPicture } from '../../corpus/pictures.js';
-import { decode, DEFAULT_MODEL, encode, psnr, release } from '../../src/node.js';
+import { decode, encode, psnr, release } from '../../src/node.js';
 import { inKind } from '../helpers/arbitrary.js';
 
-const noModel = existsSync(DEFAULT_MODEL) ? false : 'the model of the package (models/dcomp-1.dcm) is not there yet';
-
-describe('the model of the package', { skip: noModel }, () => {
+describe('the model of the package', () => {
   after(() => release());
 
   it('makes a longer prefix on average over the corpus never worse', async () => {
@@ -18,7 +15,7 @@ describe('the model of the package', { skip: noModel }, () => {
     for (const { name, width, height } of CORPUS) {
       const picture = inKind(corpusPicture(name, { width: Math.min(width, 128), height: Math.min(height, 96) }), 3);
       const pixels = picture.width * picture.height;
-      const { bytes } = await encode(picture, { effort: 3, target: { bitsPerPixel: 1.5 } });
+      const { bytes } = await encode(picture, { effort: 3, model: 'large', target: { bitsPerPixel: 1.5 } });
       for (const [i, rate] of rates.entries()) {
         const back = await decode(bytes, { maxBytes: Math.max(40, Math.floor((rate * pixels) / 8)) });
         sums[i]! += Math.min(60, psnr(picture, back)) / CORPUS.length;

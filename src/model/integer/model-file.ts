@@ -74,6 +74,15 @@ export function writeModelFile(model: ModelContent): Uint8Array {
   return bytes;
 }
 
+/**
+ * The id of a model file, of which no more is looked at than that it is one and whole.
+ * @throws DcompError E_NOT_MODEL, E_VERSION, E_TRUNCATED or E_DAMAGED_MODEL
+ */
+export function idOfModelFile(bytes: Uint8Array): string {
+  checkFrame(bytes);
+  return modelId(bytes);
+}
+
 /** The id of a model file that is known to be intact. */
 export function modelId(file: Uint8Array): string {
   return bytesToHex(file.subarray(file.length - DIGEST, file.length - DIGEST + MODEL_ID_BYTES));
@@ -87,11 +96,17 @@ export function readModelFile(bytes: Uint8Array): IntegerModel {
   return finish(readModelFileInPieces(bytes));
 }
 
-/** As `readModelFile`. */
-export function* readModelFileInPieces(bytes: Uint8Array): Pieces<IntegerModel> {
-  const headerLength = yield* checkFrame(bytes);
-  const { architecture, tensors } = parseHeader(bytes.subarray(FIXED, FIXED + headerLength));
+/**
+ * As `readModelFile`.
+ * @param digest SHA-256 of `digestedPart`, where the platform has it at hand sooner
+ */
+export function* readModelFileInPieces(bytes: Uint8Array, digest?: Uint8Array): Pieces<IntegerModel> {
+  const headerLength = checkFrame(bytes);
   const end = bytes.length - DIGEST;
+  const found = digest ?? (yield* sha256InPieces(digestedPart(bytes)));
+  if (bytesToHex(found) !== bytesToHex(bytes.subarray(end)))
+    damaged('the checksum at the end does not fit the content');
+  const { architecture, tensors } = parseHeader(bytes.subarray(FIXED, FIXED + headerLength));
   // Before anything is allocated: there is room for the arrays that the header promises, and for a bit for each weight.
   const weightsAt = FIXED + headerLength + arrayBytes(architecture);
   const weightCounts = architecture.layers.map((layer) =>
@@ -119,8 +134,22 @@ export function* readModelFileInPieces(bytes: Uint8Array): Pieces<IntegerModel> 
   return model;
 }
 
-/** Magic, version, lengths and digest. @returns the length of the header */
-function* checkFrame(bytes: Uint8Array): Pieces<number> {
+/** What of a model file its digest is made of. */
+export function digestedPart(file: Uint8Array): Uint8Array {
+  return file.subarray(0, Math.max(0, file.length - DIGEST));
+}
+
+function* sha256InPieces(bytes: Uint8Array): Pieces<Uint8Array> {
+  const hash = sha256.create();
+  for (let at = 0; at < bytes.length; at += HASHED_AT_ONCE) {
+    hash.update(bytes.subarray(at, at + HASHED_AT_ONCE));
+    yield;
+  }
+  return hash.digest();
+}
+
+/** Magic, version and lengths. @returns the length of the header */
+function checkFrame(bytes: Uint8Array): number {
   if (bytes.length === 0) throw new DcompError('E_NOT_MODEL', 'model: the file is empty');
   for (let i = 0; i < Math.min(MAGIC.length, bytes.length); i++) {
     if (bytes[i] !== MAGIC[i])
@@ -142,14 +171,6 @@ function* checkFrame(bytes: Uint8Array): Pieces<number> {
   if (length < bytes.length) damaged(`the file has ${bytes.length} bytes, but says ${length}`);
   if (headerLength > MAX_HEADER || FIXED + headerLength + DIGEST > length)
     damaged(`a header of ${headerLength} bytes does not fit`);
-  const end = length - DIGEST;
-  const hash = sha256.create();
-  for (let at = 0; at < end; at += HASHED_AT_ONCE) {
-    hash.update(bytes.subarray(at, Math.min(end, at + HASHED_AT_ONCE)));
-    yield;
-  }
-  if (bytesToHex(hash.digest()) !== bytesToHex(bytes.subarray(end)))
-    damaged('the checksum at the end does not fit the content');
   return headerLength;
 }
 

@@ -24,8 +24,10 @@ import {
   scaledProduct,
   type LayerConstants,
 } from './arithmetic.js';
-import { rowsOfWhole, type Evaluator } from '../evaluator.js';
+import { DcompError } from '../../errors.js';
+import { checkArguments, rowsOfWhole, type Evaluator } from '../evaluator.js';
 import { LOG_VARIANCE_MAX, LOG_VARIANCE_MIN, type Condition } from '../inputs.js';
+import { checkModel } from './check-model.js';
 import type { IntegerModel } from './integer-model.js';
 import { UNKNOWN } from '../sigma.js';
 
@@ -154,15 +156,22 @@ export function referenceEvaluate(
   return result;
 }
 
-/** The reference as an `Evaluator`. */
-export function createReferenceEvaluator(model: IntegerModel): Evaluator {
-  const evaluate: Evaluator['evaluate'] = async (z, codes, width, height, condition) =>
-    referenceEvaluate(model, z, codes, width, height, condition);
+/** The reference as an `Evaluator`. @throws DcompError E_DAMAGED_MODEL */
+export async function createReferenceEvaluator(model: IntegerModel): Promise<Evaluator> {
+  checkModel(model);
+  let closed = false;
+  const evaluate: Evaluator['evaluate'] = async (z, codes, width, height, condition) => {
+    if (closed) throw new DcompError('E_USAGE', 'evaluate: the evaluator is closed');
+    checkArguments(z, codes, width, height, condition);
+    return referenceEvaluate(model, z, codes, width, height, condition);
+  };
   return {
     model,
     threads: 1,
     evaluate,
     evaluateRows: rowsOfWhole(evaluate),
-    close: async () => {},
+    close: async () => {
+      closed = true;
+    },
   };
 }

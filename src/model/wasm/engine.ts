@@ -3,7 +3,7 @@
  * equals that of reference.ts bit for bit.
  */
 import { DcompError } from '../../errors.js';
-import { compileKernel, kernelMemory, PAGE } from '../../kernels/load.js';
+import { compileKernelAside, kernelMemory, PAGE } from '../../kernels/load.js';
 import { wasm } from '../../kernels/conv.wasm.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS, gridMultiple, weightShape, type Layer } from '../architecture.js';
 import {
@@ -20,7 +20,7 @@ import {
 } from '../integer/arithmetic.js';
 import { checkModel } from '../integer/check-model.js';
 import { inTurns, withoutTurns, type Pause, type Pieces } from '../../turns.js';
-import type { Evaluator, RowEvaluation } from '../evaluator.js';
+import { checkArguments, type Evaluator, type RowEvaluation } from '../evaluator.js';
 import { LOG_VARIANCE_MAX, LOG_VARIANCE_MIN, conditioningInput, type Condition } from '../inputs.js';
 import type { IntegerModel } from '../integer/integer-model.js';
 import {
@@ -69,9 +69,24 @@ export interface Helpers {
   close(): Promise<void>;
 }
 
-/** An evaluator for one thread, for any platform. @throws DcompError E_DAMAGED_MODEL */
-export function createEvaluator(model: IntegerModel): Evaluator {
-  return new Engine(model);
+/**
+ * An evaluator for one thread, for any platform.
+ * @throws DcompError E_DAMAGED_MODEL, E_ENVIRONMENT
+ */
+export async function createEvaluator(model: IntegerModel): Promise<Evaluator> {
+  return createEngine(model);
+}
+
+/**
+ * An engine, once its kernel is compiled: that is done beside the calling thread, as browsers ask for.
+ * @throws DcompError E_DAMAGED_MODEL, E_ENVIRONMENT
+ */
+export async function createEngine(
+  model: IntegerModel,
+  helpers?: Helpers,
+  convolution: Convolution = 'tiles',
+): Promise<Engine> {
+  return new Engine(await (compiled ??= compileKernelAside(wasm)), model, helpers, convolution);
 }
 
 /** How 3×3 layers are computed: by Winograd's tiles where that is possible and faster, or all directly. The result is the same. */
@@ -103,7 +118,7 @@ const CHUNKS_PER_THREAD = 12;
 /** The control block lies here: address 0 is left unused, as 0 means "none" in descriptors. */
 const CONTROL = 64;
 
-let compiled: WebAssembly.Module | undefined;
+let compiled: Promise<WebAssembly.Module> | undefined;
 
 export class Engine implements Evaluator {
   readonly model: IntegerModel;
@@ -124,7 +139,8 @@ export class Engine implements Evaluator {
   private closed = false;
   private busy = false;
 
-  constructor(model: IntegerModel, helpers?: Helpers, convolution: Convolution = 'tiles') {
+  /** @param module the compiled kernel of convolutions */
+  constructor(module: WebAssembly.Module, model: IntegerModel, helpers: Helpers | undefined, convolution: Convolution) {
     checkModel(model);
     this.model = model;
     this.helpers = helpers;
@@ -142,17 +158,16 @@ export class Engine implements Evaluator {
     );
     this.places = layoutModel(model.architecture, CONTROL + 4 * controlLength(steps), this.threads, this.winograd);
     this.memory = kernelMemory(this.places.end, true);
-    compiled ??= compileKernel(wasm);
     this.control = new Int32Array(this.memory.buffer, CONTROL, controlLength(steps));
     this.control[HEAD.steps] = steps;
     this.control[HEAD.scratch] = this.places.scratch;
     this.control[HEAD.scratchBytes] = this.places.scratchBytes;
-    this.kernel = kernelOf(compiled, this.memory, this.control);
+    this.kernel = kernelOf(module, this.memory, this.control);
     const bounds = new Float32Array(this.memory.buffer, CONTROL, controlLength(steps));
     bounds[HEAD.lowest] = LOG_VARIANCE_MIN;
     bounds[HEAD.highest] = LOG_VARIANCE_MAX;
     this.placeModel();
-    helpers?.start({ module: compiled, memory: this.memory, control: CONTROL, controlLength: controlLength(steps) });
+    helpers?.start({ module, memory: this.memory, control: CONTROL, controlLength: controlLength(steps) });
   }
 
   async evaluate(
@@ -516,25 +531,4 @@ function describeInput(
   part[PART.kernelRow] = from.row;
   part[PART.kernelRows] = side;
   part[PART.run] = side * pixel;
-}
-
-function checkArguments(z: Float32Array, codes: Uint8Array, width: number, height: number, condition: Condition): void {
-  const size = width * height * COEFFICIENTS;
-  if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1) {
-    throw new DcompError(
-      'E_USAGE',
-      `evaluate: a grid of ${width}×${height} positions; both must be whole and at least 1`,
-    );
-  }
-  if (z.length !== size || codes.length !== size) {
-    const given = `${z.length} values and ${codes.length} codes`;
-    throw new DcompError('E_USAGE', `evaluate: ${given} instead of ${size} each for a grid of ${width}×${height}`);
-  }
-  const { level, sigma } = condition;
-  if (!Number.isInteger(level) || level < 0 || !Number.isInteger(sigma) || sigma < 0 || sigma > 255) {
-    throw new DcompError(
-      'E_USAGE',
-      `evaluate: level ${level}, sigma code ${sigma}; they must be whole, from 0 and within 0..255`,
-    );
-  }
 }

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { DcompError } from '../../errors.js';
-import { Engine, type Convolution, type Helpers } from './engine.js';
+import { createEngine, type Convolution, type Helpers } from './engine.js';
 import type { Evaluator } from '../evaluator.js';
 import type { IntegerModel } from '../integer/integer-model.js';
 import { CLOSED, HEAD, MAX_THREADS, type Shared } from './chunks.js';
@@ -16,14 +16,14 @@ export interface ThreadOptions {
 /**
  * An evaluator that shares out each evaluation among threads. The caller's thread takes part: `evaluate` blocks it. Idle
  * threads sleep, and do not keep the process alive.
- * @throws DcompError E_USAGE for a number of threads out of 1..MAX_THREADS, E_DAMAGED_MODEL
+ * @throws DcompError E_USAGE for a number of threads out of 1..MAX_THREADS, E_DAMAGED_MODEL, E_ENVIRONMENT
  */
-export function createThreadedEvaluator(model: IntegerModel, options: ThreadOptions = {}): Evaluator {
+export async function createThreadedEvaluator(model: IntegerModel, options: ThreadOptions = {}): Promise<Evaluator> {
   const threads = options.threads ?? Math.min(MAX_THREADS, availableParallelism());
   if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS) {
     throw new DcompError('E_USAGE', `threads: ${threads} is not a whole number from 1 to ${MAX_THREADS}`);
   }
-  return new Engine(model, threads === 1 ? undefined : new NodeHelpers(threads), options.convolution);
+  return createEngine(model, threads === 1 ? undefined : new NodeHelpers(threads), options.convolution);
 }
 
 /**

@@ -1,0 +1,129 @@
+/** Which model a call is computed with, and the evaluators of those that were used last. */
+import { DcompError } from './errors.js';
+import { turnIfDue } from './event-loop.js';
+import { Evaluators } from './evaluators.js';
+import type { Evaluator } from './model/evaluator.js';
+import type { IntegerModel } from './model/integer/integer-model.js';
+import { digestedPart, idOfModelFile, readModelFileInPieces } from './model/integer/model-file.js';
+import { MAX_THREADS } from './model/wasm/chunks.js';
+import { DEFAULT_MODEL, isModelName, modelNameOf, MODELS, type ModelName } from './models/registry.js';
+import { advice, bytesOf, isWhole, mustBe, type Check, type Checks } from './options.js';
+import { inTurns } from './turns.js';
+
+/** A model as callers give it: a name of the package's, or the contents of a model file (.dcm). */
+export type GivenModel = ModelName | Uint8Array;
+
+/** What is computed with the network. */
+export interface ModelOptions {
+  /**
+   * A name of the package's models, `small` or `large`, or the contents of a model file (.dcm). Default of encoding:
+   * `DEFAULT_MODEL`. Files name their model and find it by themselves if it is the package's: for decoding only the
+   * contents of another one need to be given.
+   */
+  model?: GivenModel;
+  /** Threads for the network; the result is the same for any number. Default: all cores in Node, 1 in a browser. */
+  threads?: number;
+}
+
+/** Where models and threads come from. */
+export interface Platform {
+  /** Reads a model of the package. */
+  loadModel(name: ModelName): Promise<Uint8Array>;
+  /** As fast as the platform has it; undefined where it has none. */
+  sha256(bytes: Uint8Array): Promise<Uint8Array | undefined>;
+  createEvaluator(model: IntegerModel, threads: number | undefined): Promise<Evaluator>;
+}
+
+/** Most models, each with its number of threads, whose evaluators are kept: those of the package and two of the caller's. */
+const KEPT_MODELS = 4;
+
+interface Kept {
+  model: GivenModel;
+  threads: number | undefined;
+  evaluators: Evaluators;
+}
+
+/** Models by need: nothing is read before something is computed with it. */
+export class KeptModels {
+  /** The one used last comes first. */
+  private kept: Kept[] = [];
+
+  constructor(private readonly platform: Platform) {}
+
+  /** Of the model that was chosen, or the package's default: to encode, and for what names none. */
+  chosen({ model = DEFAULT_MODEL, threads }: ModelOptions): Evaluators {
+    return this.evaluatorsOf(model, threads);
+  }
+
+  /**
+   * Of the model that a file was made with: the one that was given, or else one of the package.
+   * @param id of the model that the file names
+   * @throws DcompError E_OTHER_MODEL; E_NOT_MODEL, E_VERSION, E_TRUNCATED, E_DAMAGED_MODEL for what was given
+   */
+  forFile(id: string, { model, threads }: ModelOptions): Evaluators {
+    const given = model === undefined || isModelName(model) ? undefined : { model, id: idOfModelFile(model) };
+    const found = given?.id === id ? given.model : modelNameOf(id);
+    if (found === undefined) throw otherModel(id, given?.id);
+    return this.evaluatorsOf(found, threads);
+  }
+
+  /** Ends all evaluators, each once nobody uses it. */
+  async release(): Promise<void> {
+    await Promise.all(this.kept.splice(0).map(({ evaluators }) => evaluators.close()));
+  }
+
+  private evaluatorsOf(model: GivenModel, threads: number | undefined): Evaluators {
+    const known = this.kept.find((each) => each.threads === threads && areSame(each.model, model));
+    const found = known ?? { model, threads, evaluators: this.newEvaluators(model, threads) };
+    this.kept = [found, ...this.kept.filter((each) => each !== found)];
+    for (const { evaluators } of this.kept.splice(KEPT_MODELS)) void evaluators.close();
+    return found.evaluators;
+  }
+
+  private newEvaluators(model: GivenModel, threads: number | undefined): Evaluators {
+    const { platform } = this;
+    let read: Promise<IntegerModel> | undefined;
+    const readModel = async (): Promise<IntegerModel> => {
+      // A copy, as the caller's may change between two pieces.
+      const file = isModelName(model) ? await platform.loadModel(model) : new Uint8Array(bytesOf(model, 'model'));
+      return inTurns(readModelFileInPieces(file, await platform.sha256(digestedPart(file))), turnIfDue);
+    };
+    return new Evaluators(threads, async (count) => {
+      try {
+        read ??= readModel();
+        const found = await read;
+        await turnIfDue();
+        return await platform.createEvaluator(found, count);
+      } catch (error) {
+        read = undefined; // the next call tries again
+        throw error;
+      }
+    });
+  }
+}
+
+/** @returns the name, or the bytes not copied. @throws DcompError E_USAGE */
+const isModel: Check<GivenModel> = (value, name) => {
+  if (isModelName(value)) return value;
+  if (typeof value !== 'string') return bytesOf(value, name);
+  throw mustBe(name, value, `${Object.keys(MODELS).join(', ')} or the contents of a model file${advice(value)}`);
+};
+
+/** Checks of `ModelOptions`. */
+export const MODEL_CHECKS: Checks<ModelOptions> = { model: isModel, threads: isWhole(1, MAX_THREADS) };
+
+/** Whether it is one name, or the very same memory. */
+function areSame(a: GivenModel, b: GivenModel): boolean {
+  if (typeof a === 'string' || typeof b === 'string') return a === b;
+  return a.buffer === b.buffer && a.byteOffset === b.byteOffset && a.byteLength === b.byteLength;
+}
+
+function otherModel(id: string, given: string | undefined): DcompError {
+  const names = Object.entries(MODELS).map(([name, model]) => `${name} (${model.id})`);
+  const others = given === undefined ? '' : `, given is ${given}`;
+  return new DcompError(
+    'E_OTHER_MODEL',
+    `the file was made with model ${id}${others}, this release has ${names.join(' and ')}; ` +
+      'give the file (.dcm) of the model that it was made with, or use the release of dcomp that made it',
+  );
+}

@@ -1,0 +1,29 @@
+/** The models of the package, by name and by id. Nothing is read or fetched here. */
+import { MODEL_FILES } from './files.js';
+
+/** Name of a model of the package. */
+export type ModelName = keyof typeof MODEL_FILES;
+
+/** A model of the package. */
+export interface PackageModel {
+  /** What files name it by: 8 hexadecimal digits. */
+  readonly id: string;
+  /** Where its file is, in Node and in a bundle. */
+  readonly url: URL;
+}
+
+/** The models of the package: a small and fast one, and a large one that takes fewer bits. */
+export const MODELS: Readonly<Record<ModelName, PackageModel>> = MODEL_FILES;
+
+/** The model that `encode` uses unless it is given another. */
+export const DEFAULT_MODEL: ModelName = 'large';
+
+/** Whether it is a name of the package's models. */
+export function isModelName(value: unknown): value is ModelName {
+  return typeof value === 'string' && Object.hasOwn(MODELS, value);
+}
+
+/** The name of the model of an id, undefined where the package has no such model. */
+export function modelNameOf(id: string): ModelName | undefined {
+  return (Object.keys(MODELS) as ModelName[]).find((name) => MODELS[name].id === id);
+}

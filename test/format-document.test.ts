@@ -30,7 +30,12 @@ describe('the format document', { skip: python === undefined ? 'there is no pyth
 
   /** What `info` says of a file's structure. */
   function structureOf(json: string): unknown {
-    const { work: _work, estimatedSeconds: _seconds, ...structure } = JSON.parse(json) as Record<string, unknown>;
+    const {
+      work: _work,
+      model: _model,
+      estimatedSeconds: _seconds,
+      ...structure
+    } = JSON.parse(json) as Record<string, unknown>;
     return structure;
   }
 

@@ -134,7 +134,7 @@ export async function* codedAtRates(
     picture,
     evaluator,
     wanted.map(({ size }) => size),
-    { effort },
+    { effort, plain: false },
   );
   const seconds = (performance.now() - start) / 1000 + evaluator.saved;
   const encodeMemory = peakMemory() - evaluator.bytes - base;
@@ -151,7 +151,7 @@ export async function* codedAtRates(
   }
 }
 
-/** A file for each quality. */
+/** A file for each quality, by the network: what the plain form is for is no matter of rate and distortion. */
 export async function* codedAtQualities(
   picture: Picture,
   evaluator: RememberingEvaluator,
@@ -173,7 +173,7 @@ async function codedOnce(
   evaluator.saved = 0;
   resetPeak();
   const start = performance.now();
-  const { bytes } = await encodePicture(picture, evaluator, { target, effort });
+  const { bytes } = await encodePicture(picture, evaluator, { target, effort, plain: false });
   const encodeSeconds = (performance.now() - start) / 1000 + evaluator.saved;
   const encodeMemory = peakMemory() - evaluator.bytes - base;
   return decoded(bytes, evaluator, base, { setting, encodeSeconds, encodeMemory });
@@ -212,7 +212,7 @@ export async function codedToTarget(
   target: Target,
   effort: number,
 ): Promise<{ bytes: Uint8Array; decoded: Picture }> {
-  const { bytes }: EncodeResult = await encodePicture(picture, evaluator, { target, effort });
+  const { bytes }: EncodeResult = await encodePicture(picture, evaluator, { target, effort, plain: false });
   return { bytes, decoded: await decodePicture(bytes, evaluator) };
 }
 

@@ -13,7 +13,7 @@ import { measurement, passesOf } from '../diffusion/variance-table.js';
 import { hash32 } from '../math/hash.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
 import { LOG_VARIANCE_MAX, LOG_VARIANCE_MIN } from '../model/inputs.js';
-import { CODES_PER_OCTAVE, TOP_CODE, UNKNOWN, codeOf } from '../model/sigma.js';
+import { CODES_PER_OCTAVE, TOP_CODE, UNKNOWN } from '../model/sigma.js';
 import type { Dataset } from './dataset.js';
 import {
   drawExample,
@@ -26,7 +26,7 @@ import {
   type ExamplePlan,
   type ModelShape,
 } from './examples.js';
-import { partOf, plainCondition, type DrawnCondition } from './observations.js';
+import { drawPathCondition, partOf, plainCondition, type DrawnCondition } from './observations.js';
 import { Random } from './random.js';
 import { RECIPE } from './recipe.js';
 
@@ -116,16 +116,14 @@ function drawHistory(level: number, random: Random): { start: DrawnCondition; st
 
 /** LL is precise, and the details are measured straight at their last sigma, part by part. */
 function drawPath(level: number, random: Random): { start: DrawnCondition; steps: CodedStep[] } {
-  const [low, high] = PATH.details as [number, number];
-  const sigma = codeOf(2 ** (low + (high - low) * random.uniform()));
-  const ahead = Math.round(CODES_PER_OCTAVE * PATH.ahead * random.uniform());
-  const lowest = Math.max(codeOf(2 ** RECIPE.sigma.lowest), sigma - ahead);
+  const start = drawPathCondition(level, random, true);
+  const { sigma } = start;
   const parts = PATH.partCounts[random.below(PATH.partCounts.length)]!;
   const even = Array<number>(parts).fill(1 / parts);
   const steps = Array.from({ length: lengthOf(even, random) }, (_, i) => {
     return { to: sigma, parts, done: i + 1, everywhere: true, observed: i + 1 === parts };
   });
-  return { start: { level, sigma, mode: 'enter', kind: 'path', lowest }, steps };
+  return { start, steps };
 }
 
 /**

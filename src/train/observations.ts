@@ -34,6 +34,14 @@ export function plainCondition(condition: Condition): DrawnCondition {
 /** Odds of the kinds. */
 export type KindOdds = Readonly<Record<DrawnCondition['kind'], number>>;
 
+/** On a path that finishes coarse levels first: LL is as precise as the details are, or shall be, or more. */
+export function drawPathCondition(level: number, random: Random, entering: boolean): DrawnCondition {
+  const { details, ahead } = RECIPE.path;
+  const sigma = clamped(octaves(between([details.lowest, details.highest[level]!], random)));
+  const more = random.chance(ahead.chance) ? Math.round(random.uniform() * CODES_PER_OCTAVE * ahead.octaves) : 0;
+  return { level, sigma, mode: entering ? 'enter' : 'refine', kind: 'path', lowest: Math.max(LOWEST, sigma - more) };
+}
+
 /** What an example is observed with. */
 export function drawCondition(level: number, random: Random, kinds: KindOdds): DrawnCondition {
   const { plain, path, mixed, sigma } = RECIPE;
@@ -52,9 +60,7 @@ export function drawCondition(level: number, random: Random, kinds: KindOdds): D
       });
     }
     case 1: {
-      const details = clamped(octaves(between(path.details, random)));
-      const lowest = Math.max(LOWEST, details - Math.round(random.uniform() * CODES_PER_OCTAVE * path.ahead));
-      return { level, sigma: details, mode: mode(random.chance(path.unknown + path.parts)), kind: 'path', lowest };
+      return drawPathCondition(level, random, random.chance(path.unknown + path.parts));
     }
     default: {
       const code = octaves(between([sigma.lowest, sigma.highest], random));
@@ -205,7 +211,7 @@ function amplitude(x: Coefficients, px: number, y: number, c: number): number {
  */
 export function colourNoise(noise: Float32Array, condition: DrawnCondition, grid: number, random: Random): void {
   if (condition.kind !== 'path' || !random.chance(RECIPE.path.coloured)) return;
-  const taken = 1 - 2 ** -(random.uniform() * RECIPE.path.ahead);
+  const taken = 1 - 2 ** -(random.uniform() * RECIPE.path.ahead.octaves);
   for (let row = 0; row < grid; row += 2) {
     for (let column = 0; column < grid; column += 2) {
       const corners = [0, 1, grid, grid + 1].map((d) => (row * grid + column + d) * COEFFICIENTS);

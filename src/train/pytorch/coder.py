@@ -38,9 +38,10 @@ def draw_history(level, rng):
     coded = RECIPE["coded"]
     u = rng.random()
     if u < coded["path"]:
-        low, high = RECIPE["path"]["details"]
-        sigma = round(CODE_OF_ONE + PER_OCTAVE * rng.uniform(low, high))
-        lowest = max(LOWEST, sigma - round(PER_OCTAVE * RECIPE["path"]["ahead"] * rng.random()))
+        details, ahead = RECIPE["path"]["details"], RECIPE["path"]["ahead"]
+        sigma = round(CODE_OF_ONE + PER_OCTAVE * rng.uniform(details["lowest"], details["highest"][level]))
+        more = ahead["octaves"] * rng.random() if rng.random() < ahead["chance"] else 0
+        lowest = max(LOWEST, sigma - round(PER_OCTAVE * more))
         count = int(rng.choice(RECIPE["path"]["partCounts"]))
         steps = [CodedStep(sigma, count, i + 1, True, i + 1 == count) for i in range(count)]
         return (sigma, True, lowest, 1), steps[: 1 + int(rng.integers(count))]

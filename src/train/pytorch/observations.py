@@ -51,8 +51,10 @@ def draw_condition(level, batch, device, kinds):
     depth = depths[choose(rand(), [chance for _, chance in deepest])] * PER_OCTAVE
     plain_sigma = torch.where(plain_enter, top, top - (rand() * (depth + 1)).floor())
     # Path: LL is more precise than the details are or shall be.
-    path_sigma = (CODE_OF_ONE + PER_OCTAVE * uniform(rand, *path["details"])).round()
-    ahead = (rand() * PER_OCTAVE * path["ahead"]).round()
+    details = path["details"]
+    path_sigma = (CODE_OF_ONE + PER_OCTAVE * uniform(rand, details["lowest"], details["highest"][level])).round()
+    ahead = (rand() * PER_OCTAVE * path["ahead"]["octaves"]).round()
+    ahead = torch.where(rand() < path["ahead"]["chance"], ahead, 0)
     path_enter = rand() < path["unknown"] + path["parts"]
     # Mixed: any sigma, with offsets.
     mixed_sigma = (LOWEST + rand() * (HIGHEST - LOWEST)).round()
@@ -201,7 +203,7 @@ def channel_noise(x, condition):
     coloured = (condition.kind == 1) & (torch.rand(batch, device=x.device) < RECIPE["path"]["coloured"])
     if h % 2 or w % 2 or not coloured.any():
         return noise
-    octaves = torch.rand(batch, device=x.device) * RECIPE["path"]["ahead"]
+    octaves = torch.rand(batch, device=x.device) * RECIPE["path"]["ahead"]["octaves"]
     taken = torch.where(coloured, 1 - torch.exp2(-octaves), 0)
     low = noise[..., :3].permute(0, 3, 1, 2)
     mean = F.avg_pool2d(low, 2).repeat_interleave(2, 2).repeat_interleave(2, 3).permute(0, 2, 3, 1)

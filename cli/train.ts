@@ -6,6 +6,8 @@
 import path from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
 import { DcompError } from '../src/errors.js';
+import { qualityTableFrom } from '../src/model/integer/check-model.js';
+import type { QualityTable } from '../src/model/integer/integer-model.js';
 import {
   DEFAULT_ARCHITECTURE,
   SMALL_ARCHITECTURE,
@@ -93,6 +95,11 @@ function exportOptions(yargs: Argv): void {
   stringOption(yargs, 'data', 'Folder of PNG photographs that it was trained on');
   stringOption(yargs, 'output', 'Model file to write', 'o');
   stringOption(yargs, 'report', 'JSON file for the figures');
+  stringOption(
+    yargs,
+    'quality',
+    'Pairs quality:code, as 10:168,50:150,100:64: where files of a quality end  [default: table of the codec]',
+  );
   stringOption(yargs, 'threads', 'Threads of the integer network  [default: all cores]');
   forceOption(yargs);
 }
@@ -259,6 +266,18 @@ function trainDisplay(quiet: boolean): {
 /** Photographs that are read for the calibration; those of the validation part come on top. */
 const EXPORT_PHOTOGRAPHS = 60;
 
+/** `10:168,50:150,100:64` @throws DcompError E_USAGE */
+function qualityOption(args: RawArgs): QualityTable | undefined {
+  const text = textOption(args, 'quality');
+  if (text === undefined) return undefined;
+  try {
+    return qualityTableFrom(text.split(',').map((pair) => pair.split(':').map(Number)));
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new DcompError('E_USAGE', `--quality is ${text}: ${message}`, { cause: error });
+  }
+}
+
 async function runExport(args: RawArgs): Promise<void> {
   const { quiet } = outputFlags(args);
   const checkpoint = required(args, 'checkpoint');
@@ -266,6 +285,7 @@ async function runExport(args: RawArgs): Promise<void> {
   const output = required(args, 'output');
   const reportFile = textOption(args, 'report');
   const threads = numberOption(args, 'threads', { min: 1, max: 256, whole: true });
+  const quality = qualityOption(args);
   const replace = flag(args, 'force');
   const { readCheckpoint } = await import('../src/train/checkpoint.js');
   const { loadDataset } = await import('../src/train/dataset.js');
@@ -282,6 +302,7 @@ async function runExport(args: RawArgs): Promise<void> {
     const produce = async (): Promise<Uint8Array> => {
       const { bytes, report } = await exportModel(state, dataset, {
         ...(threads === undefined ? {} : { threads }),
+        ...(quality === undefined ? {} : { quality }),
         onProgress: (fraction, stage) => bar.update?.({ fraction: 0.1 + 0.9 * fraction, stage }),
       });
       json = JSON.stringify(report, undefined, 2) + '\n';

@@ -132,6 +132,81 @@ test('malformed headers with a right checksum: each has its own message', () => 
     [/bits of tensor 'in' is 17/, (h) => (h.scales.in[1] = 17)],
     [/scale of tensor 'in' is 0,/, (h) => (h.scales.in[0] = 0)],
     [/scale of tensor 'in' is "1",/, (h) => (h.scales.in[0] = '1')],
+    [/table of qualities is not a list/, (h) => (h.quality = 7)],
+    [/does not go from at most 30 to 100/, (h) => (h.quality = [])],
+    [
+      /does not go from at most 30 to 100/,
+      (h) =>
+        (h.quality = [
+          [31, 168],
+          [100, 64],
+        ]),
+    ],
+    [
+      /does not go from at most 30 to 100/,
+      (h) =>
+        (h.quality = [
+          [10, 168],
+          [99, 64],
+        ]),
+    ],
+    [
+      /entry 0 of the table of qualities has 3/,
+      (h) =>
+        (h.quality = [
+          [10, 168, 1],
+          [100, 64],
+        ]),
+    ],
+    [
+      /quality 0 is "10"/,
+      (h) =>
+        (h.quality = [
+          ['10', 168],
+          [100, 64],
+        ]),
+    ],
+    [
+      /quality 0 is null/,
+      (h) =>
+        (h.quality = [
+          [null, 168],
+          [100, 64],
+        ]),
+    ],
+    [
+      /code of quality 1 is 63/,
+      (h) =>
+        (h.quality = [
+          [10, 168],
+          [100, 63],
+        ]),
+    ],
+    [
+      /code of quality 0 is 169/,
+      (h) =>
+        (h.quality = [
+          [10, 169],
+          [100, 64],
+        ]),
+    ],
+    [
+      /entry 1 of the table of qualities does not follow/,
+      (h) =>
+        (h.quality = [
+          [10, 100],
+          [100, 101],
+        ]),
+    ],
+    [
+      /entry 1 of the table of qualities does not follow/,
+      (h) =>
+        (h.quality = [
+          [10, 100],
+          [10, 90],
+          [100, 80],
+        ]),
+    ],
     [/its arrays need/, (h) => (h.architecture.conditioning.hidden = 600)],
     [/are no Rice codes/, (h) => (h.architecture.conditioning.hidden = 6)],
   ];

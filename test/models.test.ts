@@ -5,7 +5,9 @@ import { after, describe, it } from 'node:test';
 import { createCodec } from '../src/api.js';
 import { modelNameOf, DEFAULT_MODEL, DcompError, info, MODELS, type ModelName, type Picture } from '../src/node.js';
 import { loadModel } from '../src/models/read-node.js';
-import { readModelFile } from '../src/model/integer/model-file.js';
+import { DEFAULT_QUALITY_TABLE, stopOfQuality } from '../src/codec/quality.js';
+import type { QualityTable } from '../src/model/integer/integer-model.js';
+import { readModelFile, writeModelFile } from '../src/model/integer/model-file.js';
 import { createEvaluator } from '../src/model/wasm/engine.js';
 import { readContainer, writeHeader } from '../src/container/container.js';
 import { corpusPicture } from '../corpus/pictures.js';
@@ -98,5 +100,33 @@ describe('models of the package', () => {
         (error: unknown) =>
           error instanceof DcompError && error.code === 'E_USAGE' && error.message.includes('model is'),
       );
+  });
+});
+
+describe('what qualities mean', () => {
+  const table: QualityTable = [
+    [20, 160],
+    [100, 80],
+  ];
+
+  it('is said by the model: its codes at the entries, between them in between, and coarser levels below', () => {
+    assert.deepEqual(
+      [20, 60, 100].map((quality) => stopOfQuality(quality, table)),
+      [
+        { level: 0, code: 160 },
+        { level: 0, code: 120 },
+        { level: 0, code: 80 },
+      ],
+    );
+    assert.ok([1, 10, 19].every((quality) => stopOfQuality(quality, table).level > 0));
+  });
+
+  it('survives the model file, and is the default table where the file has none', () => {
+    const model = readModelFile(tinyModelFile());
+    assert.equal(model.quality, undefined);
+    assert.deepEqual(stopOfQuality(50), stopOfQuality(50, DEFAULT_QUALITY_TABLE));
+    const bytes = writeModelFile({ ...model, quality: table });
+    assert.deepEqual(readModelFile(bytes).quality, table);
+    assert.notEqual(readModelFile(bytes).id, model.id);
   });
 });

@@ -44,7 +44,7 @@ export async function encodePicture(
   const picture = checkEncoding(source, options);
   const target = options.target ?? { quality: DEFAULT_QUALITY };
   if (target === 'lossless') return encodeLossless(picture, options);
-  const stop = 'quality' in target ? stopOfQuality(target.quality) : FINEST;
+  const stop = 'quality' in target ? stopOfQuality(target.quality, evaluator.model.quality) : FINEST;
   return withinMemory(picture, async () => {
     const plan = await planOf(picture, evaluator, options, stop);
     const prepared = await inTurns(preparedOf(picture, options), pauseOf(options));

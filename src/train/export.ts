@@ -3,11 +3,13 @@
  * and compared with itself in floats on the validation photographs, in bits per pixel and dB.
  */
 import type { Coefficients } from '../pixels/pyramid.js';
+import { DEFAULT_QUALITY_TABLE } from '../codec/quality.js';
 import { DcompError } from '../errors.js';
+import type { QualityTable } from '../model/integer/integer-model.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
 import { floatForward, type Request } from '../model/float-forward.js';
 import { wienerGains } from '../model/inputs.js';
-import { writeModelFile } from '../model/integer/model-file.js';
+import { readModelFile, writeModelFile } from '../model/integer/model-file.js';
 import { quantise } from '../model/integer/quantise.js';
 import { CODES_PER_OCTAVE, TOP_CODE, sigmaOf } from '../model/sigma.js';
 import { createThreadedEvaluator } from '../model/wasm/threads-node.js';
@@ -55,6 +57,8 @@ export interface ExportReport {
 }
 
 export interface ExportOptions {
+  /** What qualities mean, for the model file; default: `DEFAULT_QUALITY_TABLE`. */
+  quality?: QualityTable;
   threads?: number;
   /** Validation crops, and side in pixels: default 6 of 256 with native TensorFlow, else 2 of 128. */
   pictures?: number;
@@ -91,8 +95,9 @@ export async function exportModel(
 ): Promise<{ bytes: Uint8Array; report: ExportReport }> {
   const model = floatModelOf(state);
   options.onProgress?.(0, 'calibration');
-  const integerModel = quantise(model, calibrationRequests(dataset.training, CALIBRATION_COUNT));
-  const bytes = writeModelFile(integerModel);
+  const integers = quantise(model, calibrationRequests(dataset.training, CALIBRATION_COUNT));
+  const bytes = writeModelFile({ ...integers, quality: options.quality ?? DEFAULT_QUALITY_TABLE });
+  const integerModel = readModelFile(bytes);
   const native = await nativeNetwork(model);
   const side = options.side ?? (native === undefined ? 128 : validationSide(dataset.validation, model.architecture));
   const pictures = validationPictures(dataset.validation, options.pictures ?? (native === undefined ? 2 : 6), side);

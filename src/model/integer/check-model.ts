@@ -16,7 +16,9 @@ import {
   type TensorSpec,
 } from '../architecture.js';
 import { INPUT_TENSOR, MAX_BITS, MIN_BITS, OUTPUT_TENSOR, WEIGHT_LIMIT, sumLimit } from './arithmetic.js';
-import type { IntegerModel, TensorScale } from './integer-model.js';
+import { LAST_CODE } from '../../format.js';
+import { TOP_CODE } from '../sigma.js';
+import type { IntegerModel, QualityTable, TensorScale } from './integer-model.js';
 
 /** Bounds of what is taken for a network: far above anything useful, low enough that no size computed from them overflows. */
 const MAX_LAYERS = 1000;
@@ -152,6 +154,34 @@ function checkEnd(tensor: TensorSpec | undefined, name: string, channels: number
   if (tensor === undefined) damaged(`there is no tensor '${name}'`);
   else if (tensor.channels !== channels || tensor.scale !== 0)
     damaged(`tensor '${name}' is not of ${channels} channels at scale 0`);
+}
+
+/** Most entries of a table of qualities, and the highest that it may begin with: those below are coarser levels. */
+const MAX_QUALITIES = 100;
+const MOST_FIRST_QUALITY = 30;
+
+/** A table of qualities from parsed JSON. */
+export function qualityTableFrom(value: unknown): QualityTable {
+  const table = listOf(value, 'the table of qualities', MAX_QUALITIES).map((entry, i): [number, number] => {
+    const pair = listOf(entry, `entry ${i} of the table of qualities`, 2);
+    const quality = pair[0];
+    if (typeof quality !== 'number' || !(quality >= 1 && quality <= 100))
+      damaged(`quality ${i} is ${JSON.stringify(quality)}, not a number from 1 to 100`);
+    return [quality as number, wholeNumber(pair[1], `the code of quality ${i}`, LAST_CODE, TOP_CODE)];
+  });
+  checkQualityTable(table);
+  return table;
+}
+
+/** Throws E_DAMAGED_MODEL unless qualities rise to 100, and codes fall. */
+function checkQualityTable(table: QualityTable): void {
+  const [first, last] = [table[0], table.at(-1)];
+  if (first === undefined || last === undefined || first[0] > MOST_FIRST_QUALITY || last[0] !== 100)
+    damaged(`the table of qualities does not go from at most ${MOST_FIRST_QUALITY} to 100`);
+  for (let i = 1; i < table.length; i++) {
+    if (!(table[i]![0] > table[i - 1]![0] && table[i]![1] <= table[i - 1]![1]))
+      damaged(`entry ${i} of the table of qualities does not follow on the one before: qualities rise, codes fall`);
+  }
 }
 
 /** A tensor's scale from parsed JSON [scale, bits]. */

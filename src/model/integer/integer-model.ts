@@ -17,6 +17,12 @@ export interface IntegerLayer {
   bias: Float32Array;
 }
 
+/**
+ * Pairs of a quality and the sigma code of level 0 at which its files end; qualities rise up to 100, codes fall. In between the
+ * code is interpolated.
+ */
+export type QualityTable = readonly (readonly [quality: number, code: number])[];
+
 /** Bytes of a model's id. */
 export const MODEL_ID_BYTES = 4;
 
@@ -32,4 +38,6 @@ export interface IntegerModel {
   layers: Map<string, IntegerLayer>;
   /** cond.w1, cond.b1, cond.w2, cond.b2 in float32 (evaluated in doubles, fixed order). */
   conditioning: { w1: Float32Array; b1: Float32Array; w2: Float32Array; b2: Float32Array };
+  /** What qualities mean for this network; default: `DEFAULT_QUALITY_TABLE` of the codec. */
+  quality?: QualityTable;
 }

@@ -5,7 +5,7 @@
  *   8..11         format version
  *   12..15        length of the whole file in bytes
  *   16..19        length of the header in bytes
- *   header        JSON in UTF-8: architecture, and scale and bits of every tensor
+ *   header        JSON in UTF-8: architecture, scale and bits of every tensor, and perhaps the table of qualities
  *   arrays        float32, lengths follow from the header: statistics.prior, statistics.inputScale; by layer in their
  *                 order weightScale, bias; cond.w1, cond.b1, cond.w2, cond.b2
  *   weights       by layer in their order, in Rice codes (rice.ts)
@@ -23,7 +23,7 @@ import {
   type Architecture,
 } from '../architecture.js';
 import { OUTPUT_TENSOR } from './arithmetic.js';
-import { architectureFrom, checkModel, damaged, fieldsOf, scaleFrom } from './check-model.js';
+import { architectureFrom, checkModel, damaged, fieldsOf, qualityTableFrom, scaleFrom } from './check-model.js';
 import { MODEL_ID_BYTES, type IntegerLayer, type IntegerModel, type TensorScale } from './integer-model.js';
 import { readRiceInPieces, writeRice } from './rice.js';
 
@@ -51,7 +51,8 @@ export function writeModelFile(model: ModelContent): Uint8Array {
   const scales = Object.fromEntries(
     quantised.map(({ name }) => [name, [model.tensors.get(name)!.scale, model.tensors.get(name)!.bits]]),
   );
-  const header = new TextEncoder().encode(JSON.stringify({ architecture, scales }));
+  const quality = model.quality === undefined ? {} : { quality: qualityTableFrom(model.quality) };
+  const header = new TextEncoder().encode(JSON.stringify({ architecture, scales, ...quality }));
   if (header.length > MAX_HEADER) damaged(`the header has ${header.length} bytes, more than ${MAX_HEADER}`);
   const arrays = arraysOf(model);
   const weights = writeRice(architecture.layers.map(({ name }) => model.layers.get(name)!.weights));
@@ -106,7 +107,7 @@ export function* readModelFileInPieces(bytes: Uint8Array, digest?: Uint8Array): 
   const found = digest ?? (yield* sha256InPieces(digestedPart(bytes)));
   if (bytesToHex(found) !== bytesToHex(bytes.subarray(end)))
     damaged('the checksum at the end does not fit the content');
-  const { architecture, tensors } = parseHeader(bytes.subarray(FIXED, FIXED + headerLength));
+  const { architecture, tensors, ...quality } = parseHeader(bytes.subarray(FIXED, FIXED + headerLength));
   // Before anything is allocated: there is room for the arrays that the header promises, and for a bit for each weight.
   const weightsAt = FIXED + headerLength + arrayBytes(architecture);
   const weightCounts = architecture.layers.map((layer) =>
@@ -128,7 +129,7 @@ export function* readModelFileInPieces(bytes: Uint8Array, digest?: Uint8Array): 
   const count = conditioningLength(architecture);
   const w1 = reader.floats(conditioningFeatures(architecture.conditioning) * hidden);
   const conditioning = { w1, b1: reader.floats(hidden), w2: reader.floats(hidden * count), b2: reader.floats(count) };
-  const model = { id: modelId(bytes), architecture, statistics, tensors, layers, conditioning };
+  const model = { id: modelId(bytes), architecture, statistics, tensors, layers, conditioning, ...quality };
   checkModel(model);
   yield;
   return model;
@@ -178,7 +179,7 @@ function truncated(length: number, needed: number): DcompError {
   return new DcompError('E_TRUNCATED', `model: the file ends at byte ${length} of ${needed}; get it again`);
 }
 
-function parseHeader(bytes: Uint8Array): { architecture: Architecture; tensors: Map<string, TensorScale> } {
+function parseHeader(bytes: Uint8Array): Pick<IntegerModel, 'architecture' | 'tensors' | 'quality'> {
   let parsed: unknown;
   try {
     parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
@@ -193,7 +194,8 @@ function parseHeader(bytes: Uint8Array): { architecture: Architecture; tensors: 
     if (name !== OUTPUT_TENSOR)
       tensors.set(name, scaleFrom(Object.hasOwn(scales, name) ? scales[name] : undefined, name));
   }
-  return { architecture, tensors };
+  if (header['quality'] === undefined) return { architecture, tensors };
+  return { architecture, tensors, quality: qualityTableFrom(header['quality']) };
 }
 
 /** All arrays of a model but the weights, in the order of the file. */

@@ -1,6 +1,7 @@
 /** Picture formats, by what a file begins with and by what a name ends in. */
 import { extname } from 'node:path';
 import { DcompError } from '../src/errors.js';
+import { bytesOf, mustBe } from '../src/options.js';
 import { oneLine } from './text.js';
 
 /** Formats that are written: PNG by dcomp itself, the others by the optional package sharp. */
@@ -51,6 +52,7 @@ const OTHER_EXTENSIONS = [...READ_ONLY_EXTENSIONS, '.jp2', '.pbm', '.pgm', '.pnm
 
 /** By the extension of an output's name, undefined if it says nothing. @throws DcompError E_USAGE for formats that are not written */
 export function formatOfName(path: string): PictureFormat | undefined {
+  if (typeof path !== 'string') throw mustBe('the path', path, 'a string');
   const extension = extname(path).toLowerCase();
   if (OTHER_EXTENSIONS.includes(extension)) {
     const names = PICTURE_FORMATS.map((format) => FORMAT_NAMES[format]).join(', ');
@@ -75,9 +77,9 @@ export function formatOfOption(text: string): PictureFormat {
   return format;
 }
 
-/** By a file's first bytes; a name or undefined for what is not read. */
-export function formatOfBytes(bytes: Uint8Array): { format: ReadFormat } | { name: string | undefined } {
-  const start = String.fromCharCode(...bytes.subarray(0, 32));
+/** By a file's first bytes; a name or undefined for what is not read. @throws DcompError E_USAGE */
+export function formatOfBytes(file: Uint8Array): { format: ReadFormat } | { name: string | undefined } {
+  const start = String.fromCharCode(...bytesOf(file, 'the file').subarray(0, 32));
   if (start.startsWith('\x89PNG')) return { format: 'png' };
   if (start.startsWith('\xff\xd8\xff')) return { format: 'jpeg' };
   if (start.startsWith('RIFF') && start.slice(8, 12) === 'WEBP') return { format: 'webp' };

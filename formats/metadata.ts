@@ -1,5 +1,6 @@
 /** Which metadata the user wants kept, and what is wrong with what a picture brings. */
 import { DcompError } from '../src/errors.js';
+import { mustBe } from '../src/options.js';
 import type { Metadata, Picture } from '../src/index.js';
 import { colourName } from './colour-meaning.js';
 import { saysMore } from './exif.js';
@@ -15,6 +16,12 @@ export function metadataChoice(text: string): MetadataChoice {
   if (choice === undefined)
     throw new DcompError('E_USAGE', `--metadata is ${text}; it must be one of ${METADATA_CHOICES.join(', ')}`);
   return choice;
+}
+
+/** @throws DcompError E_USAGE */
+export function checkChoice(value: unknown): asserts value is MetadataChoice {
+  if (!METADATA_CHOICES.includes(value as MetadataChoice))
+    throw mustBe('metadata', value, `one of ${METADATA_CHOICES.join(', ')}`);
 }
 
 /** What `default` keeps. */

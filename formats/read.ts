@@ -1,11 +1,12 @@
 /** From the bytes of a picture file to a `Picture`, whatever its format. */
 import { DcompError } from '../src/errors.js';
+import { bytesOf, isBoolean, isNumber } from '../src/options.js';
 import { turnIfDue } from '../src/event-loop.js';
 import { MAX_PIXELS } from '../src/picture.js';
 import { inTurns } from '../src/turns.js';
 import type { Picture } from '../src/index.js';
 import { formatOfBytes, READ_NAMES, type ReadFormat } from './formats.js';
-import { choosing, type MetadataChoice } from './metadata.js';
+import { checkChoice, choosing, type MetadataChoice } from './metadata.js';
 import { readBmpInPieces } from './bmp.js';
 import { readJpegXl } from './jpeg-xl.js';
 import { readPngInTurns, type PngRead } from './png-reader.js';
@@ -27,14 +28,18 @@ export interface PictureRead {
  * @param metadata which of it to keep
  * @param maxPixels refuses larger pictures before anything is made of them
  * @param allowDamaged reads what is there of damaged pixels too
- * @throws DcompError E_EMPTY, E_NOT_PICTURE, E_DAMAGED_PNG, E_DAMAGED_PICTURE, E_TOO_LARGE, E_MISSING_DEPENDENCY (not PNG, and no sharp)
+ * @throws DcompError E_USAGE, E_EMPTY, E_NOT_PICTURE, E_DAMAGED_PNG, E_DAMAGED_PICTURE, E_TOO_LARGE, E_MISSING_DEPENDENCY (not PNG, and no sharp)
  */
 export async function readPicture(
-  bytes: Uint8Array,
+  file: Uint8Array,
   metadata: MetadataChoice = 'default',
   maxPixels = MAX_PIXELS,
   allowDamaged = false,
 ): Promise<PictureRead> {
+  const bytes = bytesOf(file, 'the file');
+  checkChoice(metadata);
+  isNumber('a number of pixels, at least 0', (value) => value >= 0)(maxPixels, 'maxPixels');
+  isBoolean(allowDamaged, 'allowDamaged');
   if (bytes.length === 0) throw new DcompError('E_EMPTY', 'the file is empty; give a picture');
   const found = formatOfBytes(bytes);
   if (!('format' in found)) {

@@ -1,7 +1,9 @@
 /** From a `Picture` to the bytes of a picture file. */
 import type { Picture } from '../src/index.js';
-import type { PictureFormat } from './formats.js';
-import { choosing, type MetadataChoice } from './metadata.js';
+import { isNumber, mustBe } from '../src/options.js';
+import { pictureOf } from '../src/picture.js';
+import { PICTURE_FORMATS, type PictureFormat } from './formats.js';
+import { checkChoice, choosing, type MetadataChoice } from './metadata.js';
 import { writePng } from './png-writer.js';
 import { writeOther } from './sharp-writer.js';
 
@@ -15,7 +17,7 @@ export interface PictureWritten {
 /**
  * The picture as a file of a format, with the metadata that is to be kept: of its own kind and depth as far as the format has them.
  * @param quality of JPEG, WebP and AVIF, 1 to 100; by default 95, 95 and 85
- * @throws DcompError E_PICTURE, E_TOO_LARGE, E_MISSING_DEPENDENCY (not PNG, and no sharp), E_IO
+ * @throws DcompError E_USAGE, E_PICTURE, E_TOO_LARGE, E_MISSING_DEPENDENCY (not PNG, and no sharp), E_IO
  */
 export async function writePicture(
   picture: Picture,
@@ -23,7 +25,11 @@ export async function writePicture(
   metadata: MetadataChoice = 'all',
   quality?: number,
 ): Promise<PictureWritten> {
-  const kept = choosing(picture, metadata);
+  if (!PICTURE_FORMATS.includes(format)) throw mustBe('format', format, `one of ${PICTURE_FORMATS.join(', ')}`);
+  checkChoice(metadata);
+  if (quality !== undefined)
+    isNumber('a number from 1 to 100', (value) => value >= 1 && value <= 100)(quality, 'quality');
+  const kept = choosing(pictureOf(picture), metadata);
   const { bytes, notices } =
     format === 'png' ? { bytes: writePng(kept.picture), notices: [] } : await writeOther(kept.picture, format, quality);
   return { bytes, notices: [...kept.notices, ...notices] };

@@ -193,7 +193,7 @@ function changeSegments({ segments }: FileParts, other: FileParts | undefined, b
       segments.splice(below(segments.length + 1), 0, segment);
       break;
     case 2:
-      segments.push(...(segments.splice(i, 1) ?? []));
+      segments.push(...segments.splice(i, 1));
       break;
     case 3:
       segments[Math.min(i, segments.length)] = { ...segment, units: 1 + below(255) };

@@ -44,7 +44,6 @@ export class ProgressiveDecoder extends codec.ProgressiveDecoder {}
  * A codec on a thread of its own: the same calls, while the caller's thread stays free. Several calls at once are done one after the
  * other; a signal ends the one that is being computed at once.
  */
-export function createWorker(options: WorkerOptions = {}): DcompWorker {
-  const { worker, ...defaults } = options;
-  return new WorkerClient(webThread(worker), defaults);
+export function createWorker(options?: WorkerOptions): DcompWorker {
+  return new WorkerClient(webThread(options?.worker), options);
 }

@@ -150,7 +150,7 @@ describe('worker', () => {
           ? new URL('data:text/javascript,setTimeout(() => { throw new Error("out of luck") }, 50)')
           : undefined,
       )(events);
-    }, options);
+    }, decoding);
     const [first, second] = await Promise.allSettled([
       broken.encode(picture, { effort: 1 }),
       broken.encode(picture, { effort: 1 }),
@@ -166,7 +166,7 @@ describe('worker', () => {
   });
 
   it('close() rejects what is not done, and what comes after', async () => {
-    const closing = createWorker(options);
+    const closing = createWorker(decoding);
     const call = closing.encode(large);
     const rejected = assert.rejects(call, { code: 'E_ABORTED' });
     await closing.close();

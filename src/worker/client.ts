@@ -4,6 +4,17 @@ import type { ModelOptions } from '../kept-models.js';
 import type { DecodeResult } from '../codec/decoder.js';
 import type { EncodeResult, Progress } from '../codec/encoder-options.js';
 import { DcompError } from '../errors.js';
+import { MAX_THREADS } from '../model/wasm/chunks.js';
+import {
+  bytesOf,
+  checkObject,
+  checkOptions,
+  checkValues,
+  isFunction,
+  isSignal,
+  isWhole,
+  type Checks,
+} from '../options.js';
 import type { Picture } from '../picture.js';
 import { errorOf, parcelOf, type FromWorker, type Method, type StreamPart, type ToWorker } from './messages.js';
 import { portionsOf, type ByteSource } from './portions.js';
@@ -56,6 +67,22 @@ interface Hooks extends ModelOptions {
   onDamage?: (message: string) => void;
 }
 
+const MODEL_CHECKS: Checks<ModelOptions> = { model: bytesOf, threads: isWhole(1, MAX_THREADS) };
+const WORKER_CHECKS: Checks<WorkerOptions> = { ...MODEL_CHECKS, worker: isFunction as Checks<WorkerOptions>['worker'] };
+const HOOK_CHECKS: Checks<Hooks> = {
+  ...MODEL_CHECKS,
+  signal: isSignal,
+  onProgress: isFunction,
+  onDamage: isFunction,
+};
+
+/** A call's options, of which those that stay on this side are checked. @throws DcompError E_USAGE */
+function hooksOf(options: Hooks | undefined, what: string): Hooks {
+  if (options === undefined) return {};
+  checkObject(options, `the options of ${what}`);
+  return { ...options, ...checkValues({ ...options } as Record<string, unknown>, HOOK_CHECKS) };
+}
+
 /** A call that waits or is with the worker. */
 interface Pending {
   method: Method;
@@ -80,28 +107,35 @@ export class WorkerClient implements DcompWorker {
   private sent = new Set<number>();
   private streams = 0;
 
+  private readonly defaults: ModelOptions;
+
+  /** @throws DcompError E_USAGE */
   constructor(
     private readonly start: StartThread,
-    private readonly defaults: ModelOptions = {},
-  ) {}
+    options?: WorkerOptions,
+  ) {
+    const { worker: _, ...defaults } = checkOptions(options, WORKER_CHECKS, 'createWorker');
+    this.defaults = defaults;
+  }
 
-  encode(picture: Picture, options: EncodeOptions = {}): Promise<EncodeResult> {
+  encode(picture: Picture, options?: EncodeOptions): Promise<EncodeResult> {
     return this.call('encode', [picture], options);
   }
 
   encodeToSizes(
     picture: Picture,
     sizes: readonly number[],
-    options: Omit<EncodeOptions, 'target'> = {},
+    options?: Omit<EncodeOptions, 'target'>,
   ): Promise<EncodeResult[]> {
     return this.call('encodeToSizes', [picture, sizes], options);
   }
 
-  decode(bytes: Uint8Array, options: DecodeOptions = {}): Promise<DecodeResult> {
+  decode(bytes: Uint8Array, options?: DecodeOptions): Promise<DecodeResult> {
     return this.call('decode', [bytes], options);
   }
 
-  async *decodeStream(source: ByteSource, options: ProgressiveDecodeOptions = {}): AsyncGenerator<DecodeResult, void> {
+  async *decodeStream(source: ByteSource, given?: ProgressiveDecodeOptions): AsyncGenerator<DecodeResult, void> {
+    const options = hooksOf(given, 'decodeStream');
     const stream = this.streams++;
     const portions = portionsOf(source);
     let generation = -1;
@@ -146,7 +180,8 @@ export class WorkerClient implements DcompWorker {
     await ended;
   }
 
-  private call<T>(method: Method, args: unknown[], options: Hooks): Promise<T> {
+  private async call<T>(method: Method, args: unknown[], given: Hooks | undefined): Promise<T> {
+    const options = hooksOf(given, method);
     // Copied now, so that the caller may go on with its data.
     const { value, transfer } = parcelOf(args, false);
     return this.enqueue<T>(method, () => value, transfer, options);
@@ -254,12 +289,27 @@ export class WorkerClient implements DcompWorker {
   private hear(message: FromWorker): void {
     const { running } = this;
     if (running === undefined) return;
-    if (message.kind === 'progress') return running.options.onProgress?.(message.progress);
-    if (message.kind === 'damage') return running.options.onDamage?.(message.message);
+    if (message.kind === 'progress') return this.tell(running, 'onProgress', message.progress);
+    if (message.kind === 'damage') return this.tell(running, 'onDamage', message.message);
     if (message.kind !== 'result') return this.fail(errorOf(message));
     this.running = undefined;
     running.resolve(message.value);
     this.next();
+  }
+
+  /** What a callback throws, now or later, ends its call. */
+  private tell(running: Pending, name: 'onProgress' | 'onDamage', value: unknown): void {
+    const end = (error: unknown): void => {
+      if (this.running !== running) return;
+      void this.endThread();
+      this.fail(error as Error);
+    };
+    try {
+      const said = (running.options[name] as ((value: unknown) => unknown) | undefined)?.(value);
+      if (said instanceof Promise) said.catch(end);
+    } catch (error) {
+      end(error);
+    }
   }
 
   private fail(error: Error): void {

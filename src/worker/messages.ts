@@ -59,6 +59,8 @@ export function parcelOf<T>(value: T, own: boolean): Parcel<T> {
     if (item === null || typeof item !== 'object') return typeof item === 'function' ? undefined : item;
     if (item instanceof AbortSignal) return undefined;
     if (ArrayBuffer.isView(item)) return packView(item as Uint8Array, own, transfer);
+    if (BUFFERS.includes(Object.prototype.toString.call(item)))
+      return packView(new Uint8Array(item as ArrayBuffer), own, transfer);
     if (Array.isArray(item)) return item.map(pack);
     const copy: Record<string, unknown> = {};
     // With inherited properties: an ImageData has its width from its prototype.
@@ -68,11 +70,21 @@ export function parcelOf<T>(value: T, own: boolean): Parcel<T> {
     }
     return copy;
   };
-  return { value: pack(value) as T, transfer: [...transfer] };
+  try {
+    return { value: pack(value) as T, transfer: [...transfer] };
+  } catch (cause) {
+    // What is thrown here: memory that is gone, properties that throw, objects that hold themselves.
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new DcompError('E_USAGE', `what is handed over cannot be copied (${reason.split('\n', 1)[0]})`, { cause });
+  }
 }
 
+/** Buffers, of whatever page or context they come from: their bytes go over. */
+const BUFFERS = ['[object ArrayBuffer]', '[object SharedArrayBuffer]'];
+
 function packView(view: Uint8Array, own: boolean, transfer: Set<ArrayBuffer>): unknown {
-  if (view instanceof DataView) return view;
+  if (view instanceof DataView)
+    return packView(new Uint8Array(view.buffer, view.byteOffset, view.byteLength), own, transfer);
   const { buffer, byteLength } = view;
   // `subarray` and `slice` of a Node Buffer are the same, so the copy is made by the class above it.
   const whole = own && buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;

@@ -1,5 +1,7 @@
 /** Bytes from a stream, as many at a time as have come. */
 
+import { bytesOf, mustBe } from '../options.js';
+
 /** A stream of bytes: of the web, or any that can be iterated, such as Node's. */
 export type ByteSource = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 
@@ -20,7 +22,7 @@ export function portionsOf(source: ByteSource): Portions {
   const pump = async (): Promise<void> => {
     try {
       for (let bytes = await read(); bytes !== undefined && !ended; bytes = await read()) {
-        come.push(bytes);
+        come.push(bytesOf(bytes, 'a portion of the stream'));
         wake();
       }
     } catch (error) {
@@ -53,7 +55,11 @@ export function portionsOf(source: ByteSource): Portions {
   };
 }
 
+/** @throws DcompError E_USAGE */
 function readerOf(source: ByteSource): { read: () => Promise<Uint8Array | undefined>; cancel: () => Promise<void> } {
+  const known = source as { getReader?: unknown; [Symbol.asyncIterator]?: unknown } | null | undefined;
+  if (typeof known?.getReader !== 'function' && typeof known?.[Symbol.asyncIterator] !== 'function')
+    throw mustBe('the source', source, 'a stream of bytes, such as the body of a Response');
   // Not every browser can iterate its streams.
   if ('getReader' in source) {
     const reader = source.getReader();

@@ -1,6 +1,5 @@
 /** Files and streams, their names and what can be wrong with them; the name `-` is standard input or output. */
-import { mkdirSync, readFileSync, statSync, type Stats } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { createReadStream, mkdirSync, readFileSync, statSync, type Stats } from 'node:fs';
 import { extname } from 'node:path';
 import { DcompError } from '../src/errors.js';
 import { waiting } from './stop.js';
@@ -61,31 +60,35 @@ export function isRegular(path: string): boolean {
 /** A named pipe is opened only when somebody writes to it. @throws DcompError E_IO */
 async function readSlowly(path: string): Promise<Uint8Array> {
   try {
-    return await waiting(() => readFile(path));
+    return await waiting(() => collect(createReadStream(path)));
   } catch (error) {
     throw ioError('read', path, error);
   }
 }
 
-/** As much as a file may have. */
-const MAX_STDIN = 2 ** 31 - 1;
+/** As much as a file may have: a device may never end. */
+const MAX_STREAM = 2 ** 31 - 1;
+
+async function collect(stream: AsyncIterable<Buffer>): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of stream) {
+    length += chunk.length;
+    if (length > MAX_STREAM) throw Object.assign(new Error('too large'), { code: 'ERR_FS_FILE_TOO_LARGE' });
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, length);
+}
 
 /** A file, or all of standard input. @throws DcompError E_IO, E_USAGE */
 export async function readSource(path: string): Promise<Uint8Array> {
   if (path !== STANDARD) return isRegular(path) ? readInput(path) : readSlowly(path);
   if (process.stdin.isTTY) throw new DcompError('E_USAGE', 'the input - is a terminal; send a file to it, or name one');
-  const chunks: Buffer[] = [];
-  let length = 0;
   try {
-    for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
-      length += chunk.length;
-      if (length > MAX_STDIN) throw Object.assign(new Error('too large'), { code: 'ERR_FS_FILE_TOO_LARGE' });
-      chunks.push(chunk);
-    }
+    return await collect(process.stdin as AsyncIterable<Buffer>);
   } catch (error) {
     throw ioError('read', inputName(path), error);
   }
-  return Buffer.concat(chunks, length);
 }
 
 /**

@@ -104,8 +104,9 @@ for (const [name, make] of WAYS) {
 }
 const head = ['placeholder', 'characters', ...SIDES.flatMap((side) => [`${side}×${side}, dB`, 'SSIMULACRA 2'])];
 const date = new Date().toISOString().slice(0, 10);
+const typed = process.argv.length > 2 ? ` -- ${process.argv.slice(2).join(' ')}` : '';
 if (values.publish)
   publish(
     'placeholders',
-    `${table(head, rows)}\n\nMean of ${paths.length} pictures, the squares of their middles. \`npm run report:placeholders\`, ${date}.`,
+    `${table(head, rows)}\n\nMean of ${paths.length} pictures, the squares of their middles. \`npm run report:placeholders${typed}\`, ${date}.`,
   );

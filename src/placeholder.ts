@@ -16,5 +16,7 @@ export function placeholderBytes(text: string): Uint8Array {
       `the placeholder is ${shown(text)}; it must be base64url, as dcomp placeholder prints`,
     );
   const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
-  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
 }

@@ -6,7 +6,6 @@ import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
 import { CODES_PER_OCTAVE, EXACT, UNKNOWN } from '../model/sigma.js';
 import { finish, rowsOfPiece, type Pieces } from '../turns.js';
 import { COLOURS } from '../pixels/colour.js';
-import { inverseHaar } from '../pixels/pyramid.js';
 import { cutOut, gridOf, wholeOf, type Rectangle, type Size } from '../math/rectangle.js';
 
 /** Of a rectangle of the grid of the coefficients; of all of it, unless only a part of the picture is decoded. */
@@ -178,31 +177,34 @@ export function* finerObservationInPieces(
   window?: Rectangle,
 ): Pieces<Observation> {
   const fine = yield* blankObservationInPieces(size, grey, window);
-  const left = 2 * coarse.x;
   // Of the coarser level, whose picture is made as far as that.
   const passed = rowsOfPiece(coarse.width, 2 ** 14);
   for (let row = 0; row < coarse.height; row += passed) {
     yield;
-    const { z, codes, y: top, width, height } = rowsOfObservation(coarse, row, Math.min(passed, coarse.height - row));
-    const u = inverseHaar(
-      { width, height, data: z },
-      Math.min(2 * width, coarse.size.width - left),
-      Math.min(2 * height, coarse.size.height - 2 * top),
-    );
-    for (let y = Math.max(fine.y, 2 * top); y < Math.min(fine.y + fine.height, 2 * top + u.height); y++) {
-      for (let x = fine.x; x < fine.x + fine.width; x++) {
-        const i = ((y - fine.y) * fine.width + x - fine.x) * COEFFICIENTS;
-        const o = ((y - 2 * top) * u.width + x - left) * COLOURS;
-        const from = (((y >> 1) - top) * width + (x >> 1) - coarse.x) * COEFFICIENTS;
-        for (let c = 0; c < COLOURS; c++) {
-          if (fine.codes[i + c] === EXACT) continue;
-          fine.z[i + c] = 2 * u.data[o + c]!;
-          fine.codes[i + c] = pixelCode(codes, from + c);
-        }
+    putFiner(fine, rowsOfObservation(coarse, row, Math.min(passed, coarse.height - row)));
+  }
+  return fine;
+}
+
+/** LL of the positions that some rows of the coarser level tell of: the inverse Haar step (`inverseHaar`), twice. */
+function putFiner(fine: Observation, { z, codes, x: left, y: top, width, height, size }: Observation): void {
+  const end = Math.min(fine.y + fine.height, 2 * (top + height), size.height);
+  for (let y = Math.max(fine.y, 2 * top); y < end; y++) {
+    const vertical = (y & 1) === 0 ? 0.5 : -0.5;
+    const first = ((y >> 1) - top) * width - left;
+    let i = (y - fine.y) * fine.width * COEFFICIENTS;
+    for (let x = fine.x; x < fine.x + fine.width; x++, i += COEFFICIENTS) {
+      const from = (first + (x >> 1)) * COEFFICIENTS;
+      const horizontal = (x & 1) === 0 ? 1 : -1;
+      for (let c = 0; c < COLOURS; c++) {
+        if (fine.codes[i + c] === EXACT) continue;
+        const upper = z[from + c]! + z[from + 3 + c]! * horizontal;
+        const lower = z[from + 6 + c]! + z[from + 9 + c]! * horizontal;
+        fine.z[i + c] = 2 * Math.fround(upper * 0.5 + lower * vertical);
+        fine.codes[i + c] = pixelCode(codes, from + c);
       }
     }
   }
-  return fine;
 }
 
 /**

@@ -79,20 +79,20 @@ export function* haarInPieces(u: Plane): Pieces<Coefficients> {
 export function inverseHaar(coefficients: Coefficients, width: number, height: number): Plane {
   const data = new Float32Array(width * height * COLOURS);
   const src = coefficients.data;
-  for (let y = 0; y < height; y++) {
+  for (let y = 0, o = 0; y < height; y++) {
     const vertical = (y & 1) === 0 ? 0.5 : -0.5;
-    let o = y * width * COLOURS;
-    const row = (y >> 1) * coefficients.width;
-    for (let x = 0; x < width; x++) {
-      const i = (row + (x >> 1)) * COEFFICIENTS;
-      const horizontal = (x & 1) === 0 ? 1 : -1;
-      for (let c = 0; c < COLOURS; c++) {
+    let i = (y >> 1) * coefficients.width * COEFFICIENTS;
+    for (let x = 0; x < width; x += 2, i += COEFFICIENTS) {
+      const both = x + 1 < width;
+      for (let c = 0; c < COLOURS; c++, o++) {
         const ll = src[i + c]!;
-        const lh = src[i + 3 + c]! * horizontal;
+        const lh = src[i + 3 + c]!;
         const hl = src[i + 6 + c]!;
-        const hh = src[i + 9 + c]! * horizontal;
-        data[o++] = (ll + lh) * 0.5 + (hl + hh) * vertical;
+        const hh = src[i + 9 + c]!;
+        data[o] = (ll + lh) * 0.5 + (hl + hh) * vertical;
+        if (both) data[o + COLOURS] = (ll - lh) * 0.5 + (hl - hh) * vertical;
       }
+      if (both) o += COLOURS;
     }
   }
   return { width, height, data };

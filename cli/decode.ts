@@ -33,6 +33,7 @@ import {
 } from '../formats/formats.js';
 import type { MetadataChoice } from '../formats/metadata.js';
 import { writePicture } from '../formats/write.js';
+import { refusePicture } from './not-coded.js';
 
 export function builder(yargs: Argv): void {
   batchOptions(yargs, '.dcz files, folders of them');
@@ -191,6 +192,7 @@ export async function code(input: Uint8Array, settings: DecodeSettings, { onProg
   } = settings;
   const damage: string[] = [];
   const started = performance.now();
+  refusePicture(input);
   if (!allowPartial && (await isCut(input))) throw endsEarly(input);
   const picture = await decode(input, {
     allowDamaged,

@@ -8,6 +8,7 @@ import { about, EXIT_DATA, reportError } from './errors.js';
 import { inputName, readSource } from '../formats/files.js';
 import { print } from './report.js';
 import { fileArguments, flag, outputFlags, type RawArgs } from './options.js';
+import { refusePicture } from './not-coded.js';
 
 /** Files of large pictures have hundreds of segments, one for each group of a step. */
 const MOST_SEGMENTS = 12;
@@ -69,6 +70,7 @@ async function secondsOf(work: Work | null, model: ModelName | null): Promise<nu
 async function infoOf(file: string, timed: boolean): Promise<Found> {
   const bytes = await readSource(file);
   try {
+    refusePicture(bytes);
     const found = info(bytes);
     const model = (found.modelId === null ? undefined : modelNameOf(found.modelId)) ?? null;
     return { ...found, model, estimatedSeconds: timed ? await secondsOf(found.work, model) : null };

@@ -6,7 +6,7 @@ import yargs, { hideBin } from './vendor/yargs.js';
 import { DcompError } from '../src/errors.js';
 import { ioError } from '../formats/files.js';
 import { oneLine } from '../formats/text.js';
-import { reportError } from './errors.js';
+import { EXIT_MISUSE, reportError } from './errors.js';
 import { DASH, flag, outputOptions, type RawArgs } from './options.js';
 
 /** What a command's file holds; it is loaded only when the command is the one asked for. */
@@ -157,6 +157,10 @@ function parserOf(args: string[]): Argv {
 
 async function main(): Promise<number> {
   try {
+    if (process.argv.length === 2) {
+      process.stderr.write(`${await parserOf([]).getHelp()}\n`);
+      return EXIT_MISUSE;
+    }
     await parserOf(await commandFirst(plainNames(hideBin(process.argv)))).parseAsync();
     return exitCode;
   } catch (error) {

@@ -17,6 +17,7 @@ import {
   workOption,
   type RawArgs,
 } from './options.js';
+import { refusePicture } from './not-coded.js';
 
 export function builder(yargs: Argv): void {
   yargs
@@ -58,6 +59,7 @@ export async function run(args: RawArgs): Promise<number> {
   for (const file of files) {
     try {
       const bytes = await readSource(file);
+      refusePicture(bytes);
       const found = await verify(bytes);
       const pixels = await comparePixels(
         found,

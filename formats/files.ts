@@ -99,7 +99,12 @@ export function defaultOutput(input: string, extension: string): string {
   const own = extname(input);
   const output = (own === '' ? input : input.slice(0, -own.length)) + extension;
   if (output === input)
-    throw new DcompError('E_USAGE', `${oneLine(input)} already ends in ${extension}: name the output file as well`);
+    throw new DcompError(
+      'E_USAGE',
+      extension === '.dcz'
+        ? `${oneLine(input)} already ends in .dcz: dcomp decode makes a picture of it; to encode a picture of that name, name the output file as well`
+        : `${oneLine(input)} already ends in ${extension}: dcomp encode makes a .dcz file of a picture; to decode a .dcz file of that name, name the output file as well`,
+    );
   return output;
 }
 

@@ -77,6 +77,9 @@ export function formatOfOption(text: string): PictureFormat {
   return format;
 }
 
+/** What `formatOfBytes` calls a file of dcomp's own. */
+export const CODED = 'a .dcz file';
+
 /** By a file's first bytes; a name or undefined for what is not read. @throws DcompError E_USAGE */
 export function formatOfBytes(file: Uint8Array): { format: ReadFormat } | { name: string | undefined } {
   const start = String.fromCharCode(...bytesOf(file, 'the file').subarray(0, 32));
@@ -95,6 +98,6 @@ export function formatOfBytes(file: Uint8Array): { format: ReadFormat } | { name
   if (/^P[1-7]\s/.test(start)) return { name: 'a PNM' };
   if (start.startsWith('\xff\x0a') || start.slice(4, 8) === 'JXL ') return { format: 'jxl' };
   if (start.startsWith('8BPS')) return { name: 'a Photoshop file' };
-  if (start.startsWith('\x8dDCZ')) return { name: 'a .dcz file already' };
+  if (start.startsWith('\x8dDCZ')) return { name: CODED };
   return { name: undefined };
 }

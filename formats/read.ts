@@ -5,7 +5,7 @@ import { turnIfDue } from '../src/event-loop.js';
 import { MAX_PIXELS } from '../src/picture.js';
 import { inTurns } from '../src/turns.js';
 import type { Picture } from '../src/index.js';
-import { formatOfBytes, READ_NAMES, type ReadFormat } from './formats.js';
+import { CODED, formatOfBytes, READ_NAMES, type ReadFormat } from './formats.js';
 import { checkChoice, choosing, type MetadataChoice } from './metadata.js';
 import { readBmpInPieces } from './bmp.js';
 import { readJpegXl } from './jpeg-xl.js';
@@ -43,6 +43,8 @@ export async function readPicture(
   if (bytes.length === 0) throw new DcompError('E_EMPTY', 'the file is empty; give a picture');
   const found = formatOfBytes(bytes);
   if (!('format' in found)) {
+    if (found.name === CODED)
+      throw new DcompError('E_NOT_PICTURE', 'the file is a .dcz file already; dcomp decode makes a picture of it');
     const what = found.name === undefined ? 'not a picture that dcomp reads' : `the file is ${found.name}`;
     throw new DcompError('E_NOT_PICTURE', `${what}; dcomp reads ${READ_NAMES}: convert the picture first`);
   }

@@ -2,6 +2,7 @@
  * The numbers that define format version 1. Changing one changes what is written or read: a new format version.
  */
 import { MAX_NU } from './entropy/trellis.js';
+import type { Size } from './math/rectangle.js';
 import { COEFFICIENTS } from './model/architecture.js';
 
 /** Version of the format that this release writes; it reads no other. */
@@ -112,6 +113,27 @@ export function shuffledOrder(n: number): Uint32Array {
     if (x < n) order[k++] = x;
   }
   return order;
+}
+
+/** Pictures whose shorter side is no longer are folded, */
+export const THIN_SIDE = 8;
+/** if that makes at least so many strips of them: grids are padded to 8 positions, and the network knows no such thin ones. */
+const LEAST_STRIPS = 3;
+
+/** How many strips of a thin picture lie side by side in what is coded; 1 where it is coded as it is. */
+export function stripsOf({ width, height }: Size): number {
+  const short = Math.min(width, height);
+  const strips = Math.floor(Math.sqrt(Math.max(width, height) / short) + 0.5);
+  return short <= THIN_SIDE && strips >= LEAST_STRIPS ? strips : 1;
+}
+
+/** The size in which the colours of a picture are coded: a thin one is folded, so that it is about as wide as high. */
+export function codedSize(size: Size): Size {
+  const { width, height } = size;
+  const strips = stripsOf(size);
+  if (strips === 1) return { width, height };
+  const length = Math.ceil(Math.max(width, height) / strips);
+  return width > height ? { width: length, height: strips * height } : { width: strips * width, height: length };
 }
 
 /** A rectangle of positions whose coefficients are coded together. */

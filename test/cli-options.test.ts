@@ -106,6 +106,9 @@ describe('commands', () => {
       assert.equal(stdout, works(command, '--help').stdout);
       assert.match(stdout, new RegExp(`Examples:\\n  dcomp ${command} `));
     }
+    const bare = cli.dcomp();
+    assert.equal(bare.code, 2);
+    assert.equal(bare.stderr.trim(), works('--help').stdout.trim());
     fails(2, /unknown command: nothing; there are encode, .* and help/, 'help', 'nothing');
   });
 

@@ -46,7 +46,7 @@ describe('command line', () => {
   });
 
   it('misuse is refused with exit code 2 and a hint', () => {
-    fails(2, /no command .*--help/);
+    fails(2, /no command .*--help/, '--quiet');
     fails(2, /unknown command: decoed/, 'decoed', 'small.png');
     fails(2, /not enough arguments following: bpp/i, 'encode', 'small.png', 'a.dcz', '--bpp');
     fails(2, /file name is missing/, 'encode');
@@ -79,7 +79,11 @@ describe('command line', () => {
     }
     for (const value of ['0', '-1', 'all', '2.5']) fails(2, /--bytes /, 'decode', 'small.dcz', `--bytes=${value}`);
     fails(2, /same file/, 'encode', 'small.png', 'small.png');
-    fails(2, /already ends in \.png/, 'decode', 'small.png');
+    fails(2, /already ends in \.png: dcomp encode makes/, 'decode', 'small.png');
+    fails(2, /already ends in \.dcz: dcomp decode makes/, 'encode', 'small.dcz');
+    fails(1, /is a picture \(PNG\), not a \.dcz file; dcomp encode/, 'decode', 'small.png', 'x.png');
+    fails(1, /is a picture \(PNG\)/, 'info', 'small.png');
+    fails(1, /is a \.dcz file already; dcomp decode/, 'encode', 'small.dcz', 'x.dcz');
     fails(2, /--\w+ is missing/, 'train');
   });
 

@@ -103,17 +103,27 @@ def read_header(data):
     return w, h, channels, depth, bool(kind & 8), data[6:10].hex(), views, coarse_views, coarse, fine, tail, last, nu, end + 4
 
 
+def coded_size(w, h):
+    """Section 2: thin pictures are folded."""
+    short, long = min(w, h), max(w, h)
+    strips = math.floor(math.sqrt(long / short) + 0.5)
+    if short > 8 or strips < 3:
+        return w, h
+    return (-(-long // strips), strips * short) if w > h else (strips * short, -(-long // strips))
+
+
 def units_of(w, h, coarse, fine, tail, last):
     """Steps, each as often as it has groups: section 4."""
     for step in steps_of(w, h, coarse, fine, tail, last):
         scale = 2 ** (step[0] + 1)
-        columns, rows = ((-(-side // scale) + 383) // 384 for side in (w, h))
+        columns, rows = ((-(-side // scale) + 383) // 384 for side in coded_size(w, h))
         for _ in range(columns * rows):
             yield step
 
 
 def steps_of(w, h, coarse, fine, tail, last):
     """Sections 2 (number of levels) and 3 (steps)."""
+    w, h = coded_size(w, h)
     levels = 0
     while levels == 0 or max(w, h) > 8:
         w, h, levels = (w + 1) // 2, (h + 1) // 2, levels + 1

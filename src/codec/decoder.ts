@@ -15,9 +15,10 @@ import type { Progress } from './encoder-options.js';
 import type { Channel } from './channel.js';
 import { pixelsAtInPieces, readBandsInPieces } from './plain.js';
 import { metadataOfInPieces } from '../container/metadata.js';
-import { groupsOf, type Group } from '../format.js';
+import { codedSize, groupsOf, stripsOf, type Group } from '../format.js';
 import { pixelHashInPieces, storedHash } from '../container/pixel-hash.js';
 import { needsOf, type StepNeeds } from './needs.js';
+import { unfolded } from '../pixels/fold.js';
 import { isGrey, hasAlpha, PictureRows } from '../pixels/picture-planes.js';
 import {
   checkRectangle,
@@ -32,7 +33,7 @@ import {
 import type { Lags } from './region.js';
 import { checkWork, lagsOfFile, workOf } from './work.js';
 import { repairFileInPieces, repairText, type Repair } from '../container/repair.js';
-import { pyramidSizes, stepsOf, type Step } from '../diffusion/schedule.js';
+import { codedSizes, pyramidSizes, stepsOf, type Step } from '../diffusion/schedule.js';
 import { finish, inTurns, withoutTurns, type Pause, type Pieces } from '../turns.js';
 import { Session } from './session.js';
 
@@ -164,9 +165,10 @@ async function decodeSource(source: Source, evaluator: Evaluator, options: Decod
     readable(source, architecture, options, (message) => void said.push(message)),
     pause,
   );
-  const part = needs === undefined ? undefined : { architecture, pixels: view.pixels, needs };
+  const { level, pixels } = codedView(header, view);
+  const part = needs === undefined ? undefined : { architecture, pixels, needs };
   const told = isToldSigma(architecture.conditioning);
-  checkWork(workOf({ header, lags, told, units, level: view.level, part }), header, options.maxWork);
+  checkWork(workOf({ header, lags, told, units, level, part }), header, options.maxWork);
   const metadata = await inTurns(metadataOfInPieces(bytes, container.parts, damage), pause);
   const alpha = await inTurns(readAlpha(bytes, container, options, damage), pause);
   for (const message of said) damage(message);
@@ -179,14 +181,14 @@ async function decodeSource(source: Source, evaluator: Evaluator, options: Decod
     const channel = new Receiver(new BitReader(bytes, segment.payloadOffset, 8 * segment.payloadLength), header.nu);
     for (let u = 0; u < segment.units && !channel.ended; u++) {
       const unit = session.next!;
-      if (unit.step.level < view.level) break;
+      if (unit.step.level < level) break;
       await session.runUnit(channel);
       options.onProgress?.({
         fraction: Math.min(0.99, segment.payloadOffset / bytes.length),
         stage: `level ${unit.step.level}`,
       });
     }
-    if (channel.ended || (session.next?.step.level ?? 0) < view.level) break;
+    if (channel.ended || (session.next?.step.level ?? 0) < level) break;
   }
   return show(session, container, alpha, metadata, { ...options, pause }, view);
 }
@@ -284,12 +286,12 @@ export async function show(
   { level, pixels }: View = viewOf(header, {}),
 ): Promise<DecodeResult> {
   const small = alpha === undefined ? undefined : await inTurns(smaller(alpha, header, level), pause);
-  const part = small === undefined ? undefined : cutOut(small, wholeOf(session.sizes[level]!), pixels, 1);
-  const rows = new PictureRows(pixels, header.channels, part, header.depth, endsOf(header));
-  await session.show(rows.take, level, pixels);
+  const size = pyramidSizes(header.width, header.height)[level]!;
+  const part = small === undefined ? undefined : cutOut(small, wholeOf(size), pixels, 1);
+  const picture = await shownBy(session, header, part, { level, pixels }, pause);
   onProgress?.({ fraction: 1, stage: 'done' });
   return {
-    ...rows.picture,
+    ...picture,
     ...(metadata === undefined ? {} : { metadata }),
     ...session.statistics,
     truncated,
@@ -297,10 +299,35 @@ export async function show(
   };
 }
 
+/** @param alpha of the pixels */
+async function shownBy(
+  session: Session,
+  header: Header,
+  alpha: Samples | undefined,
+  { level, pixels }: View,
+  pause: Pause,
+): Promise<Picture & { depth: Depth }> {
+  const { channels, depth } = header;
+  const ends = endsOf(header);
+  if (stripsOf(header) === 1) {
+    const rows = new PictureRows(pixels, channels, alpha, depth, ends);
+    await session.show(rows.take, level, pixels);
+    return rows.picture;
+  }
+  const rows = new PictureRows(codedSize(header), isGrey(channels) ? 1 : 3, undefined, depth, ends);
+  await session.show(rows.take);
+  return inTurns(pixelsAtInPieces(unfolded(rows.picture, header), channels, alpha, level, pixels), pause);
+}
+
 /** What is shown: pixels of a level's picture. */
 export interface View {
   level: number;
   pixels: Rectangle;
+}
+
+/** The view of what is coded that a view of the picture takes: all of it, where the picture is folded. */
+function codedView(header: Header, view: View): View {
+  return stripsOf(header) === 1 ? view : { level: 0, pixels: wholeOf(codedSize(header)) };
 }
 
 /** @throws DcompError E_USAGE */
@@ -351,15 +378,17 @@ function* smaller(
 export function* readable(
   { bytes, container, view }: Source,
   architecture: Architecture,
-  { allowDamaged, crop }: DecoderOptions,
+  { allowDamaged, crop: wanted }: DecoderOptions,
   damage: (message: string) => void,
 ): Pieces<{ needs: StepNeeds[] | undefined; needed: boolean[]; units: number }> {
   const { header, segments } = container;
-  const sizes = pyramidSizes(header.width, header.height);
+  const { level: shown, pixels } = codedView(header, view);
+  const crop = stripsOf(header) === 1 ? wanted : undefined;
+  const sizes = codedSizes(header);
   const steps = stepsOf(header.schedule, sizes.length - 1);
   const units = unitsOf(
     sizes,
-    steps.filter(({ level }) => level >= view.level),
+    steps.filter(({ level }) => level >= shown),
   );
   const trusted = passable(container);
   let count = 0;
@@ -372,9 +401,7 @@ export function* readable(
   for (let end = segments.length; ;) {
     const held = Math.min(units.length, end === segments.length ? count : firsts[end]!);
     const needs =
-      crop === undefined || !apart || held === 0
-        ? undefined
-        : needsOf(architecture, sizes, steps, held, view.pixels, view.level);
+      crop === undefined || !apart || held === 0 ? undefined : needsOf(architecture, sizes, steps, held, pixels, shown);
     const needed = segments.slice(0, end).map((segment, i) => {
       const unit = units[firsts[i]!];
       return (
@@ -384,7 +411,7 @@ export function* readable(
         intersect(unit.group, needs[unit.step]!.wanted)
       );
     });
-    const reached = (i: number): boolean => view.level === 0 || firsts[i]! < units.length;
+    const reached = (i: number): boolean => shown === 0 || firsts[i]! < units.length;
     const lost = needed.findIndex((use, i) => segments[i]!.state === 'damaged' && reached(i) && (use || !trusted[i]));
     if (lost < 0) return { needs, needed, units: held };
     if (crop !== undefined && allowDamaged !== true) yield* refuseRepairable(bytes);

@@ -9,6 +9,7 @@ import type { Size } from '../math/rectangle.js';
 import { TOP_CODE } from '../model/sigma.js';
 import { depthOf, MAX_PIXELS, type Picture } from '../picture.js';
 import type { Ends } from '../pixels/colour.js';
+import { folded } from '../pixels/fold.js';
 import { PictureCoefficients } from '../pixels/picture-coefficients.js';
 import { isGrey } from '../pixels/picture-planes.js';
 import { inTurns } from '../turns.js';
@@ -74,7 +75,7 @@ export class Encoding {
     const parts = [...known];
     if (lags !== undefined) parts.push({ type: PARTS.regions, payload: await inTurns(writeLagsInPieces(lags), pause) });
     const session = new Session(width, height, isGrey(channels), schedule, evaluator, pause, lags);
-    const coefficients = await inTurns(PictureCoefficients.of(picture, session.sizes.length - 1), pause);
+    const coefficients = await inTurns(PictureCoefficients.of(folded(picture), session.sizes.length - 1), pause);
     const point = { session, stream: new Stream(nu), schedule };
     return new Encoding(picture, evaluator, options, stop, header, parts, alphaSection, coefficients, point);
   }

@@ -16,7 +16,8 @@ import {
   type MessageHeader,
   type MessageSchedule,
 } from '../container/message.js';
-import { wholeOf, type Size } from '../math/rectangle.js';
+import { codedSize } from '../format.js';
+import type { Size } from '../math/rectangle.js';
 import type { Evaluator } from '../model/evaluator.js';
 import {
   isBoolean,
@@ -30,6 +31,7 @@ import {
   type Checks,
 } from '../options.js';
 import { MAX_SIDE, pictureOf, withDepth, type Picture } from '../picture.js';
+import { folded, unfolded } from '../pixels/fold.js';
 import { PictureCoefficients } from '../pixels/picture-coefficients.js';
 import { hasAlpha, isGrey, PictureRows } from '../pixels/picture-planes.js';
 import { inTurns, withoutTurns, type Pause } from '../turns.js';
@@ -180,7 +182,7 @@ async function bitsOf(
 ): Promise<Uint8Array> {
   const { width, height, channels } = picture;
   const session = new Session(width, height, isGrey(channels), scheduleOf(schedule), evaluator, pause);
-  const coefficients = await inTurns(PictureCoefficients.of(picture, session.sizes.length - 1), pause);
+  const coefficients = await inTurns(PictureCoefficients.of(folded(picture), session.sizes.length - 1), pause);
   const channel = new BitChannel(MESSAGE_NU);
   for (let unit = session.next; unit !== undefined && channel.bits < 8 * most; unit = session.next)
     await session.runUnit(channel, coefficients.rowsOf(unit.step.level));
@@ -198,9 +200,9 @@ async function pictureOfBits(
   const reader = new BitReader(bits);
   const channel = new Receiver(reader, MESSAGE_NU);
   while (session.next !== undefined && !channel.ended && reader.remaining > 0) await session.runUnit(channel);
-  const rows = new PictureRows(wholeOf({ width, height }), grey ? 1 : 3, undefined, 8);
+  const rows = new PictureRows(codedSize({ width, height }), grey ? 1 : 3, undefined, 8);
   await session.show(rows.take);
-  return { ...rows.picture, ...session.statistics };
+  return { ...unfolded(rows.picture, { width, height }), ...session.statistics };
 }
 
 /**

@@ -1,14 +1,22 @@
 /** Squared errors of pictures, and PSNR. */
+import { codedSize, stripsOf } from '../format.js';
 import { exp2, log2 } from '../math/exact.js';
 import { mustBe } from '../options.js';
 import { depthOf, pictureOf, rangeOf, type Channels, type Picture, type Samples } from '../picture.js';
 import type { Ends } from '../pixels/colour.js';
-import { isGrey, join } from '../pixels/picture-planes.js';
+import { unfolded } from '../pixels/fold.js';
+import { isGrey, join, PictureRows } from '../pixels/picture-planes.js';
 import { finish, type Pieces } from '../turns.js';
 import type { Session } from './session.js';
 
 /** Mean squared error of what the decoder would show now. */
 export async function errorOf(session: Session, picture: Picture, ends: Ends, views?: number): Promise<number> {
+  if (stripsOf(picture) > 1) {
+    const rows = new PictureRows(codedSize(picture), picture.channels, undefined, depthOf(picture), ends);
+    await session.show(rows.take, 0, undefined, views);
+    const shown = unfolded(rows.picture, picture);
+    return meanOf(squaredError(picture.data, shown.data, picture.channels), picture);
+  }
   const { width, channels, data } = picture;
   let sum = 0;
   await session.show(

@@ -4,10 +4,12 @@
  */
 import { decodePlaneInPieces, encodePlaneInPieces } from '../entropy/plane.js';
 import { DcompError } from '../errors.js';
+import { codedSize, stripsOf } from '../format.js';
 import { log2 } from '../math/exact.js';
 import { finish, rowsOfPiece, type Pieces } from '../turns.js';
 import { CODES_PER_OCTAVE, TOP_CODE } from '../model/sigma.js';
 import { checkRectangle, rectangleOf, type Rectangle, type Size } from '../math/rectangle.js';
+import { places } from '../pixels/fold.js';
 import { bytesOf, checkList, checkObject, isNumber, mustBe, type Check } from '../options.js';
 
 /** Side of a block in pixels; 8 coefficient positions of level 0. */
@@ -117,17 +119,25 @@ export function lagsOf(importance: Importance, size: Size): Lags {
 
 /** As `lagsOf`. */
 export function* lagsOfInPieces(importance: Importance, size: Size): Pieces<Lags> {
-  const lags = blank(size);
+  const lags = blank(codedSize(size));
   const { columns, rows, codes } = lags;
   const lead = new Int16Array(codes.length);
-  if ('mask' in importance) {
+  if (stripsOf(size) > 1) {
+    const pixels = leadOfPixels(importance, size);
+    const { width } = codedSize(size);
+    lead.fill(-MAX_LAG);
+    for (const { from, to } of places(size)) {
+      const b = Math.floor(to / width / LAG_BLOCK) * columns + Math.floor((to % width) / LAG_BLOCK);
+      lead[b] = Math.max(lead[b]!, pixels[from]!);
+    }
+  } else if ('mask' in importance) {
     lead.fill(-MAX_LAG / 2);
     const piece = rowsOfPiece(size.width, 2 ** 18);
     for (let y = 0, i = 0; y < size.height; y++) {
       if (y % piece === piece - 1) yield;
       for (let x = 0; x < size.width; x++, i++) {
         const b = Math.floor(y / LAG_BLOCK) * columns + Math.floor(x / LAG_BLOCK);
-        lead[b] = Math.max(lead[b]!, Math.floor(((importance.mask[i]! - 255) * (MAX_LAG / 2)) / 255));
+        lead[b] = Math.max(lead[b]!, leadOfMask(importance.mask[i]!));
       }
     }
   } else {
@@ -146,6 +156,21 @@ export function* lagsOfInPieces(importance: Importance, size: Size): Pieces<Lags
   for (let b = 0; b < codes.length; b++)
     codes[b] = LAG_STEP * Math.floor(Math.min(MAX_LAG, most - lead[b]!) / LAG_STEP + 0.5);
   return withFewLags(lags);
+}
+
+/** By how many sigma codes a pixel is before one of weight 1, by its value in a mask. */
+function leadOfMask(value: number): number {
+  return Math.floor(((value - 255) * (MAX_LAG / 2)) / 255);
+}
+
+/** The same of each pixel of a picture. */
+function leadOfPixels(importance: Importance, size: Size): Int16Array {
+  if ('mask' in importance) return Int16Array.from(importance.mask, leadOfMask);
+  const lead = new Int16Array(size.width * size.height);
+  for (const { x, y, width, height, weight = DEFAULT_WEIGHT } of importance.regions)
+    for (let row = y; row < y + height; row++)
+      lead.fill(codesOfWeight(weight), row * size.width + x, row * size.width + x + width);
+  return lead;
 }
 
 /** Of two neighbouring lags one takes the place of the other, where that moves the fewest blocks the least; what matters most never lags. */
@@ -191,7 +216,7 @@ export function readLags(payload: Uint8Array, size: Size): Lags {
 
 /** As `readLags`. */
 export function* readLagsInPieces(payload: Uint8Array, size: Size): Pieces<Lags> {
-  const lags = blank(size);
+  const lags = blank(codedSize(size));
   const codes = yield* decodePlaneInPieces(payload, lags.columns, lags.rows);
   const used = new Uint8Array(256);
   for (const code of codes) used[code] = 1;

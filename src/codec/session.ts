@@ -41,7 +41,7 @@ import {
   entersLevel,
   isHandedOn,
   leavesLevelObserved,
-  pyramidSizes,
+  codedSizes,
   stepsOf,
   viewsAt,
   type Schedule,
@@ -77,6 +77,7 @@ interface GroupRow {
 }
 
 export class Session {
+  /** Of what is coded: of a thin picture, folded. */
   readonly sizes: Size[];
   readonly steps: Step[];
   statistics: SessionStatistics = { evaluations: 0, work: 0 };
@@ -108,7 +109,7 @@ export class Session {
     private readonly lags?: Lags,
     private readonly needs: readonly (StepNeeds | undefined)[] = [],
   ) {
-    this.sizes = pyramidSizes(width, height);
+    this.sizes = codedSizes({ width, height });
     const levels = this.sizes.length - 1;
     this.steps = stepsOf(schedule, levels);
     this.observation = blankObservation(this.sizes[levels - 1]!, grey);

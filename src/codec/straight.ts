@@ -7,6 +7,7 @@ import { LAST_CODE } from '../format.js';
 import { log2 } from '../math/exact.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { codeOf, TOP_CODE } from '../model/sigma.js';
+import { folded } from '../pixels/fold.js';
 import { PictureCoefficients } from '../pixels/picture-coefficients.js';
 import { inTurns } from '../turns.js';
 import { sizeOf, pauseOf, type EncodeResult, type EncodingOptions, type LossyTarget } from './encoder-options.js';
@@ -88,7 +89,7 @@ export class StraightEncoder {
     const encoding = await this.begin({ level: 0, code: TOP_CODE }, LAST_CODE);
     encoding.checkSize(size);
     const { sizes } = encoding;
-    const coefficients = await inTurns(PictureCoefficients.of(this.prepared.picture, sizes.length - 1), pause);
+    const coefficients = await inTurns(PictureCoefficients.of(folded(this.prepared.picture), sizes.length - 1), pause);
     const energies = await inTurns(energiesOf(coefficients, sizes), pause);
     const bits = 8 * (size - encoding.bytes);
     let code = codeForBits(energies, bits);

@@ -9,7 +9,7 @@ import {
   DEFAULT_SCHEDULE,
   isHandedOn,
   leavesLevelObserved,
-  pyramidSizes,
+  codedSizes,
   stepsOf,
   viewsAt,
   type Schedule,
@@ -101,7 +101,7 @@ export function workOf({ header, lags: regions, told = true, units, level: shown
   const lags = told ? regions : undefined;
   const { width, height, schedule } = header;
   if (header.form === 'plain') return plainWork(header, units);
-  const sizes = pyramidSizes(width, height);
+  const sizes = codedSizes({ width, height });
   const counter = new Counter(sizes, lags);
   let left = units;
   let last: { step: Step; whole: boolean } | undefined;

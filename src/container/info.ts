@@ -5,7 +5,7 @@ import type { Channels, Depth } from '../picture.js';
 import { readContainer, type Container, type Extent, type Form } from './container.js';
 import { FORMAT_VERSION, groupsOf } from '../format.js';
 import { partName, type PartName } from './parts.js';
-import { pyramidSizes, stepsOf, type Step, type StepKind } from '../diffusion/schedule.js';
+import { codedSizes, stepsOf, type Step, type StepKind } from '../diffusion/schedule.js';
 
 /** A step of the schedule, as a segment holds it. */
 export interface StepInfo {
@@ -91,8 +91,8 @@ export function infoOf(bytes: Uint8Array, container: Container, byteLength = byt
   const { header, parts, alpha, segments, truncated, trailing } = container;
   const { width, height, channels, depth, schedule, form = 'diffusion' } = header;
   const plain = form === 'plain';
-  const steps = plain ? [] : stepsOf(schedule, pyramidSizes(width, height).length - 1);
-  const sizes = pyramidSizes(width, height);
+  const sizes = codedSizes(header);
+  const steps = plain ? [] : stepsOf(schedule, sizes.length - 1);
   const groups = steps.map(
     ({ level }) => groupsOf((sizes[level]!.width + 1) >> 1, (sizes[level]!.height + 1) >> 1).length,
   );

@@ -4,7 +4,7 @@
  */
 import { DcompError } from '../errors.js';
 import { TOP_CODE } from '../model/sigma.js';
-import { CODES_LEVEL_SPAN, HANDED_ON_CODE, LAST_CODE, ROOT_SIDE } from '../format.js';
+import { codedSize, CODES_LEVEL_SPAN, HANDED_ON_CODE, LAST_CODE, ROOT_SIDE } from '../format.js';
 import type { Size } from '../math/rectangle.js';
 
 /**
@@ -139,6 +139,12 @@ export const STRAIGHT_SCHEDULE: Schedule = {
   coarseViews: 1,
   straight: { firstCode: TOP_CODE, ahead: WHITE },
 };
+
+/** Sizes of what is coded of a picture: of thin ones, folded. */
+export function codedSizes(size: Size): Size[] {
+  const { width, height } = codedSize(size);
+  return pyramidSizes(width, height);
+}
 
 /** Sizes of u₀ .. u_K; there is always a u₁. */
 export function pyramidSizes(width: number, height: number): Size[] {

@@ -1,7 +1,7 @@
 /** How many units (one step of one group each) a picture has: the most that its file may hold. */
 import { GROUP_SIDE } from '../format.js';
 import { gridOf, type Size } from '../math/rectangle.js';
-import { pyramidSizes, stepsOf, type Schedule } from './schedule.js';
+import { codedSizes, stepsOf, type Schedule } from './schedule.js';
 
 /** Groups of a level. @param size of the level's picture */
 export function groupCount(size: Size): number {
@@ -10,7 +10,7 @@ export function groupCount(size: Size): number {
 }
 
 /** Units of all steps of a schedule. */
-export function unitCount(schedule: Schedule, { width, height }: Size): number {
-  const sizes = pyramidSizes(width, height);
+export function unitCount(schedule: Schedule, size: Size): number {
+  const sizes = codedSizes(size);
   return stepsOf(schedule, sizes.length - 1).reduce((sum, { level }) => sum + groupCount(sizes[level]!), 0);
 }

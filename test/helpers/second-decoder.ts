@@ -332,6 +332,21 @@ function priorOf({ architecture, statistics }: IntegerModel, level: number): Flo
   return statistics.prior.subarray(12 * min(level, architecture.conditioning.levels - 1));
 }
 
+/** Section 2: the coded size, and where in it a pixel is. */
+function fold(width: number, height: number): [cw: number, ch: number, place: (x: number, y: number) => number] {
+  const [short, long] = [min(width, height), max(width, height)];
+  const strips = floor(sqrt(long / short) + 0.5);
+  if (short > 8 || strips < 3) return [width, height, (x, y) => y * width + x];
+  const length = ceil(long / strips);
+  const at = (along: number, across: number): [number, number] => {
+    const k = floor(along / length);
+    const rest = along % length;
+    return k % 2 === 0 ? [rest, k * short + across] : [length - 1 - rest, k * short + short - 1 - across];
+  };
+  if (width > height) return [length, strips * short, (x, y) => at(x, y)[1] * length + at(x, y)[0]];
+  return [strips * short, length, (x, y) => at(y, x)[0] * strips * short + at(y, x)[1]];
+}
+
 /** Of section 12: what a message has in the place of a file's header. */
 function messageHead(file: Uint8Array, told: readonly [number, number] | undefined): { start: number } & Head {
   const [shape, steps] = file as unknown as [number, number];
@@ -421,6 +436,7 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
   const plain = first >= 128;
   at = plain ? 6 : 10;
   const [width, height] = message === undefined ? [varint()!, varint()!] : [message.width, message.height];
+  const [cw, ch, place] = fold(width, height);
   const [coarse, widths, lastCode, flagged] =
     message === undefined
       ? (file.subarray(at, at + 4) as unknown as [number, number, number, number])
@@ -446,9 +462,7 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
     if (!parts) continue;
     const length = varint() ?? file.length;
     if (type === 128 && at + 4 + length <= file.length)
-      lags = decodePlane(file.subarray(at + 4, at + 4 + length), ceil(width / 16), ceil(height / 16)).map(
-        (lag) => 4 * lag,
-      );
+      lags = decodePlane(file.subarray(at + 4, at + 4 + length), ceil(cw / 16), ceil(ch / 16)).map((lag) => 4 * lag);
     at += length + 4;
   }
   const grey = kind <= 2;
@@ -483,7 +497,7 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
       alpha === undefined ? range : alpha[p]!,
     ]).flat();
   }
-  const sizes = [{ w: width, h: height }];
+  const sizes = [{ w: cw, h: ch }];
   do sizes.push({ w: ceil(sizes.at(-1)!.w / 2), h: ceil(sizes.at(-1)!.h / 2) });
   while (max(sizes.at(-1)!.w, sizes.at(-1)!.h) > 8);
   const K = sizes.length - 1;
@@ -513,7 +527,7 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
     (i: number): number =>
       lags === undefined || level > 0 || (mode !== 'refine' && !straight)
         ? 0
-        : lags[(floor(i / 12 / g.gw) >> 3) * ceil(width / 16) + ((floor(i / 12) % g.gw) >> 3)]!;
+        : lags[(floor(i / 12 / g.gw) >> 3) * ceil(cw / 16) + ((floor(i / 12) % g.gw) >> 3)]!;
   const evaluate = async (g: Grid, level: number, code: number, mode: 'enter' | 'refine'): Promise<Float32Array> => {
     const lag = mode === 'refine' ? lagIn(g, level, mode) : (): number => 0;
     const own = (i: number): number => max(code, min(TOP, code + lag(i)));
@@ -633,7 +647,7 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
       if (ended) break;
     }
   }
-  if (condition === undefined) shown = { w: width, h: height, data: new Float32Array(width * height * 3) };
+  if (condition === undefined) shown = { w: cw, h: ch, data: new Float32Array(cw * ch * 3) };
   let direct = condition?.mode === 'refine' && condition.code <= 162;
   while (shown === undefined) {
     let { level, code, mode } = condition!;
@@ -684,9 +698,10 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
         : min(range, max(0, floor(value * (range / 255) + 0.5)));
   const data: number[] = [];
   for (let i = 0; i < width * height; i++) {
-    const l = shown.data[3 * i]! * (1 / sqrt(3)) + 127.5;
-    const p = shown.data[3 * i + 1]! * (1 / sqrt(2));
-    const q = shown.data[3 * i + 2]! * (1 / sqrt(6));
+    const at = 3 * place(i % width, floor(i / width));
+    const l = shown.data[at]! * (1 / sqrt(3)) + 127.5;
+    const p = shown.data[at + 1]! * (1 / sqrt(2));
+    const q = shown.data[at + 2]! * (1 / sqrt(6));
     data.push(...(grey ? [sample(l)] : [sample(l + p + q), sample(l - p + q), sample(l - 2 * q)]));
     if (kind % 2 === 0) data.push(alpha?.[i] ?? range);
   }

@@ -27,6 +27,10 @@ const COMMANDS: { usage: string; about: string; load: () => Promise<CommandFile>
     about: 'Send pictures in short messages of which some may be lost, and put them together again',
     load: () => import('./packets.js'),
   },
+  { usage: 'denoise <input> <output>', about: 'Take noise out of a picture', load: () => import('./denoise.js') },
+  { usage: 'upscale <input> <output>', about: 'Make a picture larger', load: () => import('./upscale.js') },
+  { usage: 'inpaint <input> <output>', about: 'Paint a part of a picture anew', load: () => import('./inpaint.js') },
+  { usage: 'sample <output>', about: 'Draw pictures out of nothing', load: () => import('./sample.js') },
   {
     usage: 'placeholder <file>',
     about: 'Print a picture as some dozen characters, for a page to show until it is there',

@@ -9,7 +9,14 @@ import { haar } from '../pixels/pyramid.js';
 import type { Pause } from '../turns.js';
 import { Level } from './level.js';
 import { estimateSigma } from './noise-level.js';
-import { checkClass, checkPixels, RESTORE_CHECKS, type RestoreOptions, type RestoreState } from './options.js';
+import {
+  checkClass,
+  checkPixels,
+  DEFAULT_STEPS,
+  RESTORE_CHECKS,
+  type RestoreOptions,
+  type RestoreState,
+} from './options.js';
 import { pictureFrom, samplingOf } from './states.js';
 import { codedSigmas, LEAST, sample, stepsOfWay } from './walk.js';
 
@@ -68,7 +75,7 @@ export async function* denoiseStates(
     return;
   }
   const least = Math.min(LEAST, sigma / 2);
-  const sigmas = codedSigmas(stepsOfWay(options.steps ?? 18, sigma, least), sigma, least);
+  const sigmas = codedSigmas(stepsOfWay(options.steps ?? DEFAULT_STEPS, sigma, least), sigma, least);
   for await (const { mean, sigma: left, step, steps } of sample(
     level.refine,
     z,

@@ -101,7 +101,18 @@ describe('commands', () => {
   it('help, with a command or without; each has examples', () => {
     assert.equal(cli.dcomp('help').stdout, works('--help').stdout);
     assert.match(works('help').stdout, /dcomp help <command>/);
-    for (const command of ['encode', 'decode', 'info', 'verify', 'denoise', 'upscale', 'inpaint', 'sample', 'eval', 'train']) {
+    for (const command of [
+      'encode',
+      'decode',
+      'info',
+      'verify',
+      'denoise',
+      'upscale',
+      'inpaint',
+      'sample',
+      'eval',
+      'train',
+    ]) {
       const { stdout } = works('help', command);
       assert.equal(stdout, works(command, '--help').stdout);
       assert.match(stdout, new RegExp(`Examples:\\n  dcomp ${command} `));

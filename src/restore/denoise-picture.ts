@@ -7,6 +7,7 @@ import type { Picture } from '../picture.js';
 import { colourRows, isGrey } from '../pixels/picture-planes.js';
 import { haar } from '../pixels/pyramid.js';
 import type { Pause } from '../turns.js';
+import { turnBack } from './clipped.js';
 import { Level } from './level.js';
 import { estimateSigma } from './noise-level.js';
 import {
@@ -17,7 +18,7 @@ import {
   type RestoreOptions,
   type RestoreState,
 } from './options.js';
-import { pictureFrom, samplingOf } from './states.js';
+import { pictureOfPlane, planeOf, samplingOf } from './states.js';
 import { codedSigmas, LEAST, sample, stepsOfWay } from './walk.js';
 
 /** Options of `denoisePicture`. */
@@ -40,7 +41,7 @@ export const DENOISE_CHECKS: Checks<DenoisePictureOptions> = {
 };
 
 /**
- * Takes white noise out of a picture. Alpha and metadata are kept.
+ * Takes white noise out of a picture, that was cut off at black and white. Alpha and metadata are kept.
  * @returns states; with `mean`, the default, there is one
  * @throws DcompError E_USAGE, E_TOO_LARGE, E_ABORTED
  */
@@ -68,7 +69,11 @@ export async function* denoiseStates(
     fraction,
     level: 0,
     sigma: left,
-    picture: () => pictureFrom(level.clear(mean.slice()), size!, picture),
+    picture: () => {
+      const plane = planeOf(level.clear(mean.slice()), size!);
+      turnBack(plane, sigma, isGrey(channels));
+      return pictureOfPlane(plane, picture);
+    },
   });
   if (sampler === 'mean') {
     yield state((await level.refine(z, sigma, pause)).mean, 0, 1);

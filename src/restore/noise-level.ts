@@ -52,22 +52,22 @@ function patchCovariance(picture: Picture, margin: number): Float64Array[] | und
   const sums = new Float64Array(n);
   const products = Array.from({ length: n }, () => new Float64Array(n));
   const patch = new Float64Array(n);
+  const sum = new Float64Array(COLOURS);
   let count = 0;
   // Grey is as luma, √3 times a sample.
   const scale = colours === 1 ? 1 / Math.sqrt(3) : 1;
   for (let y = 0; y < rows; y += step) {
     const strip = colourRows(picture, y, y + SIDE).data;
     for (let x = 0; x < columns; x += step) {
-      let luma = 0;
+      sum.fill(0);
       for (let j = 0, k = 0; j < SIDE; j++) {
         for (let i = 0; i < SIDE; i++) {
           const o = (j * width + x + i) * COLOURS;
-          luma += strip[o]!;
+          for (let c = 0; c < COLOURS; c++) sum[c] = sum[c]! + strip[o + c]! / (SIDE * SIDE);
           for (let c = 0; c < colours; c++) patch[k++] = scale * strip[o + c]!;
         }
       }
-      const brightness = luma / (SIDE * SIDE * Math.sqrt(3)) + 127.5;
-      if (brightness < margin || brightness > 255 - margin) continue;
+      if (!isWithin(sum, margin)) continue;
       count++;
       for (let a = 0; a < n; a++) {
         const value = patch[a]!;
@@ -82,6 +82,14 @@ function patchCovariance(picture: Picture, margin: number): Float64Array[] | und
     for (let b = 0; b <= a; b++)
       products[b]![a] = products[a]![b] = products[a]![b]! / count - (sums[a]! / count) * (sums[b]! / count);
   return products;
+}
+
+/** Whether a patch's mean colour, rotated, is so far from the ends of the range in all its samples. */
+function isWithin([l = 0, p = 0, q = 0]: Float64Array, margin: number): boolean {
+  const grey = l / Math.sqrt(3) + 127.5;
+  const [red, green] = [p / Math.SQRT2 + q / Math.sqrt(6), q / Math.sqrt(6) - p / Math.SQRT2];
+  const blue = (-2 * q) / Math.sqrt(6);
+  return Math.min(red, green, blue) + grey >= margin && Math.max(red, green, blue) + grey <= 255 - margin;
 }
 
 /** Eigenvalues of a symmetric matrix by Jacobi's rotations (Golub and Van Loan, "Matrix Computations", section 8.5); it is overwritten. */

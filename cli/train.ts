@@ -100,6 +100,10 @@ function exportOptions(yargs: Argv): void {
     'quality',
     'Pairs quality:code, as 10:168,50:150,100:64: where files of a quality end  [default: table of the codec]',
   );
+  yargs.option('straight', {
+    type: 'boolean',
+    describe: 'Its files measure every level straight  [default: where the network is not told sigma]',
+  });
   stringOption(yargs, 'threads', 'Threads of the integer network  [default: all cores]');
   forceOption(yargs);
 }
@@ -303,6 +307,7 @@ async function runExport(args: RawArgs): Promise<void> {
       const { bytes, report } = await exportModel(state, dataset, {
         ...(threads === undefined ? {} : { threads }),
         ...(quality === undefined ? {} : { quality }),
+        ...(typeof args.straight === 'boolean' ? { straight: args.straight } : {}),
         onProgress: (fraction, stage) => bar.update?.({ fraction: 0.1 + 0.9 * fraction, stage }),
       });
       json = JSON.stringify(report, undefined, 2) + '\n';

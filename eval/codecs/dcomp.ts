@@ -16,10 +16,10 @@ import {
 } from '../../src/diffusion/schedule.js';
 import { Session } from '../../src/codec/session.js';
 import { MIN_NU } from '../../src/entropy/trellis.js';
-import { flopsPerPixel, isToldSigma } from '../../src/model/architecture.js';
+import { flopsPerPixel } from '../../src/model/architecture.js';
 import { rowsOfWhole, type Evaluator } from '../../src/model/evaluator.js';
 import type { Condition } from '../../src/model/inputs.js';
-import type { IntegerModel } from '../../src/model/integer/integer-model.js';
+import { isStraight, type IntegerModel } from '../../src/model/integer/integer-model.js';
 import { sigmaOf } from '../../src/model/sigma.js';
 import type { Picture } from '../../src/picture.js';
 import { finish, type Pause, type Pieces } from '../../src/turns.js';
@@ -103,11 +103,6 @@ export interface Coded {
 /** Of a file that decodes to anything: the longest header. */
 const MIN_BYTES = 40;
 
-/** Whether the files of a model are measured straight: each size has a walk of its own. */
-function isStraight({ model }: Evaluator): boolean {
-  return !isToldSigma(model.architecture.conditioning);
-}
-
 /**
  * A file for each rate. Where all come from one walk along the schedule, each is what an encoding to that size alone makes, and the
  * time to a file is the walk's, by the share of its network arithmetic: an upper bound, as the walk ends files beside each other.
@@ -124,7 +119,7 @@ export async function* codedAtRates(
   const wanted = rates
     .map((rate) => ({ rate, size: Math.floor((rate * pixels) / 8) }))
     .filter(({ size }) => size >= MIN_BYTES);
-  if (isStraight(evaluator)) {
+  if (isStraight(evaluator.model)) {
     for (const { rate, size } of wanted) yield await codedOnce(picture, evaluator, { size }, rate, effort, base);
     return;
   }
@@ -234,7 +229,7 @@ export async function* idealPictures(
   const levels = pyramidSizes(width, height).length - 1;
   const coefficients = finish(PictureCoefficients.of(picture, levels));
   const shown = async (session: Session): Promise<Picture> => join(await session.reconstruct(), channels, undefined);
-  if (isStraight(evaluator)) {
+  if (isStraight(evaluator.model)) {
     for (let firstCode = COARSEST_SHOWN; firstCode >= FINEST_FIRST_CODE; firstCode -= CODES_BETWEEN) {
       const straight = { ...STRAIGHT_SCHEDULE.straight!, firstCode };
       const session = walk({ ...STRAIGHT_SCHEDULE, lastCode: firstCode, straight });

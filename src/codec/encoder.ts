@@ -12,6 +12,7 @@ import { unitCount } from '../diffusion/units.js';
 import { LAST_CODE } from '../format.js';
 import { withinMemory } from '../memory.js';
 import { isToldSigma } from '../model/architecture.js';
+import { isStraight } from '../model/integer/integer-model.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { depthOf, type Picture } from '../picture.js';
 import { inTurns, type Pause } from '../turns.js';
@@ -132,7 +133,7 @@ async function codedToSizes(
 
 async function planOf(source: Picture, evaluator: Evaluator, options: EncodingOptions, stop: Stop): Promise<Plan> {
   const told = isToldSigma(evaluator.model.architecture.conditioning);
-  const { importance, schedule: base = told ? DEFAULT_SCHEDULE : straightFor(options), views } = options;
+  const { importance, schedule: base = scheduleOf(evaluator, options), views } = options;
   const lags =
     importance === undefined ? undefined : await inTurns(lagsOfInPieces(importance, source), pauseOf(options));
   const viewed = views === undefined ? base : { ...base, views, coarseViews: coarseViewsOf(views) };
@@ -140,8 +141,9 @@ async function planOf(source: Picture, evaluator: Evaluator, options: EncodingOp
   return { schedule: viewed.straight === undefined ? { ...viewed, lastCode } : straightAt(viewed, stop), lags, told };
 }
 
-/** Levels are finished one after the other, with errors spread as wanted. */
-function straightFor({ target, tune }: EncodingOptions): Schedule {
+/** That of the model; where levels are finished one after the other, with errors spread as wanted. */
+function scheduleOf({ model }: Evaluator, { target, tune }: EncodingOptions): Schedule {
+  if (!isStraight(model)) return DEFAULT_SCHEDULE;
   const wanted = tune ?? (typeof target === 'object' && 'psnr' in target ? 'psnr' : 'eye');
   return { ...STRAIGHT_SCHEDULE, straight: { ...STRAIGHT_SCHEDULE.straight!, ahead: AHEAD[wanted] } };
 }

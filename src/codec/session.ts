@@ -250,7 +250,10 @@ export class Session {
       : observationWithin(this.observation, window);
     this.groups = this.groupsOf(step);
     if (entersLevel(step)) this.scales = new Int8Array(this.groups.length);
-    this.condition = { level: step.level, sigma: step.from, mode: step.kind === 'refine' ? 'refine' : 'enter' };
+    const entering = step.kind !== 'refine';
+    // Details that are measured straight are told by the noise that they will have: LL may have less.
+    const sigma = step.kind === 'enter' && this.schedule.straight !== undefined ? step.to : step.from;
+    this.condition = { level: step.level, sigma, mode: entering ? 'enter' : 'refine' };
     const rows = this.groups.reduce((most, { height }) => Math.max(most, height), 0);
     this.evaluated = 0;
     this.evaluation =
@@ -359,7 +362,7 @@ export class Session {
         (rows, y) => putLL(fine, rows, y),
         views,
       );
-      const least = this.isToldSigma ? TOP_CODE - CODES_LEVEL_SPAN : LAST_CODE;
+      const least = this.schedule.straight === undefined ? TOP_CODE - CODES_LEVEL_SPAN : LAST_CODE;
       const sigma = Math.min(TOP_CODE + 8, Math.max(least, codeOf(2 * Math.sqrt(variance))));
       await inTurns(observeLL(fine, sigma), this.pause);
       observation = fine;

@@ -59,6 +59,8 @@ export interface ExportReport {
 export interface ExportOptions {
   /** What qualities mean, for the model file; default: `DEFAULT_QUALITY_TABLE`. */
   quality?: QualityTable;
+  /** Whether files of the model measure every level straight; default: where the network is not told sigma. */
+  straight?: boolean;
   threads?: number;
   /** Validation crops, and side in pixels: default 6 of 256 with native TensorFlow, else 2 of 128. */
   pictures?: number;
@@ -96,7 +98,8 @@ export async function exportModel(
   const model = floatModelOf(state);
   options.onProgress?.(0, 'calibration');
   const integers = quantise(model, calibrationRequests(dataset.training, CALIBRATION_COUNT));
-  const bytes = writeModelFile({ ...integers, quality: options.quality ?? DEFAULT_QUALITY_TABLE });
+  const { quality = DEFAULT_QUALITY_TABLE, straight } = options;
+  const bytes = writeModelFile({ ...integers, quality, ...(straight === undefined ? {} : { straight }) });
   const integerModel = readModelFile(bytes);
   const native = await nativeNetwork(model);
   const side = options.side ?? (native === undefined ? 128 : validationSide(dataset.validation, model.architecture));

@@ -591,14 +591,15 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
     for (let k = 0; k < count && whole && (message === undefined || bits.left > 0); k++) {
       const step = steps[next]!;
       const mode = step.mode === 'refine' ? 'refine' : 'enter';
+      const code = straight && step.mode === 'enter' ? step.to : step.from;
       if (g === 0) {
         if (step.mode === 'enter' && step.part !== 2 && step.level < K - 1)
           grid = finer(grid, sizes[step.level]!.w, sizes[step.level]!.h, grey);
-        condition = { level: step.level, code: step.from, mode };
+        condition = { level: step.level, code, mode };
         out =
           step.mode === 'root'
             ? undefined
-            : await viewed(grid, step.level, step.from, mode, step.level > 0 ? coarseViews : 1);
+            : await viewed(grid, step.level, code, mode, step.level > 0 ? coarseViews : 1);
       }
       const [columns, rows] = [ceil(grid.gw / 384), ceil(grid.gh / 384)];
       const last = g === columns * rows - 1;
@@ -673,13 +674,7 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
       n++;
     }
     level--;
-    code = min(
-      176,
-      max(
-        evaluator.model.architecture.conditioning.sigma === false ? 64 : 152,
-        codeOf(2 * sqrt(max(1e-6, n === 0 ? 0 : sum / n))),
-      ),
-    );
+    code = min(176, max(straight ? 64 : 152, codeOf(2 * sqrt(max(1e-6, n === 0 ? 0 : sum / n)))));
     const fine = blank(sizes[level]!.w, sizes[level]!.h, grey);
     for (let i = 0; i < fine.z.length; i++) {
       if (i % 12 >= 3 || fine.codes[i] === 0) continue;

@@ -1,4 +1,4 @@
-import type { Architecture } from '../architecture.js';
+import { isToldSigma, type Architecture } from '../architecture.js';
 import type { Statistics } from '../weights.js';
 
 /** A tensor's quantisation: value = scale · integer, integer in −(2^(bits−1) − 1) .. 2^(bits−1) − 1. */
@@ -40,4 +40,11 @@ export interface IntegerModel {
   conditioning: { w1: Float32Array; b1: Float32Array; w2: Float32Array; b2: Float32Array };
   /** What qualities mean for this network; default: `DEFAULT_QUALITY_TABLE` of the codec. */
   quality?: QualityTable;
+  /** Whether its files measure every level straight; default: where the network is not told sigma. */
+  straight?: boolean;
+}
+
+/** Whether the files of a model measure every level straight at its final sigma, unless one asks for another schedule. */
+export function isStraight({ straight, architecture }: Pick<IntegerModel, 'straight' | 'architecture'>): boolean {
+  return straight ?? !isToldSigma(architecture.conditioning);
 }

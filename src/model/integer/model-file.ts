@@ -52,7 +52,8 @@ export function writeModelFile(model: ModelContent): Uint8Array {
     quantised.map(({ name }) => [name, [model.tensors.get(name)!.scale, model.tensors.get(name)!.bits]]),
   );
   const quality = model.quality === undefined ? {} : { quality: qualityTableFrom(model.quality) };
-  const header = new TextEncoder().encode(JSON.stringify({ architecture, scales, ...quality }));
+  const straight = model.straight === undefined ? {} : { straight: model.straight };
+  const header = new TextEncoder().encode(JSON.stringify({ architecture, scales, ...quality, ...straight }));
   if (header.length > MAX_HEADER) damaged(`the header has ${header.length} bytes, more than ${MAX_HEADER}`);
   const arrays = arraysOf(model);
   const weights = writeRice(architecture.layers.map(({ name }) => model.layers.get(name)!.weights));
@@ -107,7 +108,7 @@ export function* readModelFileInPieces(bytes: Uint8Array, digest?: Uint8Array): 
   const found = digest ?? (yield* sha256InPieces(digestedPart(bytes)));
   if (bytesToHex(found) !== bytesToHex(bytes.subarray(end)))
     damaged('the checksum at the end does not fit the content');
-  const { architecture, tensors, ...quality } = parseHeader(bytes.subarray(FIXED, FIXED + headerLength));
+  const { architecture, tensors, ...settings } = parseHeader(bytes.subarray(FIXED, FIXED + headerLength));
   // Before anything is allocated: there is room for the arrays that the header promises, and for a bit for each weight.
   const weightsAt = FIXED + headerLength + arrayBytes(architecture);
   const weightCounts = architecture.layers.map((layer) =>
@@ -129,7 +130,7 @@ export function* readModelFileInPieces(bytes: Uint8Array, digest?: Uint8Array): 
   const count = conditioningLength(architecture);
   const w1 = reader.floats(conditioningFeatures(architecture.conditioning) * hidden);
   const conditioning = { w1, b1: reader.floats(hidden), w2: reader.floats(hidden * count), b2: reader.floats(count) };
-  const model = { id: modelId(bytes), architecture, statistics, tensors, layers, conditioning, ...quality };
+  const model = { id: modelId(bytes), architecture, statistics, tensors, layers, conditioning, ...settings };
   checkModel(model);
   yield;
   return model;
@@ -179,7 +180,7 @@ function truncated(length: number, needed: number): DcompError {
   return new DcompError('E_TRUNCATED', `model: the file ends at byte ${length} of ${needed}; get it again`);
 }
 
-function parseHeader(bytes: Uint8Array): Pick<IntegerModel, 'architecture' | 'tensors' | 'quality'> {
+function parseHeader(bytes: Uint8Array): Pick<IntegerModel, 'architecture' | 'tensors' | 'quality' | 'straight'> {
   let parsed: unknown;
   try {
     parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
@@ -194,8 +195,13 @@ function parseHeader(bytes: Uint8Array): Pick<IntegerModel, 'architecture' | 'te
     if (name !== OUTPUT_TENSOR)
       tensors.set(name, scaleFrom(Object.hasOwn(scales, name) ? scales[name] : undefined, name));
   }
-  if (header['quality'] === undefined) return { architecture, tensors };
-  return { architecture, tensors, quality: qualityTableFrom(header['quality']) };
+  const { quality, straight } = header;
+  if (straight !== undefined && typeof straight !== 'boolean') damaged('"straight" is neither true nor false');
+  return {
+    ...{ architecture, tensors },
+    ...(quality === undefined ? {} : { quality: qualityTableFrom(quality) }),
+    ...(straight === undefined ? {} : { straight }),
+  };
 }
 
 /** All arrays of a model but the weights, in the order of the file. */

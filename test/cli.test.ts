@@ -83,7 +83,8 @@ describe('command line', () => {
     fails(2, /already ends in \.dcz: dcomp decode makes/, 'encode', 'small.dcz');
     fails(1, /is a picture \(PNG\), not a \.dcz file; dcomp encode/, 'decode', 'small.png', 'x.png');
     fails(1, /is a picture \(PNG\)/, 'info', 'small.png');
-    fails(1, /is a \.dcz file already; dcomp decode/, 'encode', 'small.dcz', 'x.dcz');
+    works('encode', 'small.png', 'own.dcz');
+    fails(1, /is a \.dcz file already; dcomp decode/, 'encode', 'own.dcz', 'x.dcz');
     fails(2, /--\w+ is missing/, 'train');
   });
 

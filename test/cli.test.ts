@@ -206,7 +206,7 @@ describe('command line', () => {
   });
 
   it('info lists the first and last of many segments, all of them on request', () => {
-    const picture = corpusPicture('scene', { width: 2400, height: 5 });
+    const picture = corpusPicture('scene', { width: 2400, height: 9 });
     writeFileSync(file('long.png'), writePng(picture));
     works('encode', 'long.png', '--effort', '1', '-q', '20');
     const { segments } = JSON.parse(works('info', 'long.dcz', '--json').stdout) as FileInfo;

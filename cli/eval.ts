@@ -13,10 +13,9 @@ import { summarise } from '../eval/summary.js';
 import { DcompError } from '../src/errors.js';
 import { readModelFile } from '../src/model/integer/model-file.js';
 import { DEFAULT_EFFORT } from '../src/node.js';
-import { DEFAULT_MODEL, isModelName, MODELS } from '../src/models/registry.js';
+import { DEFAULT_MODEL, MODELS } from '../src/models/registry.js';
 import { about } from './errors.js';
-import { readInput } from '../formats/files.js';
-import { fileArguments, flag, numberOption, outputFlags, textOption, type RawArgs } from './options.js';
+import { fileArguments, flag, namedModel, numberOption, outputFlags, textOption, type RawArgs } from './options.js';
 import { progressDisplay } from './progress.js';
 import { note, print } from './report.js';
 
@@ -113,7 +112,8 @@ export async function run(args: RawArgs): Promise<number> {
 function ownSettings(args: RawArgs, effort: number): { model: string; modelId: string; effort: number } {
   const model = textOption(args, 'model') ?? DEFAULT_MODEL;
   try {
-    return { model, modelId: isModelName(model) ? MODELS[model].id : readModelFile(readInput(model)).id, effort };
+    const given = namedModel(model);
+    return { model, modelId: typeof given === 'string' ? MODELS[given].id : readModelFile(given).id, effort };
   } catch (error) {
     throw about(model, error);
   }

@@ -246,12 +246,27 @@ export function outputFlags(args: RawArgs): { verbose: boolean; quiet: boolean }
   return { verbose, quiet };
 }
 
+/**
+ * What --model means: a name of the package's models, or the contents of a model file.
+ * @throws DcompError E_IO, which tells the names
+ */
+export function namedModel(model: string): GivenModel {
+  if (isModelName(model)) return model;
+  try {
+    return readInput(model);
+  } catch (error) {
+    if (!(error instanceof DcompError)) throw error;
+    const names = Object.keys(MODELS).join(' and ');
+    throw new DcompError(error.code, `${error.message}; the models of the package are ${names}`, { cause: error });
+  }
+}
+
 /** @throws DcompError E_USAGE, E_IO */
 export function commonOptions(args: RawArgs): CommonOptions {
   const threads =
     numberOption(args, 'threads', { min: 1, max: MAX_THREADS, whole: true }) ??
     Math.min(availableParallelism(), MAX_THREADS);
   const model = textOption(args, 'model');
-  const given = model === undefined || isModelName(model) ? model : readInput(model);
+  const given = model === undefined ? undefined : namedModel(model);
   return { ...outputFlags(args), threads, model: given };
 }

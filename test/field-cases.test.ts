@@ -1,6 +1,29 @@
 /**
  * Pictures after public reports about other codecs, each with what is right, where their folder is beside the project
- * (`../shared/cases/in`, or DCOMP_CASES).
+ * (`../shared/cases/in`, or DCOMP_CASES). Without it the same is proved on pictures that are made by the tests:
+ *
+ * | case                                  | test with pictures of its own                                               |
+ * | ------------------------------------- | --------------------------------------------------------------------------- |
+ * | gama-linear, chrm-p3-gama22           | colour-meaning                                                              |
+ * | cicp-*                                | colour-meaning (order, PNG, AVIF, profiles), field-rows (through the codec) |
+ * | iccp-crc                              | field-rows (every ancillary chunk), png                                     |
+ * | idat-more, pal-missing, trns-rgba     | png (what other readers pass over, odd transparency)                        |
+ * | no-iend, adler                        | png (what other readers pass over)                                          |
+ * | base-cut, prog-cut                    | file-metadata (a damaged JPEG), cli (--allow-damaged)                       |
+ * | alpha-hidden-*                        | hidden-colour                                                               |
+ * | dither1, noise, shot                  | plain (is taken where …), field-rows (noise), cli-worth (the notices)       |
+ * | white                                 | white (large model), field-rows (grey, alpha), plain (one colour)           |
+ * | photo                                 | cli-overwrite                                                               |
+ * | a .dcz cut at any byte                | field-rows (the program), cli-round-trip (every prefix), codec-hostile      |
+ * | greyfloat, bigtiff                    | tiff-avif (floats, other numbers, BigTIFF)                                  |
+ * | orient6                               | tiff-avif (all eight orientations), field-rows (through the codec)          |
+ * | premult, mono, mono-alpha             | tiff-avif (AVIF)                                                            |
+ * | exif-date                             | file-metadata (what is dropped)                                             |
+ * | raw-profile-exif                      | file-metadata (raw profiles), field-rows (every kind of text)               |
+ * | 1x1-red                               | plain (a few pixels), field-rows (every kind and depth)                     |
+ * | dpi300, base                          | file-metadata (density; that nobody gave), field-rows (through the codec)   |
+ * | grey-grey-icc                         | colour-meaning (for grey), picture-formats                                  |
+ * | x.gif, x.bmp                          | other-formats, bmp, cli-files (those in a folder)                           |
  */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';

@@ -223,7 +223,7 @@ describe('bad input', () => {
       [{ channels: 0 }, 'E_DAMAGED_HEADER'],
       [{ channels: 5 }, 'E_DAMAGED_HEADER'],
       [{ nu: 0 }, 'E_DAMAGED_HEADER'],
-      [{ nu: 255 }, 'E_DAMAGED_HEADER'],
+      [{ nu: 31 }, 'E_DAMAGED_HEADER'],
       [schedule({ coarseViews: 8 as 4 }), 'E_DAMAGED_HEADER'],
       [schedule({ fineWidth: 20 }), 'E_DAMAGED_HEADER'],
       [schedule({ lastCode: 0 }), 'E_DAMAGED_HEADER'],

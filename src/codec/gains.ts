@@ -31,11 +31,10 @@ export function* applyGains(work: GroupWork): Pieces<boolean> {
 
 /** Class of a block by the information that it is expected to hold: below ½ bit, then one class an octave, 16 and more. */
 function contextsOf(information: Float64Array): Uint8Array {
-  return Uint8Array.from(information, (bits) => {
-    let context = 0;
-    for (let limit = 0.5; bits >= limit && context < GAIN_CONTEXTS - 1; limit *= 2) context++;
-    return context;
-  });
+  const contexts = new Uint8Array(information.length);
+  for (const [block, bits] of information.entries())
+    for (let limit = 0.5; bits >= limit && contexts[block]! < GAIN_CONTEXTS - 1; limit *= 2) contexts[block]!++;
+  return contexts;
 }
 
 /** The rows of the blocks: their coefficients, from one to before another. */

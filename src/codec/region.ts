@@ -165,8 +165,11 @@ function leadOfMask(value: number): number {
 
 /** The same of each pixel of a picture. */
 function leadOfPixels(importance: Importance, size: Size): Int16Array {
-  if ('mask' in importance) return Int16Array.from(importance.mask, leadOfMask);
   const lead = new Int16Array(size.width * size.height);
+  if ('mask' in importance) {
+    for (let i = 0; i < lead.length; i++) lead[i] = leadOfMask(importance.mask[i]!);
+    return lead;
+  }
   for (const { x, y, width, height, weight = DEFAULT_WEIGHT } of importance.regions)
     for (let row = y; row < y + height; row++)
       lead.fill(codesOfWeight(weight), row * size.width + x, row * size.width + x + width);

@@ -1,6 +1,6 @@
 /** `dcomp/model` in browsers: models of the package, fetched. */
 import { DcompError } from '../errors.js';
-import { DEFAULT_MODEL, isModelName, MODELS, type ModelName } from './registry.js';
+import { DEFAULT_MODEL, isModelName, MODELS } from './registry.js';
 
 export { DEFAULT_MODEL, MODELS, type ModelName, type PackageModel } from './registry.js';
 
@@ -9,7 +9,7 @@ export { DEFAULT_MODEL, MODELS, type ModelName, type PackageModel } from './regi
  * @param model a name of the package's models, which is fetched from where the bundler has put it, or an address
  * @throws DcompError E_IO
  */
-export async function loadModel(model: ModelName | URL | string = DEFAULT_MODEL): Promise<Uint8Array> {
+export async function loadModel(model: URL | string = DEFAULT_MODEL): Promise<Uint8Array> {
   const url = isModelName(model) ? MODELS[model].url : model;
   try {
     const response = await fetch(url);

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { DcompError } from '../errors.js';
-import { DEFAULT_MODEL, isModelName, MODELS, type ModelName } from './registry.js';
+import { DEFAULT_MODEL, isModelName, MODELS } from './registry.js';
 
 export { DEFAULT_MODEL, MODELS, type ModelName, type PackageModel } from './registry.js';
 
@@ -11,7 +11,7 @@ export { DEFAULT_MODEL, MODELS, type ModelName, type PackageModel } from './regi
  * @param model a name of the package's models, or a file's URL or path
  * @throws DcompError E_IO
  */
-export async function loadModel(model: ModelName | URL | string = DEFAULT_MODEL): Promise<Uint8Array> {
+export async function loadModel(model: URL | string = DEFAULT_MODEL): Promise<Uint8Array> {
   const url = isModelName(model) ? MODELS[model].url : model;
   try {
     return await readFile(url);

@@ -9,7 +9,7 @@
  */
 import { log2 } from '../math/exact.js';
 import { conditioningFeatures, isToldSigma, type ConditioningSpec } from './architecture.js';
-import { EXACT, UNKNOWN, log2SigmaOf, sigmaOf } from './sigma.js';
+import { CODES_PER_OCTAVE, EXACT, TOP_CODE, UNKNOWN, log2SigmaOf, sigmaOf } from './sigma.js';
 
 /** What the level is being evaluated for: `enter` = only LL is observed (step A), `refine` = all subbands are (steps B). */
 export type Mode = 'enter' | 'refine';
@@ -53,6 +53,9 @@ export function wienerGains(code: number, prior: number): { mean: number; correc
 export const LOG_VARIANCE_MIN = -13;
 export const LOG_VARIANCE_MAX = 9;
 
+/** A network that is told sigma is told at least this code where details are unknown: an octave below sigma_top. */
+const LEAST_ENTERED = TOP_CODE - CODES_PER_OCTAVE;
+
 /**
  * Feature vector of the conditioning: [log-sigma, mode, log-sigma · mode] unless the network is not told sigma, one-hot
  * level, one-hot class (all 0 for none).
@@ -61,8 +64,8 @@ export function conditioningInput(spec: ConditioningSpec, condition: Condition):
   const features = new Float64Array(conditioningFeatures(spec));
   const told = isToldSigma(spec);
   if (told) {
-    const s = logSigmaFeature(condition.sigma);
     const mode = condition.mode === 'enter' ? 1 : 0;
+    const s = logSigmaFeature(mode === 1 ? Math.max(LEAST_ENTERED, condition.sigma) : condition.sigma);
     features[0] = s;
     features[1] = mode;
     features[2] = s * mode;

@@ -6,10 +6,12 @@ import numpy as np
 import torch
 
 from network import condition_features
-from recipe import CODE_OF_ONE, COEFFICIENTS, EXACT, LEVELS, PER_OCTAVE, RECIPE, UNKNOWN
+from recipe import CODE_OF_ONE, COEFFICIENTS, EXACT, LEVELS, PER_OCTAVE, RECIPE, TOP, UNKNOWN
 from observations import each, sigma_of
 
 LOG2_12 = math.log2(12)
+# A network that is told sigma is told at least this code where details are unknown.
+LEAST_ENTERED = TOP - PER_OCTAVE
 # Precision that a refining step adds, relative to what is there.
 STEP_GAIN = 2 ** (2 * RECIPE["loss"]["stepOctaves"]) - 1
 
@@ -46,10 +48,11 @@ def features_of(conditioning, level, sigma, enter):
     classes = torch.zeros(1, conditioning.get("classes", 0), device=sigma.device)
     if not conditioning.get("sigma", True):
         return torch.cat([level_part, classes], 1)
-    s, mode = log_sigma_feature(sigma.float()), enter.float()
+    told = torch.where(enter, sigma.float().clamp(min=LEAST_ENTERED), sigma.float())
+    s, mode = log_sigma_feature(told), enter.float()
     n = len(sigma)
-    told = torch.stack([s, mode, s * mode], 1)
-    features = torch.cat([told, level_part.expand(n, -1), classes.expand(n, -1)], 1)
+    features = torch.stack([s, mode, s * mode], 1)
+    features = torch.cat([features, level_part.expand(n, -1), classes.expand(n, -1)], 1)
     assert features.shape[1] == condition_features(conditioning)
     return features
 

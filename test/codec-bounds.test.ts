@@ -116,7 +116,7 @@ describe('a model that knows the picture', () => {
     corpusPicture('scene', { width: 96, height: 64 }),
     corpusPicture('noise', { width: 70, height: 53 }),
     corpusPicture('grey-scene', { width: 33, height: 47 }),
-    inKind(corpusPicture('edges', { width: 65, height: 3 }), 3),
+    inKind(corpusPicture('edges', { width: 65, height: 9 }), 3),
   ];
 
   it('makes it cost nothing: signs at most the least that variances can say, and half a bit for each run', async () => {

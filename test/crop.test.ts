@@ -101,7 +101,7 @@ describe('a crop', () => {
   });
 
   it('of a file whose segments hold several groups each is decoded as well', async () => {
-    const picture = corpusPicture('scene', { width: 1700, height: 8 });
+    const picture = corpusPicture('scene', { width: 1700, height: 10 });
     const { bytes } = await encodePicture(picture, evaluator, { plain: false, effort: 1, target: { quality: 25 } });
     const { header } = readContainer(bytes);
     const session = new Session(picture.width, picture.height, false, header.schedule, evaluator);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { corpusPicture } from '../corpus/pictures.js';
-import { tinyEvaluator } from '../corpus/tiny-model.js';
+import { tinyEvaluator, tinyModelFile } from '../corpus/tiny-model.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
 import type { Evaluator } from '../src/model/evaluator.js';
@@ -17,8 +17,8 @@ const place = (name: string): string => JSON.stringify(new URL(`../${name}`, imp
 const CALL = `
   import { encode, release } from ${place('src/node.js')};
   import { corpusPicture } from ${place('corpus/pictures.js')};
-  import { tinyModelFile } from ${place('corpus/tiny-model.js')};
-  const options = { model: tinyModelFile(), threads: 4, effort: 1 };
+  const model = Buffer.from('${Buffer.from(tinyModelFile()).toString('base64')}', 'base64');
+  const options = { model, threads: 4, effort: 1 };
   try {
     const { bytes } = await encode(corpusPicture('scene', { width: 20, height: 10 }), options);
     console.log(Buffer.from(bytes).toString('hex'));

@@ -143,10 +143,7 @@ describe('round trip', () => {
           const { bytes } = coded;
           assert.ok(bytes.length <= size, `${bytes.length} bytes instead of ${size}`);
           if (size - bytes.length <= Math.max(16, size / 100)) return;
-          const all = stepsOf(
-            readContainer(bytes).header.schedule,
-            codedSizes(picture).length - 1,
-          ).length;
+          const all = stepsOf(readContainer(bytes).header.schedule, codedSizes(picture).length - 1).length;
           assert.equal(stepsIn(bytes), all, `${bytes.length} bytes instead of ${size}, though there are more steps`);
         },
       ),

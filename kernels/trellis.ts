@@ -154,7 +154,7 @@ function step(): void {
   paths = to;
   let decision = DECISIONS + <usize>held * (half >> 2);
   const end = BLOCKS + (half >> 2);
-  // Two times 8 states a turn, written out: what the loop itself costs is a third of the time.
+  // Two times 8 states a turn, written out, for fewer turns of the loop.
   for (let block = BLOCKS; block < end; block += 4) {
     const high = from + upper;
     const a = v128.load(METRICS + <usize>load<u16>(block));

@@ -3,7 +3,7 @@
  * tell how far the estimate is off, and what is left of the target is refined at level 0, as on any path.
  */
 import { FINEST_FIRST_CODE, MAX_FIRST_CODE, type Schedule } from '../diffusion/schedule.js';
-import { LAST_CODE } from '../format.js';
+import { CODES_LEVEL_SPAN, LAST_CODE } from '../format.js';
 import { log2 } from '../math/exact.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { codeOf, TOP_CODE } from '../model/sigma.js';
@@ -34,7 +34,7 @@ const NOISE_OVER_ERROR = 2;
 
 /** The schedule that measures level 0 with a code, and ends there or, of lower qualities, at a coarser level. */
 export function straightAt(schedule: Schedule, { level, code }: Stop): Schedule {
-  const firstCode = clamp(code + 16 * level);
+  const firstCode = clamp(code + CODES_LEVEL_SPAN * level);
   const lastCode = level === 0 ? Math.min(code, firstCode) : firstCode;
   return { ...schedule, lastCode, straight: { ...schedule.straight!, firstCode } };
 }

@@ -252,7 +252,7 @@ function trainDisplay(quiet: boolean): {
     const stage = `step ${step} of ${steps}, ${speed.toFixed(2)} steps/s${left}, loss ${loss.toFixed(4)}`;
     if (v !== undefined) {
       if (quiet) return;
-      const bits = `${v.total.toFixed(4)} bits per pixel (coarse ${v.coarse.toFixed(4)}, enter ${v.enter.toFixed(4)}, refine ${v.refine.toFixed(4)})`;
+      const bits = `${v.total.toFixed(4)} bits per pixel (coarse ${v.coarse.toFixed(4)}, enter ${v.enter.toFixed(4)}, refine ${v.refine.toFixed(4)}), straight ${v.straight8.toFixed(4)}`;
       print(
         `step ${step}: ${bits}, PSNR at sigma 45, 16, 8: ${v.psnr45.toFixed(2)}, ${v.psnr16.toFixed(2)}, ${v.psnr8.toFixed(2)} dB\n`,
       );

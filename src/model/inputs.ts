@@ -53,8 +53,11 @@ export function wienerGains(code: number, prior: number): { mean: number; correc
 export const LOG_VARIANCE_MIN = -13;
 export const LOG_VARIANCE_MAX = 9;
 
-/** A network that is told sigma is told at least this code where details are unknown: an octave below sigma_top. */
-const LEAST_ENTERED = TOP_CODE - CODES_PER_OCTAVE;
+/**
+ * A network that is told sigma is told at least this code where details are unknown: half an octave below sigma_top.
+ * What LL is known with, its inputs say.
+ */
+const LEAST_ENTERED = TOP_CODE - CODES_PER_OCTAVE / 2;
 
 /**
  * Feature vector of the conditioning: [log-sigma, mode, log-sigma · mode] unless the network is not told sigma, one-hot

@@ -5,7 +5,7 @@
 import type { Coefficients } from '../pixels/pyramid.js';
 import { DEFAULT_QUALITY_TABLE } from '../codec/quality.js';
 import { DcompError } from '../errors.js';
-import type { QualityTable } from '../model/integer/integer-model.js';
+import { isStraight, type QualityTable } from '../model/integer/integer-model.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
 import { floatForward, type Request } from '../model/float-forward.js';
 import { wienerGains } from '../model/inputs.js';
@@ -50,7 +50,7 @@ export interface ExportReport {
   side: number;
   float: ValidationResult;
   integer: ValidationResult;
-  /** Bits of the integer network more than those of the float network, in percent. */
+  /** Bits of the integer network more than those of the float network on the path of its files, in percent. */
   bitsPercent: number;
   /** PSNR of the integer network minus that of the float network, in dB. */
   decibels: { psnr45: number; psnr16: number; psnr8: number };
@@ -76,7 +76,8 @@ export function reportText(report: ExportReport): string {
   return [
     `model ${report.model} of step ${report.step}; quantisation costs ${report.bitsPercent.toFixed(3)} % of the bits`,
     `  on ${report.pictures} crops of ${report.side} pixels    float  integer`,
-    row('bits per pixel', float.total, integer.total, ''),
+    row('refined', float.total, integer.total, 'bits per pixel to sigma 8'),
+    row('straight', float.straight8, integer.straight8, 'bits per pixel to sigma 8'),
     row('sigma 45', float.psnr45, integer.psnr45, `dB, ${decibels.psnr45.toFixed(4)}`),
     row('sigma 16', float.psnr16, integer.psnr16, `dB, ${decibels.psnr16.toFixed(4)}`),
     row('sigma 8', float.psnr8, integer.psnr8, `dB, ${decibels.psnr8.toFixed(4)}`),
@@ -117,7 +118,8 @@ export async function exportModel(
     ValidationResult,
   ];
   await evaluator.close();
-  const bitsPercent = 100 * (integer.total / float.total - 1);
+  const path = isStraight(integerModel) ? 'straight8' : 'total';
+  const bitsPercent = 100 * (integer[path] / float[path] - 1);
   const decibels = {
     psnr45: integer.psnr45 - float.psnr45,
     psnr16: integer.psnr16 - float.psnr16,
@@ -137,7 +139,7 @@ export async function exportModel(
     decibels,
   };
   if (!(bitsPercent <= MAX_COST)) {
-    const cost = `${bitsPercent.toFixed(2)} % of the bits (${float.total.toFixed(4)} to ${integer.total.toFixed(4)} bits per pixel)`;
+    const cost = `${bitsPercent.toFixed(2)} % of the bits (${float[path].toFixed(4)} to ${integer[path].toFixed(4)} bits per pixel)`;
     throw new DcompError(
       'E_UNREACHABLE',
       `quantisation costs ${cost}, more than ${MAX_COST} %; train on, so that the running average of the weights settles`,
@@ -187,7 +189,7 @@ async function compare(
     const sums = networks.map((): [number, number] => [0, 0]);
     const { level } = step.condition;
     for (const [b, x] of pictures[level]!.entries()) {
-      const codes = validationCodes(step, x.width * x.height);
+      const codes = validationCodes(step, x.width * x.height, x.width);
       const z = observe(x, codes, x.width, validationRandom(step, b));
       for (const [n, network] of networks.entries()) {
         const output = await network({ z, codes, width: x.width, height: x.height, condition: step.condition });
@@ -211,6 +213,7 @@ export function losses(
   step: ValidationStep,
 ): [number, number] {
   const prior = priorOf(model.architecture, model.statistics, step.condition.level);
+  const added = addedPrecision(step, codes, x.width);
   let kl = 0;
   let square = 0;
   for (let i = 0; i < codes.length; i++) {
@@ -218,7 +221,7 @@ export function losses(
     const { mean, correction } = wienerGains(codes[i]!, prior[c]!);
     const o = ((i - c) / COEFFICIENTS) * OUTPUT_CHANNELS + c;
     const error2 = (x.data[i]! - mean * z[i]! - correction * output[o]!) ** 2;
-    const delta = addedPrecision(codes[i]!, step);
+    const delta = added[i]!;
     const expected = 1 + delta * correction * correction * 2 ** output[o + COEFFICIENTS]!;
     kl += 0.5 * (Math.log(expected) + (1 + delta * error2) / expected - 1);
     square += error2;

@@ -60,7 +60,8 @@ const { beta1, beta2, epsilon, clip, warmUp, constant, floor, average: averageDe
 /** balance: exponent by which an example's KL is divided by the running mean of its kind: 0 counts bits, 1 counts ratios. */
 const { balance: BALANCE, square: SQUARE_SHARE, balanceRate: BALANCE_RATE, outlier: OUTLIER } = RECIPE.loss;
 
-const LOG_HEADER = 'step,seconds,rate,loss,total_bpp,coarse_bpp,enter_bpp,refine_bpp,psnr45,psnr16,psnr8\n';
+const LOG_HEADER =
+  'step,seconds,rate,loss,total_bpp,coarse_bpp,enter_bpp,refine_bpp,straight16_bpp,straight8_bpp,psnr45,psnr16,psnr8\n';
 
 /** Learning rate of a step: warm-up, constant for the recipe's share of the steps, then a cosine down to its floor. */
 export function learningRate(step: number, start: number, end: number, peak: number): number {
@@ -134,7 +135,7 @@ export async function train(options: TrainOptions): Promise<void> {
 
 function logLine(state: CheckpointState, rate: number, loss: number, v: ValidationResult): string {
   const f = (x: number, digits: number): string => x.toFixed(digits);
-  const bits = [v.total, v.coarse, v.enter, v.refine].map((x) => f(x, 5));
+  const bits = [v.total, v.coarse, v.enter, v.refine, v.straight16, v.straight8].map((x) => f(x, 5));
   return (
     [
       state.step,

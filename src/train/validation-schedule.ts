@@ -16,6 +16,9 @@ export interface ValidationResult {
   refine: number;
   /** Sum of the three. */
   total: number;
+  /** Bits per pixel of the straight path, every level finished before the next, to sigma 16 and to sigma 8. */
+  straight16: number;
+  straight8: number;
   /** PSNR in dB of the posterior mean at level 0, all subbands observed with this sigma; 45 is after entering. */
   psnr45: number;
   psnr16: number;
@@ -41,19 +44,33 @@ export interface ValidationStep {
   /** Sigma code after the step. */
   next: number;
   /** The sum that its bits belong to. */
-  bits?: 'coarse' | 'enter' | 'refine';
+  bits?: 'coarse' | 'enter' | 'refine' | 'straight16' | 'straight8';
+  /** Which half of the details is measured, a checkerboard; at 1, half 0 is known already. Default: all. */
+  half?: 0 | 1;
   /** The figure that its squared error is. */
   psnr?: 'psnr45' | 'psnr16' | 'psnr8';
 }
 
 /**
- * The schedule, coarse to fine: enter a level, then refine it by one octave in eighths, or level 0 to sigma 8 in quarters.
- * The last entry is an evaluation at sigma 8 for its squared error alone.
+ * The refined schedule, coarse to fine: enter a level, then refine it by one octave in eighths, or level 0 to sigma 8 in
+ * quarters; an evaluation at sigma 8 for its squared error alone; then the straight schedules of two final sigmas.
  */
 export const VALIDATION_SCHEDULE: readonly ValidationStep[] = [
   ...[4, 3, 2, 1, 0].flatMap(stepsOf),
   { condition: { level: 0, sigma: TOP_CODE - 40, mode: 'refine' }, next: TOP_CODE - 44, psnr: 'psnr8' },
+  ...straightSteps(TOP_CODE - 24, 'straight16'),
+  ...straightSteps(TOP_CODE - 40, 'straight8'),
 ];
+
+/** A level's noise in its own units is half of the next finer one's, so that it is white. */
+function straightSteps(final: number, bits: 'straight16' | 'straight8'): ValidationStep[] {
+  return [4, 3, 2, 1, 0].flatMap((level) => {
+    const sigma = final - CODES_PER_OCTAVE * level;
+    return ([0, 1] as const).map((half): ValidationStep => {
+      return { condition: { level, sigma, mode: 'enter' }, next: sigma, bits, half };
+    });
+  });
+}
 
 function stepsOf(level: number): ValidationStep[] {
   const steps: ValidationStep[] = [
@@ -76,7 +93,8 @@ function stepsOf(level: number): ValidationStep[] {
 
 /** @param measured by step of the schedule: KL (nats per coefficient) and squared error, means over the pictures */
 export function validationResult(measured: readonly (readonly [number, number])[]): ValidationResult {
-  const result: ValidationResult = { coarse: 0, enter: 0, refine: 0, total: 0, psnr45: 0, psnr16: 0, psnr8: 0 };
+  const bitsOf = { coarse: 0, enter: 0, refine: 0, total: 0, straight16: 0, straight8: 0 };
+  const result: ValidationResult = { ...bitsOf, psnr45: 0, psnr16: 0, psnr8: 0 };
   for (const [i, { condition, bits, psnr }] of VALIDATION_SCHEDULE.entries()) {
     const [kl, square] = measured[i]!;
     // A level holds 3 coefficients per pixel of its own picture.
@@ -101,12 +119,21 @@ export function validationPictures(photographs: readonly Photograph[], count: nu
   return levels;
 }
 
-/** The sigma codes that a step of the schedule sees. */
-export function validationCodes(step: ValidationStep, positions: number): Uint8Array {
+/** The sigma codes that a step of the schedule sees, on a grid of this width. */
+export function validationCodes(step: ValidationStep, positions: number, width: number): Uint8Array {
   const codes = new Uint8Array(positions * COEFFICIENTS).fill(step.condition.sigma);
-  if (step.condition.mode === 'enter')
-    for (let i = 0; i < codes.length; i++) if (i % COEFFICIENTS >= 3) codes[i] = UNKNOWN;
+  if (step.condition.mode === 'refine') return codes;
+  for (let i = 0; i < codes.length; i++) {
+    const known = i % COEFFICIENTS < 3 || (step.half === 1 && halfOf(i, width) === 0);
+    if (!known) codes[i] = UNKNOWN;
+  }
   return codes;
+}
+
+/** Which half of a checkerboard the coefficient belongs to; channels take turns. */
+function halfOf(index: number, width: number): number {
+  const position = Math.floor(index / COEFFICIENTS);
+  return (Math.floor(position / width) + (position % width) + (index % COEFFICIENTS)) % 2;
 }
 
 /** The same noise each time. */
@@ -114,8 +141,11 @@ export function validationRandom(step: ValidationStep, picture: number): Random 
   return new Random(step.condition.level * 256 + step.condition.sigma, picture);
 }
 
-/** Precision that the step adds to a coefficient of this code. */
-export function addedPrecision(code: number, step: ValidationStep): number {
+/** Precision that the step adds to each coefficient, of `codes` as `validationCodes` gives them. */
+export function addedPrecision(step: ValidationStep, codes: Uint8Array, width: number): Float64Array {
   const target = 1 / sigmaOf(step.next) ** 2;
-  return code === UNKNOWN ? target : Math.max(0, target - 1 / sigmaOf(code) ** 2);
+  return Float64Array.from(codes, (code, i) => {
+    if (code !== UNKNOWN) return Math.max(0, target - 1 / sigmaOf(code) ** 2);
+    return step.half === undefined || halfOf(i, width) === step.half ? target : 0;
+  });
 }

@@ -50,9 +50,9 @@ export class Validation {
       const part = pictures.slice(from, from + group);
       const batch = emptyBatch(level, part.length, grid, this.model);
       for (const [b, x] of part.entries()) {
-        const codes = validationCodes(step, grid * grid);
+        const codes = validationCodes(step, grid * grid, grid);
         putExample(batch, b, this.model, x, codes, step.condition, validationRandom(step, from + b));
-        setInformation(batch, b, codes, step);
+        setInformation(batch, b, addedPrecision(step, codes, grid));
       }
       const [k, s] = tf.tidy(() => {
         const losses = exampleLosses(
@@ -69,11 +69,10 @@ export class Validation {
 }
 
 /** Replaces the loss's standard step by exactly the step of the schedule. */
-function setInformation(batch: Batch, b: number, codes: Uint8Array, step: ValidationStep): void {
-  const n = codes.length;
+function setInformation(batch: Batch, b: number, added: Float64Array): void {
+  const n = added.length;
   for (let i = 0; i < n; i++) {
-    const delta = addedPrecision(codes[i]!, step);
-    batch.information[b * n + i] = batch.squareWeight[b * n + i]! * delta;
-    batch.weight[b * n + i] = delta > 0 ? 1 : 0;
+    batch.information[b * n + i] = batch.squareWeight[b * n + i]! * added[i]!;
+    batch.weight[b * n + i] = added[i]! > 0 ? 1 : 0;
   }
 }

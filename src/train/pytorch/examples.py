@@ -11,7 +11,7 @@ from observations import each, sigma_of
 
 LOG2_12 = math.log2(12)
 # A network that is told sigma is told at least this code where details are unknown.
-LEAST_ENTERED = TOP - PER_OCTAVE
+LEAST_ENTERED = TOP - PER_OCTAVE // 2
 # Precision that a refining step adds, relative to what is there.
 STEP_GAIN = 2 ** (2 * RECIPE["loss"]["stepOctaves"]) - 1
 

@@ -19,7 +19,9 @@ from recipe import LEVELS, RECIPE
 from replayed import Replayed
 from validation import VALIDATION_SIDE, Validation
 
-LOG_HEADER = "step,seconds,rate,loss,total_bpp,coarse_bpp,enter_bpp,refine_bpp,psnr45,psnr16,psnr8\n"
+LOG_HEADER = (
+    "step,seconds,rate,loss,total_bpp,coarse_bpp,enter_bpp,refine_bpp,straight16_bpp,straight8_bpp,psnr45,psnr16,psnr8\n"
+)
 
 
 class Model:
@@ -171,7 +173,7 @@ class Run:
 
     def validate(self, rate):
         v = self.validation.run(self.model.forward, self.model.state[1])
-        bits = ",".join(f"{v[k]:.5f}" for k in ("total", "coarse", "enter", "refine"))
+        bits = ",".join(f"{v[k]:.5f}" for k in ("total", "coarse", "enter", "refine", "straight16", "straight8"))
         psnr = ",".join(f"{v[k]:.3f}" for k in ("psnr45", "psnr16", "psnr8"))
         loss = 0 if self.recent is None else self.recent.item()
         row = f"{self.model.optimiser.step_count},{self.seconds():.0f},{rate:.2e},{loss:.4f},{bits},{psnr}"

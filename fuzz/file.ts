@@ -122,7 +122,7 @@ function changeHeader(header: Header, below: Below): Header {
       changed.schedule.coarseViews = oneOf(VIEWS, below);
       return changed;
     case 8:
-      return { ...changed, nearWhite: below(2) === 0, nearBlack: below(2) === 0 };
+      return { ...changed, ends: { white: below(16), black: below(16) } };
     case 9:
       return otherForm(changed);
     default:

@@ -26,13 +26,8 @@ export const HANDED_ON_CODE = 162;
 /** Sigma code at which level 0 ends: sigma ½, beyond which 8-bit samples hold nothing more. */
 export const LAST_CODE = 64;
 
-/**
- * How near to white or black, in units of 8 bits, is taken for it where the header says so: at quality 50 and 75 that makes 98 and
- * 96 % of the pixels of a white area exact (57 and 79 without). At fine noise levels less is enough, and more would be seen.
- */
-export function nearEnd(lastCode: number): number {
-  return lastCode >= 128 ? 2 : 1;
-}
+/** How near to white or black what is taken for it can be at most, in units of 8 bits. */
+export const MAX_NEAR = 15;
 
 /** Side, in coefficient positions, that a group of coefficients (coded together, in one shuffled order) may have. */
 export const GROUP_SIDE = 384;

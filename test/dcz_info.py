@@ -82,7 +82,12 @@ def read_header(data):
     height = width and varint(data, width[1])
     if not height or height[1] + (4 if plain else 8) > len(data):
         raise Refused
-    end = height[1] + (0 if plain else 4)
+    end = height[1]
+    if not plain:
+        flags = data[end + 3]
+        end += 4 + (3 if flags & 128 else 0) + (1 if flags & 32 else 0)
+        if end + 4 > len(data):
+            raise Refused
     if zlib.crc32(data[:end]) != u32(data, end):
         raise Refused
     kind = data[5]
@@ -94,11 +99,11 @@ def read_header(data):
         raise Refused
     if plain:
         return w, h, channels, depth, bool(kind & 8), None, None, None, None, None, None, None, None, end + 4
-    coarse, fine, last, nu = data[height[1] : end]
-    nu &= ~96
+    coarse, fine, last, nu = data[height[1] : height[1] + 4]
+    straight, nu = bool(nu & 128), nu & ~160
     coarse_views, views, coarse = coarse // 64, coarse // 16 % 4, coarse % 16 + 1
     fine, tail = fine % 32, fine // 32
-    if not (views <= 2 and coarse_views <= 2 and 1 <= fine <= 16 and 64 <= last <= TOP and 8 <= nu <= 16):
+    if not (views <= 2 and coarse_views <= 2 and 1 <= fine <= 16 and 64 <= last <= (240 if straight else TOP) and 8 <= nu <= 16):
         raise Refused
     return w, h, channels, depth, bool(kind & 8), data[6:10].hex(), views, coarse_views, coarse, fine, tail, last, nu, end + 4
 

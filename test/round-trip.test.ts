@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { CORPUS, corpusPicture } from '../corpus/pictures.js';
-import { endsOf, readContainer } from '../src/container/container.js';
+import { readContainer } from '../src/container/container.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
 import { psnr } from '../src/codec/psnr.js';
@@ -209,7 +209,7 @@ describe('encoder and decoder', () => {
           picture.channels,
           alphaOf(picture),
           depthOf(picture),
-          endsOf(header),
+          header.ends,
         );
         assert.deepEqual(back.data, shown.data);
       }),

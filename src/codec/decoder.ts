@@ -9,7 +9,7 @@ import type { Evaluator } from '../model/evaluator.js';
 import { bytesOf, checkValues, isBoolean, isFunction, isNumber, isSignal, isWhole, type Checks } from '../options.js';
 import { depthOf, DEFAULT_MAX_PIXELS, type Depth, type Metadata, type Picture, type Samples } from '../picture.js';
 import { decodeAlphaInPieces } from '../container/alpha.js';
-import { endsOf, readContainerInPieces, type Container, type Extent, type Header } from '../container/container.js';
+import { readContainerInPieces, type Container, type Extent, type Header } from '../container/container.js';
 import { withinMemory } from '../memory.js';
 import type { Progress } from './encoder-options.js';
 import type { Channel } from './channel.js';
@@ -308,7 +308,7 @@ async function shownBy(
   pause: Pause,
 ): Promise<Picture & { depth: Depth }> {
   const { channels, depth } = header;
-  const ends = endsOf(header);
+  const { ends } = header;
   if (stripsOf(header) === 1) {
     const rows = new PictureRows(pixels, channels, alpha, depth, ends);
     await session.show(rows.take, level, pixels);

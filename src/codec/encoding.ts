@@ -1,5 +1,5 @@
 /** Walks the schedule, sends every step through the trellis, and cuts the stream where the target is reached. */
-import { concat, endsOf, writeHeader, type Header } from '../container/container.js';
+import { concat, writeHeader, type Header } from '../container/container.js';
 import { PARTS, type Part } from '../container/parts.js';
 import { entersLevel, leavesLevelObserved, type Schedule, type Step } from '../diffusion/schedule.js';
 import { DcompError } from '../errors.js';
@@ -15,7 +15,7 @@ import { isGrey } from '../pixels/picture-planes.js';
 import { inTurns } from '../turns.js';
 import { decodeUnchecked } from './decoder.js';
 import { nuOf, pauseOf, sizeOf, type EncodeResult, type EncodingOptions, type LossyTarget } from './encoder-options.js';
-import { nearEndsOf, type Prepared } from './prepared.js';
+import { endsAtCode, nearEndsOf, type Prepared } from './prepared.js';
 import { decibelsOf, errorOf, meanSquaredError, squaredErrorOf } from './psnr.js';
 import type { Stop } from './quality.js';
 import { writeLagsInPieces, type Lags } from './region.js';
@@ -53,7 +53,8 @@ export class Encoding {
     private readonly evaluator: Evaluator,
     private readonly options: EncodingOptions,
     private readonly stop: Stop,
-    private readonly header: Omit<Header, 'schedule'>,
+    private readonly header: Omit<Header, 'schedule' | 'ends'>,
+    private readonly nearEnds: Ends,
     private readonly parts: readonly Part[],
     private readonly alpha: Uint8Array,
     private readonly coefficients: PictureCoefficients,
@@ -71,13 +72,13 @@ export class Encoding {
     const pause = pauseOf(options);
     const nu = nuOf(options);
     const ends = await inTurns(nearEndsOf(picture), pause);
-    const header = { width, height, channels, depth: depthOf(picture), modelId: evaluator.model.id, nu, ...ends };
+    const header = { width, height, channels, depth: depthOf(picture), modelId: evaluator.model.id, nu };
     const parts = [...known];
     if (lags !== undefined) parts.push({ type: PARTS.regions, payload: await inTurns(writeLagsInPieces(lags), pause) });
     const session = new Session(width, height, isGrey(channels), schedule, evaluator, pause, lags);
     const coefficients = await inTurns(PictureCoefficients.of(folded(picture), session.sizes.length - 1), pause);
     const point = { session, stream: new Stream(nu), schedule };
-    return new Encoding(picture, evaluator, options, stop, header, parts, alphaSection, coefficients, point);
+    return new Encoding(picture, evaluator, options, stop, header, ends, parts, alphaSection, coefficients, point);
   }
 
   /** @param limit bytes that a quality or an error may not take @returns undefined where it would */
@@ -135,10 +136,10 @@ export class Encoding {
       const next = point.session.next?.step;
       if (next !== undefined && !this.isMeasured(next)) continue;
       const last = error;
-      error = await errorOf(point.session, picture, this.endsAt(point), 1);
+      error = await errorOf(point.session, picture, this.headerAt(point).ends, 1);
       // Several views are better than one by about 0.1 dB: they are looked at where one comes near the goal.
       if (next !== undefined && error > SURELY_ABOVE * goal) continue;
-      error = await errorOf(point.session, picture, this.endsAt(point));
+      error = await errorOf(point.session, picture, this.headerAt(point).ends);
       if (error > goal) continue;
       if (copy !== undefined) return this.endAtError(copy, step, last, goal);
       point.session.forget();
@@ -194,7 +195,7 @@ export class Encoding {
     for (let width = 1; ; width++) {
       const point = fork(before, { ...before.schedule, lastCode: from - width, tail: 0 });
       await this.runStep(point);
-      const reached = await errorOf(point.session, this.picture, this.endsAt(point));
+      const reached = await errorOf(point.session, this.picture, this.headerAt(point).ends);
       if (reached > goal && width < from - to) {
         error = reached;
         continue;
@@ -268,13 +269,20 @@ export class Encoding {
     return level === 0 || (entersLevel({ kind, part }) && level <= 2);
   }
 
-  private endsAt({ schedule }: Point): Ends {
-    return endsOf({ ...this.header, schedule });
+  private headerAt({ session, schedule }: Point): Header {
+    const step = session.next?.step;
+    const code =
+      step === undefined
+        ? schedule.lastCode
+        : step.level === 0 && step.kind === 'refine'
+          ? step.from
+          : (schedule.straight?.firstCode ?? TOP_CODE);
+    return { ...this.header, schedule, ends: endsAtCode(this.nearEnds, code) };
   }
 
   /** Bytes of the file that ends here. */
-  private bytesAt({ stream, schedule }: Point): number {
-    return writeHeader({ ...this.header, schedule }, this.parts).length + this.alpha.length + stream.bytes;
+  private bytesAt(point: Point): number {
+    return writeHeader(this.headerAt(point), this.parts).length + this.alpha.length + point.stream.bytes;
   }
 
   /** Sizes of u₀, u₁, … */
@@ -295,7 +303,7 @@ export class Encoding {
 
   /** Mean squared error of what the decoder shows of the file that ends here. */
   error(): Promise<number> {
-    return errorOf(this.point.session, this.picture, this.endsAt(this.point));
+    return errorOf(this.point.session, this.picture, this.headerAt(this.point).ends);
   }
 
   /** @throws DcompError E_UNREACHABLE where a file cannot be so small */
@@ -314,8 +322,9 @@ export class Encoding {
   }
 
   /** The file that ends here, cut to a size. */
-  private finish({ stream, schedule, session }: Point, size: number): EncodeResult {
-    const header = writeHeader({ ...this.header, schedule }, this.parts);
+  private finish(point: Point, size: number): EncodeResult {
+    const { stream, session } = point;
+    const header = writeHeader(this.headerAt(point), this.parts);
     // A file without a segment would count as cut.
     const room = Math.max(LEAST_BYTES, size - header.length - this.alpha.length);
     const { bytes: body, idealBits, realBits } = stream.cut(room);

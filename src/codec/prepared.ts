@@ -1,10 +1,13 @@
 /** A picture as it is coded: without hidden colours, with alpha apart, and what is white or black in it. */
 import { encodeAlphaInPieces, alphaLevels, quantiseAlphaInPieces } from '../container/alpha.js';
-import { writeAlpha, type Header } from '../container/container.js';
+import { writeAlpha } from '../container/container.js';
 import { partsOfInPieces } from '../container/metadata.js';
 import type { Part } from '../container/parts.js';
 import { EMPTY_HASH } from '../container/pixel-hash.js';
+import { MAX_NEAR } from '../format.js';
+import { sigmaOf } from '../model/sigma.js';
 import { depthOf, rangeOf, type Picture, type Samples } from '../picture.js';
+import type { Ends } from '../pixels/colour.js';
 import { withoutHiddenColourInPieces } from '../pixels/hidden-colour.js';
 import { alphaOfInPieces, hasAlpha } from '../pixels/picture-planes.js';
 import type { Pieces } from '../turns.js';
@@ -43,34 +46,49 @@ function* keptAlpha(picture: Picture, quality: number): Pieces<Samples | undefin
     : yield* quantiseAlphaInPieces(alpha, depthOf(picture), alphaLevels(quality));
 }
 
-/** What share of the samples must be at an end of the range, and how many times those that are near it. */
+/** What share of the samples must be at an end of the range, and how many times those that would be taken for it. */
 const MANY_AT_END = 1 / 256;
 const MORE_THAN_NEAR = 4;
+/** What is further away than this is seen where it disappears, so there may be little of it. */
+const HARDLY_SEEN = 2;
+const MUCH_MORE_THAN_NEAR = 50;
 /** Samples that are looked at in a piece. */
 const PIECE = 2 ** 18;
 
 /**
- * Whether a picture has white or black areas: samples at that end of the range, and few that are only near it, which would be
- * changed by taking them for it.
+ * White and black areas: how near to them what is decoded may be taken for them, as the picture has many samples at that
+ * end of the range, and few that are only near it, which would be changed.
  */
-export function* nearEndsOf({ data, channels, ...picture }: Picture): Pieces<Pick<Header, 'nearWhite' | 'nearBlack'>> {
+export function* nearEndsOf({ data, channels, ...picture }: Picture): Pieces<Ends> {
   const range = rangeOf(depthOf({ data, channels, ...picture }));
-  const near = (2.5 * range) / 255;
-  const counts = { white: 0, nearWhite: 0, black: 0, nearBlack: 0 };
+  const counts = { white: new Uint32Array(MAX_NEAR + 2), black: new Uint32Array(MAX_NEAR + 2) };
   const alpha = hasAlpha(channels) ? channels - 1 : channels;
   for (let i = 0; i < data.length; i++) {
     if (i % PIECE === 0) yield;
-    const v = data[i]!;
     if (i % channels === alpha) continue;
-    if (v === range) counts.white++;
-    else if (v > range - near) counts.nearWhite++;
-    if (v === 0) counts.black++;
-    else if (v < near) counts.nearBlack++;
+    const v = (data[i]! * 255) / range;
+    if (v >= 255 - MAX_NEAR) counts.white[Math.ceil(255 - v)]!++;
+    if (v <= MAX_NEAR) counts.black[Math.ceil(v)]!++;
   }
-  const many = (at: number, beside: number): boolean =>
-    at >= data.length * MANY_AT_END && at >= MORE_THAN_NEAR * beside;
-  return {
-    nearWhite: many(counts.white, counts.nearWhite),
-    nearBlack: many(counts.black, counts.nearBlack),
+  const nearOf = ([at, ...beside]: readonly number[]): number => {
+    if (at! < data.length * MANY_AT_END) return 0;
+    let [near, sum] = [0, 0];
+    while (near < MAX_NEAR) {
+      sum += beside[near]!;
+      if (at! < (near < HARDLY_SEEN ? MORE_THAN_NEAR : MUCH_MORE_THAN_NEAR) * sum) break;
+      near++;
+    }
+    return near < HARDLY_SEEN ? 0 : near;
   };
+  return { white: nearOf([...counts.white]), black: nearOf([...counts.black]) };
+}
+
+/**
+ * How near to white and black what is decoded is taken for it: as far as what is left of the noise leads away, so that at
+ * least 95 % of a white area are white.
+ * @param allowed by the picture @param code sigma code at which a file ends
+ */
+export function endsAtCode(allowed: Ends, code: number): Ends {
+  const needed = 2 + Math.round(sigmaOf(code) / 4);
+  return { white: Math.min(allowed.white, needed), black: Math.min(allowed.black, needed) };
 }

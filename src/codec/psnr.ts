@@ -10,7 +10,12 @@ import { finish, type Pieces } from '../turns.js';
 import type { Session } from './session.js';
 
 /** Mean squared error of what the decoder would show now. */
-export async function errorOf(session: Session, picture: Picture, ends: Ends, views?: number): Promise<number> {
+export async function errorOf(
+  session: Session,
+  picture: Picture,
+  ends: Ends | undefined,
+  views?: number,
+): Promise<number> {
   if (stripsOf(picture) > 1) {
     const rows = new PictureRows(codedSize(picture), picture.channels, undefined, depthOf(picture), ends);
     await session.show(rows.take, 0, undefined, views);

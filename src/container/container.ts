@@ -21,7 +21,7 @@ import { headerBytes, type Header } from './header.js';
 import type { Part } from './parts.js';
 
 export { concat, CRC_BYTES, readU32, readVarint, varint } from './bytes.js';
-export { endsOf, MAX_HEADER, MIN_HEADER, NO_CODING, readHeader, type Form, type Header } from './header.js';
+export { MAX_HEADER, MIN_HEADER, NO_CODING, readHeader, type Form, type Header } from './header.js';
 export { ContainerReader, readContainer, readContainerInPieces } from './reader.js';
 export * from './segment.js';
 

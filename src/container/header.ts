@@ -10,7 +10,7 @@ import {
 } from '../diffusion/schedule.js';
 import { MIN_NU } from '../entropy/trellis.js';
 import { DcompError } from '../errors.js';
-import { CODES_LEVEL_SPAN, FORMAT_VERSION, LAST_CODE, MAGIC, MAX_FINE_NU, nearEnd } from '../format.js';
+import { CODES_LEVEL_SPAN, FORMAT_VERSION, LAST_CODE, MAGIC, MAX_FINE_NU, MAX_NEAR } from '../format.js';
 import { MODEL_ID_BYTES } from '../model/integer/integer-model.js';
 import { TOP_CODE } from '../model/sigma.js';
 import { MAX_PIXELS, MAX_SIDE, type Channels, type Depth } from '../picture.js';
@@ -34,9 +34,8 @@ export interface Header {
   schedule: Schedule;
   /** log2 of the trellis states. */
   nu: number;
-  /** Whether samples near the ends of the range are taken for them. Default: false. */
-  nearWhite?: boolean;
-  nearBlack?: boolean;
+  /** How near to the ends of the range samples are taken for them, 0..MAX_NEAR. Default: not at all. */
+  ends?: Ends;
 }
 
 /** What the header of a plain file has in place of model, schedule and trellis; it means nothing. */
@@ -58,9 +57,8 @@ const COARSE_UNITS = 16;
 /** The byte of the fine width: width in five bits, the tail above them. */
 const FINE_UNITS = 32;
 
-/** Above nu: what is near white or black is taken for it. */
-const NEAR_WHITE = 32;
-const NEAR_BLACK = 64;
+/** Above nu: what is near white or black is taken for it; a byte says how near. */
+const HAS_ENDS = 32;
 /** Above nu: levels are measured straight. */
 const IS_STRAIGHT = 128;
 
@@ -81,11 +79,9 @@ export function headerBytes(header: Header, hasParts: boolean): Uint8Array {
     schedule.coarseWidth - 1 + COARSE_UNITS * (VIEWS.indexOf(schedule.views) + 4 * VIEWS.indexOf(schedule.coarseViews)),
     schedule.fineWidth + FINE_UNITS * schedule.tail,
     schedule.lastCode,
-    header.nu |
-      (header.nearWhite === true ? NEAR_WHITE : 0) |
-      (header.nearBlack === true ? NEAR_BLACK : 0) |
-      (schedule.straight === undefined ? 0 : IS_STRAIGHT),
+    header.nu | (hasEnds(header) ? HAS_ENDS : 0) | (schedule.straight === undefined ? 0 : IS_STRAIGHT),
     ...(schedule.straight === undefined ? [] : straightBytes(schedule.straight)),
+    ...(hasEnds(header) ? [header.ends.white + (MAX_NEAR + 1) * header.ends.black] : []),
   ];
   const fields = Uint8Array.of(
     ...MAGIC,
@@ -93,6 +89,11 @@ export function headerBytes(header: Header, hasParts: boolean): Uint8Array {
     ...(plain ? [kind | IS_PLAIN, ...sizes] : [kind, ...hexToBytes(header.modelId), ...sizes, ...coding]),
   );
   return concat([fields, u32Bytes(crc32(fields))]);
+}
+
+function hasEnds(header: Header): header is Header & { ends: Ends } {
+  const { ends } = header;
+  return ends !== undefined && (ends.white > 0 || ends.black > 0);
 }
 
 function straightBytes({ firstCode, ahead: [one, two, three, more] }: Straight): number[] {
@@ -129,8 +130,9 @@ export function readHeader(
   const sizes = plain ? MODEL_ID : SIZES;
   const width = readVarint(bytes, sizes);
   const height = width && readVarint(bytes, width.end);
-  const isStraight = height !== undefined && ((bytes[height.end + SETTINGS_BYTES - 1] ?? 0) & IS_STRAIGHT) !== 0;
-  const settings = plain ? 0 : SETTINGS_BYTES + (isStraight ? STRAIGHT_BYTES : 0);
+  const flags = height === undefined ? 0 : (bytes[height.end + SETTINGS_BYTES - 1] ?? 0);
+  const isStraight = (flags & IS_STRAIGHT) !== 0;
+  const settings = plain ? 0 : SETTINGS_BYTES + (isStraight ? STRAIGHT_BYTES : 0) + ((flags & HAS_ENDS) === 0 ? 0 : 1);
   if (height === undefined || bytes.length < height.end + settings + CRC_BYTES) {
     if (bytes.length >= sizes + 22)
       throw new DcompError(
@@ -175,7 +177,7 @@ export function readHeader(
   const hasParts = (kind & HAS_PARTS) !== 0;
   if (plain) return { header: { form: 'plain', ...shape, ...NO_CODING }, hasParts, end: end + CRC_BYTES };
   const [coarse, fine, lastCode, last] = bytes.subarray(height.end, end) as unknown as [number, number, number, number];
-  const nu = last & ~(NEAR_WHITE | NEAR_BLACK | IS_STRAIGHT);
+  const nu = last & ~(HAS_ENDS | IS_STRAIGHT);
   const straight = isStraight ? readStraight(bytes.subarray(height.end + SETTINGS_BYTES, end)) : undefined;
   const coarseWidth = (coarse % COARSE_UNITS) + 1;
   const bothViews = Math.floor(coarse / COARSE_UNITS);
@@ -208,16 +210,9 @@ export function readHeader(
       ...(straight === undefined ? {} : { straight }),
     },
     nu,
-    ...((last & NEAR_WHITE) === 0 ? {} : { nearWhite: true }),
-    ...((last & NEAR_BLACK) === 0 ? {} : { nearBlack: true }),
+    ...((last & HAS_ENDS) === 0 ? {} : { ends: { white: bytes[end - 1]! & MAX_NEAR, black: bytes[end - 1]! >> 4 } }),
   };
   return { header, hasParts, end: end + CRC_BYTES };
-}
-
-/** The ends of the range that decoded values near them are taken for. */
-export function endsOf({ nearWhite, nearBlack, schedule }: Omit<Header, 'nu'>): Ends {
-  const near = nearEnd(schedule.lastCode);
-  return { white: nearWhite === true ? near : 0, black: nearBlack === true ? near : 0 };
 }
 
 function notDcz(bytes: Uint8Array): DcompError {

@@ -443,7 +443,6 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
       : ([0, message.widths, 64, 16] as const);
   const coarseWidth = message?.coarseWidth ?? (coarse & 15) + 1;
   const nu = flagged & 31;
-  const near = lastCode >= 128 ? 2 : 1;
   const views = message === undefined ? 2 ** ((coarse >> 4) & 3) : 4;
   const coarseViews = message?.coarseViews ?? 2 ** (coarse >> 6);
   at += plain ? 4 : 8;
@@ -453,6 +452,7 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
   const codeAt = (level: number): number =>
     !straight ? TOP : level === 0 ? firstCode : max(48, firstCode - 16 * level - aheadOf(level));
   if (straight) at += 3;
+  const near = (flagged & 32) > 0 && !plain ? file[at++ - 4]! : 0;
   if (message !== undefined) at = 0;
   const scales: number[] = [];
   let lags: Uint8Array | undefined;
@@ -686,9 +686,9 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
   }
 
   const sample = (value: number): number =>
-    flagged & 32 && value >= 254.5 - near
+    near & 15 && value >= 254.5 - (near & 15)
       ? range
-      : flagged & 64 && value < near + 0.5
+      : near > 15 && value < (near >> 4) + 0.5
         ? 0
         : min(range, max(0, floor(value * (range / 255) + 0.5)));
   const data: number[] = [];

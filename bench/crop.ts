@@ -9,7 +9,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { containerOf, readable } from '../src/codec/decoder.js';
+import { readable } from '../src/codec/readable.js';
+import { containerOf } from '../src/codec/source.js';
 import { groupsOf } from '../src/format.js';
 import { needsOf, type StepNeeds } from '../src/codec/needs.js';
 import { gridOf, type Rectangle, type Size } from '../src/math/rectangle.js';

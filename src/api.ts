@@ -1,13 +1,7 @@
 /** `encode` and `decode` over evaluators that are kept between calls; the entries say where models and threads come from. */
-import {
-  containerOfInPieces,
-  decodePicture,
-  decodePlain,
-  DECODER_CHECKS,
-  type DecodeResult,
-  type DecoderOptions,
-  type Source,
-} from './codec/decoder.js';
+import { decodePicture, decodePlain, type DecodeResult } from './codec/decoder.js';
+import { DECODER_CHECKS, type DecoderOptions } from './codec/decoder-options.js';
+import { containerOfInPieces, type Source } from './codec/source.js';
 import { encodeLossless, encodePicture, encodePictureToSizes } from './codec/encoder.js';
 import { checkEncoding, ENCODER_CHECKS, type EncodeResult, type EncoderOptions } from './codec/encoder-options.js';
 import type { FileInfo } from './codec/inspect.js';

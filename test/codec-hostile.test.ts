@@ -16,7 +16,8 @@ import {
   writeSegments,
   type Header,
 } from '../src/container/container.js';
-import { decodePicture, type DecodeResult, type DecoderOptions } from '../src/codec/decoder.js';
+import { decodePicture, type DecodeResult } from '../src/codec/decoder.js';
+import { type DecoderOptions } from '../src/codec/decoder-options.js';
 import { encodePicture } from '../src/codec/encoder.js';
 import { LAST_CODE, MAX_FINE_NU } from '../src/format.js';
 import { verifyFile } from '../src/container/verify.js';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { assertLimited } from './helpers/limited.js';
-import { Receiver } from '../src/codec/decoder.js';
+import { Receiver } from '../src/codec/receiver.js';
 import type { Channel } from '../src/codec/channel.js';
 import { codeGroupStep } from '../src/codec/group-step.js';
 import { putCurrentMeans } from '../src/codec/update.js';

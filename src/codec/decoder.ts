@@ -1,84 +1,30 @@
 /** The decoder: reads as much of the stream as there is, and gives the posterior mean of the picture. */
 import { BitReader } from '../entropy/bits.js';
-import { decodeCorrectionsInPieces, type Corrections } from '../entropy/corrections.js';
-import { decodeGains, readScale } from '../entropy/gains.js';
-import { decodeRunInPieces, runBits, type Run, type Sections } from '../entropy/trellis.js';
 import { DcompError } from '../errors.js';
-import { isToldSigma, type Architecture } from '../model/architecture.js';
+import { isToldSigma } from '../model/architecture.js';
 import type { Evaluator } from '../model/evaluator.js';
-import { bytesOf, checkValues, isBoolean, isFunction, isNumber, isSignal, isWhole, type Checks } from '../options.js';
-import { depthOf, DEFAULT_MAX_PIXELS, type Depth, type Metadata, type Picture, type Samples } from '../picture.js';
+import { depthOf, type Depth, type Metadata, type Picture, type Samples } from '../picture.js';
 import { decodeAlphaInPieces } from '../container/alpha.js';
-import { readContainerInPieces, type Container, type Extent, type Header } from '../container/container.js';
+import type { Container, Header } from '../container/container.js';
 import { withinMemory } from '../memory.js';
-import type { Progress } from './encoder-options.js';
-import type { Channel } from './channel.js';
 import { pixelsAtInPieces, readBandsInPieces } from './plain.js';
 import { metadataOfInPieces } from '../container/metadata.js';
-import { codedSize, groupsOf, stripsOf, type Group } from '../format.js';
+import { codedSize, stripsOf } from '../format.js';
 import { pixelHashInPieces, storedHash } from '../container/pixel-hash.js';
-import { needsOf, type StepNeeds } from './needs.js';
+import type { StepNeeds } from './needs.js';
 import { unfolded } from '../pixels/fold.js';
 import { isGrey, hasAlpha, PictureRows } from '../pixels/picture-planes.js';
-import {
-  checkRectangle,
-  rectangleOf,
-  cutOut,
-  gridOf,
-  intersect,
-  wholeOf,
-  type Rectangle,
-  type Size,
-} from '../math/rectangle.js';
+import { cutOut, wholeOf } from '../math/rectangle.js';
 import type { Lags } from './region.js';
 import { checkWork, lagsOfFile, workOf } from './work.js';
-import { repairFileInPieces, repairText, type Repair } from '../container/repair.js';
-import { codedSizes, pyramidSizes, stepsOf, type Step } from '../diffusion/schedule.js';
-import { finish, inTurns, withoutTurns, type Pause, type Pieces } from '../turns.js';
+import { repairText } from '../container/repair.js';
+import { pyramidSizes } from '../diffusion/schedule.js';
+import { inTurns, withoutTurns, type Pause, type Pieces } from '../turns.js';
+import type { DecoderOptions } from './decoder-options.js';
+import { readable } from './readable.js';
+import { Receiver } from './receiver.js';
 import { Session } from './session.js';
-
-/** What of a file is decoded, and how. */
-export interface DecoderOptions {
-  /** Decode only the first so many bytes. */
-  maxBytes?: number;
-  /** Repair what can be repaired (single wrong bytes), and decode what comes before the first damage that cannot. */
-  allowDamaged?: boolean;
-  /**
-   * 1, or 1/2, 1/4, …: the picture in a smaller size, at the cost of the levels that it takes. Sides are rounded up. It is the
-   * posterior mean at that size of what the file tells up to there, so softer than a large picture made small.
-   */
-  scale?: number;
-  /**
-   * Decode only this rectangle of the picture, in pixels of the size that `scale` makes it, before any turning that the metadata
-   * asks for. They are those of the whole picture, bit for bit, at the cost of the groups of coefficients that they depend on; what
-   * else the file holds may be damaged.
-   */
-  crop?: Rectangle;
-  /** Refuse pictures of more pixels; default 2^25. */
-  maxPixels?: number;
-  /**
-   * Refuse what takes more work, in megapixels through the network (`work` of `info`), before any of it is done. Default: four
-   * times what an honest file of that size takes, and at most what one of 2^25 pixels does.
-   */
-  maxWork?: number;
-  /** Told of each repair and damage when `allowDamaged` is set. */
-  onDamage?: (message: string) => void;
-  onProgress?: (progress: Progress) => void;
-  signal?: AbortSignal;
-}
-
-/** What each of the decoder's options can be. */
-export const DECODER_CHECKS: Checks<DecoderOptions> = {
-  maxBytes: isWhole(0, Infinity, ' of bytes'),
-  allowDamaged: isBoolean,
-  scale: isNumber('1, 1/2, 1/4, …', (value) => value > 0 && value <= 1),
-  crop: rectangleOf,
-  maxPixels: isNumber('a number of pixels, at least 0', (value) => value >= 0),
-  maxWork: isNumber('a number of megapixels above 0', (value) => value > 0),
-  onDamage: isFunction,
-  onProgress: isFunction,
-  signal: isSignal,
-};
+import { codedView, containerOf, viewOf, type Source, type View } from './source.js';
 
 /** What callers cannot say. */
 export interface DecodingOptions extends DecoderOptions {
@@ -319,35 +265,6 @@ async function shownBy(
   return inTurns(pixelsAtInPieces(unfolded(rows.picture, header), channels, alpha, level, pixels), pause);
 }
 
-/** What is shown: pixels of a level's picture. */
-export interface View {
-  level: number;
-  pixels: Rectangle;
-}
-
-/** The view of what is coded that a view of the picture takes: all of it, where the picture is folded. */
-function codedView(header: Header, view: View): View {
-  return stripsOf(header) === 1 ? view : { level: 0, pixels: wholeOf(codedSize(header)) };
-}
-
-/** @throws DcompError E_USAGE */
-export function viewOf(header: Header, { scale, crop }: DecoderOptions): View {
-  const sizes = pyramidSizes(header.width, header.height);
-  const level = levelOf(scale, sizes.length - 2);
-  const size = sizes[level]!;
-  if (crop === undefined) return { level, pixels: wholeOf(size) };
-  checkRectangle('the crop', crop, size);
-  const { x, y, width, height } = crop;
-  return { level, pixels: { x, y, width, height } };
-}
-
-/** The level whose picture has that scale. @param coarsest the last that there is */
-function levelOf(scale: number | undefined, coarsest: number): number {
-  for (let level = 0; level <= coarsest; level++) if ((scale ?? 1) === 0.5 ** level) return level;
-  const last = coarsest === 0 ? '1' : `1, 1/2, … down to 1/${2 ** coarsest}`;
-  throw new DcompError('E_USAGE', `scale is ${scale}; for this picture it can be ${last}`);
-}
-
 /** Alpha at half the size, so many times: means of 2×2, an odd last row or column repeated, as in the pyramid. */
 function* smaller(
   alpha: Samples,
@@ -368,150 +285,6 @@ function* smaller(
     }
   }
   return yield* smaller(out, half, times - 1);
-}
-
-/**
- * How much of a file can be read, and what of that is needed.
- * @returns needs for `Session`, undefined where all is needed; of the segments that can be read whether they are, and their units
- * @throws DcompError E_DAMAGED_SEGMENT, where `damage` throws
- */
-export function* readable(
-  { bytes, container, view }: Source,
-  architecture: Architecture,
-  { allowDamaged, crop: wanted }: DecoderOptions,
-  damage: (message: string) => void,
-): Pieces<{ needs: StepNeeds[] | undefined; needed: boolean[]; units: number }> {
-  const { header, segments } = container;
-  const { level: shown, pixels } = codedView(header, view);
-  const crop = stripsOf(header) === 1 ? wanted : undefined;
-  const sizes = codedSizes(header);
-  const steps = stepsOf(header.schedule, sizes.length - 1);
-  const units = unitsOf(
-    sizes,
-    steps.filter(({ level }) => level >= shown),
-  );
-  const trusted = passable(container);
-  let count = 0;
-  const firsts = segments.map((segment) => (count += segment.units) - segment.units);
-  // Of a segment with several units none can be left out.
-  const apart = segments.every(
-    (segment, i) =>
-      segment.units === 1 || units.slice(firsts[i], firsts[i]! + segment.units).every(({ alone }) => alone),
-  );
-  for (let end = segments.length; ;) {
-    const held = Math.min(units.length, end === segments.length ? count : firsts[end]!);
-    const needs =
-      crop === undefined || !apart || held === 0 ? undefined : needsOf(architecture, sizes, steps, held, pixels, shown);
-    const needed = segments.slice(0, end).map((segment, i) => {
-      const unit = units[firsts[i]!];
-      return (
-        needs === undefined ||
-        unit === undefined ||
-        segment.units !== 1 ||
-        intersect(unit.group, needs[unit.step]!.wanted)
-      );
-    });
-    const reached = (i: number): boolean => shown === 0 || firsts[i]! < units.length;
-    const lost = needed.findIndex((use, i) => segments[i]!.state === 'damaged' && reached(i) && (use || !trusted[i]));
-    if (lost < 0) return { needs, needed, units: held };
-    if (crop !== undefined && allowDamaged !== true) yield* refuseRepairable(bytes);
-    damage(
-      `segment ${lost + 1} of ${segments.length} (byte offset ${segments[lost]!.offset}) is damaged beyond repair: ${segments[lost]!.fault}`,
-    );
-    end = lost;
-  }
-}
-
-/** The units of some steps, by step and group. */
-function unitsOf(sizes: readonly Size[], steps: readonly Step[]): { step: number; group: Group; alone: boolean }[] {
-  return steps.flatMap(({ index, level }) => {
-    const { width, height } = gridOf(sizes[level]!);
-    const groups = groupsOf(width, height);
-    return groups.map((group) => ({ step: index, group, alone: groups.length === 1 }));
-  });
-}
-
-/** Of each segment, whether its length can be trusted even if it is damaged: the next that is not is intact, or the file ends there. */
-function passable({ segments, truncated }: Container): boolean[] {
-  let behind = !truncated;
-  const result: boolean[] = [];
-  for (let i = segments.length - 1; i >= 0; i--) {
-    result[i] = behind;
-    if (segments[i]!.state !== 'damaged') behind = segments[i]!.state === 'complete';
-  }
-  return result;
-}
-
-/** The part of a file that is to be decoded, its structure, and what was repaired. */
-export interface Source {
-  bytes: Uint8Array;
-  container: Container;
-  /** What is asked for. */
-  view: View;
-  /** What was repaired, where damage is allowed. */
-  repairs: Repair[];
-}
-
-/**
- * Repairs what can be, where damage is allowed.
- * @throws DcompError as `readContainer`; E_DAMAGED_SEGMENT where damage is not allowed and could be repaired; E_USAGE
- */
-export function containerOf(file: Uint8Array, options: DecoderOptions): Source {
-  return finish(containerOfInPieces(file, options));
-}
-
-/** As `containerOf`. */
-export function* containerOfInPieces(file: Uint8Array, options: DecoderOptions): Pieces<Source> {
-  const { maxBytes, maxPixels, allowDamaged, crop } = checkValues({ ...options }, DECODER_CHECKS);
-  const given = bytesOf(file, 'the file');
-  const mended = allowDamaged === true ? yield* repairFileInPieces(given) : { bytes: given, repairs: [] };
-  const bytes = maxBytes === undefined ? mended.bytes : mended.bytes.subarray(0, maxBytes);
-  const repairs = mended.repairs.filter(({ offset }) => offset < bytes.length);
-  let container: Container;
-  try {
-    container = yield* readContainerInPieces(bytes, maxPixels ?? DEFAULT_MAX_PIXELS);
-    if (allowDamaged !== true) yield* refuseRepairableParts(bytes, container, crop !== undefined);
-  } catch (error) {
-    // Of a header, all other errors may come from a wrong byte.
-    if (error instanceof DcompError && error.code !== 'E_TOO_LARGE' && allowDamaged !== true)
-      yield* refuseRepairable(bytes, error);
-    throw error;
-  }
-  return { bytes, container, view: viewOf(container.header, options), repairs };
-}
-
-/**
- * As `refuseRepairable`, if anything is damaged.
- * @param crop which segments matter is not known yet; but where the file seems to end in one, its length may be wrong
- * @throws DcompError E_DAMAGED_SEGMENT
- */
-function* refuseRepairableParts(
-  bytes: Uint8Array,
-  { parts, alpha, segments, truncated }: Container,
-  crop: boolean,
-): Pieces<void> {
-  const isDamaged = ({ state }: Extent): boolean => state !== 'complete';
-  const last = segments[segments.length - 1];
-  if ([...parts, ...(alpha === undefined ? [] : [alpha]), ...(crop ? [] : segments)].some(isDamaged))
-    yield* refuseRepairable(bytes);
-  if (truncated) yield* refuseRepairable(bytes, undefined, crop ? last?.offset : 0);
-}
-
-/**
- * @param from byte offset before which damage does not matter
- * @throws DcompError E_DAMAGED_SEGMENT, or of the code found before, if the first damage of a file is a single wrong byte
- */
-function* refuseRepairable(bytes: Uint8Array, error?: DcompError, from = 0): Pieces<void> {
-  const { repairs } = yield* repairFileInPieces(bytes);
-  const repair = repairs.find(({ offset }) => offset >= from);
-  if (repair === undefined || (error !== undefined && repair.part !== 'header')) return;
-  const what =
-    error?.message ?? `${repair.part} (byte offset ${repair.partOffset}) is damaged: its checksum does not hold`;
-  throw new DcompError(
-    error?.code ?? 'E_DAMAGED_SEGMENT',
-    `${what}; a single wrong byte (byte offset ${repair.offset}) can be repaired: allow damage to do so`,
-    { cause: error },
-  );
 }
 
 export function* readAlpha(
@@ -546,71 +319,5 @@ export function* readAlpha(
     if (!(error instanceof DcompError)) throw error;
     damage(error.message);
     return undefined;
-  }
-}
-
-/** The decoder's channel. */
-export class Receiver implements Channel {
-  ended = false;
-
-  constructor(
-    private readonly reader: BitReader,
-    readonly nu: number,
-  ) {}
-
-  run(run: Run, _metric: Float32Array, nu: number): Pieces<{ signs: Int8Array; covered: number }> {
-    if (runBits(run.information) > this.reader.remaining) this.ended = true;
-    return decodeRunInPieces(run, this.reader, nu);
-  }
-
-  *sections({ ends }: Sections): Pieces<{ bytes: Uint8Array; count: number }> {
-    const count = Math.min(ends.length, this.reader.remaining);
-    if (ends.length > count) this.ended = true;
-    return { bytes: this.reader.readBits(count), count };
-  }
-
-  scale(before: number): number | undefined {
-    const scale = readScale(this.reader, before);
-    if (scale === undefined) this.ended = true;
-    return scale;
-  }
-
-  gains(contexts: Uint8Array): Int8Array | undefined {
-    const some = this.bit();
-    if (some !== 1) return some === 0 ? new Int8Array(contexts.length) : undefined;
-    try {
-      const { gains, end } = decodeGains(this.rest(), 0, contexts.length, contexts);
-      this.reader.skip(8 * end);
-      return gains;
-    } catch (error) {
-      return this.endAt(error);
-    }
-  }
-
-  *corrections(n: number): Pieces<Corrections | undefined> {
-    if (this.bit() !== 1) return undefined;
-    try {
-      const { end, ...corrections } = yield* decodeCorrectionsInPieces(this.rest(), 0, n);
-      this.reader.skip(8 * end);
-      return corrections;
-    } catch (error) {
-      return this.endAt(error);
-    }
-  }
-
-  private rest(): Uint8Array {
-    return this.reader.peekBytes(this.reader.remaining);
-  }
-
-  /** undefined where a file was cut. */
-  private bit(): number | undefined {
-    if (this.reader.remaining === 0) this.ended = true;
-    return this.ended ? undefined : this.reader.read();
-  }
-
-  /** Where side information does not decode, a file was cut inside it (the segment's checksum holds, or it is cut). */
-  private endAt(error: unknown): undefined {
-    if (!(error instanceof DcompError)) throw error;
-    this.ended = true;
   }
 }

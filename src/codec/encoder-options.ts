@@ -16,7 +16,7 @@ import { DEFAULT_MAX_PIXELS, pictureOf, type Picture } from '../picture.js';
 import type { Form } from '../container/container.js';
 import { VIEWS, type Schedule, type Views } from '../diffusion/schedule.js';
 import { withoutTurns, type Pause } from '../turns.js';
-import { DECODER_CHECKS } from './decoder.js';
+import { DECODER_CHECKS } from './decoder-options.js';
 import { checkImportance, importanceOf, type Importance } from './region.js';
 
 /** What the encoder aims at: exactly one of these. */

@@ -37,7 +37,7 @@ import { hasAlpha, isGrey, PictureRows } from '../pixels/picture-planes.js';
 import { inTurns, withoutTurns, type Pause } from '../turns.js';
 import type { Progress } from './encoder-options.js';
 import { psnr } from './psnr.js';
-import { Receiver } from './decoder.js';
+import { Receiver } from './receiver.js';
 import { Session } from './session.js';
 import { BitChannel } from './stream.js';
 

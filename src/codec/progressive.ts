@@ -17,19 +17,16 @@ import { withinMemory } from '../memory.js';
 import {
   checkModelId,
   comparePixels,
-  containerOfInPieces,
   decodePicture,
-  DECODER_CHECKS,
   decodePlain,
   readAlpha,
-  Receiver,
   sessionOf,
   show,
-  viewOf,
   type DecodeResult,
-  type DecoderOptions,
-  type Source,
 } from './decoder.js';
+import { DECODER_CHECKS, type DecoderOptions } from './decoder-options.js';
+import { Receiver } from './receiver.js';
+import { containerOfInPieces, viewOf, type Source } from './source.js';
 import { inTurns, withoutTurns, type Pause } from '../turns.js';
 import type { Session } from './session.js';
 import { checkWork, lagsOfFile, unitsHeld, workOf } from './work.js';

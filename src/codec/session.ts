@@ -1,58 +1,38 @@
-/** What encoder and decoder share: the walk along the schedule, and the picture that can be had at any point of it. */
-import { rowsOfWhole, type Evaluator, type RowEvaluation } from '../model/evaluator.js';
-import { COEFFICIENTS, OUTPUT_CHANNELS, isToldSigma } from '../model/architecture.js';
+/** What encoder and decoder share: the walk along the schedule, unit by unit. */
+import type { Evaluator, RowEvaluation } from '../model/evaluator.js';
 import type { Condition } from '../model/inputs.js';
-import { codeOf, EXACT, TOP_CODE } from '../model/sigma.js';
-import { priorOf } from '../model/weights.js';
+import { TOP_CODE } from '../model/sigma.js';
 import { DcompError } from '../errors.js';
-import { inTurns, rowsOfPiece, withoutTurns, type Pause, type Pieces } from '../turns.js';
+import { inTurns, withoutTurns, type Pause } from '../turns.js';
 import { COLOURS } from '../pixels/colour.js';
-import { CODES_LEVEL_SPAN, groupsOf, LAST_CODE, nuAt, type Group } from '../format.js';
+import { groupsOf, nuAt, type Group } from '../format.js';
 import type { Channel } from './channel.js';
+import { Evaluations, passOver, type SessionStatistics } from './evaluations.js';
 import { codeGroupStep } from './group-step.js';
 import type { Truth } from './group-work.js';
 import { putCurrentMeans } from './update.js';
-import { windowOf, type StepNeeds } from './needs.js';
+import type { StepNeeds } from './needs.js';
 import {
-  addMirroredOutput,
   blankObservation,
-  blankObservationInPieces,
   finerObservationInPieces,
-  mirroredInPieces,
   observationWithin,
   rowsOfObservation,
   type Observation,
 } from '../diffusion/observation.js';
 import { PosteriorMean } from '../diffusion/posterior.js';
-import { inverseHaar, type CoefficientRows, type Plane } from '../pixels/pyramid.js';
-import {
-  between,
-  cutOut,
-  gridOf,
-  intersect,
-  positionsOf,
-  wholeOf,
-  type Rectangle,
-  type Size,
-} from '../math/rectangle.js';
-import { lagAt, laggingCode, lagsWithin, type Lags } from './region.js';
+import type { CoefficientRows, Plane } from '../pixels/pyramid.js';
+import { gridOf, intersect, wholeOf, type Rectangle, type Size } from '../math/rectangle.js';
+import type { Lags } from './region.js';
+import { showNothing, showPixels, type TakeRows } from './shown.js';
 import { giveBack, takeWorkspace } from './workspace.js';
 import {
   entersLevel,
-  isHandedOn,
   leavesLevelObserved,
   codedSizes,
   stepsOf,
-  viewsAt,
   type Schedule,
   type Step,
 } from '../diffusion/schedule.js';
-
-export interface SessionStatistics {
-  /** Network evaluations, and their arithmetic in multiples of one evaluation of the full-resolution level. */
-  evaluations: number;
-  work: number;
-}
 
 /** The least that is run at a time: one step of one group. */
 export interface Unit {
@@ -64,9 +44,6 @@ export interface Unit {
   /** False where nothing that is wanted depends on it. */
   needed: boolean;
 }
-
-/** Rows of positions in which a picture is shown. */
-const SHOWN_ROWS = 64;
 
 /** A row of groups of the step that is being run. All its groups see the observation as it was before the step. */
 interface GroupRow {
@@ -80,7 +57,7 @@ export class Session {
   /** Of what is coded: of a thin picture, folded. */
   readonly sizes: Size[];
   readonly steps: Step[];
-  statistics: SessionStatistics = { evaluations: 0, work: 0 };
+  readonly evaluations: Evaluations;
   private observation: Observation;
   /** Noise level and mode of the observation, for the next evaluation of its level. */
   private condition: Condition;
@@ -102,20 +79,26 @@ export class Session {
   constructor(
     width: number,
     height: number,
-    private readonly grey: boolean,
-    private readonly schedule: Schedule,
-    private readonly evaluator: Evaluator,
-    private readonly pause: Pause = withoutTurns(),
+    readonly grey: boolean,
+    readonly schedule: Schedule,
+    evaluator: Evaluator | Evaluations,
+    readonly pause: Pause = withoutTurns(),
     private readonly lags?: Lags,
     private readonly needs: readonly (StepNeeds | undefined)[] = [],
   ) {
     this.sizes = codedSizes({ width, height });
+    this.evaluations =
+      evaluator instanceof Evaluations ? evaluator : new Evaluations(evaluator, this.sizes, pause, lags);
     const levels = this.sizes.length - 1;
     this.steps = stepsOf(schedule, levels);
     this.observation = blankObservation(this.sizes[levels - 1]!, grey);
     this.condition = { level: levels - 1, sigma: TOP_CODE, mode: 'enter' };
     this.groups = groupsOf(this.observation.width, this.observation.height);
     this.scales = new Int8Array(this.groups.length);
+  }
+
+  get statistics(): SessionStatistics {
+    return this.evaluations.statistics;
   }
 
   /** The unit that comes next; undefined behind the last. */
@@ -143,10 +126,11 @@ export class Session {
    * @param evaluator of the same model
    * @param schedule which differs in steps that are still to come
    */
-  fork(evaluator: Evaluator = this.evaluator, schedule: Schedule = this.schedule): Session {
+  fork(evaluator?: Evaluator, schedule: Schedule = this.schedule): Session {
     if (this.underWay) throw new DcompError('E_USAGE', 'a session cannot be forked within a step');
     const { width, height } = this.sizes[0]!;
-    const copy = new Session(width, height, this.grey, schedule, evaluator, this.pause, this.lags, this.needs);
+    const evaluations = evaluator === undefined ? this.evaluations : this.evaluations.with(evaluator);
+    const copy = new Session(width, height, this.grey, schedule, evaluations, this.pause, this.lags, this.needs);
     const { z, codes } = this.observation;
     copy.observation = { ...this.observation, z: z.slice(), codes: codes.slice() };
     copy.condition = this.condition;
@@ -154,7 +138,6 @@ export class Session {
     copy.unfinished = this.unfinished;
     copy.stepIndex = this.stepIndex;
     copy.scales = this.scales.slice();
-    copy.statistics = this.statistics;
     return copy;
   }
 
@@ -181,8 +164,7 @@ export class Session {
   async runUnit(channel: Channel, truth?: CoefficientRows): Promise<number> {
     const { step, group, groupIndex, groups } = await this.beginUnit();
     if (this.row?.y !== group.y) this.row = await this.beginRow(group, truth);
-    const { architecture, statistics } = this.evaluator.model;
-    const prior = priorOf(architecture, statistics, step.level);
+    const prior = this.evaluations.priorOf(step.level);
     const { observation, output, truth: x } = this.row!;
     const options = {
       step,
@@ -259,11 +241,11 @@ export class Session {
     this.evaluation =
       step.kind === 'root'
         ? undefined
-        : this.evaluateRows(
+        : this.evaluations.rows(
             this.observation,
             this.condition,
             rows,
-            this.viewsAt(step.level, step.level === 0 ? 1 : this.schedule.coarseViews),
+            step.level === 0 ? 1 : this.schedule.coarseViews,
           );
   }
 
@@ -311,258 +293,19 @@ export class Session {
 
   /**
    * As `reconstruct`, from top to bottom in strips.
-   * @param take is given some rows of pixels and where they begin, counted from the first one wanted
    * @param shown which u_k is shown; no step of a finer level may have been run
    * @param pixels of u_shown that are wanted; default: all. What they need must have been run
    * @param views at most, for a look that is worth less than the schedule's
    */
   async show(
-    take: (rows: Plane, y: number) => void,
+    take: TakeRows,
     shown = 0,
     pixels: Rectangle = wholeOf(this.sizes[shown]!),
     views: number = this.schedule.views,
   ): Promise<void> {
     this.evaluation = undefined;
-    if (!this.started) return this.showNothing(take, pixels);
-    let { observation, condition } = this;
-    const windowAt = (level: number): Rectangle => {
-      const grid = gridOf(this.sizes[level]!);
-      return level === shown ? windowOf(this.evaluator.model.architecture, positionsOf(pixels), grid) : wholeOf(grid);
-    };
-    let unfinished: Float32Array | undefined;
-    if (condition.level === shown) {
-      const window = windowAt(shown);
-      if (this.unfinished !== undefined && shown === 0)
-        unfinished = cutOut(this.unfinished, observation, window, COEFFICIENTS);
-      observation = observationWithin(observation, window);
-    } else if (isHandedOn(condition.mode, condition.sigma)) {
-      observation = await inTurns(
-        finerObservationInPieces(
-          observation,
-          this.sizes[condition.level - 1]!,
-          this.grey,
-          windowAt(condition.level - 1),
-        ),
-        this.pause,
-      );
-      condition = {
-        level: condition.level - 1,
-        sigma: Math.min(TOP_CODE + 8, condition.sigma + CODES_LEVEL_SPAN),
-        mode: 'enter',
-      };
-    }
-    while (condition.level > shown) {
-      const level: number = condition.level - 1;
-      const fine = await inTurns(blankObservationInPieces(this.sizes[level]!, this.grey, windowAt(level)), this.pause);
-      const variance = await this.showLevel(
-        observation,
-        condition,
-        undefined,
-        wholeOf(observation.size),
-        (rows, y) => putLL(fine, rows, y),
-        views,
-      );
-      const least = this.schedule.straight === undefined ? TOP_CODE - CODES_LEVEL_SPAN : LAST_CODE;
-      const sigma = Math.min(TOP_CODE + 8, Math.max(least, codeOf(2 * Math.sqrt(variance))));
-      await inTurns(observeLL(fine, sigma), this.pause);
-      observation = fine;
-      condition = { level, sigma, mode: 'enter' };
-    }
-    await this.showLevel(observation, condition, unfinished, pixels, take, views);
-  }
-
-  /** Pixels of a level's picture: its posterior mean. @returns the average variance of the coefficients in their rows */
-  private async showLevel(
-    observation: Observation,
-    condition: Condition,
-    unfinished: Float32Array | undefined,
-    pixels: Rectangle,
-    take: (rows: Plane, y: number) => void,
-    views: number,
-  ): Promise<number> {
-    const { y: top, width, height } = observation;
-    const { architecture, statistics } = this.evaluator.model;
-    const posterior = new PosteriorMean(priorOf(architecture, statistics, condition.level));
-    const wanted = positionsOf(pixels);
-    const from = wanted.y - top;
-    const end = from + wanted.height;
-    const most = Math.min(height, SHOWN_ROWS);
-    const evaluation = this.evaluateRows(observation, condition, most, this.viewsAt(condition.level, views));
-    await passOver(evaluation, from, most, this.pause);
-    for (let y = from; y < end; y += SHOWN_ROWS) {
-      const rows = Math.min(SHOWN_ROWS, end - y);
-      const output = await evaluation.next(rows, this.pause);
-      const piece = rowsOfPiece(width, 2 ** 14);
-      for (let row = 0; row < rows; row += piece) {
-        await this.pause();
-        const part = rowsOfObservation(observation, y + row, Math.min(piece, rows - row));
-        const said = output.subarray(row * width * OUTPUT_CHANNELS, (row + part.height) * width * OUTPUT_CHANNELS);
-        const first = (y + row) * width * COEFFICIENTS;
-        const mean = posterior.of(part.z, part.codes, said, first);
-        if (unfinished !== undefined) {
-          // Two estimates: the network's of a mixed observation, and the Kalman rule's from the network's view before the step.
-          // Both together are better than either by up to 0.2 dB.
-          for (let i = 0; i < mean.length; i++) mean[i] = (3 * mean[i]! + unfinished[first + i]!) / 4;
-        }
-        takePixels(part, mean, pixels, take);
-      }
-    }
-    return posterior.variance;
-  }
-
-  /** Whether the network must be told one noise level for all coefficients. */
-  private get isToldSigma(): boolean {
-    return isToldSigma(this.evaluator.model.architecture.conditioning);
-  }
-
-  /**
-   * How many views an evaluation has of those wanted. One that is told sigma is merged of evaluations by the lag of
-   * blocks, which would lie elsewhere in a mirrored picture.
-   */
-  private viewsAt(level: number, wanted: number): number {
-    return viewsAt(level, this.sizes[level]!, this.lags !== undefined && this.isToldSigma, wanted);
-  }
-
-  private async showNothing(take: (rows: Plane, y: number) => void, { width, height }: Size): Promise<void> {
-    const piece = rowsOfPiece(width);
-    for (let y = 0; y < height; y += piece) {
-      await this.pause();
-      const rows = Math.min(piece, height - y);
-      take({ width, height: rows, data: new Float32Array(width * rows * COLOURS) }, y);
-    }
-  }
-
-  /** Begins with the first rows that are asked for, and is counted then. */
-  private evaluateRows(observation: Observation, condition: Condition, rows: number, views: number): RowEvaluation {
-    if (views > 1) return this.evaluateViews(observation, condition, rows, views);
-    let begun: RowEvaluation | undefined;
-    return {
-      next: (count, pause) => (begun ??= this.beginEvaluation(observation, condition, rows)).next(count, pause),
-    };
-  }
-
-  /** The mean of the network's outputs for an observation and its mirror images. */
-  private evaluateViews(observation: Observation, condition: Condition, rows: number, views: number): RowEvaluation {
-    const { width, height } = observation;
-    const evaluate = async (): Promise<Float32Array> => {
-      const sum = new Float32Array(width * height * OUTPUT_CHANNELS);
-      for (let view = 0; view < views; view++) {
-        const seen = view === 0 ? observation : await inTurns(mirroredInPieces(observation, view), this.pause);
-        const evaluation = this.beginEvaluation(seen, condition, rows);
-        for (let y = 0; y < height; y += rows) {
-          const count = Math.min(rows, height - y);
-          const output = await evaluation.next(count, this.pause);
-          if (view === 0) sum.set(output, y * width * OUTPUT_CHANNELS);
-          else await inTurns(addMirroredOutput(sum, output, { width, height }, y, count, view), this.pause);
-        }
-      }
-      await inTurns(divide(sum, views), this.pause);
-      return sum;
-    };
-    return rowsOfWhole(evaluate)(observation.z, observation.codes, width, height, condition, rows);
-  }
-
-  private beginEvaluation(observation: Observation, condition: Condition, rows: number): RowEvaluation {
-    const { x: left, y: top, z, codes, width, height } = observation;
-    const byLag =
-      this.lags !== undefined && this.isToldSigma && condition.level === 0 && condition.mode === 'refine'
-        ? conditionsByLag(this.lags, condition, observation)
-        : undefined;
-    if (byLag === undefined || byLag.size <= 1) {
-      this.countEvaluation(condition, observation);
-      return this.evaluator.evaluateRows(z, codes, width, height, byLag?.values().next().value ?? condition, rows);
-    }
-    // The network is told one noise level for all: each lag has an evaluation of its own.
-    return rowsOfWhole(async () => {
-      const merged = new Float32Array(width * height * OUTPUT_CHANNELS);
-      for (const [sigma, each] of byLag) {
-        this.countEvaluation(each, observation);
-        const output = await this.evaluator.evaluate(z, codes, width, height, each, this.pause);
-        for (let y = 0, p = 0; y < height; y++) {
-          await this.pause();
-          for (let x = 0; x < width; x++, p += OUTPUT_CHANNELS) {
-            if (laggingCode(condition.sigma, lagAt(this.lags!, left + x, top + y)) !== sigma) continue;
-            for (let q = p; q < p + OUTPUT_CHANNELS; q++) merged[q] = output[q]!;
-          }
-        }
-      }
-      return merged;
-    })(z, codes, width, height, condition, rows);
-  }
-
-  private countEvaluation({ level }: Condition, { width, height, size }: Observation): void {
-    const grid = gridOf(size);
-    this.statistics.evaluations++;
-    this.statistics.work += (0.25 ** level * (width * height)) / (grid.width * grid.height);
-  }
-}
-
-/** Gives the pixels that rows of coefficients make, as far as they are wanted. */
-function takePixels(
-  { x, y, width, height, size }: Observation,
-  mean: Float32Array,
-  pixels: Rectangle,
-  take: (rows: Plane, y: number) => void,
-): void {
-  const strip = inverseHaar(
-    { width, height, data: mean },
-    Math.min(2 * width, size.width - 2 * x),
-    Math.min(2 * height, size.height - 2 * y),
-  );
-  const place = { ...wholeOf(strip), x: 2 * x, y: 2 * y };
-  const inside = between(
-    pixels.x,
-    Math.max(pixels.y, place.y),
-    pixels.x + pixels.width,
-    Math.min(pixels.y + pixels.height, place.y + place.height),
-  );
-  if (inside.height <= 0) return;
-  take(
-    { width: inside.width, height: inside.height, data: cutOut(strip.data, place, inside, COLOURS) },
-    inside.y - pixels.y,
-  );
-}
-
-/** Numbers that are gone over in a piece. */
-const PIECE = COEFFICIENTS * 2 ** 17;
-
-function* divide(sum: Float32Array, by: number): Pieces<void> {
-  for (let i = 0; i < sum.length; i++) {
-    sum[i] = sum[i]! / by;
-    if (i % PIECE === 0) yield;
-  }
-}
-
-/** Asks for rows that nobody wants. @param most that may be asked for at a time */
-async function passOver(evaluation: RowEvaluation, rows: number, most: number, pause: Pause): Promise<void> {
-  for (let left = rows; left > 0; left -= most) await evaluation.next(Math.min(left, most), pause);
-}
-
-/** By sigma code, the conditions at which the blocks of a part of the picture are. */
-function conditionsByLag(lags: Lags, condition: Condition, positions: Rectangle): Map<number, Condition> {
-  const byCode = new Map<number, Condition>();
-  for (const lag of lagsWithin(lags, positions)) {
-    const sigma = laggingCode(condition.sigma, lag);
-    byCode.set(sigma, { ...condition, sigma });
-  }
-  return byCode;
-}
-
-/** Puts rows of a coarser level's whole picture into LL, as far as there is a place for them. */
-function putLL(fine: Observation, rows: Plane, first: number): void {
-  for (let y = Math.max(fine.y, first); y < Math.min(fine.y + fine.height, first + rows.height); y++) {
-    let i = (y - fine.y) * fine.width * COEFFICIENTS;
-    let o = ((y - first) * rows.width + fine.x) * COLOURS;
-    for (let x = 0; x < fine.width; x++, i += COEFFICIENTS, o += COLOURS) {
-      for (let c = 0; c < COLOURS; c++) if (fine.codes[i + c] !== EXACT) fine.z[i + c] = 2 * rows.data[o + c]!;
-    }
-  }
-}
-
-/** Makes LL known with some error. */
-function* observeLL(fine: Observation, sigma: number): Pieces<void> {
-  for (let i = 0; i < fine.codes.length; i += COEFFICIENTS) {
-    if (i % PIECE === 0) yield;
-    for (let c = 0; c < COLOURS; c++) if (fine.codes[i + c] !== EXACT) fine.codes[i + c] = sigma;
+    if (!this.started) return showNothing(this.pause, take, pixels);
+    const { observation, condition, unfinished } = this;
+    await showPixels({ observation, condition, unfinished }, this, take, shown, pixels, views);
   }
 }

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { corpusPicture } from '../../corpus/pictures.js';
-import { decodePicture, type DecodeResult, type DecoderOptions } from '../../src/codec/decoder.js';
+import { decodePicture, type DecodeResult } from '../../src/codec/decoder.js';
+import { type DecoderOptions } from '../../src/codec/decoder-options.js';
 import { encodePicture } from '../../src/codec/encoder.js';
 import type { EncoderOptions } from '../../src/codec/encoder-options.js';
 import type { Rectangle } from '../../src/math/rectangle.js';

@@ -1,0 +1,47 @@
+/** What a decoder can be asked for. */
+import { rectangleOf, type Rectangle } from '../math/rectangle.js';
+import { isBoolean, isFunction, isNumber, isSignal, isWhole, type Checks } from '../options.js';
+import type { Progress } from './encoder-options.js';
+
+/** What of a file is decoded, and how. */
+export interface DecoderOptions {
+  /** Decode only the first so many bytes. */
+  maxBytes?: number;
+  /** Repair what can be repaired (single wrong bytes), and decode what comes before the first damage that cannot. */
+  allowDamaged?: boolean;
+  /**
+   * 1, or 1/2, 1/4, …: the picture in a smaller size, at the cost of the levels that it takes. Sides are rounded up. It is the
+   * posterior mean at that size of what the file tells up to there, so softer than a large picture made small.
+   */
+  scale?: number;
+  /**
+   * Decode only this rectangle of the picture, in pixels of the size that `scale` makes it, before any turning that the metadata
+   * asks for. They are those of the whole picture, bit for bit, at the cost of the groups of coefficients that they depend on; what
+   * else the file holds may be damaged.
+   */
+  crop?: Rectangle;
+  /** Refuse pictures of more pixels; default 2^25. */
+  maxPixels?: number;
+  /**
+   * Refuse what takes more work, in megapixels through the network (`work` of `info`), before any of it is done. Default: four
+   * times what an honest file of that size takes, and at most what one of 2^25 pixels does.
+   */
+  maxWork?: number;
+  /** Told of each repair and damage when `allowDamaged` is set. */
+  onDamage?: (message: string) => void;
+  onProgress?: (progress: Progress) => void;
+  signal?: AbortSignal;
+}
+
+/** What each of the decoder's options can be. */
+export const DECODER_CHECKS: Checks<DecoderOptions> = {
+  maxBytes: isWhole(0, Infinity, ' of bytes'),
+  allowDamaged: isBoolean,
+  scale: isNumber('1, 1/2, 1/4, …', (value) => value > 0 && value <= 1),
+  crop: rectangleOf,
+  maxPixels: isNumber('a number of pixels, at least 0', (value) => value >= 0),
+  maxWork: isNumber('a number of megapixels above 0', (value) => value > 0),
+  onDamage: isFunction,
+  onProgress: isFunction,
+  signal: isSignal,
+};

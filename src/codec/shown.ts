@@ -1,0 +1,199 @@
+/** The picture that can be had at any point of the walk: the posterior mean, from top to bottom in strips. */
+import { cutOut, between, gridOf, positionsOf, wholeOf, type Rectangle, type Size } from '../math/rectangle.js';
+import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
+import type { Condition } from '../model/inputs.js';
+import { codeOf, EXACT, TOP_CODE } from '../model/sigma.js';
+import {
+  blankObservationInPieces,
+  finerObservationInPieces,
+  observationWithin,
+  rowsOfObservation,
+  type Observation,
+} from '../diffusion/observation.js';
+import { PosteriorMean } from '../diffusion/posterior.js';
+import { isHandedOn, type Schedule } from '../diffusion/schedule.js';
+import { CODES_LEVEL_SPAN, LAST_CODE } from '../format.js';
+import { COLOURS } from '../pixels/colour.js';
+import { inverseHaar, type Plane } from '../pixels/pyramid.js';
+import { inTurns, rowsOfPiece, type Pause, type Pieces } from '../turns.js';
+import { passOver, type Evaluations } from './evaluations.js';
+import { windowOf } from './needs.js';
+
+/** Rows of positions in which a picture is shown. */
+const SHOWN_ROWS = 64;
+
+/** What is known at a point of the walk. */
+export interface Known {
+  observation: Observation;
+  /** Noise level and mode of the observation. */
+  condition: Condition;
+  /** Posterior mean after a step that ended early, by the Kalman rule alone; of the whole grid. */
+  unfinished: Float32Array | undefined;
+}
+
+/** Whose picture it is. */
+export interface Shown {
+  evaluations: Evaluations;
+  /** Of u₀, u₁, … */
+  sizes: readonly Size[];
+  grey: boolean;
+  schedule: Schedule;
+  pause: Pause;
+}
+
+/** Is given some rows of pixels and where they begin, counted from the first one wanted. */
+export type TakeRows = (rows: Plane, y: number) => void;
+
+/**
+ * @param shown which u_k is shown; no step of a finer level may have been run
+ * @param pixels of u_shown that are wanted. What they need must have been run
+ * @param views at most
+ */
+export async function showPixels(
+  known: Known,
+  of: Shown,
+  take: TakeRows,
+  shown: number,
+  pixels: Rectangle,
+  views: number,
+): Promise<void> {
+  const { evaluations, sizes, grey, schedule, pause } = of;
+  let { observation, condition } = known;
+  const windowAt = (level: number): Rectangle => {
+    const grid = gridOf(sizes[level]!);
+    return level === shown ? windowOf(evaluations.architecture, positionsOf(pixels), grid) : wholeOf(grid);
+  };
+  let unfinished: Float32Array | undefined;
+  if (condition.level === shown) {
+    const window = windowAt(shown);
+    if (known.unfinished !== undefined && shown === 0)
+      unfinished = cutOut(known.unfinished, observation, window, COEFFICIENTS);
+    observation = observationWithin(observation, window);
+  } else if (isHandedOn(condition.mode, condition.sigma)) {
+    observation = await inTurns(
+      finerObservationInPieces(observation, sizes[condition.level - 1]!, grey, windowAt(condition.level - 1)),
+      pause,
+    );
+    condition = {
+      level: condition.level - 1,
+      sigma: Math.min(TOP_CODE + 8, condition.sigma + CODES_LEVEL_SPAN),
+      mode: 'enter',
+    };
+  }
+  while (condition.level > shown) {
+    const level: number = condition.level - 1;
+    const fine = await inTurns(blankObservationInPieces(sizes[level]!, grey, windowAt(level)), pause);
+    const variance = await showLevel(
+      of,
+      observation,
+      condition,
+      undefined,
+      wholeOf(observation.size),
+      (rows, y) => putLL(fine, rows, y),
+      views,
+    );
+    const least = schedule.straight === undefined ? TOP_CODE - CODES_LEVEL_SPAN : LAST_CODE;
+    const sigma = Math.min(TOP_CODE + 8, Math.max(least, codeOf(2 * Math.sqrt(variance))));
+    await inTurns(observeLL(fine, sigma), pause);
+    observation = fine;
+    condition = { level, sigma, mode: 'enter' };
+  }
+  await showLevel(of, observation, condition, unfinished, pixels, take, views);
+}
+
+/** Pixels of a level's picture: its posterior mean. @returns the average variance of the coefficients in their rows */
+async function showLevel(
+  { evaluations, pause }: Shown,
+  observation: Observation,
+  condition: Condition,
+  unfinished: Float32Array | undefined,
+  pixels: Rectangle,
+  take: TakeRows,
+  views: number,
+): Promise<number> {
+  const { y: top, width, height } = observation;
+  const posterior = new PosteriorMean(evaluations.priorOf(condition.level));
+  const wanted = positionsOf(pixels);
+  const from = wanted.y - top;
+  const end = from + wanted.height;
+  const most = Math.min(height, SHOWN_ROWS);
+  const evaluation = evaluations.rows(observation, condition, most, views);
+  await passOver(evaluation, from, most, pause);
+  for (let y = from; y < end; y += SHOWN_ROWS) {
+    const rows = Math.min(SHOWN_ROWS, end - y);
+    const output = await evaluation.next(rows, pause);
+    const piece = rowsOfPiece(width, 2 ** 14);
+    for (let row = 0; row < rows; row += piece) {
+      await pause();
+      const part = rowsOfObservation(observation, y + row, Math.min(piece, rows - row));
+      const said = output.subarray(row * width * OUTPUT_CHANNELS, (row + part.height) * width * OUTPUT_CHANNELS);
+      const first = (y + row) * width * COEFFICIENTS;
+      const mean = posterior.of(part.z, part.codes, said, first);
+      if (unfinished !== undefined) {
+        // Two estimates: the network's of a mixed observation, and the Kalman rule's from the network's view before the step.
+        // Both together are better than either by up to 0.2 dB.
+        for (let i = 0; i < mean.length; i++) mean[i] = (3 * mean[i]! + unfinished[first + i]!) / 4;
+      }
+      takePixels(part, mean, pixels, take);
+    }
+  }
+  return posterior.variance;
+}
+
+/** Before the first step: mid-grey. */
+export async function showNothing(pause: Pause, take: TakeRows, { width, height }: Size): Promise<void> {
+  const piece = rowsOfPiece(width);
+  for (let y = 0; y < height; y += piece) {
+    await pause();
+    const rows = Math.min(piece, height - y);
+    take({ width, height: rows, data: new Float32Array(width * rows * COLOURS) }, y);
+  }
+}
+
+/** Gives the pixels that rows of coefficients make, as far as they are wanted. */
+function takePixels(
+  { x, y, width, height, size }: Observation,
+  mean: Float32Array,
+  pixels: Rectangle,
+  take: TakeRows,
+): void {
+  const strip = inverseHaar(
+    { width, height, data: mean },
+    Math.min(2 * width, size.width - 2 * x),
+    Math.min(2 * height, size.height - 2 * y),
+  );
+  const place = { ...wholeOf(strip), x: 2 * x, y: 2 * y };
+  const inside = between(
+    pixels.x,
+    Math.max(pixels.y, place.y),
+    pixels.x + pixels.width,
+    Math.min(pixels.y + pixels.height, place.y + place.height),
+  );
+  if (inside.height <= 0) return;
+  take(
+    { width: inside.width, height: inside.height, data: cutOut(strip.data, place, inside, COLOURS) },
+    inside.y - pixels.y,
+  );
+}
+
+/** Numbers that are gone over in a piece. */
+const PIECE = COEFFICIENTS * 2 ** 17;
+
+/** Puts rows of a coarser level's whole picture into LL, as far as there is a place for them. */
+function putLL(fine: Observation, rows: Plane, first: number): void {
+  for (let y = Math.max(fine.y, first); y < Math.min(fine.y + fine.height, first + rows.height); y++) {
+    let i = (y - fine.y) * fine.width * COEFFICIENTS;
+    let o = ((y - first) * rows.width + fine.x) * COLOURS;
+    for (let x = 0; x < fine.width; x++, i += COEFFICIENTS, o += COLOURS) {
+      for (let c = 0; c < COLOURS; c++) if (fine.codes[i + c] !== EXACT) fine.z[i + c] = 2 * rows.data[o + c]!;
+    }
+  }
+}
+
+/** Makes LL known with some error. */
+function* observeLL(fine: Observation, sigma: number): Pieces<void> {
+  for (let i = 0; i < fine.codes.length; i += COEFFICIENTS) {
+    if (i % PIECE === 0) yield;
+    for (let c = 0; c < COLOURS; c++) if (fine.codes[i + c] !== EXACT) fine.codes[i + c] = sigma;
+  }
+}

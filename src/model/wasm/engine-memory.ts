@@ -1,17 +1,34 @@
 /** The memory of an engine: what lies in it, and the descriptors that tell the kernel what to do. */
-import { weightShape, type Layer } from '../architecture.js';
+import { COEFFICIENTS, OUTPUT_CHANNELS, weightShape, type Layer } from '../architecture.js';
+import { conditioningInput, type Condition } from '../inputs.js';
 import {
   INPUT_FRACTION,
+  INPUT_TENSOR,
   INPUT_VALUE_LIMIT,
+  OUTPUT_TENSOR,
+  OUTPUT_UNIT,
   inputTables,
   layerConstants,
   type LayerConstants,
 } from '../integer/arithmetic.js';
 import type { IntegerModel } from '../integer/integer-model.js';
-import { conditioningInput, type Condition } from '../inputs.js';
 import type { RowsByTensor } from '../strips.js';
-import { INPUT, partsOf, storedChannels, type GridPlan, type LayerPlace, type ModelPlaces } from './plan.js';
+import { HEAD, KIND, MAX_CHUNKS, STEP, stepAt, type StepFields } from './chunks.js';
 import { packWeights } from './pack.js';
+import {
+  BLOCK_CONSTANTS,
+  INPUT,
+  PART,
+  PART_BYTES,
+  TENSOR,
+  partsOf,
+  storedChannels,
+  workOfRow,
+  type GridPlan,
+  type LayerPlace,
+  type ModelPlaces,
+  type TensorPlace,
+} from './plan.js';
 import { packFilters } from './winograd.js';
 
 /** An evaluation on its way from top to bottom. */

@@ -181,7 +181,8 @@ export class Engine implements Evaluator {
     openSteps(this.control, 0);
     const begins = this.advance(course, end, base);
     this.laidOut.placeInputRows(course, begins.get(INPUT_TENSOR)!);
-    this.shareable = this.threads > 1 && this.laidOut.placeSteps(course, begins) >= SHARED_WORK;
+    const operations = this.laidOut.placeSteps(course, begins);
+    this.shareable = this.threads > 1 && operations >= SHARED_WORK;
     openSteps(this.control, this.evaluation);
     if (this.shareable) {
       Atomics.store(this.control, HEAD.current, this.evaluation);

@@ -45,7 +45,11 @@ describe('bundles', { skip: noBrowser }, () => {
   }
 
   /** Opens a page, waits until it has done what it is to do, and looks at its canvas and at what it has loaded. */
-  async function look(folder: string, title: string): Promise<{ canvas: number[] | undefined; loaded: string[] }> {
+  async function look(
+    folder: string,
+    title: string,
+    path = '',
+  ): Promise<{ canvas: number[] | undefined; loaded: string[] }> {
     const { server, address } = await serveFolder(folder);
     const page = await browser.newPage();
     page.setDefaultTimeout(300_000);
@@ -54,7 +58,7 @@ describe('bundles', { skip: noBrowser }, () => {
     page.on('pageerror', (error) => complaints.push(String(error)));
     page.on('response', (response) => loaded.push(`${response.status()} ${response.url().slice(address.length)}`));
     try {
-      await page.goto(address);
+      await page.goto(address + path);
       const ended = page.waitForFunction((wanted) => document.title === wanted, title);
       const failed = new Promise<never>((_, reject) => page.on('pageerror', (error) => reject(error)));
       await Promise.race([ended, failed]);
@@ -94,6 +98,31 @@ describe('bundles', { skip: noBrowser }, () => {
   it('vite: a page whose picture gets better while it arrives', async () => {
     const { canvas } = await look(await viteBuild(folderOf('page', 'vite-stream')), '96 × 64');
     assert.deepEqual(canvas, expected);
+  });
+
+  it('vite: an element beside plain images, which a service worker shows', async () => {
+    const folder = folderOf('page', 'vite-element');
+    const page = readFileSync(join(folder, 'album.html'), 'utf8');
+    writeFileSync(
+      join(folder, 'album.html'),
+      `${page}<img src="photo.dcz" alt=""><script type="module" src="./register.js"></script>
+       <script type="module">
+         const image = document.querySelector('img');
+         const small = document.querySelector('[sizes]');
+         addEventListener('error', ({ message }) => (document.title = message));
+         image.addEventListener('load', async () => {
+           await small.decode();
+           document.title = [image.naturalWidth, image.naturalHeight, small.width].join();
+         });
+       </script>`,
+    );
+    await vite({
+      root: folder,
+      configFile: join(folder, 'vite.config.js'),
+      logLevel: 'error',
+      build: { outDir: 'out' },
+    });
+    await look(join(folder, 'out'), '96,64,24', 'album.html');
   });
 
   it('esbuild: model and worker by name; a picture is encoded too', async () => {
@@ -141,7 +170,9 @@ describe('bundles', { skip: noBrowser }, () => {
 
   it('nothing of Node is in what is bundled for browsers', async () => {
     const folder = app.work('names');
-    for (const name of ['dcomp', 'dcomp/browser', 'dcomp/model', 'dcomp/worker']) {
+    for (const name of ['', '/browser', '/model', '/worker', '/element', '/element-worker', '/service-worker'].map(
+      (path) => `dcomp${path}`,
+    )) {
       const { outputFiles } = await esbuild({
         absWorkingDir: folder,
         stdin: { contents: `import * as all from '${name}'; console.log(all)`, resolveDir: folder },

@@ -116,6 +116,7 @@ describe('package', () => {
       'src/packets': /\/(pixels|diffusion|codec|entropy|model|train)\/|\/(formats|cli|eval)\//,
       'src/codec': /\/train\/|\/(formats|cli|eval)\//,
       'src/restore': /\/(container|codec|entropy|train)\/|\/(formats|cli|eval)\//,
+      web: /\/train\/|\/(formats|cli|eval)\/|-node\.js$/,
       formats: /\/(train|codec|model|entropy)\/|\/(cli|eval)\//,
       eval: /\/cli\//,
       bench: /\/test\//,

@@ -195,7 +195,7 @@ describe('worker', () => {
     };
     const { value, transfer } = parcelOf(parts, false);
     assert.deepEqual(
-      transfer.map(({ byteLength }) => byteLength),
+      transfer.map((handed) => (handed as ArrayBuffer).byteLength),
       [10, 4, 3],
     );
     assert.deepEqual(structuredClone(value), {

@@ -16,12 +16,20 @@ import {
   type Checks,
 } from '../options.js';
 import type { Picture } from '../picture.js';
-import { errorOf, parcelOf, type FromWorker, type Method, type StreamPart, type ToWorker } from './messages.js';
+import {
+  errorOf,
+  parcelOf,
+  type FromWorker,
+  type Handed,
+  type Method,
+  type StreamPart,
+  type ToWorker,
+} from './messages.js';
 import { portionsOf, type ByteSource } from './portions.js';
 
 /** A worker as a platform has it. */
 export interface Thread {
-  post(message: ToWorker, transfer: ArrayBuffer[]): void;
+  post(message: ToWorker, transfer: Handed[]): void;
   terminate(): Promise<void> | void;
   /** Whether the process is to wait for it. */
   hold(busy: boolean): void;
@@ -89,7 +97,7 @@ interface Pending {
   /** Made when the call's turn comes. */
   args: () => unknown[];
   options: Hooks;
-  transfer: ArrayBuffer[];
+  transfer: Handed[];
   resolve: (value: unknown) => void;
   reject: (error: Error) => void;
 }
@@ -187,7 +195,7 @@ export class WorkerClient implements DcompWorker {
     return this.enqueue<T>(method, () => value, transfer, options);
   }
 
-  private enqueue<T>(method: Method, args: () => unknown[], transfer: ArrayBuffer[], options: Hooks): Promise<T> {
+  private enqueue<T>(method: Method, args: () => unknown[], transfer: Handed[], options: Hooks): Promise<T> {
     const { signal } = options;
     return new Promise<T>((resolve, reject) => {
       if (this.closed) return reject(new DcompError('E_USAGE', 'the worker is closed; make another with createWorker'));

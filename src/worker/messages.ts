@@ -43,10 +43,13 @@ export interface StreamPart {
   last: boolean;
 }
 
-/** Data that can be handed over, and the buffers that are to be. */
+/** What is handed over rather than copied. */
+export type Handed = ArrayBuffer | ImageBitmap;
+
+/** Data that can be handed over, and what of it is to be. */
 export interface Parcel<T> {
   value: T;
-  transfer: ArrayBuffer[];
+  transfer: Handed[];
 }
 
 /**
@@ -54,10 +57,14 @@ export interface Parcel<T> {
  * says that nobody else has them and they fill their buffers. Functions and signals are left out.
  */
 export function parcelOf<T>(value: T, own: boolean): Parcel<T> {
-  const transfer = new Set<ArrayBuffer>();
+  const transfer = new Set<Handed>();
   const pack = (item: unknown): unknown => {
     if (item === null || typeof item !== 'object') return typeof item === 'function' ? undefined : item;
     if (item instanceof AbortSignal) return undefined;
+    if (own && typeof ImageBitmap === 'function' && item instanceof ImageBitmap) {
+      transfer.add(item);
+      return item;
+    }
     if (ArrayBuffer.isView(item)) return packView(item as Uint8Array, own, transfer);
     if (BUFFERS.includes(Object.prototype.toString.call(item)))
       return packView(new Uint8Array(item as ArrayBuffer), own, transfer);
@@ -82,7 +89,7 @@ export function parcelOf<T>(value: T, own: boolean): Parcel<T> {
 /** Buffers, of whatever page or context they come from: their bytes go over. */
 const BUFFERS = ['[object ArrayBuffer]', '[object SharedArrayBuffer]'];
 
-function packView(view: Uint8Array, own: boolean, transfer: Set<ArrayBuffer>): unknown {
+function packView(view: Uint8Array, own: boolean, transfer: Set<Handed>): unknown {
   if (view instanceof DataView)
     return packView(new Uint8Array(view.buffer, view.byteOffset, view.byteLength), own, transfer);
   const { buffer, byteLength } = view;

@@ -6,6 +6,6 @@ import { serve } from './serve.js';
 
 const port = parentPort;
 if (port !== null) {
-  const take = serve(codec, (message, transfer) => port.postMessage(message, transfer));
+  const take = serve(codec, (message, transfer) => port.postMessage(message, transfer as ArrayBuffer[]));
   port.on('message', (message: ToWorker) => take(message));
 }

@@ -1,14 +1,22 @@
 /** The worker's side: answers calls with the codec of its platform. */
 import type { Codec, EncodeOptions, ProgressiveDecodeOptions, ProgressiveDecoder } from '../api.js';
+import type { DecodeResult } from '../codec/decoder.js';
 import type { Progress } from '../codec/encoder-options.js';
 import { DcompError } from '../errors.js';
 import type { Picture } from '../picture.js';
-import { parcelOf, type Call, type FromWorker, type StreamPart, type ToWorker } from './messages.js';
+import { parcelOf, type Call, type FromWorker, type Handed, type StreamPart, type ToWorker } from './messages.js';
 
-/** @returns what takes the messages that come in */
+/** What a worker needs of a codec. */
+export type Served = Pick<Codec, 'encode' | 'encodeToSizes' | 'decode' | 'ProgressiveDecoder'>;
+
+/**
+ * @param present what is made of each decoded picture before it is handed over; default: nothing
+ * @returns what takes the messages that come in
+ */
 export function serve(
-  codec: Codec,
-  post: (message: FromWorker, transfer: ArrayBuffer[]) => void,
+  codec: Served,
+  post: (message: FromWorker, transfer: Handed[]) => void,
+  present: (picture: DecodeResult) => unknown = (picture) => picture,
 ): (message: ToWorker) => void {
   const models = new Map<number, Uint8Array>();
   const streams = new Map<number, ProgressiveDecoder>();
@@ -19,7 +27,8 @@ export function serve(
     let decoder = part.fresh ? undefined : streams.get(part.stream);
     if (decoder === undefined) streams.set(part.stream, (decoder = new codec.ProgressiveDecoder(options)));
     decoder.push(part.bytes);
-    return decoder.picture({ latest: part.latest });
+    const picture = await decoder.picture({ latest: part.latest });
+    return picture === undefined ? undefined : present(picture);
   }
 
   function answer({ method, args, options: given, model }: Call): Promise<unknown> {
@@ -35,7 +44,7 @@ export function serve(
       case 'encodeToSizes':
         return codec.encodeToSizes(args[0] as Picture, args[1] as number[], options);
       case 'decode':
-        return codec.decode(args[0] as Uint8Array, { ...options, onDamage });
+        return codec.decode(args[0] as Uint8Array, { ...options, onDamage }).then(present);
       case 'picture':
         return pictureOf(args[0] as StreamPart, { ...options, onDamage });
     }

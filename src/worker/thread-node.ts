@@ -13,7 +13,7 @@ export function nodeThread(script = new URL('./serve-node.js', import.meta.url))
     worker.on('error', (error) => crash(error.message));
     worker.on('exit', (code) => crash(`exit code ${code}`));
     return {
-      post: (data, transfer) => worker.postMessage(data, transfer),
+      post: (data, transfer) => worker.postMessage(data, transfer as ArrayBuffer[]),
       terminate: async () => void (await worker.terminate()),
       hold: (busy) => (busy ? worker.ref() : worker.unref()),
     };

@@ -17,7 +17,7 @@ import {
 } from '../src/container/container.js';
 import { PARTS, type Part } from '../src/container/parts.js';
 import { LAG_BLOCK } from '../src/codec/region.js';
-import { VIEWS } from '../src/diffusion/schedule.js';
+import { FINEST_FIRST_CODE, MAX_AHEAD, MAX_FIRST_CODE, VIEWS } from '../src/diffusion/schedule.js';
 import { encodePlane } from '../src/entropy/plane.js';
 import { DcompError } from '../src/errors.js';
 import { LAST_CODE } from '../src/format.js';
@@ -89,6 +89,25 @@ function side(now: number, below: Below): number {
   return Math.max(1, oneOf([near, near, 1, 2, 7, 8, 9, 15, 16, 17, 20, 33, 400], below));
 }
 
+/** Another model: which one it is a target decides. */
+const otherModel = (below: Below): string =>
+  below(2 ** 32)
+    .toString(16)
+    .padStart(8, '0');
+
+/** Levels measured straight, or no longer, or otherwise; what no header can state is no file. */
+function otherPath(schedule: Header['schedule'], below: Below): Header['schedule'] {
+  const { straight, ...refined } = schedule;
+  if (straight !== undefined && below(3) === 0) return { ...refined, lastCode: Math.min(TOP_CODE, schedule.lastCode) };
+  const ahead = (): number => (below(3) === 0 ? below(MAX_AHEAD + 1) : 2 * below(4));
+  const firstCode = FINEST_FIRST_CODE + below(MAX_FIRST_CODE - FINEST_FIRST_CODE + 1);
+  return {
+    ...refined,
+    lastCode: below(2) === 0 ? firstCode : Math.min(firstCode, schedule.lastCode),
+    straight: { firstCode, ahead: [ahead(), ahead(), ahead(), ahead()] },
+  };
+}
+
 /** Plain for diffusion, and the other way; what a plain header does not say has to be made up. */
 function otherForm({ form, ...header }: Header): Header {
   if (form !== 'plain') return { ...header, form: 'plain' };
@@ -97,7 +116,7 @@ function otherForm({ form, ...header }: Header): Header {
 
 function changeHeader(header: Header, below: Below): Header {
   const changed = { ...header, schedule: { ...header.schedule } };
-  switch (below(11)) {
+  switch (below(13)) {
     case 0:
       return { ...changed, width: side(header.width, below) };
     case 1:
@@ -112,7 +131,7 @@ function changeHeader(header: Header, below: Below): Header {
       changed.schedule.fineWidth = 1 + below(16);
       return changed;
     case 5:
-      changed.schedule.lastCode = LAST_CODE + below(TOP_CODE - LAST_CODE + 1);
+      changed.schedule.lastCode = LAST_CODE + below((changed.schedule.straight?.firstCode ?? TOP_CODE) - LAST_CODE + 1);
       return changed;
     case 6:
       changed.schedule.tail = below(8);
@@ -125,6 +144,10 @@ function changeHeader(header: Header, below: Below): Header {
       return { ...changed, ends: { white: below(16), black: below(16) } };
     case 9:
       return otherForm(changed);
+    case 10:
+      return header.form === 'plain' ? changed : { ...changed, modelId: otherModel(below) };
+    case 11:
+      return { ...changed, schedule: otherPath(changed.schedule, below) };
     default:
       return header.form === 'plain' ? changed : { ...changed, nu: 8 + below(9) };
   }

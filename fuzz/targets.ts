@@ -2,7 +2,8 @@
 import type { Target } from './target.js';
 import { corrections, gains, plane } from './targets/coders.js';
 import { alpha, container, metadata } from './targets/container.js';
-import { decoder, progressive, regions } from './targets/decoder.js';
+import { crops, decoder, progressive, regions } from './targets/decoder.js';
+import { message } from './targets/message.js';
 import { model } from './targets/model.js';
 import { packets } from './targets/packets.js';
 import { pictureFiles } from './targets/picture-files.js';
@@ -14,10 +15,12 @@ export const TARGETS: readonly Target[] = [
   alpha,
   decoder,
   regions,
+  crops,
   progressive,
   plane,
   gains,
   corrections,
+  message,
   model,
   packets,
   png,

@@ -6,6 +6,7 @@ import { BitReader } from '../entropy/bits.js';
 import { DcompError } from '../errors.js';
 import {
   checkMessageSize,
+  MAX_MESSAGE_PIXELS,
   MESSAGE_CHECKS,
   MESSAGE_NU,
   messageOverhead,
@@ -37,6 +38,7 @@ import { hasAlpha, isGrey, PictureRows } from '../pixels/picture-planes.js';
 import { inTurns, withoutTurns, type Pause } from '../turns.js';
 import type { Progress } from './encoder-options.js';
 import { psnr } from './psnr.js';
+import { DECODER_CHECKS } from './decoder-options.js';
 import { Receiver } from './receiver.js';
 import { Session } from './session.js';
 import { BitChannel } from './stream.js';
@@ -66,6 +68,8 @@ export interface MessageDecodeOptions {
   size?: Size;
   /** Decode it though its checksum does not hold, or though it is only the beginning of a message. */
   allowDamaged?: boolean;
+  /** Refuse pictures of more pixels. Default: 2^18, which no message exceeds. */
+  maxPixels?: number;
   signal?: AbortSignal;
 }
 
@@ -97,6 +101,7 @@ export const MESSAGE_ENCODE_CHECKS: Checks<MessageOptions> = {
 export const MESSAGE_DECODE_CHECKS: Checks<MessageDecodeOptions> = {
   size: isSize,
   allowDamaged: isBoolean,
+  maxPixels: DECODER_CHECKS.maxPixels,
   signal: isSignal,
 };
 
@@ -213,9 +218,20 @@ async function pictureOfBits(
 export async function decodeMessageBytes(
   bytes: Uint8Array,
   evaluator: Evaluator,
-  { size, allowDamaged, signal, pause = withoutTurns(signal) }: MessageDecodeOptions & { pause?: Pause } = {},
+  {
+    size,
+    allowDamaged,
+    maxPixels = MAX_MESSAGE_PIXELS,
+    signal,
+    pause = withoutTurns(signal),
+  }: MessageDecodeOptions & { pause?: Pause } = {},
 ): Promise<MessageDecodeResult> {
   const { header, start, intact } = readMessage(bytes, size);
+  if (header.width * header.height > maxPixels)
+    throw new DcompError(
+      'E_TOO_LARGE',
+      `the message is of ${header.width}×${header.height} pixels, more than the limit of ${maxPixels}; raise the limit (maxPixels) to decode it`,
+    );
   const { id } = evaluator.model;
   if (header.model !== id.slice(0, 2))
     throw new DcompError(

@@ -68,13 +68,19 @@ export function rowsHeld(architecture: Architecture, strip: number): RowsByTenso
   return held;
 }
 
+/** It is asked for at each evaluation, of which small pictures have many short ones. */
+const contexts = new WeakMap<Architecture, number>();
+
 /** The receptive field: output rows depend on no rows of any tensor that are farther away, in rows of the input; columns alike. */
 export function contextRows(architecture: Architecture): number {
+  const known = contexts.get(architecture);
+  if (known !== undefined) return known;
   let most = 0;
   for (let row = 0; row < period(architecture); row++) {
     for (const [tensor, end] of rowsNeeded(architecture, row))
       most = Math.max(most, end * 2 ** tensorOf(architecture, tensor).scale - row);
   }
+  contexts.set(architecture, most);
   return most;
 }
 

@@ -8,7 +8,7 @@ import type { Coded, Hooks } from './batch/coder.js';
 import { batchOf } from './batch/options.js';
 import { runJobs } from './batch/run.js';
 import { MESSAGE_EXTENSION } from './message-encode.js';
-import { bytesOption, flag, textOption, type RawArgs } from './options.js';
+import { bytesOption, flag, maxPixelsOption, textOption, type RawArgs } from './options.js';
 
 /** Options of `decode` that mean nothing for a message. */
 const FILE_ONLY = ['scale', 'crop', 'max-work'];
@@ -18,6 +18,7 @@ export interface MessageReading {
   size: { width: number; height: number } | undefined;
   maxBytes: number | undefined;
   allowDamaged: boolean;
+  maxPixels: number;
   format: PictureFormat;
   outputQuality: number | undefined;
   threads: number;
@@ -49,17 +50,19 @@ export async function runMessages(
   });
   const { threads, model } = common;
   const allowDamaged = flag(args, 'allow-damaged') || flag(args, 'allow-partial') || maxBytes !== undefined;
-  const settings: MessageReading = { size, maxBytes, allowDamaged, format, outputQuality, threads, model };
+  const maxPixels = maxPixelsOption(args);
+  const settings: MessageReading = { size, maxBytes, allowDamaged, maxPixels, format, outputQuality, threads, model };
   return runJobs({ name: 'decode', url: import.meta.url, settings }, plan, options);
 }
 
 /** A message to a picture file. @throws DcompError as `decodeMessage` */
 export async function code(input: Uint8Array, settings: MessageReading, _hooks: Hooks): Promise<Coded> {
-  const { size, maxBytes, allowDamaged, format, outputQuality, threads, model } = settings;
+  const { size, maxBytes, allowDamaged, maxPixels, format, outputQuality, threads, model } = settings;
   const started = performance.now();
   const used = input.subarray(0, maxBytes);
   const { data, evaluations, work, ...shape } = await decodeMessage(used, {
     allowDamaged,
+    maxPixels,
     threads,
     ...(size === undefined ? {} : { size }),
     ...(model === undefined ? {} : { model }),

@@ -237,7 +237,7 @@ async function decodeFrom(args: RawArgs): Promise<number> {
       const picture =
         bytes[0] === FILE_MARK
           ? await decode(bytes, { maxPixels, ...(complete ? {} : { maxBytes: bytes.length }), ...settings })
-          : await decodeMessage(bytes, settings);
+          : await decodeMessage(bytes, { maxPixels, ...settings });
       return (await writePicture(picture, format, 'all')).bytes;
     },
     { replace: flag(args, 'force') },

@@ -26,6 +26,8 @@ describe('--profile message', () => {
     assert.deepEqual([width, height], [40, 30]);
     cli.fails(2, /tell the size/, 'decode', 'a.dcmsg', 'c.png', '--profile', 'message');
     cli.fails(1, /not a \.dcz file/, 'decode', 'a.dcmsg', 'c.png');
+    const small = ['--size', '40x30', '--max-pixels', '1199'];
+    cli.fails(1, /more than the limit of 1199/, 'decode', 'a.dcmsg', 'c.png', '--profile', 'message', ...small);
     cli.works('decode', 'a.dcmsg', 'c.png', '--profile', 'message', '--size', '40x30', '--bytes', '50');
   });
 

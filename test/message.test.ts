@@ -164,6 +164,15 @@ describe('message', () => {
       await assert.rejects(decodeMessage(given, settings), { code }, code);
   });
 
+  it('a reader may say how many pixels it takes at most', async () => {
+    const { bytes } = await one(corpusPicture('scene', { width: 12, height: 10 }), 50);
+    assert.equal((await decodeMessage(bytes, { ...settings, maxPixels: 120 })).width, 12);
+    await assert.rejects(decodeMessage(bytes, { ...settings, maxPixels: 119 }), {
+      code: 'E_TOO_LARGE',
+      message: /12×10 pixels, more than the limit of 119/,
+    });
+  });
+
   it('noise of any length is a picture or refused', async () => {
     const { model } = readMessage((await one(corpusPicture('scene', { width: 32, height: 32 }), 40)).bytes).header;
     for (let i = 0; i < 24; i++) {

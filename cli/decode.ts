@@ -49,6 +49,12 @@ export function builder(yargs: Argv): void {
       requiresArg: true,
       describe: 'Only the rectangle x,y,width,height of the output, in less time',
     })
+    .option('realism', {
+      type: 'string',
+      requiresArg: true,
+      describe: '0 to 1: draw what the file does not tell, in place of the mean of all that it may be  [default: 0]',
+    })
+    .option('seed', { type: 'string', requiresArg: true, describe: 'Which picture is drawn  [default: 0]' })
     .option('format', {
       type: 'string',
       requiresArg: true,
@@ -81,6 +87,7 @@ export function builder(yargs: Argv): void {
     .example('$0 decode photo.dcz', 'photo.png')
     .example('$0 decode photo.dcz photo.jpg --output-quality 80', 'A JPEG of another quality')
     .example('$0 decode photo.dcz small.png --scale 1/4', 'A quarter of the width and height')
+    .example('$0 decode tiny.dcz --realism 0.7', 'With texture where the file tells little')
     .example('$0 decode coded -o back --jobs 4', 'All .dcz files of a folder, four at a time');
 }
 
@@ -92,6 +99,8 @@ export interface DecodeSettings {
   maxWork: number | undefined;
   scale: number | undefined;
   crop: Rectangle | undefined;
+  realism: number | undefined;
+  seed: number | undefined;
   format: PictureFormat;
   outputQuality: number | undefined;
   metadata: MetadataChoice;
@@ -126,6 +135,8 @@ export async function run(args: RawArgs): Promise<number> {
         maxWork: maxWorkOption(args),
         scale: scaleOption(args),
         crop: cropOption(args),
+        realism: numberOption(args, 'realism', { min: 0, max: 1, whole: false }),
+        seed: numberOption(args, 'seed', { min: 0, max: 2 ** 32 - 1, whole: true }),
         format,
         outputQuality,
         metadata,
@@ -184,6 +195,8 @@ export async function code(input: Uint8Array, settings: DecodeSettings, { onProg
     maxWork,
     scale,
     crop,
+    realism,
+    seed,
     format,
     outputQuality,
     metadata,
@@ -202,6 +215,8 @@ export async function code(input: Uint8Array, settings: DecodeSettings, { onProg
     onDamage: (message) => damage.push(message),
     ...(scale === undefined ? {} : { scale }),
     ...(crop === undefined ? {} : { crop }),
+    ...(realism === undefined ? {} : { realism }),
+    ...(seed === undefined ? {} : { seed }),
     ...(maxBytes === undefined ? {} : { maxBytes }),
     ...(model === undefined ? {} : { model }),
     ...(onProgress === undefined ? {} : { onProgress }),

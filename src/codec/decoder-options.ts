@@ -29,6 +29,14 @@ export interface DecoderOptions {
   maxWork?: number;
   /** Told of each repair and damage when `allowDamaged` is set. */
   onDamage?: (message: string) => void;
+  /**
+   * 0 to 1, default 0: the share of a drawn picture in what is shown. At 0 that is the mean of all pictures that the file
+   * may be of, nearest in squared error and smooth where little is told; at 1 it is one of them, with texture of its own.
+   * The same on every machine. It takes the whole picture in full size, and some six evaluations more.
+   */
+  realism?: number;
+  /** Which picture is drawn: a whole number below 2^32, default 0. */
+  seed?: number;
   onProgress?: (progress: Progress) => void;
   signal?: AbortSignal;
 }
@@ -42,6 +50,8 @@ export const DECODER_CHECKS: Checks<DecoderOptions> = {
   maxPixels: isNumber('a number of pixels, at least 0', (value) => value >= 0),
   maxWork: isNumber('a number of megapixels above 0', (value) => value > 0),
   onDamage: isFunction,
+  realism: isNumber('a number from 0 to 1', (value) => value >= 0 && value <= 1),
+  seed: isWhole(0, 2 ** 32 - 1),
   onProgress: isFunction,
   signal: isSignal,
 };

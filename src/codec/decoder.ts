@@ -21,6 +21,7 @@ import { repairText } from '../container/repair.js';
 import { pyramidSizes } from '../diffusion/schedule.js';
 import { inTurns, withoutTurns, type Pause, type Pieces } from '../turns.js';
 import type { DecoderOptions } from './decoder-options.js';
+import type { Realism } from './shown.js';
 import { readable } from './readable.js';
 import { Receiver } from './receiver.js';
 import { Session } from './session.js';
@@ -68,12 +69,13 @@ export async function decodePicture(
 export function* comparePixels(
   picture: Picture,
   { bytes, container, view }: Source,
-  { allowDamaged, crop, onDamage }: DecoderOptions,
+  { allowDamaged, crop, onDamage, realism }: DecoderOptions,
 ): Pieces<void> {
   const stated = storedHash(bytes, container.parts);
   const { alpha, segments, truncated } = container;
   const damaged = alpha?.state === 'damaged' || segments.some(({ state }) => state === 'damaged');
-  if (stated === undefined || truncated || damaged || view.level > 0 || crop !== undefined) return;
+  const part = view.level > 0 || crop !== undefined || (realism !== undefined && realism > 0);
+  if (stated === undefined || truncated || damaged || part) return;
   const found = yield* pixelHashInPieces(picture, depthOf(picture));
   if (found.every((byte, i) => byte === stated[i])) return;
   const message = 'the decoded pixels are not those whose hash the file holds';
@@ -114,7 +116,8 @@ async function decodeSource(source: Source, evaluator: Evaluator, options: Decod
   const { level, pixels } = codedView(header, view);
   const part = needs === undefined ? undefined : { architecture, pixels, needs };
   const told = isToldSigma(architecture.conditioning);
-  checkWork(workOf({ header, lags, told, units, level, part }), header, options.maxWork);
+  const drawn = options.realism !== undefined && options.realism > 0;
+  checkWork(workOf({ header, lags, told, units, level, part, drawn }), header, options.maxWork);
   const metadata = await inTurns(metadataOfInPieces(bytes, container.parts, damage), pause);
   const alpha = await inTurns(readAlpha(bytes, container, options, damage), pause);
   for (const message of said) damage(message);
@@ -228,13 +231,14 @@ export async function show(
   { header, truncated, trailing }: Container,
   alpha: Samples | undefined,
   metadata: Metadata | undefined,
-  { onProgress, pause = withoutTurns() }: DecodingOptions,
+  { onProgress, pause = withoutTurns(), realism, seed = 0 }: DecodingOptions,
   { level, pixels }: View = viewOf(header, {}),
 ): Promise<DecodeResult> {
   const small = alpha === undefined ? undefined : await inTurns(smaller(alpha, header, level), pause);
   const size = pyramidSizes(header.width, header.height)[level]!;
   const part = small === undefined ? undefined : cutOut(small, wholeOf(size), pixels, 1);
-  const picture = await shownBy(session, header, part, { level, pixels }, pause);
+  const drawn = realism === undefined || realism === 0 ? undefined : { realism, seed };
+  const picture = await shownBy(session, header, part, { level, pixels }, pause, drawn);
   onProgress?.({ fraction: 1, stage: 'done' });
   return {
     ...picture,
@@ -252,16 +256,16 @@ async function shownBy(
   alpha: Samples | undefined,
   { level, pixels }: View,
   pause: Pause,
+  drawn?: Realism,
 ): Promise<Picture & { depth: Depth }> {
-  const { channels, depth } = header;
-  const { ends } = header;
+  const { channels, depth, ends } = header;
   if (stripsOf(header) === 1) {
     const rows = new PictureRows(pixels, channels, alpha, depth, ends);
-    await session.show(rows.take, level, pixels);
+    await session.show(rows.take, level, pixels, undefined, drawn);
     return rows.picture;
   }
   const rows = new PictureRows(codedSize(header), isGrey(channels) ? 1 : 3, undefined, depth, ends);
-  await session.show(rows.take);
+  await session.show(rows.take, 0, undefined, undefined, drawn);
   return inTurns(pixelsAtInPieces(unfolded(rows.picture, header), channels, alpha, level, pixels), pause);
 }
 

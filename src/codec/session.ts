@@ -23,7 +23,7 @@ import { PosteriorMean } from '../diffusion/posterior.js';
 import type { CoefficientRows, Plane } from '../pixels/pyramid.js';
 import { gridOf, intersect, wholeOf, type Rectangle, type Size } from '../math/rectangle.js';
 import type { Lags } from './region.js';
-import { showNothing, showPixels, type TakeRows } from './shown.js';
+import { showDrawn, showNothing, showPixels, type Realism, type TakeRows } from './shown.js';
 import { giveBack, takeWorkspace } from './workspace.js';
 import {
   entersLevel,
@@ -296,16 +296,20 @@ export class Session {
    * @param shown which u_k is shown; no step of a finer level may have been run
    * @param pixels of u_shown that are wanted; default: all. What they need must have been run
    * @param views at most, for a look that is worth less than the schedule's
+   * @param realism of what is drawn, of the whole of level 0 alone
    */
   async show(
     take: TakeRows,
     shown = 0,
     pixels: Rectangle = wholeOf(this.sizes[shown]!),
     views: number = this.schedule.views,
+    realism?: Realism,
   ): Promise<void> {
     this.evaluation = undefined;
     if (!this.started) return showNothing(this.pause, take, pixels);
     const { observation, condition, unfinished } = this;
-    await showPixels({ observation, condition, unfinished }, this, take, shown, pixels, views);
+    const known = { observation, condition, unfinished };
+    if (realism === undefined) await showPixels(known, this, take, shown, pixels, views);
+    else await showDrawn(known, this, take, views, realism);
   }
 }

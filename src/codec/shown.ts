@@ -16,6 +16,7 @@ import { CODES_LEVEL_SPAN, LAST_CODE } from '../format.js';
 import { COLOURS } from '../pixels/colour.js';
 import { inverseHaar, type Plane } from '../pixels/pyramid.js';
 import { inTurns, rowsOfPiece, type Pause, type Pieces } from '../turns.js';
+import { drawOn } from './drawn.js';
 import { passOver, type Evaluations } from './evaluations.js';
 import { windowOf } from './needs.js';
 
@@ -99,6 +100,41 @@ export async function showPixels(
     condition = { level, sigma, mode: 'enter' };
   }
   await showLevel(of, observation, condition, unfinished, pixels, take, views);
+}
+
+/** How much of what the file does not tell is drawn. */
+export interface Realism {
+  /** Share of the drawn picture in what is shown, above 0 and at most 1. */
+  realism: number;
+  /** Which picture is drawn: 32 bits. */
+  seed: number;
+}
+
+/**
+ * The mean of all pictures that the file may be of is smooth where little is told; one that is drawn is not. In between
+ * lies the best compromise of squared error and realism (Freirich et al., "A theory of the distortion-perception
+ * tradeoff in Wasserstein space", 2021, theorem 3): what is shown is a mixture of the two.
+ */
+export async function showDrawn(
+  known: Known,
+  of: Shown,
+  take: TakeRows,
+  views: number,
+  { realism, seed }: Realism,
+): Promise<void> {
+  const { evaluations, sizes, pause } = of;
+  const pixels = wholeOf(sizes[0]!);
+  const { width, height } = pixels;
+  const mean = new Float32Array(width * height * COLOURS);
+  await showPixels(known, of, (rows, y) => mean.set(rows.data, y * width * COLOURS), 0, pixels, views);
+  const { observation, condition } = await drawOn(known, evaluations, of, seed);
+  const mix: TakeRows = (rows, y) => {
+    const before = y * width * COLOURS;
+    rows.data.forEach((value, i) => (rows.data[i] = mean[before + i]! + realism * (value - mean[before + i]!)));
+    take(rows, y);
+  };
+  await showLevel(of, observation, condition, undefined, pixels, mix, 1);
+  await pause();
 }
 
 /** Pixels of a level's picture: its posterior mean. @returns the average variance of the coefficients in their rows */

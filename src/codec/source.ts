@@ -89,7 +89,9 @@ export interface View {
 }
 
 /** @throws DcompError E_USAGE */
-export function viewOf(header: Header, { scale, crop }: DecoderOptions): View {
+export function viewOf(header: Header, { scale, crop, realism }: DecoderOptions): View {
+  if (realism !== undefined && realism > 0 && (crop !== undefined || (scale ?? 1) !== 1))
+    throw new DcompError('E_USAGE', 'realism is for the whole picture in full size; leave out crop and scale');
   const sizes = pyramidSizes(header.width, header.height);
   const level = levelOf(scale, sizes.length - 2);
   const size = sizes[level]!;

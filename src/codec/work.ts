@@ -23,6 +23,7 @@ import type { Condition } from '../model/inputs.js';
 import { TOP_CODE } from '../model/sigma.js';
 import { DEFAULT_MAX_PIXELS, type Channels, type Depth } from '../picture.js';
 import { hasAlpha, isGrey } from '../pixels/picture-planes.js';
+import { drawnEvaluations } from './drawn.js';
 import { windowOf, type StepNeeds } from './needs.js';
 import { lagsWithin, laggingCode, readLags, type Lags } from './region.js';
 
@@ -59,6 +60,8 @@ export interface Request {
   told?: boolean;
   /** Units that are decoded. */
   units: number;
+  /** Whether what the file does not tell is drawn. */
+  drawn?: boolean;
   /** The level whose picture is shown. */
   level?: number;
   /** Where a part of it is wanted: that, and by the index of the step what it needs. */
@@ -97,7 +100,15 @@ function codesWithin(lags: Lags, sigma: number, window: Rectangle): number {
  * The work of decoding, at most: where a file ends within a step, what is shown may take less.
  * @returns what `decode` counts, for files that an encoder wrote
  */
-export function workOf({ header, lags: regions, told = true, units, level: shown = 0, part }: Request): Work {
+export function workOf({
+  header,
+  lags: regions,
+  told = true,
+  units,
+  level: shown = 0,
+  part,
+  drawn = false,
+}: Request): Work {
   const lags = told ? regions : undefined;
   const { width, height, schedule } = header;
   if (header.form === 'plain') return plainWork(header, units);
@@ -118,6 +129,14 @@ export function workOf({ header, lags: regions, told = true, units, level: shown
   const steps = counter.work;
   const picture = last === undefined ? undefined : shownWork(last, lags, { sizes, schedule, shown, part });
   const alpha = alphaWork(header);
+  if (drawn && last !== undefined) {
+    // The mean has been counted; here is what is drawn, and its own last look.
+    for (let level = last.step.level; level >= 0; level--) {
+      const times = drawnEvaluations(level, Math.max(TOP_CODE, last.step.from), false) + (level === 0 ? 1 : 0);
+      for (let i = times; i > 0; i--)
+        counter.add({ level, sigma: TOP_CODE, mode: 'refine' }, 1, wholeOf(gridOf(sizes[level]!)));
+    }
+  }
   return {
     evaluations: steps.evaluations + (picture?.evaluations ?? 0),
     fullSize: steps.fullSize + (picture?.fullSize ?? 0),

@@ -42,7 +42,7 @@ const CASES: Record<string, Case> = {
   tail: {
     picture: ['scene', 150, 110],
     options: { target: { size: 1777 }, plain: false, effort: 2 },
-    decodings: [{ maxBytes: 1000 }, { maxBytes: 333 }, { scale: 1 / 4 }],
+    decodings: [{ maxBytes: 1000 }, { maxBytes: 333 }, { scale: 1 / 4 }, { realism: 0.5, seed: 3 }],
   },
   'few bytes': { picture: ['scene', 96, 64], options: { target: { size: 120 }, plain: false, effort: 5 } },
   psnr: { picture: ['grey-scene', 77, 65], options: { target: { psnr: 31 }, plain: false, effort: 1 } },

@@ -56,7 +56,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['{src,web,cli,formats}/**/*.ts'],
+    files: ['{src,web,cli,cluster,formats}/**/*.ts'],
     ignores: ['src/train/**'],
     rules: { 'no-restricted-syntax': ['error', ...BOUNDED] },
   },

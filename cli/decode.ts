@@ -117,7 +117,7 @@ export async function run(args: RawArgs): Promise<number> {
   if (isMessage(args)) return (await import('./message-decode.js')).runMessages(args, { format, outputQuality });
   if (args['size'] !== undefined)
     throw new DcompError('E_USAGE', '--size is for messages; a .dcz file says how large its picture is');
-  const { plan, common, options } = batchOf(args, {
+  const { plan, common, options } = await batchOf(args, {
     accepts: ['.dcz'],
     extension: extensionOf(format),
     fields: { bytes: maxBytes?.toString() },

@@ -306,7 +306,7 @@ export async function run(args: RawArgs): Promise<number> {
   const metadata = metadataOf(args, 'default');
   const effort = numberOption(args, 'effort', { min: 1, max: 9, whole: true });
   const fields = { ...targetFields(target), effort: String(effort ?? DEFAULT_EFFORT) };
-  const { plan, common, options } = batchOf(args, {
+  const { plan, common, options } = await batchOf(args, {
     accepts: PICTURE_EXTENSIONS,
     others: OTHER_PICTURES,
     extension: '.dcz',

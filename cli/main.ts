@@ -41,6 +41,11 @@ const COMMANDS: { usage: string; about: string; load: () => Promise<CommandFile>
     about: 'Compare dcomp with other codecs on a folder of PNG pictures',
     load: () => import('./eval.js'),
   },
+  {
+    usage: 'worker',
+    about: 'Code what other machines put into a queue (encode --redis)',
+    load: () => import('./worker.js'),
+  },
   { usage: 'train', about: 'Train the network on a folder of PNG pictures', load: loadTrain },
 ];
 

@@ -43,7 +43,7 @@ export async function runMessages(
   if (wrong !== undefined) throw new DcompError('E_USAGE', `--${wrong} is not for messages; decode the whole picture`);
   const maxBytes = bytesOption(args, 'bytes');
   const size = sizeOption(args);
-  const { plan, common, options } = batchOf(args, {
+  const { plan, common, options } = await batchOf(args, {
     accepts: [MESSAGE_EXTENSION],
     extension: extensionOf(format),
     fields: { bytes: maxBytes?.toString() },

@@ -48,7 +48,7 @@ export async function runMessages(args: RawArgs): Promise<number> {
     );
   const size = bytesOption(args, 'size');
   if (size === undefined) throw new DcompError('E_USAGE', 'say how long a message may be: --size');
-  const { plan, common, options } = batchOf(args, {
+  const { plan, common, options } = await batchOf(args, {
     accepts: PICTURE_EXTENSIONS,
     extension: MESSAGE_EXTENSION,
     fields: { size: size.toString() },

@@ -41,11 +41,15 @@ describe('package', () => {
     assert.deepEqual(Object.keys(manifest.dependencies).sort(), ['@noble/hashes', 'fflate', 'tinypool']);
     assert.deepEqual(Object.keys(manifest.optionalDependencies), ['sharp']);
     const optional = [
+      '@aws-sdk/client-s3',
       '@observablehq/plot',
       '@tensorflow/tfjs-backend-cpu',
       '@tensorflow/tfjs-core',
       '@tensorflow/tfjs-node',
+      'bullmq',
+      'ioredis',
       'linkedom',
+      'prom-client',
       'wasm-vips',
     ];
     assert.deepEqual(Object.keys(manifest.peerDependencies), optional);
@@ -95,8 +99,9 @@ describe('package', () => {
   });
 
   it('what only some commands need is not imported before it is needed', () => {
-    const late = ['sharp', 'wasm-vips', '@observablehq/plot', 'linkedom', '@tensorflow/'];
-    for (const file of ['src', 'cli', 'eval'].flatMap(sources)) {
+    const late = ['sharp', 'wasm-vips', '@observablehq/plot', 'linkedom', '@tensorflow/', '@aws-sdk/', 'bullmq'];
+    late.push('ioredis', 'prom-client');
+    for (const file of ['src', 'cli', 'cluster', 'eval'].flatMap(sources)) {
       const text = readFileSync(join(root, file), 'utf8');
       for (const [, name] of text.matchAll(/^(?:import|export)\s(?!type\s)[^'";]*?from\s+'([^']+)'/gm)) {
         if (file.startsWith('src/train/')) continue;
@@ -116,8 +121,10 @@ describe('package', () => {
       'src/packets': /\/(pixels|diffusion|codec|entropy|model|train)\/|\/(formats|cli|eval)\//,
       'src/codec': /\/train\/|\/(formats|cli|eval)\//,
       'src/restore': /\/(container|codec|entropy|train)\/|\/(formats|cli|eval)\//,
-      web: /\/train\/|\/(formats|cli|eval)\/|-node\.js$/,
-      formats: /\/(train|codec|model|entropy)\/|\/(cli|eval)\//,
+      web: /\/train\/|\/(formats|cluster|cli|eval)\/|-node\.js$/,
+      formats: /\/(train|codec|model|entropy)\/|\/(cli|cluster|eval)\//,
+      cluster: /\/(train|codec|model|entropy)\/|\/(cli|eval)\//,
+      src: /\/(cluster|cli)\//,
       eval: /\/cli\//,
       bench: /\/test\//,
       fuzz: /\/test\//,

@@ -13,8 +13,9 @@ import {
   type CommonOptions,
   type RawArgs,
 } from '../options.js';
-import { planJobs, type Plan, type Request } from './plan.js';
-import type { RunOptions } from './run.js';
+import { planPlaces } from './places.js';
+import type { Plan, Request } from './plan.js';
+import type { Remote, RunOptions } from './teller.js';
 
 export function batchOptions(yargs: Argv, what: string): void {
   yargs
@@ -42,6 +43,52 @@ export function batchOptions(yargs: Argv, what: string): void {
     .option('skip-existing', { type: 'boolean', describe: 'Leave out files whose output exists' })
     .option('keep-times', { type: 'boolean', describe: 'Give outputs the times of last change of their inputs' })
     .option('json', { type: 'boolean', describe: 'A line of figures a file on stdout' });
+  yargs
+    .option('redis', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Let other machines do it, that run dcomp worker: redis://HOST:6379; files may be s3://BUCKET/KEY',
+    })
+    .option('queue', {
+      type: 'string',
+      requiresArg: true,
+      describe: `With --redis: the queue's name  [default: ${DEFAULT_QUEUE}]`,
+    })
+    .option('attempts', {
+      type: 'string',
+      requiresArg: true,
+      describe: `With --redis: how often a file is tried  [default: ${DEFAULT_ATTEMPTS}]`,
+    })
+    .option('wait', { type: 'boolean', describe: 'With --redis: wait for the results; --no-wait: do not' });
+}
+
+/** The queue's name, unless another is given. */
+export const DEFAULT_QUEUE = 'dcomp';
+
+const DEFAULT_ATTEMPTS = 5;
+
+/** @throws DcompError E_USAGE */
+export function queueName(args: RawArgs): string {
+  const name = textOption(args, 'queue') ?? DEFAULT_QUEUE;
+  if (name.includes(':')) throw new DcompError('E_USAGE', `--queue is ${name}; it must have no colon`);
+  return name;
+}
+
+/** @throws DcompError E_USAGE */
+function remoteOf(args: RawArgs): Remote | undefined {
+  const redis = textOption(args, 'redis');
+  const stray = ['queue', 'attempts', 'wait'].find((name) => args[name] !== undefined);
+  if (redis === undefined && stray !== undefined)
+    throw new DcompError('E_USAGE', `--${stray} is for files that other machines code: --redis redis://HOST:6379`);
+  if (redis === undefined) return undefined;
+  const here = ['jobs', 'threads'].find((name) => args[name] !== undefined);
+  if (here !== undefined)
+    throw new DcompError(
+      'E_USAGE',
+      `--${here} is for files that are coded here; with --redis, give it to dcomp worker`,
+    );
+  const attempts = numberOption(args, 'attempts', { min: 1, max: 100, whole: true }) ?? DEFAULT_ATTEMPTS;
+  return { redis, queue: queueName(args), attempts, wait: args.wait !== false };
 }
 
 /** `/dev/stdin` and `/dev/stdout` by whatever name are as `-`. */
@@ -50,10 +97,11 @@ function standardName(name: string, descriptor: 0 | 1): string {
 }
 
 /** @throws DcompError E_USAGE, E_IO */
-export function batchOf(
+export async function batchOf(
   args: RawArgs,
   request: Pick<Request, 'accepts' | 'others' | 'extension' | 'fields'>,
-): { plan: Plan; common: CommonOptions; options: RunOptions } {
+): Promise<{ plan: Plan; common: CommonOptions; options: RunOptions }> {
+  const remote = remoteOf(args);
   const common = commonOptions(args);
   const { threads, verbose, quiet } = common;
   const json = flag(args, 'json');
@@ -62,7 +110,8 @@ export function batchOf(
   const given = textOption(args, 'output');
   const alone = others.length === 1 && given === undefined; // then the second is the output
   const names = [input, ...others].map((name, i) => standardName(name, alone && i === 1 ? 1 : 0));
-  const plan = planJobs({ names, output: given === undefined ? undefined : standardName(given, 1), ...request });
+  const output = given === undefined ? undefined : standardName(given, 1);
+  const plan = await planPlaces({ names, output, ...request }, remote !== undefined);
   // Once, and not for every file anew.
   if (plan.many && typeof common.model === 'object') readModelFile(common.model);
   if (plan.jobs.some(({ output }) => output === STANDARD)) {
@@ -75,5 +124,5 @@ export function batchOf(
   if (skipExisting && force)
     throw new DcompError('E_USAGE', '--skip-existing and --force contradict each other; give one of them');
   const keepTimes = flag(args, 'keep-times');
-  return { plan, common, options: { threads, jobs, skipExisting, force, keepTimes, json, verbose, quiet } };
+  return { plan, common, options: { threads, jobs, skipExisting, force, keepTimes, json, verbose, quiet, remote } };
 }

@@ -87,7 +87,11 @@ function checkKinds({ output }: Job, { accepts, extension }: Request): void {
   }
 }
 
-function outputNames({ output, extension, fields }: Request, many: boolean): (source: Source) => string {
+/** What the output of a source is called. */
+export function outputNames(
+  { output, extension, fields }: Pick<Request, 'output' | 'extension' | 'fields'>,
+  many: boolean,
+): (source: Source) => string {
   const text = output!;
   if (isTemplate(text)) {
     return ({ path, folder }) =>

@@ -1,34 +1,14 @@
 /** Does the jobs of a plan, some at a time, and tells of each in the order of the plan. */
 import { totalmem } from 'node:os';
 import { dirname } from 'node:path';
-import { DcompError } from '../../src/errors.js';
-import { oneLine } from '../../formats/text.js';
-import { EXIT_DATA, reportError } from '../errors.js';
-import { inputName, makeFolder, outputName, STANDARD, statOrUndefined } from '../../formats/files.js';
+import { makeFolder, STANDARD, statOrUndefined } from '../../formats/files.js';
 import { writeOutput } from '../../formats/output.js';
 import { stoppable } from '../../formats/stop.js';
-import { progressDisplay, type ProgressDisplay } from '../progress.js';
-import { note, print, reportFigures } from '../report.js';
+import { progressDisplay } from '../progress.js';
 import type { CodedFile, Hooks } from './coder.js';
 import type { Job, Plan } from './plan.js';
 import { createPool } from './pool.js';
-import { leftOutText } from './sources.js';
-
-export interface RunOptions {
-  /** Threads in all. */
-  threads: number;
-  /** Most files at a time; undefined for as many as threads and memory allow. */
-  jobs: number | undefined;
-  skipExisting: boolean;
-  /** Whether outputs that exist are replaced. */
-  force: boolean;
-  /** Whether outputs get the times of their inputs. */
-  keepTimes: boolean;
-  /** A line of figures a file on stdout, in place of the lines on stderr. */
-  json: boolean;
-  verbose: boolean;
-  quiet: boolean;
-}
+import { Teller, type Report, type RunOptions } from './teller.js';
 
 export interface Command<Settings extends { threads: number }> {
   name: string;
@@ -36,12 +16,6 @@ export interface Command<Settings extends { threads: number }> {
   url: string;
   settings: Settings;
 }
-
-type Report = { job: Job } & (
-  | { status: 'done'; coded: Omit<CodedFile, 'bytes'>; outputBytes: number }
-  | { status: 'skipped' }
-  | { status: 'failed'; error: unknown }
-);
 
 /** The usual code of a program whose output nobody reads any more: 128 + SIGPIPE. */
 const EXIT_PIPE = 141;
@@ -58,6 +32,8 @@ export async function runJobs<Settings extends { threads: number }>(
   plan: Plan,
   options: RunOptions,
 ): Promise<number> {
+  if (options.remote !== undefined)
+    return (await import('./remote.js')).runRemotely(command, plan, options, options.remote);
   const waiting = plan.jobs.map((job) => ({ job, skip: options.skipExisting && exists(job.output) }));
   const files = waiting.filter(({ skip }) => !skip).length;
   const lanes = Math.max(1, Math.min(options.jobs ?? defaultJobs(options.threads), options.threads, files));
@@ -90,7 +66,7 @@ export async function runJobs<Settings extends { threads: number }>(
 const BYTES_PER_JOB = 2 * 2 ** 30;
 
 /** Files coded at a time if the user does not say: one for each thread, as far as the memory goes. */
-function defaultJobs(threads: number): number {
+export function defaultJobs(threads: number): number {
   const limit = process.constrainedMemory();
   const memory = Math.min(totalmem(), limit > 0 ? limit : Infinity);
   return Math.max(1, Math.min(threads, Math.floor(memory / BYTES_PER_JOB)));
@@ -127,107 +103,4 @@ async function doJob(
   } catch (error) {
     return { job, status: 'failed', error };
   }
-}
-
-/** Says what there is to say, in the order of the jobs, whatever the order in which they end. */
-class Teller {
-  private readonly started = performance.now();
-  private readonly reports: (Report | undefined)[] = [];
-  private readonly fractions: Float64Array;
-  private readonly weight: number;
-  private told = 0;
-  private ended = 0;
-  private exitCode = 0;
-  private readonly counts = { done: 0, failed: 0, skipped: 0 };
-  private inputBytes = 0;
-  private outputBytes = 0;
-
-  constructor(
-    private readonly plan: Plan,
-    private readonly options: RunOptions,
-    private readonly display: ProgressDisplay,
-  ) {
-    this.fractions = new Float64Array(plan.jobs.length);
-    this.weight = plan.jobs.reduce((sum, job) => sum + weightOf(job), 0);
-  }
-
-  progress(i: number, fraction: number, stage: string): void {
-    const { jobs } = this.plan;
-    this.fractions[i] = fraction;
-    const done = jobs.reduce((sum, job, k) => sum + this.fractions[k]! * weightOf(job), 0) / this.weight;
-    this.display.update?.({
-      fraction: done,
-      stage: jobs.length === 1 ? stage : `${this.ended} of ${jobs.length} files`,
-    });
-  }
-
-  report(i: number, report: Report): void {
-    this.reports[i] = report;
-    this.ended++;
-    this.progress(i, 1, '');
-    for (let ready = this.reports[this.told]; ready !== undefined; ready = this.reports[this.told]) {
-      this.tell(ready);
-      this.reports[this.told++] = undefined;
-    }
-  }
-
-  /** @returns the exit code */
-  end(): number {
-    const { done, failed, skipped } = this.counts;
-    if (this.plan.many && !this.options.quiet) {
-      const seconds = (performance.now() - this.started) / 1000;
-      const others = skipped === 0 ? '' : `, ${skipped} skipped`;
-      const leftOut = leftOutText(this.plan.leftOut, '; left out: ');
-      note(
-        `${done} done, ${failed} failed${others}, ${this.inputBytes} bytes → ${this.outputBytes} bytes in ${seconds.toFixed(1)} s${leftOut}`,
-      );
-    }
-    return this.exitCode;
-  }
-
-  private tell(report: Report): void {
-    const { job, status } = report;
-    const { json, quiet } = this.options;
-    this.counts[status]++;
-    if (json) print(`${JSON.stringify(asJson(report))}\n`);
-    if (status === 'failed') {
-      const code = reportError(report.error, this.options.verbose);
-      this.exitCode = this.plan.many ? EXIT_DATA : code;
-    } else if (status === 'skipped') {
-      if (!quiet && !json) note(`${outputName(job.output)}: exists, skipped`);
-    } else {
-      this.tellDone(report);
-    }
-  }
-
-  private tellDone({ job, coded, outputBytes }: Report & { status: 'done' }): void {
-    const { json, quiet, verbose } = this.options;
-    this.inputBytes += coded.inputBytes;
-    this.outputBytes += outputBytes;
-    if (json) return;
-    const said = [...(quiet ? [] : coded.notices), ...coded.damage];
-    for (const message of said) note(`${inputName(job.input)}: ${message}`);
-    if (!quiet) note(`${outputName(job.output)}: ${coded.summary}`);
-    const { read, code, write } = coded.seconds;
-    if (verbose) reportFigures({ ...coded.figures, seconds: read + code + write });
-  }
-}
-
-/** Progress counts bytes of input: larger pictures take longer. */
-function weightOf(job: Job): number {
-  return Math.max(1, job.size);
-}
-
-/** One line of figures. */
-function asJson(report: Report): object {
-  const { job, status } = report;
-  const head = { input: job.input, output: job.output, status };
-  if (status === 'skipped') return head;
-  if (status === 'failed') {
-    const { error } = report;
-    const code = error instanceof DcompError ? error.code : 'E_INTERNAL';
-    return { ...head, error: { code, message: oneLine(error instanceof Error ? error.message : String(error)) } };
-  }
-  const { figures, seconds, notices, damage, inputBytes } = report.coded;
-  return { ...head, inputBytes, outputBytes: report.outputBytes, ...figures, seconds, notices, damage };
 }

@@ -37,7 +37,7 @@ export type KindOdds = Readonly<Record<DrawnCondition['kind'], number>>;
 /** On a path that finishes coarse levels first: LL is as precise as the details are, or shall be, or more. */
 export function drawPathCondition(level: number, random: Random, entering: boolean): DrawnCondition {
   const { details, ahead } = RECIPE.path;
-  const sigma = clamped(octaves(between([details.lowest, details.highest[level]!], random)));
+  const sigma = clamped(octaves(between([details.lowest[level]!, details.highest[level]!], random)));
   const more = random.chance(ahead.chance) ? Math.round(random.uniform() * CODES_PER_OCTAVE * ahead.octaves) : 0;
   return { level, sigma, mode: entering ? 'enter' : 'refine', kind: 'path', lowest: Math.max(LOWEST, sigma - more) };
 }

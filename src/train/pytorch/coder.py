@@ -39,7 +39,7 @@ def draw_history(level, rng):
     u = rng.random()
     if u < coded["path"]:
         details, ahead = RECIPE["path"]["details"], RECIPE["path"]["ahead"]
-        sigma = round(CODE_OF_ONE + PER_OCTAVE * rng.uniform(details["lowest"], details["highest"][level]))
+        sigma = round(CODE_OF_ONE + PER_OCTAVE * rng.uniform(details["lowest"][level], details["highest"][level]))
         more = ahead["octaves"] * rng.random() if rng.random() < ahead["chance"] else 0
         lowest = max(LOWEST, sigma - round(PER_OCTAVE * more))
         count = int(rng.choice(RECIPE["path"]["partCounts"]))

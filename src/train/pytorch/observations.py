@@ -52,7 +52,7 @@ def draw_condition(level, batch, device, kinds):
     plain_sigma = torch.where(plain_enter, top, top - (rand() * (depth + 1)).floor())
     # Path: LL is more precise than the details are or shall be.
     details = path["details"]
-    path_sigma = (CODE_OF_ONE + PER_OCTAVE * uniform(rand, details["lowest"], details["highest"][level])).round()
+    path_sigma = (CODE_OF_ONE + PER_OCTAVE * uniform(rand, details["lowest"][level], details["highest"][level])).round()
     ahead = (rand() * PER_OCTAVE * path["ahead"]["octaves"]).round()
     ahead = torch.where(rand() < path["ahead"]["chance"], ahead, 0)
     path_enter = rand() < path["unknown"] + path["parts"]

@@ -4,7 +4,7 @@ import { availableParallelism, constants as osConstants } from 'node:os';
 import { join } from 'node:path';
 import type { Argv } from 'yargs';
 import { codecNames, DEFAULT_CODECS } from '../eval/codecs/table.js';
-import { METRICS, type MetricName } from '../eval/metrics/metrics.js';
+import { checkInstalled, METRICS, OWN_METRICS, type MetricName } from '../eval/metrics/metrics.js';
 import { checkReportFolder, writeReport } from '../eval/report/write.js';
 import { wholeJson } from '../eval/report/data.js';
 import { summaryText } from '../eval/report/text.js';
@@ -26,7 +26,7 @@ const DEFAULT_SAMPLES = 6;
 const OPTIONS: Record<string, string> = {
   output: `Folder for the report  [default: ${DEFAULT_OUTPUT}]`,
   codecs: `Of ${codecNames().join(', ')}  [default: ${DEFAULT_CODECS.join(',')}]`,
-  metrics: `Of ${METRICS.map(({ name }) => name).join(', ')}  [default: all]`,
+  metrics: `Of ${METRICS.map(({ name }) => name).join(', ')}  [default: ${OWN_METRICS.map(({ name }) => name).join(',')}]`,
   rates: `Bits per pixel of the tables; the last is the highest measured  [default: ${RATES.join(',')}]`,
   qualities: 'Settings of all codecs that have a quality from 1 to 100, dcomp too, in place of their own',
   limit: 'Only so many pictures, spread over the list',
@@ -62,7 +62,7 @@ export async function run(args: RawArgs): Promise<number> {
       args,
       'metrics',
       METRICS.map(({ name }) => name),
-    ) ?? METRICS.map(({ name }) => name)) as MetricName[],
+    ) ?? OWN_METRICS.map(({ name }) => name)) as MetricName[],
     rates,
     qualities,
     limit: whole('limit', 1, Number.MAX_SAFE_INTEGER) ?? Infinity,
@@ -73,6 +73,7 @@ export async function run(args: RawArgs): Promise<number> {
     fresh: flag(args, 'fresh'),
     dcompVersion: version(),
   };
+  checkInstalled(settings.metrics);
   checkReportFolder(output);
 
   const abort = new AbortController();

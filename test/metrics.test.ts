@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { corpusPicture } from '../corpus/pictures.js';
-import { METRICS } from '../eval/metrics/metrics.js';
+import { isInstalled } from '../eval/metrics/installed.js';
+import { METRICS, OWN_METRICS } from '../eval/metrics/metrics.js';
 import { msSsim, msSsimDecibels } from '../eval/metrics/ms-ssim.js';
 import { psnrLuma, psnrRgb } from '../eval/metrics/psnr.js';
 import { ssimulacra2 } from '../eval/metrics/ssimulacra2.js';
@@ -64,14 +65,14 @@ describe('metrics', () => {
 
   it('a picture against itself has the best score', () => {
     const picture = corpusPicture('hills', { width: 165, height: 170 });
-    const scores = METRICS.map(({ prepare }) => prepare(picture)({ ...picture, data: picture.data.slice() }));
+    const scores = OWN_METRICS.map(({ prepare }) => prepare(picture)({ ...picture, data: picture.data.slice() }));
     assert.deepEqual(scores, [Infinity, Infinity, 1, 100]);
     assert.equal(msSsimDecibels(0.99).toFixed(9), '20.000000000');
   });
 
   it('more of a distortion is worse in every metric', () => {
     const picture = corpusPicture('scene', { width: 200, height: 180 });
-    for (const { name, prepare } of METRICS) {
+    for (const { name, prepare } of OWN_METRICS) {
       const score = prepare(picture);
       const values = [4, 12, 40].map((step) =>
         score({ ...picture, data: picture.data.map((v) => Math.min(255, step * Math.round(v / step))) })!,
@@ -79,6 +80,24 @@ describe('metrics', () => {
       assert.ok(values[0]! > values[1]! && values[1]! > values[2]!, `${name}: ${values.join(', ')}`);
     }
   });
+
+  for (const { name, prepare, installed } of METRICS) {
+    if (installed === undefined) continue;
+    const skip = isInstalled(installed) ? false : `${name} is not installed: ${installed.how}`;
+    it(
+      `${name}: the best score is the picture's own, and more of a distortion is worse`,
+      { skip, timeout: 300_000 },
+      () => {
+        const picture = corpusPicture('scene', { width: 200, height: 180 });
+        const score = prepare(picture);
+        assert.equal(Math.abs(score(picture)!), name === 'cvvdp' ? 10 : 0);
+        const [fine, coarse] = [8, 40].map((step) =>
+          score({ ...picture, data: picture.data.map((v) => Math.min(255, step * Math.round(v / step))) })!,
+        );
+        assert.ok(score(picture)! > fine! && fine! > coarse!, `${fine}, ${coarse}`);
+      },
+    );
+  }
 
   it('pictures too small for a metric have none', () => {
     const small = corpusPicture('scene', { width: 400, height: 7 });

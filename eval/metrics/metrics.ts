@@ -1,11 +1,13 @@
 /** The table of metrics: what each is called, in which unit, and how it is computed. */
+import { DcompError } from '../../src/errors.js';
 import type { Picture } from '../../src/picture.js';
+import { BUTTERAUGLI, butteraugli, CVVDP, cvvdp, isInstalled, type Installed } from './installed.js';
 import { msSsim, msSsimDecibels } from './ms-ssim.js';
 import { psnrLuma, psnrRgb } from './psnr.js';
 import { ssimulacra2 } from './ssimulacra2.js';
 
 /** Name of a metric. */
-export type MetricName = 'psnr' | 'psnr-y' | 'ms-ssim' | 'ssimulacra2';
+export type MetricName = 'psnr' | 'psnr-y' | 'ms-ssim' | 'ssimulacra2' | 'butteraugli' | 'cvvdp';
 
 /** A measure of how near a decoded picture is to its reference. */
 export interface Metric {
@@ -22,6 +24,8 @@ export interface Metric {
    * @returns the metric of a decoded picture; undefined where the picture is too small for it. Higher is better.
    */
   prepare(reference: Picture): (decoded: Picture) => number | undefined;
+  /** What has to be installed; such metrics are computed where they are asked for alone. */
+  installed?: Installed;
   /** The scale on which curves are drawn, averaged and integrated; the identity if there is none. */
   scale?: (value: number) => number;
 }
@@ -54,7 +58,36 @@ export const METRICS: readonly Metric[] = [
     scale: msSsimDecibels,
   },
   { name: 'ssimulacra2', label: 'SSIMULACRA 2', unit: '', digits: 1, compressAi: 'ssimulacra2', prepare: ssimulacra2 },
+  {
+    name: 'butteraugli',
+    label: 'Butteraugli (3-norm, negative)',
+    unit: '',
+    digits: 3,
+    compressAi: undefined,
+    prepare: butteraugli,
+    installed: BUTTERAUGLI,
+  },
+  {
+    name: 'cvvdp',
+    label: 'ColorVideoVDP',
+    unit: 'JOD',
+    digits: 3,
+    compressAi: undefined,
+    prepare: cvvdp,
+    installed: CVVDP,
+  },
 ];
+
+/** The metrics that need nothing installed. */
+export const OWN_METRICS: readonly Metric[] = METRICS.filter(({ installed }) => installed === undefined);
+
+/** @throws DcompError E_ENVIRONMENT where what one of them needs is not installed */
+export function checkInstalled(names: readonly MetricName[]): void {
+  for (const { name, installed } of METRICS) {
+    if (installed === undefined || !names.includes(name) || isInstalled(installed)) continue;
+    throw new DcompError('E_ENVIRONMENT', `${name} is not installed: ${installed.how}; or leave it out of the metrics`);
+  }
+}
 
 /** The metric of a name. */
 export function metricOf(name: MetricName): Metric {

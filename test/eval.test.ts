@@ -93,6 +93,7 @@ describe('dcomp eval', () => {
     assert.deepEqual(names, [
       'cache',
       'dcomp.json',
+      'flip.html',
       'ideal.json',
       'jpeg.json',
       'pictures.csv',

@@ -7,6 +7,7 @@ import type { Evaluation } from '../evaluation.js';
 import type { SampleSet } from '../run.js';
 import type { Summary } from '../summary.js';
 import { compressAiJson, csv, wholeJson } from './data.js';
+import { flipHtml } from './flip.js';
 import { reportHtml } from './html.js';
 import { loadPlotter } from './plots.js';
 
@@ -28,7 +29,7 @@ export function checkReportFolder(folder: string): void {
 }
 
 /**
- * report.html, report.json (all figures), pictures.csv (a line a file), CODEC.json (as CompressAI reads them), METRIC.svg.
+ * flip.html (to compare codecs by eye), report.html, report.json (all figures), pictures.csv (a line a file), CODEC.json (as CompressAI reads them), METRIC.svg.
  * Without the packages that draw, the data alone.
  * @returns the file to look at
  */
@@ -44,6 +45,8 @@ export async function writeReport(
   await write('pictures.csv', csv(evaluation));
   for (const { name } of evaluation.codecs)
     await write(`${name}.json`, `${JSON.stringify(compressAiJson(evaluation, name), undefined, 2)}\n`);
+  const flip = flipHtml(samples, `dcomp ${evaluation.dcompVersion}, ${evaluation.date}`);
+  if (flip !== undefined) await write('flip.html', flip);
   try {
     const plotter = await loadPlotter(evaluation, summary);
     for (const metric of evaluation.metrics) await write(`${metric}.svg`, plotter.quality(metric));

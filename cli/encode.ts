@@ -39,6 +39,7 @@ import {
   textOption,
   textOptions,
   workOption,
+  type CommonOptions,
   type RawArgs,
 } from './options.js';
 import { PICTURE_EXTENSIONS } from '../formats/formats.js';
@@ -299,46 +300,41 @@ async function importanceOf(
   return { mask };
 }
 
+/** What options say, whatever the files. @throws DcompError E_USAGE, E_IO */
+export function settingsOf(
+  args: RawArgs,
+  { threads, model }: Pick<CommonOptions, 'threads' | 'model'>,
+): EncodeSettings {
+  return {
+    target: chooseTarget(args),
+    effort: numberOption(args, 'effort', { min: 1, max: 9, whole: true }),
+    views: viewsOf(args),
+    tune: tuneOf(args),
+    alphaQuality: numberOption(args, 'alpha-quality', { min: 0, max: 100, whole: false }),
+    metadata: metadataOf(args, 'default'),
+    resize: resizeOf(args),
+    ...regionsOf(args),
+    pixelHash: flag(args, 'pixel-hash'),
+    exact: flag(args, 'exact'),
+    plain: args.plain !== false,
+    allowDamaged: flag(args, 'allow-damaged'),
+    maxPixels: maxPixelsOption(args),
+    maxWork: maxWorkOption(args),
+    threads,
+    model,
+  };
+}
+
 export async function run(args: RawArgs): Promise<number> {
   if (isMessage(args)) return (await import('./message-encode.js')).runMessages(args);
-  const target = chooseTarget(args);
-  const alphaQuality = numberOption(args, 'alpha-quality', { min: 0, max: 100, whole: false });
-  const metadata = metadataOf(args, 'default');
-  const effort = numberOption(args, 'effort', { min: 1, max: 9, whole: true });
-  const fields = { ...targetFields(target), effort: String(effort ?? DEFAULT_EFFORT) };
+  const effort = numberOption(args, 'effort', { min: 1, max: 9, whole: true }) ?? DEFAULT_EFFORT;
   const { plan, common, options } = await batchOf(args, {
     accepts: PICTURE_EXTENSIONS,
     others: OTHER_PICTURES,
     extension: '.dcz',
-    fields,
+    fields: { ...targetFields(chooseTarget(args)), effort: String(effort) },
   });
-  const { threads, model } = common;
-  return runJobs(
-    {
-      name: 'encode',
-      url: import.meta.url,
-      settings: {
-        target,
-        effort,
-        views: viewsOf(args),
-        tune: tuneOf(args),
-        alphaQuality,
-        metadata,
-        resize: resizeOf(args),
-        ...regionsOf(args),
-        pixelHash: flag(args, 'pixel-hash'),
-        exact: flag(args, 'exact'),
-        plain: args.plain !== false,
-        allowDamaged: flag(args, 'allow-damaged'),
-        maxPixels: maxPixelsOption(args),
-        maxWork: maxWorkOption(args),
-        threads,
-        model,
-      },
-    },
-    plan,
-    options,
-  );
+  return runJobs({ name: 'encode', url: import.meta.url, settings: settingsOf(args, common) }, plan, options);
 }
 
 /** A picture file to a .dcz file. @throws DcompError as `readPicture` and `encode` */

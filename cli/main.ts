@@ -46,6 +46,11 @@ const COMMANDS: { usage: string; about: string; load: () => Promise<CommandFile>
     about: 'Code what other machines put into a queue (encode --redis)',
     load: () => import('./worker.js'),
   },
+  {
+    usage: 'jsonl',
+    about: 'Code what lines of JSON on stdin name, for pipes of other programs',
+    load: () => import('./jsonl.js'),
+  },
   { usage: 'train', about: 'Train the network on a folder of PNG pictures', load: loadTrain },
 ];
 

@@ -16,10 +16,14 @@ export interface Order {
   /** For what stands as blobs in the settings: bytes that this child has not had yet, by their hash. */
   blobs: Record<string, Uint8Array>;
   threads: number;
+  /** What the input holds, where it is no place. */
+  input?: Uint8Array;
+  /** Whether the bytes are wanted back, and not written. */
+  back: boolean;
 }
 
 /** From the child. */
-export type Answer = { progress: Progress } | { result: Result } | { failure: Failure };
+export type Answer = { progress: Progress } | { result: Result & { bytes?: Uint8Array } } | { failure: Failure };
 
 const blobs = new Map<string, Uint8Array>();
 
@@ -31,14 +35,21 @@ function withBlobs(settings: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(restored);
 }
 
-async function work({ coder, task, blobs: sent, threads }: Order): Promise<Result> {
+async function work({
+  coder,
+  task,
+  blobs: sent,
+  threads,
+  input: given,
+  back,
+}: Order): Promise<Result & { bytes?: Uint8Array }> {
   for (const [hash, bytes] of Object.entries(sent)) blobs.set(hash, bytes);
   const { code } = (await import(coder)) as { code: Coder };
   let result: Omit<Result, 'outputBytes'> | undefined;
   let made = 0;
   const produce = async (): Promise<Uint8Array> => {
     const started = performance.now();
-    const input = await readPlace(task.input);
+    const input = given ?? (await readPlace(task.input));
     const read = (performance.now() - started) / 1000;
     const settings = { ...withBlobs(task.settings), threads };
     const { bytes, seconds, ...rest } = await code(input, settings, { onProgress: (progress) => tell({ progress }) });
@@ -46,7 +57,12 @@ async function work({ coder, task, blobs: sent, threads }: Order): Promise<Resul
     made = performance.now();
     return bytes;
   };
-  const outputBytes = await writePlace(task, named(task.input, produce));
+  const make = named(task.input, produce);
+  if (back) {
+    const bytes = await make();
+    return { ...result!, outputBytes: bytes.length, bytes };
+  }
+  const outputBytes = await writePlace(given === undefined ? task : { ...task, input: '-' }, make);
   result!.seconds.write += (performance.now() - made) / 1000;
   return { ...result!, outputBytes };
 }

@@ -15,7 +15,14 @@ export interface Errand {
   /** For what stands as blobs in the settings, by their hash. */
   blobs: ReadonlyMap<string, Uint8Array>;
   threads: number;
+  /** What the input holds, where it is no place. */
+  input?: Uint8Array;
+  /** Whether the bytes are wanted back, and not written. Default: false. */
+  back?: boolean;
 }
+
+/** What comes of it. */
+export type Outcome = Result & { bytes?: Uint8Array };
 
 /** What may happen meanwhile. */
 export interface ErrandHooks {
@@ -39,7 +46,7 @@ export class Children {
   private readonly all = new Set<Child>();
 
   /** @throws DcompError what the coder throws, E_IO, E_EXISTS; E_WORKER if the child dies, E_ABORTED */
-  async run(errand: Errand, { onProgress, signal }: ErrandHooks = {}): Promise<Result> {
+  async run(errand: Errand, { onProgress, signal }: ErrandHooks = {}): Promise<Outcome> {
     if (signal?.aborted === true) throw aborted(errand.task);
     const child = this.idle.pop() ?? this.begin();
     try {
@@ -92,18 +99,19 @@ function aborted({ input }: Task): DcompError {
 
 async function ask(
   { process: child, known }: Child,
-  { coder, task, blobs, threads }: Errand,
+  { coder, task, blobs, threads, input, back = false }: Errand,
   onProgress: ErrandHooks['onProgress'],
   signal: AbortSignal | undefined,
-): Promise<Result> {
+): Promise<Outcome> {
   const unknown = [...blobs].filter(([hash]) => !known.has(hash));
-  const order: Order = { coder, task, threads, blobs: Object.fromEntries(unknown) };
+  const order: Order = { coder, task, threads, back, blobs: Object.fromEntries(unknown) };
+  if (input !== undefined) order.input = input;
   const ended = new AbortController();
   let answer!: (answer: Answer) => void;
   let gone!: (code: number | null, by: string | null) => void;
   let stop!: () => void;
   try {
-    return await new Promise<Result>((resolve, reject) => {
+    return await new Promise<Outcome>((resolve, reject) => {
       answer = (told) => {
         if ('progress' in told) onProgress?.(told.progress);
         else if ('result' in told) resolve(told.result);

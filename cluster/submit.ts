@@ -136,17 +136,19 @@ class Outstanding {
     const portion = [...this.tasks].slice(0, PORTION);
     await Promise.all(
       portion.map(async ([id, entry]) => {
-        const job = await this.queue.getJob(id);
-        const state = job === undefined ? 'unknown' : await job.getState();
+        const state = await this.queue.getJobState(id);
+        // Only then: of a job that was read before it ended the result would not be there.
+        const job = state === 'completed' || state === 'failed' ? await this.queue.getJob(id) : undefined;
         if (!this.tasks.has(id)) return;
-        if (state === 'completed' && job !== undefined) this.end(id, job.returnvalue);
-        else if (state === 'failed' && job !== undefined) this.end(id, undefined, job.failedReason);
+        if (job !== undefined && state === 'completed') this.end(id, job.returnvalue);
+        else if (job !== undefined) this.end(id, undefined, job.failedReason);
         else {
           // To the end of the row.
           this.tasks.delete(id);
           this.tasks.set(id, entry);
           // Redis may lose the last second when it dies; the file may be there all the same.
-          if (job === undefined) await this.queue.add(entry.task.coder, { ...entry.task, again: true }, { jobId: id });
+          if (state === 'unknown')
+            await this.queue.add(entry.task.coder, { ...entry.task, again: true }, { jobId: id });
         }
       }),
     );

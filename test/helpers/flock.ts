@@ -52,6 +52,7 @@ export async function codeUnderFire(cli: Cli, redis: RedisServer, { pictures, wo
     await kill(cli, redis, flock, producer, { pictures, workers, kills });
     const { code, stdout } = await producer.ended;
     assert.equal(code, 1, producer.said()); // of the poison
+    assert.match(producer.said(), /^dcomp: \S+poison\.png: not a picture/m);
     const lines = stdout
       .trim()
       .split('\n')
@@ -60,6 +61,7 @@ export async function codeUnderFire(cli: Cli, redis: RedisServer, { pictures, wo
     assert.deepEqual(
       failed.map(({ output, error }) => [output, error?.code]),
       [[join('coded', 'poison.dcz'), 'E_NOT_PICTURE']],
+      producer.said(),
     );
     assert.equal(new Set(lines.map(({ output }) => output)).size, pictures + 1);
     assert.equal(lines.length, pictures + 1, 'a file is told of once');

@@ -36,7 +36,7 @@ export function install(): Installed {
   const modules = join(folder, 'node_modules');
   const packages = readdirSync(modules).filter((name) => !name.startsWith('.'));
   // What npm would have brought besides, and what users of TypeScript have.
-  for (const name of ['sharp', '@img', '@types'])
+  for (const name of ['sharp', '@img', '@types', '@aws-sdk'])
     if (existsSync(join(root, 'node_modules', name)))
       symlinkSync(join(root, 'node_modules', name), join(modules, name), 'junction');
   return {

@@ -41,7 +41,7 @@ export async function startStore(name: StoreName, buckets: readonly string[]): P
     AWS_REGION: 'us-east-1',
   };
   const client = new S3Client({
-    ...{ endpoint: env.AWS_ENDPOINT_URL_S3, region: env.AWS_REGION, forcePathStyle: true, maxAttempts: 1 },
+    ...{ endpoint: env.AWS_ENDPOINT_URL_S3, region: env.AWS_REGION, forcePathStyle: true },
     credentials: { accessKeyId: env.AWS_ACCESS_KEY_ID, secretAccessKey: env.AWS_SECRET_ACCESS_KEY },
     requestChecksumCalculation: 'WHEN_REQUIRED',
   });

@@ -1,13 +1,6 @@
 /** The encoder: a picture and a target to a file, in the form that serves it best. */
 import { pixelHashInPieces, withPixelHash } from '../container/pixel-hash.js';
-import {
-  coarseViewsOf,
-  DEFAULT_SCHEDULE,
-  STRAIGHT_SCHEDULE,
-  WHITE,
-  type Ahead,
-  type Schedule,
-} from '../diffusion/schedule.js';
+import { coarseViewsOf, DEFAULT_SCHEDULE, STRAIGHT_SCHEDULE, type Schedule } from '../diffusion/schedule.js';
 import { unitCount } from '../diffusion/units.js';
 import { LAST_CODE } from '../format.js';
 import { withinMemory } from '../memory.js';
@@ -113,9 +106,6 @@ export async function encodePictureToSizes(
   });
 }
 
-/** By how much coarser levels are ahead: SSIMULACRA 2 gains 6 to 8 points by it at equal bytes, and PSNR loses nothing. */
-const AHEAD: Readonly<Record<Tune, Ahead>> = { eye: [2, 6, 10, 12], psnr: WHITE };
-
 async function codedToSizes(
   sizes: readonly number[],
   plan: Plan,
@@ -133,19 +123,28 @@ async function codedToSizes(
 
 async function planOf(source: Picture, evaluator: Evaluator, options: EncodingOptions, stop: Stop): Promise<Plan> {
   const told = isToldSigma(evaluator.model.architecture.conditioning);
-  const { importance, schedule: base = scheduleOf(evaluator, options), views } = options;
+  const { importance, schedule: base = scheduleOf(evaluator), views } = options;
+  const tune = options.schedule === undefined ? tuneOf(options) : undefined;
   const lags =
     importance === undefined ? undefined : await inTurns(lagsOfInPieces(importance, source), pauseOf(options));
   const viewed = views === undefined ? base : { ...base, views, coarseViews: coarseViewsOf(views) };
   const lastCode = stop.level === 0 ? stop.code : LAST_CODE;
-  return { schedule: viewed.straight === undefined ? { ...viewed, lastCode } : straightAt(viewed, stop), lags, told };
+  return {
+    schedule: viewed.straight === undefined ? { ...viewed, lastCode } : straightAt(viewed, stop, tune),
+    lags,
+    told,
+    tune,
+  };
 }
 
-/** That of the model; where levels are finished one after the other, with errors spread as wanted. */
-function scheduleOf({ model }: Evaluator, { target, tune }: EncodingOptions): Schedule {
-  if (!isStraight(model)) return DEFAULT_SCHEDULE;
-  const wanted = tune ?? (typeof target === 'object' && 'psnr' in target ? 'psnr' : 'eye');
-  return { ...STRAIGHT_SCHEDULE, straight: { ...STRAIGHT_SCHEDULE.straight!, ahead: AHEAD[wanted] } };
+/** That of the model. */
+function scheduleOf({ model }: Evaluator): Schedule {
+  return isStraight(model) ? STRAIGHT_SCHEDULE : DEFAULT_SCHEDULE;
+}
+
+/** What a picture is for, unless that is said: who names a PSNR wants that. */
+function tuneOf({ target, tune }: EncodingOptions): Tune {
+  return tune ?? (typeof target === 'object' && 'psnr' in target ? 'psnr' : 'eye');
 }
 
 /** Refuses what takes too much work, before any of it is done. @throws DcompError E_TOO_LARGE */

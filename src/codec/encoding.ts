@@ -14,7 +14,15 @@ import { PictureCoefficients } from '../pixels/picture-coefficients.js';
 import { isGrey } from '../pixels/picture-planes.js';
 import { inTurns } from '../turns.js';
 import { decodeUnchecked } from './decoder.js';
-import { nuOf, pauseOf, sizeOf, type EncodeResult, type EncodingOptions, type LossyTarget } from './encoder-options.js';
+import {
+  nuOf,
+  pauseOf,
+  sizeOf,
+  type EncodeResult,
+  type EncodingOptions,
+  type LossyTarget,
+  type Tune,
+} from './encoder-options.js';
 import { endsAtCode, nearEndsOf, type Prepared } from './prepared.js';
 import { decibelsOf, errorOf, meanSquaredError, squaredErrorOf } from './psnr.js';
 import type { Stop } from './quality.js';
@@ -28,6 +36,8 @@ export interface Plan {
   lags: Lags | undefined;
   /** Whether the network is told sigma. */
   told: boolean;
+  /** What errors are spread over levels for; undefined where the schedule says how. */
+  tune?: Tune | undefined;
 }
 
 /** A squared error with one view that is so many times the goal (0.4 dB) is above it with several views, too. */

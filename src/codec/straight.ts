@@ -2,7 +2,14 @@
  * Which noise a file of a straight schedule is measured with, for a target that names none: drafts by the cheapest search
  * tell how far the estimate is off, and what is left of the target is refined at level 0, as on any path.
  */
-import { FINEST_FIRST_CODE, MAX_FIRST_CODE, type Schedule } from '../diffusion/schedule.js';
+import {
+  AHEAD_UNIT,
+  FINEST_FIRST_CODE,
+  MAX_FIRST_CODE,
+  WHITE,
+  type Ahead,
+  type Schedule,
+} from '../diffusion/schedule.js';
 import { CODES_LEVEL_SPAN, LAST_CODE } from '../format.js';
 import { log2 } from '../math/exact.js';
 import type { Evaluator } from '../model/evaluator.js';
@@ -10,7 +17,14 @@ import { codeOf, TOP_CODE } from '../model/sigma.js';
 import { folded } from '../pixels/fold.js';
 import { PictureCoefficients } from '../pixels/picture-coefficients.js';
 import { inTurns } from '../turns.js';
-import { sizeOf, pauseOf, type EncodeResult, type EncodingOptions, type LossyTarget } from './encoder-options.js';
+import {
+  sizeOf,
+  pauseOf,
+  type EncodeResult,
+  type EncodingOptions,
+  type LossyTarget,
+  type Tune,
+} from './encoder-options.js';
 import { Encoding, type Plan } from './encoding.js';
 import { squaredErrorOf } from './psnr.js';
 import type { Prepared } from './prepared.js';
@@ -32,11 +46,43 @@ const MOST_ATTEMPTS = 3;
 const ERROR_SLOPE = 1.43 / 16;
 const NOISE_OVER_ERROR = 2;
 
+/**
+ * By how much levels 1, 2, 3 and the coarser ones are ahead, by the code that level 0 is measured with; between two of
+ * them, in proportion. For the eye: SSIMULACRA 2 gains some 10 points at equal bytes, for 0.3 dB of PSNR. For PSNR: the
+ * error of what is measured with much noise is below that noise, so to spread errors evenly takes less noise where there
+ * is more to know.
+ */
+const AHEAD: Readonly<Record<Tune, readonly (readonly [code: number, ahead: Ahead])[]>> = {
+  eye: [
+    [112, [8, 16, 24, 28]],
+    [154, [16, 24, 30, 30]],
+    [172, [20, 26, 30, 30]],
+  ],
+  psnr: [
+    [162, WHITE],
+    [188, [16, 16, 16, 16]],
+  ],
+};
+
+/** @param firstCode that level 0 is measured with */
+export function aheadAt(tune: Tune, firstCode: number): Ahead {
+  const table = AHEAD[tune];
+  const i = table.findIndex(([code]) => code >= firstCode);
+  const [to, above] = table[i < 0 ? table.length - 1 : i]!;
+  const [from, below] = table[i < 0 ? table.length - 1 : Math.max(0, i - 1)]!;
+  const share = to === from ? 1 : (firstCode - from) / (to - from);
+  return above.map((codes, k) => {
+    const wanted = below[k]! + share * (codes - below[k]!);
+    return AHEAD_UNIT * Math.floor(wanted / AHEAD_UNIT + 0.5);
+  }) as unknown as Ahead;
+}
+
 /** The schedule that measures level 0 with a code, and ends there or, of lower qualities, at a coarser level. */
-export function straightAt(schedule: Schedule, { level, code }: Stop): Schedule {
+export function straightAt(schedule: Schedule, { level, code }: Stop, tune?: Tune): Schedule {
   const firstCode = clamp(code + CODES_LEVEL_SPAN * level);
   const lastCode = level === 0 ? Math.min(code, firstCode) : firstCode;
-  return { ...schedule, lastCode, straight: { ...schedule.straight!, firstCode } };
+  const ahead = tune === undefined ? schedule.straight!.ahead : aheadAt(tune, firstCode);
+  return { ...schedule, lastCode, straight: { firstCode, ahead } };
 }
 
 function clamp(code: number): number {
@@ -72,7 +118,7 @@ export class StraightEncoder {
   }
 
   private async begin(stop: Stop, lastCode?: number, options = this.options): Promise<Encoding> {
-    const schedule = straightAt(this.plan.schedule, stop);
+    const schedule = straightAt(this.plan.schedule, stop, this.plan.tune);
     const plan = { ...this.plan, schedule: lastCode === undefined ? schedule : { ...schedule, lastCode } };
     return Encoding.of(plan, this.prepared, this.evaluator, options, lastCode === undefined ? stop : FINEST);
   }

@@ -3,7 +3,9 @@ import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 import {
   DEFAULT_SCHEDULE,
   FINEST_FIRST_CODE,
+  AHEAD_UNIT,
   MAX_FIRST_CODE,
+  type Ahead,
   VIEWS,
   type Schedule,
   type Straight,
@@ -97,12 +99,13 @@ function hasEnds(header: Header): header is Header & { ends: Ends } {
 }
 
 function straightBytes({ firstCode, ahead: [one, two, three, more] }: Straight): number[] {
-  return [firstCode, one + 16 * two, three + 16 * more];
+  return [firstCode, (one + 16 * two) / AHEAD_UNIT, (three + 16 * more) / AHEAD_UNIT];
 }
 
 function readStraight(bytes: Uint8Array): Straight {
   const [firstCode, low, high] = bytes as unknown as [number, number, number];
-  return { firstCode, ahead: [low & 15, low >> 4, high & 15, high >> 4] };
+  const ahead = [low & 15, low >> 4, high & 15, high >> 4].map((units) => AHEAD_UNIT * units);
+  return { firstCode, ahead: ahead as unknown as Ahead };
 }
 
 /**

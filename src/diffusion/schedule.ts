@@ -68,14 +68,15 @@ export interface Straight {
   firstCode: number;
   /**
    * By how many codes levels 1, 2, 3 and the coarser ones are more precise than where noise is white, 0..MAX_AHEAD
-   * each: what the eye's metrics ask for costs few bits, as coarse coefficients are few.
+   * each, even numbers: what the eye's metrics ask for costs few bits, as coarse coefficients are few.
    */
   ahead: Ahead;
 }
 export type Ahead = readonly [number, number, number, number];
 
-/** Largest that the header can state of `ahead`. */
-export const MAX_AHEAD = 15;
+/** What the header counts `ahead` in, and the largest that it can state. */
+export const AHEAD_UNIT = 2;
+export const MAX_AHEAD = 15 * AHEAD_UNIT;
 /** Noise that is white. */
 export const WHITE: Ahead = [0, 0, 0, 0];
 
@@ -199,7 +200,9 @@ export function checkSchedule(schedule: Schedule): void {
   whole('tail', tail, 0, MAX_TAIL);
   if (straight !== undefined) {
     whole('straight.firstCode', straight.firstCode, Math.max(lastCode, FINEST_FIRST_CODE), MAX_FIRST_CODE);
-    straight.ahead.forEach((codes, i) => whole(`straight.ahead[${i}]`, codes, 0, MAX_AHEAD));
+    straight.ahead.forEach((codes, i) =>
+      whole(`straight.ahead[${i}] / ${AHEAD_UNIT}`, codes / AHEAD_UNIT, 0, MAX_AHEAD / AHEAD_UNIT),
+    );
   }
   if (!VIEWS.includes(views) || !VIEWS.includes(coarseViews))
     throw new DcompError(

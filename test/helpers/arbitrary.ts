@@ -3,7 +3,14 @@ import fc from 'fast-check';
 import { CORPUS, corpusPicture } from '../../corpus/pictures.js';
 import type { EncodingOptions, LossyTarget } from '../../src/codec/encoder-options.js';
 import { LAST_CODE } from '../../src/format.js';
-import { FINEST_FIRST_CODE, MAX_AHEAD, MAX_FIRST_CODE, MAX_TAIL, type Schedule } from '../../src/diffusion/schedule.js';
+import {
+  AHEAD_UNIT,
+  FINEST_FIRST_CODE,
+  MAX_AHEAD,
+  MAX_FIRST_CODE,
+  MAX_TAIL,
+  type Schedule,
+} from '../../src/diffusion/schedule.js';
 import { TOP_CODE } from '../../src/model/sigma.js';
 import { hash32 } from '../../src/math/hash.js';
 import { depthOf, newSamples, rangeOf, withDepth, type Channels, type Depth, type Picture } from '../../src/picture.js';
@@ -77,7 +84,7 @@ export function picturesOfAnyDepth(maxSide = 70): fc.Arbitrary<Picture> {
 /** Low ones are as likely as high ones. */
 export const qualities = fc.oneof(fc.integer({ min: 1, max: 100 }), fc.double({ min: 1, max: 100, noNaN: true }));
 
-const ahead = fc.integer({ min: 0, max: MAX_AHEAD });
+const ahead = fc.integer({ min: 0, max: MAX_AHEAD / AHEAD_UNIT }).map((units) => AHEAD_UNIT * units);
 /** Schedules that refine every level from sigma_top down. */
 export const refinedSchedules: fc.Arbitrary<Schedule> = fc.record(
   {

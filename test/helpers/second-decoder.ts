@@ -448,7 +448,7 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
   at += plain ? 4 : 8;
   const straight = !plain && flagged >= 128;
   const [firstCode, ahead, further] = file.subarray(at - 4, at - 1) as unknown as [number, number, number];
-  const aheadOf = (level: number): number => [0, ahead & 15, ahead >> 4, further & 15][level] ?? further >> 4;
+  const aheadOf = (level: number): number => 2 * ([0, ahead & 15, ahead >> 4, further & 15][level] ?? further >> 4);
   const codeAt = (level: number): number =>
     !straight ? TOP : level === 0 ? firstCode : max(48, firstCode - 16 * level - aheadOf(level));
   if (straight) at += 3;

@@ -40,6 +40,10 @@ export const MIME: Record<string, string> = {
   '.mjs': 'text/javascript',
   '.json': 'application/json',
   '.html': 'text/html',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+  '.wasm': 'application/wasm',
+  '.webp': 'image/webp',
 };
 
 /** Serves the files of a folder, and nothing else, without any headers that a plain server would not send. */

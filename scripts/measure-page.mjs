@@ -1,0 +1,239 @@
+/**
+ * Measures the page that `npm run page` has built, in a real Chromium: `npm run page:measure`. First view, layout shift,
+ * long tasks of the page's own thread, bytes, and memory after 50 decodings.
+ *
+ * A task's processor time is what it costs; its wall time is longer where the machine is busy with something else. The
+ * exit code is 1 where a limit is passed: tasks by their processor time, bytes, layout shift.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { noBrowser, serveFolder, startBrowser } from '../dist/test/helpers/chromium.js';
+
+const out = fileURLToPath(new URL('../out', import.meta.url));
+const LIMITS = { firstView: 300_000, shift: 0.001, task: 100 };
+/** Milliseconds after the first picture in which a slow phone is watched on. */
+const AFTERWARDS = 5000;
+const PROFILES = [
+  { name: 'desktop', viewport: { width: 1360, height: 850 }, colorScheme: 'light' },
+  // As Lighthouse has a phone: 1.6 Mbit/s, 150 ms, a processor four times as slow.
+  {
+    ...{ name: 'phone', viewport: { width: 390, height: 844 }, colorScheme: 'dark', deviceScaleFactor: 2 },
+    ...{ isMobile: true, hasTouch: true, slow: true },
+  },
+];
+
+if (noBrowser !== false) {
+  console.log(`page:measure: ${noBrowser}`);
+  process.exit(0);
+}
+if (!existsSync(join(out, 'page/index.html'))) throw new Error('build the page first: npm run page');
+
+/** Bytes of a file of the page, packed as servers pack text. */
+const packed = new Map(
+  readdirSync(join(out, 'page'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => {
+      const bytes = readFileSync(join(entry.parentPath ?? entry.path, entry.name));
+      return [entry.name, /\.(js|css|html)$/.test(entry.name) ? gzipSync(bytes).length : bytes.length];
+    }),
+);
+
+/** What a page notes about itself. */
+function watch() {
+  const seen = { shift: 0, largest: 0, first: 0, tasks: [] };
+  Object.assign(globalThis, { seen });
+  const observe = (type, note) =>
+    new PerformanceObserver((list) => list.getEntries().forEach(note)).observe({ type, buffered: true });
+  observe('layout-shift', ({ value, hadRecentInput }) => (seen.shift += hadRecentInput ? 0 : value));
+  observe('largest-contentful-paint', ({ startTime }) => (seen.largest = startTime));
+  observe('paint', ({ name, startTime }) => name === 'first-contentful-paint' && (seen.first = startTime));
+  observe('longtask', ({ duration }) => seen.tasks.push(duration));
+}
+
+/** The longest tasks of the page's thread in a trace, in milliseconds. */
+function tasksOf(trace) {
+  const { traceEvents: events } = JSON.parse(trace.toString());
+  const threads = new Set(
+    events
+      .filter(({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain')
+      .map(({ pid, tid }) => `${pid} ${tid}`),
+  );
+  const tasks = events.filter(({ name, pid, tid }) => /RunTask$/.test(name) && threads.has(`${pid} ${tid}`));
+  const longest = (of) => tasks.reduce((most, task) => Math.max(most, (task[of] ?? 0) / 1000), 0);
+  return { wall: longest('dur'), processor: longest('tdur'), count: tasks.length };
+}
+
+const { server, address } = await serveFolder(out);
+const browser = await startBrowser();
+const rows = [];
+const failures = [];
+const row = (what, value, limit) => {
+  rows.push([what, value, limit === undefined ? '' : `at most ${limit}`]);
+};
+const kilobytes = (bytes) => `${Math.round(bytes / 1000)} kB`;
+const milliseconds = (time) => `${Math.round(time)} ms`;
+
+const said = (page, words) =>
+  page.waitForFunction(
+    (source) => new RegExp(source).test(document.querySelector('#status').textContent),
+    words.source,
+    { timeout: 300_000 },
+  );
+
+async function firstView({ name, slow, ...options }) {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  const session = await context.newCDPSession(page);
+  if (slow) {
+    await session.send('Network.enable');
+    const throughput = 1.6e6 / 8;
+    await session.send('Network.emulateNetworkConditions', {
+      ...{ offline: false, latency: 150, downloadThroughput: throughput, uploadThroughput: throughput / 2 },
+    });
+    await session.send('Emulation.setCPUThrottlingRate', { rate: 4 });
+  }
+  const files = [];
+  page.on('response', (response) => files.push(response.url().split('/').pop() || 'index.html'));
+  await page.addInitScript(watch);
+  const traced = !slow;
+  if (traced) await browser.startTracing(page, { categories: ['toplevel', 'disabled-by-default-devtools.timeline'] });
+  await page.goto(`${address}page/`);
+  await said(page, /^\d/);
+  const before = files.slice(0, files.findIndex((file) => file.startsWith('engine-')) >>> 0);
+  // A processor four times as slow has shown by then what it has to show.
+  if (slow) await page.waitForTimeout(AFTERWARDS);
+  else await said(page, /^Coded/);
+  const trace = traced ? tasksOf(await browser.stopTracing()) : undefined;
+  const seen = await page.evaluate(() => globalThis.seen);
+  const sum = (names) => names.reduce((total, file) => total + (packed.get(file) ?? 0), 0);
+  const whole = files.slice(0, files.findIndex((file) => file.endsWith('.dcm')) >>> 0);
+  row(`${name}: first contentful paint`, milliseconds(seen.first));
+  row(`${name}: largest contentful paint`, milliseconds(seen.largest));
+  row(`${name}: layout shift`, seen.shift.toFixed(4), LIMITS.shift);
+  if (seen.shift > LIMITS.shift) failures.push(`${name}: layout shift`);
+  row(`${name}: total blocking time`, milliseconds(seen.tasks.reduce((total, task) => total + task - 50, 0)));
+  if (trace !== undefined) {
+    row(`${name}: longest task, processor`, milliseconds(trace.processor), `${LIMITS.task} ms`);
+    row(`${name}: longest task, wall`, milliseconds(trace.wall));
+    row(`${name}: first view`, `${before.length} files, ${kilobytes(sum(before))}`, kilobytes(LIMITS.firstView));
+    row(`${name}: with the codec, before the model`, `${whole.length} files, ${kilobytes(sum(whole))}`);
+    if (trace.processor > LIMITS.task) failures.push(`${name}: a task of ${milliseconds(trace.processor)}`);
+    if (sum(whole) > LIMITS.firstView) failures.push(`${name}: bytes`);
+  }
+  await context.close();
+}
+
+/** What people do, and the longest task in it. */
+async function use() {
+  const context = await browser.newContext({ viewport: { width: 1360, height: 850 } });
+  const page = await context.newPage();
+  page.setDefaultTimeout(300_000);
+  await page.goto(`${address}page/`);
+  await said(page, /^Coded/);
+  await page.selectOption('#pixels', '100000');
+  await said(page, /^Coded/);
+  const traced = async (what, act) => {
+    await browser.startTracing(page, { categories: ['toplevel', 'disabled-by-default-devtools.timeline'] });
+    await page.evaluate(() => (document.querySelector('#status').textContent = ''));
+    await act();
+    const { processor, wall } = tasksOf(await browser.stopTracing());
+    row(
+      `${what}: longest task`,
+      `${milliseconds(processor)} of processor, ${milliseconds(wall)} of wall`,
+      `${LIMITS.task} ms`,
+    );
+    if (processor > LIMITS.task) failures.push(`${what}: a task of ${milliseconds(processor)}`);
+  };
+  await traced('coding by the slider', async () => {
+    for (const value of [40, 50, 60, 70]) await page.locator('#amount').fill(String(value));
+    await said(page, /^Coded/);
+  });
+  await traced('replay', async () => {
+    await page.click('#tab-replay');
+    await page.click('#play');
+    await said(page, /^Decoded the first (.+ bytes) of \1/);
+  });
+  await traced('a picture out of nothing', async () => {
+    await page.click('#tab-sample');
+    await page.selectOption('#side', '64');
+    await page.click('#draw');
+    await said(page, /^Drawn/);
+  });
+  const large = await page.evaluate(async () => {
+    const canvas = new OffscreenCanvas(4000, 3000);
+    canvas.getContext('2d').fillRect(0, 0, 4000, 3000);
+    const blob = await canvas.convertToBlob({ type: 'image/jpeg' });
+    return new Promise((resolve) => {
+      const reader = new FileReader();
+      reader.onload = () => resolve(reader.result.split(',')[1]);
+      reader.readAsDataURL(blob);
+    });
+  });
+  const file = { name: 'large.jpg', mimeType: 'image/jpeg', buffer: Buffer.from(large, 'base64') };
+  await traced('12 megapixels, reduced', async () => {
+    await page.setInputFiles('#file', file);
+    await said(page, /^Coded/);
+  });
+  await traced('12 megapixels, full size', async () => {
+    await page.selectOption('#pixels', '16000000');
+    await said(page, /coding takes about/);
+  });
+  await context.close();
+}
+
+/** Memory of the page and its workers, which an isolated page can ask for: after 5 and after 50 decodings. */
+async function memory() {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  page.setDefaultTimeout(300_000);
+  await page.goto(`${address}page/`);
+  await said(page, /^Coded/);
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await page.reload();
+  await said(page, /^Coded/);
+  await page.selectOption('#pixels', '100000');
+  await page.waitForTimeout(500);
+  await said(page, /^Coded/);
+  await page.click('#tab-replay');
+  const decodings = async (count) => {
+    for (let i = 0; i < count; i++) {
+      await page.evaluate(() => (document.querySelector('#status').textContent = ''));
+      await page.locator('#arrived').fill(String(40 + (i % 50)));
+      await said(page, /^Decoded/);
+    }
+    // Twice: what the first collection has freed, the second one knows.
+    await page.evaluate(() => performance.measureUserAgentSpecificMemory());
+    return page.evaluate(async () => (await performance.measureUserAgentSpecificMemory()).bytes);
+  };
+  const few = await decodings(5);
+  const many = await decodings(50);
+  row(
+    'memory after 5 decodings, and after 50 more',
+    `${(few / 1e6).toFixed(1)} MB, ${(many / 1e6).toFixed(1)} MB`,
+    '10 % more',
+  );
+  if (many > 1.1 * few) failures.push('memory grows');
+  await context.close();
+}
+
+try {
+  for (const profile of PROFILES) await firstView(profile);
+  await use();
+  await memory();
+} finally {
+  await browser.close();
+  server.closeAllConnections();
+  server.close();
+}
+const widths = [0, 1, 2].map((i) => Math.max(...rows.map((cells) => cells[i].length)));
+for (const cells of rows)
+  console.log(
+    cells
+      .map((cell, i) => cell.padEnd(widths[i]))
+      .join('  ')
+      .trimEnd(),
+  );
+for (const failure of failures) console.error(`page:measure: ${failure}`);
+process.exit(failures.length === 0 ? 0 : 1);

@@ -63,8 +63,12 @@ export class Stage {
   async recall(name: Name): Promise<void> {
     const kept = this.remembered.get(name);
     if (kept === undefined || this.kept.get(name)?.label === kept.label) return;
-    const { bitmap, label } = kept;
-    this.put(name, { bitmap: await createImageBitmap(bitmap), width: bitmap.width, height: bitmap.height }, label);
+    const { width, height } = kept.bitmap;
+    const before = this.kept.get(name);
+    const bitmap = await createImageBitmap(kept.bitmap);
+    // A tool may have been quicker.
+    if (this.kept.get(name) === before) this.put(name, { bitmap, width, height }, kept.label);
+    else bitmap.close();
   }
 
   forget(name: Name): void {

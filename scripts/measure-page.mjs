@@ -100,7 +100,7 @@ async function firstView({ name, slow, ...options }) {
   const traced = !slow;
   if (traced) await browser.startTracing(page, { categories: ['toplevel', 'disabled-by-default-devtools.timeline'] });
   await page.goto(`${address}page/`);
-  await said(page, /^\d/);
+  await said(page, /^(\d|Cod)/);
   const before = files.slice(0, files.findIndex((file) => file.startsWith('engine-')) >>> 0);
   // A processor four times as slow has shown by then what it has to show.
   if (slow) await page.waitForTimeout(AFTERWARDS);

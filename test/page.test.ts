@@ -7,7 +7,7 @@ import type { Browser, BrowserContext, Download, Page } from 'playwright-core';
 import { corpusPicture } from '../corpus/pictures.js';
 import { readPng } from '../formats/png-reader.js';
 import { writePng } from '../formats/png-writer.js';
-import { decode, info, release } from '../src/node.js';
+import { decode, info, release, toRgba } from '../src/node.js';
 import { buildPage, type BuiltPage } from './helpers/built-page.js';
 import { noBrowser, serveFolder, startBrowser } from './helpers/chromium.js';
 
@@ -137,7 +137,7 @@ describe('the page', { skip: noBrowser }, () => {
     // Any dcomp decodes it, and to what the page shows.
     const picture = await decode(file);
     const { picture: fromPage } = readPng(await saved('save-png'));
-    assert.deepEqual(fromPage.data, withAlpha(picture.data as Uint8Array));
+    assert.deepEqual(toRgba(fromPage), toRgba(picture));
     await page.click('#copy');
     await page.waitForFunction(() => /Copied/.test(document.querySelector('#status')!.textContent!));
     const snippet = await page.evaluate(() => navigator.clipboard.readText());
@@ -339,10 +339,3 @@ describe('the page', { skip: noBrowser }, () => {
     assert.deepEqual(complaints, []);
   });
 });
-
-/** As the page saves it. */
-function withAlpha(rgb: Uint8Array): Uint8Array {
-  const rgba = new Uint8Array((rgb.length / 3) * 4).fill(255);
-  for (let i = 0, o = 0; i < rgb.length; i += 3, o += 4) rgba.set(rgb.subarray(i, i + 3), o);
-  return rgba;
-}

@@ -1,6 +1,6 @@
 /** `dcomp decode IN.dcz [OUT]`, `dcomp decode IN... -o FOLDER` */
 import type { Argv } from 'yargs';
-import { decode, DcompError, info, verify, type GivenModel, type Rectangle } from '../src/node.js';
+import { decode, DcompError, info, verify, type EngineName, type GivenModel, type Rectangle } from '../src/node.js';
 import type { Coded, Hooks } from './batch/coder.js';
 import { batchOf, batchOptions } from './batch/options.js';
 import { runJobs } from './batch/run.js';
@@ -105,6 +105,7 @@ export interface DecodeSettings {
   outputQuality: number | undefined;
   metadata: MetadataChoice;
   threads: number;
+  engine: EngineName;
   model: GivenModel | undefined;
 }
 
@@ -122,7 +123,7 @@ export async function run(args: RawArgs): Promise<number> {
     extension: extensionOf(format),
     fields: { bytes: maxBytes?.toString() },
   });
-  const { threads, model } = common;
+  const { threads, engine, model } = common;
   return runJobs(
     {
       name: 'decode',
@@ -141,6 +142,7 @@ export async function run(args: RawArgs): Promise<number> {
         outputQuality,
         metadata,
         threads,
+        engine,
         model,
       },
     },
@@ -201,6 +203,7 @@ export async function code(input: Uint8Array, settings: DecodeSettings, { onProg
     outputQuality,
     metadata,
     threads,
+    engine,
     model,
   } = settings;
   const damage: string[] = [];
@@ -212,6 +215,7 @@ export async function code(input: Uint8Array, settings: DecodeSettings, { onProg
     maxPixels,
     ...(maxWork === undefined ? {} : { maxWork }),
     threads,
+    engine,
     onDamage: (message) => damage.push(message),
     ...(scale === undefined ? {} : { scale }),
     ...(crop === undefined ? {} : { crop }),

@@ -11,6 +11,7 @@ import {
   MAX_SIDE,
   TUNES,
   VIEWS,
+  type EngineName,
   type GivenModel,
   type Importance,
   type Picture,
@@ -209,6 +210,7 @@ export interface EncodeSettings {
   maxPixels: number;
   maxWork: number | undefined;
   threads: number;
+  engine: EngineName;
   model: GivenModel | undefined;
 }
 
@@ -303,7 +305,7 @@ async function importanceOf(
 /** What options say, whatever the files. @throws DcompError E_USAGE, E_IO */
 export function settingsOf(
   args: RawArgs,
-  { threads, model }: Pick<CommonOptions, 'threads' | 'model'>,
+  { threads, engine, model }: Pick<CommonOptions, 'threads' | 'engine' | 'model'>,
 ): EncodeSettings {
   return {
     target: chooseTarget(args),
@@ -321,6 +323,7 @@ export function settingsOf(
     maxPixels: maxPixelsOption(args),
     maxWork: maxWorkOption(args),
     threads,
+    engine,
     model,
   };
 }
@@ -353,6 +356,7 @@ export async function code(input: Uint8Array, settings: EncodeSettings, { onProg
     maxPixels,
     maxWork,
     threads,
+    engine,
     model,
   } = settings;
   const started = performance.now();
@@ -369,6 +373,7 @@ export async function code(input: Uint8Array, settings: EncodeSettings, { onProg
     ...(maxWork === undefined ? {} : { maxWork }),
     plain,
     threads,
+    engine,
     ...(effort === undefined ? {} : { effort }),
     ...(views === undefined ? {} : { views }),
     ...(tune === undefined ? {} : { tune }),

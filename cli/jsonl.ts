@@ -11,7 +11,7 @@ import { closeStore, isObject } from '../cluster/s3.js';
 import { makeTask } from '../cluster/task.js';
 import { defaultJobs } from './batch/run.js';
 import * as encode from './encode.js';
-import { flag, namedModel, numberOption, textOption, type RawArgs } from './options.js';
+import { engineOption, flag, namedModel, numberOption, textOption, type RawArgs } from './options.js';
 import { print } from './report.js';
 import yargs from './vendor/yargs.js';
 
@@ -72,6 +72,7 @@ async function workOf(text: string, known: Set<string>, children: Children, thre
   const model = textOption(line.options, 'model');
   const { threads: _threads, ...settings } = encode.settingsOf(line.options, {
     threads,
+    engine: engineOption(line.options),
     model: model === undefined ? undefined : namedModel(model),
   });
   const { stored, blobs } = apart(settings);

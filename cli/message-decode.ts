@@ -1,6 +1,6 @@
 /** `dcomp decode --profile message`: messages to pictures. */
 import { DcompError } from '../src/errors.js';
-import { decodeMessage, type GivenModel } from '../src/node.js';
+import { decodeMessage, type EngineName, type GivenModel } from '../src/node.js';
 import type { PictureFormat } from '../formats/formats.js';
 import { extensionOf } from '../formats/formats.js';
 import { writePicture } from '../formats/write.js';
@@ -22,6 +22,7 @@ export interface MessageReading {
   format: PictureFormat;
   outputQuality: number | undefined;
   threads: number;
+  engine: EngineName;
   model: GivenModel | undefined;
 }
 
@@ -48,22 +49,33 @@ export async function runMessages(
     extension: extensionOf(format),
     fields: { bytes: maxBytes?.toString() },
   });
-  const { threads, model } = common;
+  const { threads, engine, model } = common;
   const allowDamaged = flag(args, 'allow-damaged') || flag(args, 'allow-partial') || maxBytes !== undefined;
   const maxPixels = maxPixelsOption(args);
-  const settings: MessageReading = { size, maxBytes, allowDamaged, maxPixels, format, outputQuality, threads, model };
+  const settings: MessageReading = {
+    size,
+    maxBytes,
+    allowDamaged,
+    maxPixels,
+    format,
+    outputQuality,
+    threads,
+    engine,
+    model,
+  };
   return runJobs({ name: 'decode', url: import.meta.url, settings }, plan, options);
 }
 
 /** A message to a picture file. @throws DcompError as `decodeMessage` */
 export async function code(input: Uint8Array, settings: MessageReading, _hooks: Hooks): Promise<Coded> {
-  const { size, maxBytes, allowDamaged, maxPixels, format, outputQuality, threads, model } = settings;
+  const { size, maxBytes, allowDamaged, maxPixels, format, outputQuality, threads, engine, model } = settings;
   const started = performance.now();
   const used = input.subarray(0, maxBytes);
   const { data, evaluations, work, ...shape } = await decodeMessage(used, {
     allowDamaged,
     maxPixels,
     threads,
+    engine,
     ...(size === undefined ? {} : { size }),
     ...(model === undefined ? {} : { model }),
   });

@@ -1,6 +1,6 @@
 /** `dcomp encode --profile message`: pictures to messages. */
 import { DcompError } from '../src/errors.js';
-import { encodeMessages, MESSAGE_CHECKS, type GivenModel, type MessageCheck } from '../src/node.js';
+import { encodeMessages, MESSAGE_CHECKS, type EngineName, type GivenModel, type MessageCheck } from '../src/node.js';
 import { PICTURE_EXTENSIONS } from '../formats/formats.js';
 import { readPicture } from '../formats/read.js';
 import { resizePicture, type Resizing } from '../formats/resize.js';
@@ -27,6 +27,7 @@ export interface MessageSettings {
   allowDamaged: boolean;
   maxPixels: number;
   threads: number;
+  engine: EngineName;
   model: GivenModel | undefined;
 }
 
@@ -62,6 +63,7 @@ export async function runMessages(args: RawArgs): Promise<number> {
     allowDamaged: flag(args, 'allow-damaged'),
     maxPixels: maxPixelsOption(args),
     threads: common.threads,
+    engine: common.engine,
     model: common.model,
   };
   return runJobs({ name: 'encode', url: import.meta.url, settings }, plan, options);
@@ -69,7 +71,7 @@ export async function runMessages(args: RawArgs): Promise<number> {
 
 /** A picture file to a message. @throws DcompError as `readPicture` and `encodeMessages` */
 export async function code(input: Uint8Array, settings: MessageSettings, { onProgress }: Hooks): Promise<Coded> {
-  const { size, check, sizeIsTold, effort, resize, maxPixels, threads, model } = settings;
+  const { size, check, sizeIsTold, effort, resize, maxPixels, threads, engine, model } = settings;
   const started = performance.now();
   const { picture: read, damage } = await readPicture(input, 'default', maxPixels, settings.allowDamaged);
   const { picture, notices } = barePicture(resize === undefined ? read : await resizePicture(read, resize, maxPixels));
@@ -78,6 +80,7 @@ export async function code(input: Uint8Array, settings: MessageSettings, { onPro
     check,
     sizeIsTold,
     threads,
+    engine,
     ...(effort === undefined ? {} : { effort }),
     ...(model === undefined ? {} : { model }),
     ...(onProgress === undefined ? {} : { onProgress }),

@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import type { Argv } from 'yargs';
 import { DcompError } from '../src/errors.js';
 import type { GivenModel, Rectangle } from '../src/index.js';
+import { ENGINES, type EngineName } from '../src/model/evaluator.js';
 import { DEFAULT_MODEL, isModelName, MODELS } from '../src/models/registry.js';
 import { DEFAULT_MAX_PIXELS, MAX_PIXELS } from '../src/picture.js';
 import { readInput } from '../formats/files.js';
@@ -16,6 +17,7 @@ export type RawArgs = Record<string, unknown>;
 
 export interface CommonOptions {
   threads: number;
+  engine: EngineName;
   /** Given with --model: a name of the package's models, or the bytes of a model file. */
   model: GivenModel | undefined;
   verbose: boolean;
@@ -34,13 +36,18 @@ export function outputOptions(yargs: Argv): void {
     .option('quiet', { type: 'boolean', describe: 'Say nothing but errors' });
 }
 
-/** Adds --threads and --model. */
+/** Adds --threads, --engine and --model. */
 export function engineOptions(yargs: Argv): void {
   yargs
     .option('threads', {
       type: 'string',
       requiresArg: true,
       describe: 'Worker threads; the result is the same with any number  [default: all cores]',
+    })
+    .option('engine', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'auto, wasm (the processor) or webgpu (a GPU); the result is the same with any  [default: auto]',
     })
     .option('model', {
       type: 'string',
@@ -261,6 +268,14 @@ export function namedModel(model: string): GivenModel {
   }
 }
 
+/** What --engine says. @throws DcompError E_USAGE */
+export function engineOption(args: RawArgs): EngineName {
+  const text = textOption(args, 'engine') ?? 'auto';
+  const engine = ENGINES.find((each) => each === text);
+  if (engine === undefined) throw new DcompError('E_USAGE', `--engine is ${text}; it must be ${ENGINES.join(', ')}`);
+  return engine;
+}
+
 /** @throws DcompError E_USAGE, E_IO */
 export function commonOptions(args: RawArgs): CommonOptions {
   const threads =
@@ -268,5 +283,5 @@ export function commonOptions(args: RawArgs): CommonOptions {
     Math.min(availableParallelism(), MAX_THREADS);
   const model = textOption(args, 'model');
   const given = model === undefined ? undefined : namedModel(model);
-  return { ...outputFlags(args), threads, model: given };
+  return { ...outputFlags(args), threads, engine: engineOption(args), model: given };
 }

@@ -178,7 +178,7 @@ const FILE_MARK = MAGIC[0]!;
 /** What to send: a .dcz file as it is, a picture coded to what fits. */
 async function fileOf(source: Uint8Array, options: PacketOptions, args: RawArgs): Promise<Uint8Array> {
   if (source[0] === FILE_MARK) return source;
-  const { threads, model } = commonOptions(args);
+  const { threads, engine, model } = commonOptions(args);
   const maxPixels = maxPixelsOption(args);
   const target = targetOf(options, args);
   const asMessage = target !== 'lossless' && 'size' in target && (args['profile'] === undefined || isMessage(args));
@@ -188,6 +188,7 @@ async function fileOf(source: Uint8Array, options: PacketOptions, args: RawArgs)
   const settings = {
     effort: numberOption(args, 'effort', { min: 1, max: 9, whole: true }) ?? 9,
     threads,
+    engine,
     ...(model === undefined ? {} : { model }),
   };
   if (!asMessage) return (await encode(picture, { target, maxPixels, ...settings })).bytes;
@@ -207,7 +208,7 @@ function targetOf(options: PacketOptions, args: RawArgs): Target {
 
 async function decodeFrom(args: RawArgs): Promise<number> {
   const { inputs, output } = namesOf(args);
-  const { threads, model, quiet } = commonOptions(args);
+  const { threads, engine, model, quiet } = commonOptions(args);
   const maxPixels = maxPixelsOption(args);
   const id = numberOption(args, 'id', { min: 0, max: 0xffff, whole: true });
   const asked = textOption(args, 'format');
@@ -233,7 +234,7 @@ async function decodeFrom(args: RawArgs): Promise<number> {
     undefined,
     output,
     async () => {
-      const settings = { threads, ...(model === undefined ? {} : { model }) };
+      const settings = { threads, engine, ...(model === undefined ? {} : { model }) };
       const picture =
         bytes[0] === FILE_MARK
           ? await decode(bytes, { maxPixels, ...(complete ? {} : { maxBytes: bytes.length }), ...settings })

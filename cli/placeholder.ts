@@ -54,12 +54,12 @@ export async function run(args: RawArgs): Promise<void> {
   const snippet = SNIPPETS.find((each) => each === given);
   if (given !== undefined && snippet === undefined)
     throw new DcompError('E_USAGE', `--snippet is ${given}; it must be html or react`);
-  const { threads, model, quiet } = commonOptions(args);
+  const { threads, engine, model, quiet } = commonOptions(args);
   const maxPixels = maxPixelsOption(args);
   try {
     const { picture: read } = await readPicture(await readSource(file), 'default', maxPixels);
     const { picture } = barePicture(await resizePicture(read, { width: side, height: side, fit: 'inside' }, maxPixels));
-    const settings = { threads, ...(model === undefined ? {} : { model }) };
+    const settings = { threads, engine, ...(model === undefined ? {} : { model }) };
     const [message] = await encodeMessages(picture, [bytes], settings);
     const made = placeholderText(message!.bytes);
     print(`${snippet === undefined ? made : snippetOf(snippet, made, picture)}\n`);
@@ -74,9 +74,9 @@ export async function run(args: RawArgs): Promise<void> {
 
 /** Writes a placeholder's picture. */
 async function show(text: string, output: string, args: RawArgs): Promise<void> {
-  const { threads, model } = commonOptions(args);
+  const { threads, engine, model } = commonOptions(args);
   const bytes = placeholderBytes(text);
-  const settings = { threads, ...(model === undefined ? {} : { model }) };
+  const settings = { threads, engine, ...(model === undefined ? {} : { model }) };
   await writeOutput(
     undefined,
     output,

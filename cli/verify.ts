@@ -42,7 +42,7 @@ type Pixels = 'match' | 'mismatch' | 'skipped' | 'none';
 export async function run(args: RawArgs): Promise<number> {
   const json = flag(args, 'json');
   const withPixels = flag(args, 'pixels');
-  const { threads, model, verbose, quiet } = commonOptions(args);
+  const { threads, engine, model, verbose, quiet } = commonOptions(args);
   const maxWork = maxWorkOption(args);
   const limits = { maxPixels: maxPixelsOption(args), ...(maxWork === undefined ? {} : { maxWork }) };
   let bad = 0;
@@ -64,7 +64,12 @@ export async function run(args: RawArgs): Promise<number> {
       const pixels = await comparePixels(
         found,
         async () =>
-          decode((await repair(bytes)).bytes, { threads, ...limits, ...(model === undefined ? {} : { model }) }),
+          decode((await repair(bytes)).bytes, {
+            threads,
+            engine,
+            ...limits,
+            ...(model === undefined ? {} : { model }),
+          }),
         withPixels,
       );
       if (found.state !== 'intact' || pixels === 'mismatch') bad++;

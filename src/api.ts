@@ -22,6 +22,7 @@ import { DcompError } from './errors.js';
 import { turnIfDue } from './event-loop.js';
 import { copyOf } from './files.js';
 import { KeptModels, MODEL_CHECKS, type ModelOptions, type Platform } from './kept-models.js';
+import { engineOf, type Evaluator } from './model/evaluator.js';
 import { inTurns, throwIfAborted, type Pause } from './turns.js';
 import { checkList, checkOptions, isBoolean, isWhole, type Checks } from './options.js';
 import type { Picture } from './picture.js';
@@ -161,9 +162,9 @@ export function createCodec(platform: Platform): Codec {
       if (!this.progression.begun) return undefined; // no model is needed to say that
       const id = await this.progression.modelId(latest);
       if (id === undefined) return this.progression.picture(undefined, latest);
-      const evaluators = models.forFile(id, this.options);
+      const evaluators = models.forFile(id, this.options, this.progression.pixels);
       const picture = await evaluators.use(this.progression.pixels, this.options.signal, (evaluator) =>
-        this.progression.picture(evaluator, latest),
+        this.progression.picture(evaluator, latest).then((picture) => picture && withEngine(picture, evaluator)),
       );
       await this.pause();
       return picture;
@@ -180,11 +181,11 @@ export function createCodec(platform: Platform): Codec {
         await pause();
         return encodeLossless(picture, { ...options, pause });
       }
-      return models.chosen(options).use(picture.width * picture.height, options.signal, async (evaluator) => {
+      return models.chosen(options, sizeOf(picture)).use(sizeOf(picture), options.signal, async (evaluator) => {
         await pause();
         const result = await encodePicture(picture, evaluator, { ...options, pause });
         await pause();
-        return result;
+        return withEngine(result, evaluator);
       });
     },
     async encodeToSizes(source, sizes, given) {
@@ -192,11 +193,11 @@ export function createCodec(platform: Platform): Codec {
       const picture = checkEncoding(source, checked);
       const wanted = sizesOf(sizes);
       const { options, pause } = heard(checked, picture);
-      return models.chosen(options).use(picture.width * picture.height, options.signal, async (evaluator) => {
+      return models.chosen(options, sizeOf(picture)).use(sizeOf(picture), options.signal, async (evaluator) => {
         await pause();
         const results = await encodePictureToSizes(picture, evaluator, wanted, { ...options, pause });
         await pause();
-        return results;
+        return results.map((result) => withEngine(result, evaluator));
       });
     },
     async decode(file, given) {
@@ -206,10 +207,11 @@ export function createCodec(platform: Platform): Codec {
       const source = await inTurns(containerOfInPieces(bytes, options), pause); // before a missing model is complained of
       const { header } = source.container;
       if (header.form === 'plain') return decodePlain(source, { ...options, pause });
-      return models.forFile(header.modelId, options).use(pixelsOf(source), options.signal, async (evaluator) => {
+      const pixels = pixelsOf(source);
+      return models.forFile(header.modelId, options, pixels).use(pixels, options.signal, async (evaluator) => {
         const picture = await decodePicture(bytes, evaluator, { ...options, pause }, source);
         await pause();
-        return picture;
+        return withEngine(picture, evaluator);
       });
     },
     async encodeMessages(source, sizes, given) {
@@ -217,7 +219,7 @@ export function createCodec(platform: Platform): Codec {
       const picture = checkMessagePicture(source);
       const wanted = sizesOf(sizes);
       const { options, pause } = heard(checked, picture);
-      return models.chosen(options).use(picture.width * picture.height, options.signal, async (evaluator) => {
+      return models.chosen(options, sizeOf(picture)).use(sizeOf(picture), options.signal, async (evaluator) => {
         await pause();
         return encodeMessages(picture, evaluator, wanted, { ...options, pause });
       });
@@ -227,7 +229,7 @@ export function createCodec(platform: Platform): Codec {
       const bytes = copyOf(message);
       await pause();
       return models
-        .chosen(options)
+        .chosen(options, 0) // messages are small, however large they might be
         .use(MAX_MESSAGE_PIXELS, options.signal, async (evaluator) =>
           decodeMessageBytes(bytes, evaluator, { ...options, pause }),
         );
@@ -240,6 +242,15 @@ export function createCodec(platform: Platform): Codec {
 function sizesOf(sizes: unknown): number[] {
   checkList(sizes, 'sizes');
   return sizes.map((size, i) => isWhole(1, Infinity, ' of bytes')(size, `size ${i + 1}`));
+}
+
+/** A result that says what the network was computed on. */
+function withEngine<T extends EncodeResult | DecodeResult>(result: T, evaluator: Evaluator): T {
+  return { ...result, engine: engineOf(evaluator) };
+}
+
+function sizeOf({ width, height }: Picture): number {
+  return width * height;
 }
 
 /** Pixels of what a decoding shows, by which calls are told apart. */

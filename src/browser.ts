@@ -1,5 +1,6 @@
 /** Entry for browsers: one thread, works without cross-origin isolation. A model is given, or fetched from beside the package. */
 import { createCodec, type Codec } from './api.js';
+import { webGpu } from './model/gpu/web.js';
 import { createEvaluator } from './model/wasm/engine.js';
 import { loadModel, sha256 } from './models/fetched.js';
 import { WorkerClient, type DcompWorker, type WorkerOptions } from './worker/client.js';
@@ -10,7 +11,7 @@ export * from './index.js';
 const codec = createCodec({
   loadModel,
   sha256,
-  createEvaluator: (model) => createEvaluator(model),
+  createEvaluator: (model, _threads, engine) => webGpu.createEvaluator(model, engine, () => createEvaluator(model)),
 });
 
 /** Codes a picture. @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE, E_UNREACHABLE, E_ABORTED; E_IO and model errors */

@@ -1,4 +1,5 @@
 /** `dcomp/diffusion` in browsers: the reverse process for everything but coding. */
+import { webGpu } from './model/gpu/web.js';
 import { createEvaluator } from './model/wasm/engine.js';
 import { loadModel, sha256 } from './models/fetched.js';
 import { createRestorer, type Restorer } from './restore/api.js';
@@ -8,7 +9,7 @@ export * from './restore/index.js';
 const restorer = createRestorer({
   loadModel,
   sha256,
-  createEvaluator: (model) => createEvaluator(model),
+  createEvaluator: (model, _threads, engine) => webGpu.createEvaluator(model, engine, () => createEvaluator(model)),
 });
 
 /** Takes white noise out of a picture. @throws DcompError E_USAGE, E_PICTURE, E_TOO_LARGE, E_ABORTED; E_IO and model errors */

@@ -1,4 +1,5 @@
 /** `dcomp/diffusion` in Node: the reverse process for everything but coding. */
+import { nodeGpu } from './model/gpu/process-node.js';
 import { createThreadedEvaluator } from './model/wasm/threads-node.js';
 import { loadModel, sha256 } from './models/read-node.js';
 import { createRestorer, type Restorer } from './restore/api.js';
@@ -8,7 +9,10 @@ export * from './restore/index.js';
 const restorer = createRestorer({
   loadModel,
   sha256,
-  createEvaluator: (model, threads) => createThreadedEvaluator(model, threads === undefined ? {} : { threads }),
+  createEvaluator: (model, threads, engine) =>
+    nodeGpu.createEvaluator(model, engine, () =>
+      createThreadedEvaluator(model, threads === undefined ? {} : { threads }),
+    ),
 });
 
 /** Takes white noise out of a picture. @throws DcompError E_USAGE, E_PICTURE, E_TOO_LARGE, E_ABORTED; E_IO and model errors */

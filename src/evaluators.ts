@@ -14,6 +14,7 @@ interface Seat {
   /** Most pixels of a picture. */
   most: number;
   threads: number | undefined;
+  spare: boolean;
   taken: boolean;
   evaluator: Evaluator | undefined;
 }
@@ -29,18 +30,19 @@ export class Evaluators {
   private readonly queue: Waiting[] = [];
   private retired: (() => void) | undefined;
 
-  /** @param create an evaluator of the model, of so many threads */
+  /** @param create an evaluator of the model, of so many threads; a spare one for small pictures, or that which takes every call */
   constructor(
     threads: number | undefined,
-    private readonly create: (threads: number | undefined) => Promise<Evaluator>,
+    private readonly create: (threads: number | undefined, spare: boolean) => Promise<Evaluator>,
   ) {
-    const seat = (most: number, threads: number | undefined): Seat => ({
+    const seat = (most: number, threads: number | undefined, spare: boolean): Seat => ({
       most,
       threads,
+      spare,
       taken: false,
       evaluator: undefined,
     });
-    this.seats = [seat(Infinity, threads), ...SPARES.map((most) => seat(most, 1))];
+    this.seats = [seat(Infinity, threads, false), ...SPARES.map((most) => seat(most, 1, true))];
   }
 
   /**
@@ -57,7 +59,7 @@ export class Evaluators {
     const seat = this.freeSeat(pixels) ?? (await this.wait(pixels, signal));
     seat.taken = true;
     try {
-      seat.evaluator ??= await this.create(seat.threads);
+      seat.evaluator ??= await this.create(seat.threads, seat.spare);
       return await task(seat.evaluator);
     } finally {
       this.leave(seat);

@@ -47,6 +47,7 @@ export { placeholderBytes, placeholderText } from './placeholder.js';
 export { FORMAT_VERSION } from './format.js';
 export { DEFAULT_MODEL, MODELS, modelNameOf, type ModelName, type PackageModel } from './models/registry.js';
 export type { GivenModel, ModelOptions } from './kept-models.js';
+export { ENGINES, type EngineName } from './model/evaluator.js';
 export type { DecodeOptions, EncodeOptions, PictureOptions, ProgressiveDecodeOptions } from './api.js';
 export type { DcompWorker, WorkerOptions } from './worker/client.js';
 export type { ByteSource } from './worker/portions.js';

@@ -2,12 +2,12 @@
 import { DcompError } from './errors.js';
 import { turnIfDue } from './event-loop.js';
 import { Evaluators } from './evaluators.js';
-import type { Evaluator } from './model/evaluator.js';
+import { ENGINES, type EngineName, type Evaluator } from './model/evaluator.js';
 import type { IntegerModel } from './model/integer/integer-model.js';
 import { digestedPart, idOfModelFile, readModelFileInPieces } from './model/integer/model-file.js';
 import { MAX_THREADS } from './model/wasm/chunks.js';
 import { DEFAULT_MODEL, isModelName, modelNameOf, MODELS, type ModelName } from './models/registry.js';
-import { advice, bytesOf, isWhole, mustBe, type Check, type Checks } from './options.js';
+import { advice, bytesOf, isOneOf, isWhole, mustBe, type Check, type Checks } from './options.js';
 import { inTurns } from './turns.js';
 
 /** A model as callers give it: a name of the package's, or the contents of a model file (.dcm). */
@@ -23,6 +23,13 @@ export interface ModelOptions {
   model?: GivenModel;
   /** Threads for the network; the result is the same for any number. Default: all cores in Node, 1 in a browser. */
   threads?: number;
+  /**
+   * What computes the network; the result is the same with any. `wasm`: the processor, in WebAssembly. `webgpu`: a GPU, or what
+   * plays one, through WebGPU, in Node by the optional package `webgpu`; E_ENVIRONMENT where it cannot be had. `auto`, the default: a
+   * real GPU where there is one and the picture has 2^18 pixels or more, or else the processor. Where a GPU fails on the way, the
+   * processor goes on.
+   */
+  engine?: EngineName;
 }
 
 /** Where models and threads come from. */
@@ -31,15 +38,19 @@ export interface Platform {
   loadModel(name: ModelName): Promise<Uint8Array>;
   /** As fast as the platform has it; undefined where it has none. */
   sha256(bytes: Uint8Array): Promise<Uint8Array | undefined>;
-  createEvaluator(model: IntegerModel, threads: number | undefined): Promise<Evaluator>;
+  createEvaluator(model: IntegerModel, threads: number | undefined, engine: EngineName): Promise<Evaluator>;
 }
 
-/** Most models, each with its number of threads, whose evaluators are kept: those of the package and two of the caller's. */
+/** Most models, each with its threads and engine, whose evaluators are kept: those of the package and two of the caller's. */
 const KEPT_MODELS = 4;
+
+/** Below, opening a GPU is taken to last longer than it saves. An estimate: no GPU has been at hand to measure it. */
+const GPU_PIXELS = 2 ** 18;
 
 interface Kept {
   model: GivenModel;
   threads: number | undefined;
+  engine: EngineName;
   evaluators: Evaluators;
 }
 
@@ -50,21 +61,26 @@ export class KeptModels {
 
   constructor(private readonly platform: Platform) {}
 
-  /** Of the model that was chosen, or the package's default: to encode, and for what names none. */
-  chosen({ model = DEFAULT_MODEL, threads }: ModelOptions): Evaluators {
-    return this.evaluatorsOf(model, threads);
+  /**
+   * Of the model that was chosen, or the package's default: to encode, and for what names none.
+   * @param pixels of the picture
+   */
+  chosen(options: ModelOptions, pixels: number): Evaluators {
+    return this.evaluatorsOf(options.model ?? DEFAULT_MODEL, options, pixels);
   }
 
   /**
    * Of the model that a file was made with: the one that was given, or else one of the package.
    * @param id of the model that the file names
+   * @param pixels of the picture
    * @throws DcompError E_OTHER_MODEL; E_NOT_MODEL, E_VERSION, E_TRUNCATED, E_DAMAGED_MODEL for what was given
    */
-  forFile(id: string, { model, threads }: ModelOptions): Evaluators {
+  forFile(id: string, options: ModelOptions, pixels: number): Evaluators {
+    const { model } = options;
     const given = model === undefined || isModelName(model) ? undefined : { model, id: idOfModelFile(model) };
     const found = given?.id === id ? given.model : modelNameOf(id);
     if (found === undefined) throw otherModel(id, given?.id);
-    return this.evaluatorsOf(found, threads);
+    return this.evaluatorsOf(found, options, pixels);
   }
 
   /** Ends all evaluators, each once nobody uses it. */
@@ -72,15 +88,26 @@ export class KeptModels {
     await Promise.all(this.kept.splice(0).map(({ evaluators }) => evaluators.close()));
   }
 
-  private evaluatorsOf(model: GivenModel, threads: number | undefined): Evaluators {
-    const known = this.kept.find((each) => each.threads === threads && areSame(each.model, model));
-    const found = known ?? { model, threads, evaluators: this.newEvaluators(model, threads) };
+  private evaluatorsOf(
+    model: GivenModel,
+    { threads, engine: asked = 'auto' }: ModelOptions,
+    pixels: number,
+  ): Evaluators {
+    const engine = asked === 'auto' && pixels < GPU_PIXELS ? 'wasm' : asked;
+    const isKnown = (each: Kept): boolean =>
+      each.threads === threads && each.engine === engine && areSame(each.model, model);
+    const found = this.kept.find(isKnown) ?? {
+      model,
+      threads,
+      engine,
+      evaluators: this.newEvaluators(model, threads, engine),
+    };
     this.kept = [found, ...this.kept.filter((each) => each !== found)];
     for (const { evaluators } of this.kept.splice(KEPT_MODELS)) void evaluators.close();
     return found.evaluators;
   }
 
-  private newEvaluators(model: GivenModel, threads: number | undefined): Evaluators {
+  private newEvaluators(model: GivenModel, threads: number | undefined, engine: EngineName): Evaluators {
     const { platform } = this;
     let read: Promise<IntegerModel> | undefined;
     const readModel = async (): Promise<IntegerModel> => {
@@ -88,12 +115,12 @@ export class KeptModels {
       const file = isModelName(model) ? await platform.loadModel(model) : new Uint8Array(bytesOf(model, 'model'));
       return inTurns(readModelFileInPieces(file, await platform.sha256(digestedPart(file))), turnIfDue);
     };
-    return new Evaluators(threads, async (count) => {
+    return new Evaluators(threads, async (count, spare) => {
       try {
         read ??= readModel();
         const found = await read;
         await turnIfDue();
-        return await platform.createEvaluator(found, count);
+        return await platform.createEvaluator(found, count, spare ? 'wasm' : engine);
       } catch (error) {
         read = undefined; // the next call tries again
         throw error;
@@ -110,7 +137,11 @@ const isModel: Check<GivenModel> = (value, name) => {
 };
 
 /** Checks of `ModelOptions`. */
-export const MODEL_CHECKS: Checks<ModelOptions> = { model: isModel, threads: isWhole(1, MAX_THREADS) };
+export const MODEL_CHECKS: Checks<ModelOptions> = {
+  model: isModel,
+  threads: isWhole(1, MAX_THREADS),
+  engine: isOneOf(ENGINES),
+};
 
 /** Whether it is one name, or the very same memory. */
 function areSame(a: GivenModel, b: GivenModel): boolean {

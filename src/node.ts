@@ -1,5 +1,6 @@
 /** Entry for Node: the models of the package from their files, the network on worker threads. */
 import { createCodec, type Codec } from './api.js';
+import { nodeGpu } from './model/gpu/process-node.js';
 import { createThreadedEvaluator } from './model/wasm/threads-node.js';
 import { loadModel, sha256 } from './models/read-node.js';
 import { WorkerClient, type DcompWorker, type WorkerOptions } from './worker/client.js';
@@ -10,7 +11,10 @@ export * from './index.js';
 const codec = createCodec({
   loadModel,
   sha256,
-  createEvaluator: (model, threads) => createThreadedEvaluator(model, threads === undefined ? {} : { threads }),
+  createEvaluator: (model, threads, engine) =>
+    nodeGpu.createEvaluator(model, engine, () =>
+      createThreadedEvaluator(model, threads === undefined ? {} : { threads }),
+    ),
 });
 
 /** Codes a picture. @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE, E_UNREACHABLE, E_ABORTED; E_IO and model errors */

@@ -9,7 +9,7 @@ import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { corpusPicture } from '../corpus/pictures.js';
-import { decode, encode } from '../src/node.js';
+import { decode, encode, type EngineName } from '../src/node.js';
 import { withDepth } from '../src/picture.js';
 import { smallModelFile } from '../corpus/small-model.js';
 import { MIME, noBrowser, startBrowser } from './helpers/chromium.js';
@@ -45,6 +45,7 @@ function serve(): Promise<Server> {
 const MODEL = 'models/dcomp-1.dcm';
 
 interface Golden {
+  picture: { width: number; height: number };
   /** SHA-256 of the .dcz file. */
   dcz: string;
   /** SHA-256 of the decoded samples. */
@@ -53,6 +54,69 @@ interface Golden {
 
 /** What is called inside of the page. */
 type BrowserEntry = typeof import('../src/browser.js');
+
+/** The files of test/golden, and what they have to become. @throws AssertionError unless they are what is listed */
+function goldenFiles(): { name: string; pixels: string; area: number }[] {
+  const hashes = JSON.parse(readFileSync(join(golden, 'hashes.json'), 'utf8')) as Record<string, Golden>;
+  const names = readdirSync(golden)
+    .filter((name) => name.endsWith('.dcz'))
+    .map((name) => name.slice(0, -4));
+  assert.ok(names.length > 0, 'test/golden has no .dcz file');
+  assert.deepEqual(names.sort(), Object.keys(hashes).sort());
+  return names.map((name) => {
+    const file = readFileSync(join(golden, `${name}.dcz`));
+    assert.equal(createHash('sha256').update(file).digest('hex'), hashes[name].dcz, `${name}.dcz itself`);
+    const { picture, pixels } = hashes[name];
+    return { name, pixels, area: picture.width * picture.height };
+  });
+}
+
+const noGolden = existsSync(golden) ? false : 'no golden files (test/golden)';
+
+/** What a page makes of a golden file: the hash of its samples, and on what its network was computed. */
+function decodedIn(page: Page, name: string, engine: EngineName): Promise<{ pixels: string; engine?: string }> {
+  return page.evaluate(
+    async ({ name, modelPath, engine }) => {
+      const entry = '/dist/src/browser.js';
+      const { decode } = (await import(entry)) as BrowserEntry;
+      const load = async (path: string) => new Uint8Array(await (await fetch(path)).arrayBuffer());
+      const picture = await decode(await load(`/test/golden/${name}.dcz`), { model: await load(modelPath), engine });
+      const { data } = picture;
+      const bytes =
+        data instanceof Uint8Array
+          ? data
+          : Uint8Array.from({ length: 2 * data.length }, (_, i) => (i & 1 ? data[i >> 1] : data[i >> 1] >> 8));
+      const digest = await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
+      const pixels = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+      return { pixels, engine: picture.engine };
+    },
+    { name, modelPath: `/${MODEL}`, engine },
+  );
+}
+
+describe('browser with WebGPU', { skip: noBrowser || noGolden }, () => {
+  it('the smaller golden files decode to their hashes', async (test) => {
+    const server = await serve();
+    const browser = await startBrowser(true);
+    try {
+      const page = await browser.newPage();
+      page.setDefaultTimeout(0); // the runner's limit counts
+      await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+      const adapter = await page.evaluate(async () => ((await navigator.gpu?.requestAdapter()) ?? false) !== false);
+      if (!adapter) return test.skip('this browser has no WebGPU');
+      // What plays a GPU computes some 0.2 GFLOP/s; the larger ones take minutes.
+      for (const { name, pixels } of goldenFiles().filter(({ area }) => area <= 2000)) {
+        const found = await decodedIn(page, name, 'webgpu');
+        assert.equal(found.pixels, pixels, `${name}: other pixels on a GPU`);
+        assert.match(found.engine ?? 'none needed', /^(WebGPU, .*|none needed)$/, name);
+      }
+    } finally {
+      await browser.close();
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+});
 
 describe('browser', { skip: noBrowser }, () => {
   let server: Server;
@@ -75,40 +139,11 @@ describe('browser', { skip: noBrowser }, () => {
     server?.close();
   });
 
-  it(
-    'golden files decode to their hashes',
-    { skip: existsSync(golden) ? false : 'no golden files (test/golden)' },
-    async () => {
-      const hashes = JSON.parse(readFileSync(join(golden, 'hashes.json'), 'utf8')) as Record<string, Golden>;
-      const names = readdirSync(golden)
-        .filter((name) => name.endsWith('.dcz'))
-        .map((name) => name.slice(0, -4));
-      assert.ok(names.length > 0, 'test/golden has no .dcz file');
-      assert.deepEqual(names.sort(), Object.keys(hashes).sort());
-      for (const name of names) {
-        const file = readFileSync(join(golden, `${name}.dcz`));
-        assert.equal(createHash('sha256').update(file).digest('hex'), hashes[name].dcz, `${name}.dcz itself`);
-        const pixels = await page.evaluate(
-          async ({ name, modelPath }) => {
-            const entry = '/dist/src/browser.js';
-            const { decode } = (await import(entry)) as BrowserEntry;
-            const load = async (path: string) => new Uint8Array(await (await fetch(path)).arrayBuffer());
-            const picture = await decode(await load(`/test/golden/${name}.dcz`), { model: await load(modelPath) });
-            const { data } = picture;
-            const bytes =
-              data instanceof Uint8Array
-                ? data
-                : Uint8Array.from({ length: 2 * data.length }, (_, i) => (i & 1 ? data[i >> 1] : data[i >> 1] >> 8));
-            const digest = await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
-            return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
-          },
-          { name, modelPath: `/${MODEL}` },
-        );
-        assert.equal(pixels, hashes[name].pixels, `${name}: other pixels in the browser`);
-      }
-      assert.deepEqual(complaints, []);
-    },
-  );
+  it('golden files decode to their hashes', { skip: noGolden }, async () => {
+    for (const { name, pixels } of goldenFiles())
+      assert.equal((await decodedIn(page, name, 'wasm')).pixels, pixels, `${name}: other pixels in the browser`);
+    assert.deepEqual(complaints, []);
+  });
 
   it('a picture codes to the same bytes as in Node, and decodes to the same pixels and metadata', async () => {
     const xmp = Array.from(Buffer.from('<x:xmpmeta>'.repeat(20)));

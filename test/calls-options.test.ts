@@ -68,6 +68,7 @@ const functions = ['function', 'function that throws'];
 const SHARED = {
   signal: [],
   threads: [],
+  engine: [],
   onProgress: functions,
 } as const;
 const ENCODING = {

@@ -74,6 +74,7 @@ describe('command line', () => {
       psnr: ['0', '1000', 'lossless'],
       effort: ['0', '10', '2.5', 'max'],
       threads: ['0', '-1', '1.5', 'all', '100000'],
+      engine: ['cpu', 'WASM', 'gpu'],
     })) {
       for (const value of values) fails(2, new RegExp(`--${option} `), 'encode', 'small.png', `--${option}=${value}`);
     }

@@ -3,7 +3,7 @@
  * which it is asked for. A new engine is a line in ENGINES.
  */
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { after, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { DcompError, type DcompErrorCode } from '../src/errors.js';
 import { DEFAULT_ARCHITECTURE, OUTPUT_CHANNELS, uNet } from '../src/model/architecture.js';
@@ -13,13 +13,18 @@ import { sumLimit, WEIGHT_LIMIT } from '../src/model/integer/arithmetic.js';
 import type { IntegerModel } from '../src/model/integer/integer-model.js';
 import { createReferenceEvaluator, referenceEvaluate } from '../src/model/integer/reference.js';
 import { UNKNOWN } from '../src/model/sigma.js';
+import { createGpuEngine } from '../src/model/gpu/engine.js';
+import type { GpuHost } from '../src/model/gpu/program.js';
 import { createEngine, createEvaluator } from '../src/model/wasm/engine.js';
 import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
 import { randomModel, TRAINED_SHARE, uniform } from '../corpus/random-model.js';
+import { testedGpu } from './helpers/gpu.js';
 import { assertLimited } from './helpers/limited.js';
 import { randomArchitecture, randomArguments } from './helpers/random-network.js';
 
-const ENGINES: Record<string, (model: IntegerModel) => Promise<Evaluator>> = {
+type Create = (model: IntegerModel) => Promise<Evaluator>;
+
+const ENGINES: Record<string, Create> = {
   reference: createReferenceEvaluator,
   'WebAssembly, one thread': createEvaluator,
   'WebAssembly, without tiles': (model) => createEngine(model, undefined, 'direct'),
@@ -59,8 +64,16 @@ async function assertIsReference(evaluator: Evaluator, question: Question, rows?
   return expected;
 }
 
+const gpu = await testedGpu();
+ENGINES['WebGPU'] = (model) => createGpuEngine(model, gpu as GpuHost);
+
 for (const [name, create] of Object.entries(ENGINES)) {
-  describe(name, () => {
+  const skip = name === 'WebGPU' && typeof gpu === 'string' ? gpu : false;
+  describe(name, { skip }, () => {
+    after(async () => {
+      if (name === 'WebGPU') await (gpu as GpuHost).close();
+    });
+
     /** Does something with an engine and closes it. */
     async function using<T>(model: IntegerModel, task: (evaluator: Evaluator) => Promise<T>): Promise<T> {
       const evaluator = await create(model);
@@ -95,7 +108,7 @@ for (const [name, create] of Object.entries(ENGINES)) {
         const question = { ...randomArguments(seed, width, height, spread), width, height, condition };
         await using(model, (evaluator) => assertIsReference(evaluator, question, Math.min(rows, height)));
       };
-      await assertLimited(fc.asyncProperty(settings, check), { numRuns: name.includes('threads') ? 15 : 40 });
+      await assertLimited(fc.asyncProperty(settings, check), { numRuns: /threads|GPU/.test(name) ? 15 : 40 });
     });
 
     it('whole networks', async () => {

@@ -16,6 +16,8 @@ import {
   type Metadata,
   type Samples,
 } from '../src/node.js';
+import type { GpuHost } from '../src/model/gpu/program.js';
+import { testedGpu } from './helpers/gpu.js';
 
 interface Golden {
   picture: { name: string; width: number; height: number; depth?: Depth; metadata?: Metadata };
@@ -74,4 +76,21 @@ describe('golden files', { skip: missing }, () => {
       }
     });
   }
+});
+
+const gpu = missing === false ? await testedGpu() : missing;
+
+describe('golden files, on a GPU or what plays one', { skip: typeof gpu === 'string' ? gpu : false }, () => {
+  after(() => Promise.all([release(), (gpu as GpuHost).close()]));
+
+  // The larger ones take minutes: test/slow/golden-webgpu.test.ts.
+  it('decode to their pixels: the smaller ones', async () => {
+    const hashes = JSON.parse(readFileSync(join(folder, 'hashes.json'), 'utf8')) as Record<string, Golden>;
+    for (const [name, { picture, pixels }] of Object.entries(hashes)) {
+      if (picture.width * picture.height > 2000) continue;
+      const decoded = await decode(readFileSync(join(folder, `${name}.dcz`)), { engine: 'webgpu' });
+      assert.equal(sha256(asBytes(decoded.data)), pixels, name);
+      assert.match(decoded.engine ?? 'none needed', /^(WebGPU, .*|none needed)$/, name);
+    }
+  });
 });

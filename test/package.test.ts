@@ -51,6 +51,7 @@ describe('package', () => {
       'linkedom',
       'prom-client',
       'wasm-vips',
+      'webgpu',
     ];
     assert.deepEqual(Object.keys(manifest.peerDependencies), optional);
     assert.deepEqual(
@@ -100,7 +101,7 @@ describe('package', () => {
 
   it('what only some commands need is not imported before it is needed', () => {
     const late = ['sharp', 'wasm-vips', '@observablehq/plot', 'linkedom', '@tensorflow/', '@aws-sdk/', 'bullmq'];
-    late.push('ioredis', 'prom-client');
+    late.push('ioredis', 'prom-client', 'webgpu');
     for (const file of ['src', 'cli', 'cluster', 'eval'].flatMap(sources)) {
       const text = readFileSync(join(root, file), 'utf8');
       for (const [, name] of text.matchAll(/^(?:import|export)\s(?!type\s)[^'";]*?from\s+'([^']+)'/gm)) {
@@ -201,7 +202,7 @@ describe('packed', () => {
     assert.ok(models.length > 0 && models.every((path) => path.startsWith('models/')));
   });
 
-  it('the library needs two packages, and sharp only where it is asked for', () => {
+  it('the library needs two packages, and webgpu only for a GPU in Node', () => {
     const library = ['dist/src/node.js', 'dist/src/browser.js'];
     const reached = new Set<string>();
     const bare = new Set<string>();
@@ -215,7 +216,7 @@ describe('packed', () => {
       namedFiles(file, false).forEach(visit);
     };
     library.forEach(visit);
-    assert.deepEqual([...bare].sort(), ['@noble/hashes', 'fflate']);
+    assert.deepEqual([...bare].sort(), ['@noble/hashes', 'fflate', 'webgpu']);
     assert.ok([...reached].every((file) => file.startsWith('dist/src/')));
   });
 

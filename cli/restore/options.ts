@@ -69,7 +69,7 @@ export interface RestoreArgs {
 
 /** @throws DcompError E_USAGE, E_IO */
 export function restoreArgs(args: RawArgs, byDefault: Manner, many: 'samples' | 'count'): RestoreArgs {
-  const { threads, model, quiet, verbose } = commonOptions(args);
+  const { threads, engine, model, quiet, verbose } = commonOptions(args);
   const whole = (name: string, min: number, max: number): number | undefined =>
     numberOption(args, name, { min, max, whole: true });
   const count = whole(many, 1, MAX_SAMPLES);
@@ -90,7 +90,7 @@ export function restoreArgs(args: RawArgs, byDefault: Manner, many: 'samples' | 
   };
   const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   return {
-    options: { sampler, threads, maxPixels: maxPixelsOption(args), ...(said as RestoreOptions & ModelOptions) },
+    options: { sampler, threads, engine, maxPixels: maxPixelsOption(args), ...(said as RestoreOptions & ModelOptions) },
     count: count ?? 1,
     film: textOption(args, 'film'),
     force: flag(args, 'force'),

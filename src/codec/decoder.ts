@@ -39,6 +39,8 @@ export interface DecodeResult extends Picture {
   /** Network evaluations, also in multiples of one at full resolution. */
   evaluations: number;
   work: number;
+  /** What the network was computed on: `WebAssembly` or `WebGPU` and the GPU's name; left out where no network was needed. */
+  engine?: string;
   /** True where the file, or the part of it that was asked for, ends before its last segment does: a coarser picture. */
   truncated: boolean;
   /** Bytes behind the end of the file, which mean nothing. */

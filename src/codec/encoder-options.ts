@@ -108,6 +108,8 @@ export interface EncodeResult {
   /** Network evaluations of the encoder; `work` counts them in evaluations of the full resolution. */
   evaluations: number;
   work: number;
+  /** What the network was computed on: `WebAssembly` or `WebGPU` and the GPU's name; left out where no network was needed. */
+  engine?: string;
 }
 
 /** Target of an encoding that names none. */

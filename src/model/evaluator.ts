@@ -11,6 +11,8 @@ import type { IntegerModel } from './integer/integer-model.js';
 export interface Evaluator {
   readonly model: IntegerModel;
   readonly threads: number;
+  /** What it computes on, for people; default: WebAssembly. */
+  readonly engine?: string;
   /**
    * @param z width · height · 12 observed values, positions row by row, channels interleaved.
    * @param codes their sigma codes, same layout.
@@ -43,6 +45,16 @@ export interface Evaluator {
   ): RowEvaluation;
   /** Ends the threads. */
   close(): Promise<void>;
+}
+
+/** What may be chosen: `wasm`, `webgpu` (a GPU, or what plays one), or `auto`, a real GPU where there is one and it pays. */
+export const ENGINES = ['auto', 'wasm', 'webgpu'] as const;
+/** One of ENGINES. */
+export type EngineName = (typeof ENGINES)[number];
+
+/** What an evaluator computes on, for people. */
+export function engineOf({ engine = 'WebAssembly' }: Pick<Evaluator, 'engine'>): string {
+  return engine;
 }
 
 export interface RowEvaluation {

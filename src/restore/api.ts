@@ -68,7 +68,7 @@ export function createRestorer(platform: Platform): Restorer {
     let leave: () => void = () => undefined;
     let use: Promise<void> = Promise.resolve();
     const evaluator = await new Promise<Evaluator>((resolve, reject) => {
-      use = models.chosen(options).use(pixels, signal, (mine) => {
+      use = models.chosen(options, pixels).use(pixels, signal, (mine) => {
         resolve(mine);
         return new Promise<void>((done) => (leave = done));
       });

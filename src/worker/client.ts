@@ -4,6 +4,7 @@ import type { ModelOptions } from '../kept-models.js';
 import type { DecodeResult } from '../codec/decoder.js';
 import type { EncodeResult, Progress } from '../codec/encoder-options.js';
 import { DcompError } from '../errors.js';
+import { ENGINES } from '../model/evaluator.js';
 import { MAX_THREADS } from '../model/wasm/chunks.js';
 import {
   bytesOf,
@@ -11,6 +12,7 @@ import {
   checkOptions,
   checkValues,
   isFunction,
+  isOneOf,
   isSignal,
   isWhole,
   type Checks,
@@ -75,7 +77,11 @@ interface Hooks extends ModelOptions {
   onDamage?: (message: string) => void;
 }
 
-const MODEL_CHECKS: Checks<ModelOptions> = { model: bytesOf, threads: isWhole(1, MAX_THREADS) };
+const MODEL_CHECKS: Checks<ModelOptions> = {
+  model: bytesOf,
+  threads: isWhole(1, MAX_THREADS),
+  engine: isOneOf(ENGINES),
+};
 const WORKER_CHECKS: Checks<WorkerOptions> = { ...MODEL_CHECKS, worker: isFunction as Checks<WorkerOptions>['worker'] };
 const HOOK_CHECKS: Checks<Hooks> = {
   ...MODEL_CHECKS,

@@ -25,13 +25,22 @@ export function findBrowser(): string | undefined {
 export const noBrowser: string | false =
   findBrowser() === undefined ? 'no Chromium found; install it or name it in the environment variable CHROME' : false;
 
-export function startBrowser(): Promise<Browser> {
+/** WebGPU on the processor, by the SwiftShader that comes with Chromium. */
+const PLAYED_GPU = [
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+  '--enable-features=Vulkan',
+  '--use-vulkan=swiftshader',
+];
+
+/** @param gpu whether it is to have one, which is played; else it has none */
+export function startBrowser(gpu = false): Promise<Browser> {
   const executablePath = findBrowser();
-  const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'];
+  const args = ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking'];
   return chromium.launch({
     ...(executablePath === undefined ? {} : { executablePath }),
     headless: true,
-    args: [...args, '--disable-component-update', '--disable-sync'],
+    args: [...args, '--disable-component-update', '--disable-sync', ...(gpu ? PLAYED_GPU : ['--disable-gpu'])],
   });
 }
 

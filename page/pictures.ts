@@ -62,8 +62,14 @@ function imageDataOf({ width, height, channels, data }: Picture): ImageData {
   return image;
 }
 
+/** Most pixels that are shown: what is larger is reduced for that, and for that alone. */
+export const MOST_SHOWN = 3e6;
+
 export function bitmapOf(picture: Picture): Promise<ImageBitmap> {
-  return createImageBitmap(imageDataOf(picture));
+  const { width, height } = picture;
+  const scale = Math.sqrt(MOST_SHOWN / (width * height));
+  const sizes = { resizeWidth: Math.round(width * scale), resizeHeight: Math.round(height * scale) };
+  return createImageBitmap(imageDataOf(picture), scale < 1 ? { ...sizes, resizeQuality: 'high' } : {});
 }
 
 /** Numbers below 1, the same for the same seed (mulberry32). */

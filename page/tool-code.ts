@@ -2,6 +2,7 @@
 import type { App } from './app.js';
 import type { RivalName, Scores } from './calls.js';
 import { button, bytesText, element, grouped, input, megapixels, rested, save, secondsText, slider } from './dom.js';
+import { MOST_SHOWN } from './pictures.js';
 import type { Region } from './tool-region.js';
 import { perceivedText, scoresText, type Name } from './stage.js';
 
@@ -142,7 +143,13 @@ function listen(app: App, tool: CodeTool, { compare, write, forget }: Inner): vo
     if (app.coded !== undefined) save(new Blob([app.coded.bytes]), `${app.source!.name}.dcz`);
   });
   button('save-png').addEventListener('click', () => {
-    void app.stage.right().then((blob) => blob !== null && save(blob, `${app.source!.name}.png`));
+    void app.stage.right().then((blob) => {
+      if (blob === null) return;
+      save(blob, `${app.source!.name}.png`);
+      const { width, height } = app.source!;
+      if (width * height > MOST_SHOWN)
+        app.say('The PNG is as it is shown here, reduced to 3 megapixels. The .dcz is whole.');
+    });
   });
   button('copy').addEventListener('click', () => void copy(app));
 }

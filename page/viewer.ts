@@ -82,6 +82,8 @@ export class Viewer {
 
   setMode(mode: Mode): void {
     this.view.dataset.mode = mode;
+    // Nothing is drawn on it then, and a large one costs time in every frame.
+    this.overlay.hidden = mode === 'look';
   }
 
   clearOverlay(): void {

@@ -1,6 +1,6 @@
 /**
- * Measures the page that `npm run page` has built, in a real Chromium: `npm run page:measure`. First view, layout shift,
- * long tasks of the page's own thread, bytes, and memory after 50 decodings.
+ * Measures the page that `npm run page` has built, in a real Chromium: `npm run page:measure`, or a part of it (`-- first`,
+ * `-- use`, `-- memory`). First view, layout shift, long tasks of the page's own thread, bytes, and memory after 50 decodings.
  *
  * A task's processor time is what it costs; its wall time is longer where the machine is busy with something else. The
  * exit code is 1 where a limit is passed: tasks by their processor time, bytes, layout shift.
@@ -13,6 +13,8 @@ import { noBrowser, serveFolder, startBrowser } from '../dist/test/helpers/chrom
 
 const out = fileURLToPath(new URL('../out', import.meta.url));
 const LIMITS = { firstView: 300_000, shift: 0.001, task: 100 };
+/** Letters of what stands first in a line. */
+const WIDTH = 48;
 /** Milliseconds after the first picture in which a slow phone is watched on. */
 const AFTERWARDS = 5000;
 const PROFILES = [
@@ -65,12 +67,15 @@ function tasksOf(trace) {
   return { wall: longest('dur'), processor: longest('tdur'), count: tasks.length };
 }
 
+/** Parts may be named: `first`, `use`, `memory`. */
+const parts = process.argv.slice(2);
+const wanted = (part) => parts.length === 0 || parts.includes(part);
+
 const { server, address } = await serveFolder(out);
 const browser = await startBrowser();
-const rows = [];
 const failures = [];
 const row = (what, value, limit) => {
-  rows.push([what, value, limit === undefined ? '' : `at most ${limit}`]);
+  console.log(`${what.padEnd(WIDTH)} ${value}${limit === undefined ? '' : ` (at most ${limit})`}`);
 };
 const kilobytes = (bytes) => `${Math.round(bytes / 1000)} kB`;
 const milliseconds = (time) => `${Math.round(time)} ms`;
@@ -219,21 +224,13 @@ async function memory() {
 }
 
 try {
-  for (const profile of PROFILES) await firstView(profile);
-  await use();
-  await memory();
+  if (wanted('first')) for (const profile of PROFILES) await firstView(profile);
+  if (wanted('use')) await use();
+  if (wanted('memory')) await memory();
 } finally {
   await browser.close();
   server.closeAllConnections();
   server.close();
 }
-const widths = [0, 1, 2].map((i) => Math.max(...rows.map((cells) => cells[i].length)));
-for (const cells of rows)
-  console.log(
-    cells
-      .map((cell, i) => cell.padEnd(widths[i]))
-      .join('  ')
-      .trimEnd(),
-  );
 for (const failure of failures) console.error(`page:measure: ${failure}`);
 process.exit(failures.length === 0 ? 0 : 1);

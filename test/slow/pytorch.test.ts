@@ -1,6 +1,7 @@
 /** The PyTorch trainer, where Python has torch. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { readCheckpoint } from '../../src/train/checkpoint.js';
@@ -15,6 +16,14 @@ function python(...args: string[]): { status: number | null; text: string } {
     env: { ...process.env, OMP_NUM_THREADS: '1' },
   });
   return { status, text: `${stdout ?? ''}${stderr ?? ''}` };
+}
+
+type TrainingState = Awaited<ReturnType<typeof readCheckpoint>>;
+
+const lastLine = (file: string): string => readFileSync(file, 'utf8').trim().split('\n').at(-1)!;
+
+function distance(a: Float32Array, b: Float32Array): number {
+  return Math.sqrt(a.reduce((sum, value, i) => sum + (value - b[i]!) ** 2, 0));
 }
 
 const has = python('-c', 'import torch, numpy, PIL').status === 0;
@@ -58,5 +67,26 @@ describe('PyTorch trainer', { skip: has ? false : 'python3 has no torch, numpy a
       assert.ok(state.parameters.every(Number.isFinite) && state.firstMoment.some((value) => value !== 0));
       assert.deepEqual(state.architecture, uNet([8, 16], 8, 5, [1, 2], { sigma: false, classes: 0 }));
     }
+  });
+
+  it('two processes take the steps of one with two streams', { timeout: 1_800_000 }, async () => {
+    const shape = ['--channels', '8,16', '--blocks', '1,2', '--hidden', '8', '--classes', '0'];
+    const short = ['--minutes', '600', '--steps', '4', '--batch-scale', '0.05', '--validation', '1', '--threads', '1'];
+    const trained = async (name: string, launch: string[], workers: string): Promise<TrainingState> => {
+      const file = join(data.folder, `${name}.ckpt`);
+      python(TRAINER, 'begin', ...shape, '--statistics', 'models/checkpoint.bf16', '--checkpoint', file);
+      const run = ['--checkpoint', file, '--log', `${file}.csv`, '--data', data.folder, '--device', 'cpu', '--full'];
+      const { status, text } = python(...launch, TRAINER, 'train', ...run, ...short, '--workers', workers);
+      assert.equal(status, 0, text);
+      return readCheckpoint(file);
+    };
+    const one = await trained('one', [], '2');
+    const launch = ['-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2', '--'];
+    const two = await trained('two', launch, '1');
+    const loss = (name: string): number => Number(lastLine(join(data.folder, `${name}.ckpt.csv`)).split(',')[3]);
+    assert.ok(loss('one') > 0 && Math.abs(loss('two') / loss('one') - 1) < 1e-3, `${loss('one')}, ${loss('two')}`);
+    assert.equal(two.step, 4);
+    const norm = distance(one.parameters, new Float32Array(one.parameters.length));
+    assert.ok(distance(one.parameters, two.parameters) < 1e-6 * norm);
   });
 });

@@ -88,10 +88,14 @@ class Balance:
         mean = torch.where(mean.isnan(), own, mean).maximum(own / loss["outlier"])
         return mean[:, 0].clamp(min=1e-3) ** -loss["balance"], loss["square"] / mean[:, 1].clamp(min=1e-6)
 
-    def update(self, kinds, kl, square):
-        values = torch.stack([kl, square], 1)
-        count = torch.zeros(KINDS, device=values.device).index_add_(0, kinds, torch.ones_like(kl))
-        mean = torch.zeros(KINDS, 2, device=values.device).index_add_(0, kinds, values) / count.clamp(min=1)[:, None]
+    def sums(self, kinds, kl, square):
+        """Of a batch, by kind: examples, KL and squared errors."""
+        values = torch.stack([torch.ones_like(kl), kl, square], 1)
+        return torch.zeros(KINDS, 3, device=values.device).index_add_(0, kinds, values)
+
+    def update(self, sums):
+        count = sums[:, 0]
+        mean = sums[:, 1:] / count.clamp(min=1)[:, None]
         old = torch.where(self.means.isnan(), mean, self.means)
         seen = torch.isfinite(mean).all(1) & (count > 0)
         share = 1 - (1 - RECIPE["loss"]["balanceRate"]) ** count

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import pathlib
+import threading
 import time
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from network import Network, example_losses
 from observations import channel_noise, draw_codes, draw_condition, observe
 from optimiser import Balance, Optimiser, clipped, learning_rate
 from photographs import Photographs, load
+from processes import Processes
 from recipe import LEVELS, RECIPE
 from replayed import Replayed
 from validation import VALIDATION_SIDE, Validation
@@ -73,6 +75,28 @@ class Examples(NamedTuple):
     enter: torch.Tensor
 
 
+DRAWING = threading.Lock()
+
+
+class Draws:
+    """Random numbers of a stream's own on a processor, where all threads have one generator: in whatever order they draw."""
+
+    def __init__(self, rng, device):
+        self.state = None
+        if device.type == "cpu":
+            self.state = torch.Generator().manual_seed(int(rng.integers(2**62))).get_state()
+
+    def __enter__(self):
+        if self.state is not None:
+            DRAWING.acquire()
+            torch.set_rng_state(self.state)
+
+    def __exit__(self, *_):
+        if self.state is not None:
+            self.state = torch.get_rng_state()
+            DRAWING.release()
+
+
 class Stream:
     """
     Batches one after the other. Some begin a history: what the network gives for a batch then codes the next step of
@@ -82,13 +106,15 @@ class Stream:
     def __init__(self, model, photographs, rng, batch_scale):
         self.model, self.photographs, self.rng, self.batch_scale = model, photographs, rng, batch_scale
         self.examples, self.steps = None, []
+        self.draws = Draws(rng, model.device)
 
     def next(self, done, output):
         """@param done share of the training that is over @param output the network's for the last batch"""
-        if self.steps:
-            self.code(output)
-        else:
-            self.begin(done)
+        with self.draws:
+            if self.steps:
+                self.code(output)
+            else:
+                self.begin(done)
         return self.examples
 
     def begin(self, done):
@@ -150,15 +176,15 @@ def begin_log(log, step):
 class Run:
     """A training of `minutes` by the clock, which goes on where its checkpoint has the same plan."""
 
-    def __init__(self, model, photographs, validation, options):
-        self.model, self.validation, self.options = model, validation, options
+    def __init__(self, model, photographs, validation, options, processes):
+        self.model, self.validation, self.options, self.processes = model, validation, options, processes
         plan = model.header.get("plan")
         if options.restart or plan is None:
             plan = {"began": time.time(), "minutes": options.minutes, "step": model.header["step"]}
         plan["minutes"] = options.minutes
         self.plan = plan
         self.workers = []
-        for i in range(options.workers):
+        for i in range(options.workers * processes.rank, options.workers * (processes.rank + 1)):
             rng = np.random.default_rng([options.seed, model.header["step"], i])
             self.workers.append(Worker(model, Stream(model, photographs, rng, options.batch_scale)))
         self.pool = concurrent.futures.ThreadPoolExecutor(options.workers)
@@ -166,7 +192,7 @@ class Run:
         self.recent = None
 
     def done(self):
-        return (time.time() - self.plan["began"]) / (60 * self.plan["minutes"])
+        return self.processes.agreed((time.time() - self.plan["began"]) / (60 * self.plan["minutes"]))
 
     def seconds(self):
         return self.seconds_before + time.time() - self.start
@@ -181,46 +207,51 @@ class Run:
             f.write(row + "\n")
         print(f"{time.time() - self.start:6.1f} s  {row}", flush=True)
 
-    def step(self, rate):
-        """One step, of a batch by each worker: their gradients' mean."""
-        done = self.done()
+    def step(self, rate, done):
+        """One step, of a batch by each worker of each process: their gradients' mean."""
         results = list(self.pool.map(lambda worker: worker.gradients(done), self.workers))
         with torch.no_grad():
             # Each is clipped by itself, so that one worker's outlier does not drown the others.
             gradients, *others = (clipped(result[0]) for result in results)
             for other in others:
                 torch._foreach_add_(gradients, other)
-            if len(results) > 1:
-                torch._foreach_div_(gradients, len(results))
-            loss = sum(result[1] for result in results) / len(results)
-            for _, _, kinds, kl, square in results:
-                self.model.balance.update(kinds, kl, square)
+            loss = sum(result[1] for result in results)
+            self.processes.add([*gradients, loss])
+            batches = len(results) * self.processes.count
+            if batches > 1:
+                torch._foreach_div_(gradients, batches)
+            loss = loss / batches
+            for sums in self.processes.gathered(torch.stack([self.model.balance.sums(*r[2:]) for r in results])):
+                self.model.balance.update(sums)
             recent = self.recent
             self.recent = loss.clone() if recent is None else recent + 0.01 * (loss - recent).nan_to_num(0)
         self.model.optimiser.step(gradients, rate)
 
     def run(self):
         options, model = self.options, self.model
-        begin_log(pathlib.Path(options.log), model.header["step"])
+        first_process = self.processes.first
+        if first_process:
+            begin_log(pathlib.Path(options.log), model.header["step"])
         last_validation = last_save = time.time()
         first = model.optimiser.step_count
         while True:
             done = self.done()
             over = done >= 1 or model.optimiser.step_count - first >= options.steps
             rate = learning_rate(model.optimiser.step_count - self.plan["step"], done, options.rate)
-            if over or time.time() - last_validation > options.validate_every:
+            if first_process and (over or time.time() - last_validation > options.validate_every):
                 self.validate(rate)
                 last_validation = time.time()
-            if over or time.time() - last_save > options.save_every:
+            if first_process and (over or time.time() - last_save > options.save_every):
                 model.save(self.seconds(), self.plan)
                 last_save = time.time()
             if over:
                 break
-            self.step(rate)
+            self.step(rate, done)
             if model.device.type == "cuda" and model.optimiser.step_count % 16 == 0:
                 torch.cuda.synchronize()  # so that the clock, which the rate follows, is that of the device
         steps = model.optimiser.step_count - first
-        print(f"{steps} steps in {time.time() - self.start:.1f} s; {options.checkpoint} written")
+        if first_process:
+            print(f"{steps} steps in {time.time() - self.start:.1f} s; {options.checkpoint} written")
 
 
 def read_photographs(options, device):
@@ -237,7 +268,8 @@ def read_photographs(options, device):
 
 
 def train(options):
-    device = torch.device(options.device)
+    processes = Processes(options.device)
+    device = processes.device
     if device.type == "cuda" and options.workers > 1:
         raise SystemExit("--workers is for processors: on a GPU the recorded graphs have one set of results")
     half = torch.float32 if options.full else torch.bfloat16
@@ -247,10 +279,14 @@ def train(options):
     torch.backends.cudnn.benchmark = True
     torch.backends.cuda.matmul.allow_tf32 = True
     began = time.time()
-    photographs, held = read_photographs(options, device)
+    read = lambda: read_photographs(options, device)
+    photographs, held = processes.in_turn(read) if options.cache else read()
     model = Model(options.checkpoint, device, half)
-    torch.manual_seed(options.seed * 1000003 + model.header["step"])
-    validation = Validation(held, model.normalisation, model.conditioning, device, options.validation)
-    size = photographs.pixels.numel() / 4e6
-    print(f"{photographs.count} photographs, {size:.0f} Mpixel, read in {time.time() - began:.1f} s", flush=True)
-    Run(model, photographs, validation, options).run()
+    torch.manual_seed(options.seed * 1000003 + model.header["step"] + (processes.rank << 40))
+    validation = None
+    if processes.first:
+        validation = Validation(held, model.normalisation, model.conditioning, device, options.validation)
+        size = photographs.pixels.numel() / 4e6
+        print(f"{photographs.count} photographs, {size:.0f} Mpixel, read in {time.time() - began:.1f} s", flush=True)
+    Run(model, photographs, validation, options, processes).run()
+    processes.end()

@@ -1,4 +1,6 @@
 /** Rate-distortion curves: points of rate and quality, and what lies between them. */
+import { DcompError } from '../src/errors.js';
+import { checkList, checkObject, checkValues, isNumber, type Checks } from '../src/options.js';
 import { pchip, type Interpolant } from './pchip.js';
 
 /** One point of a curve: bits per pixel, and a quality (dB, points) of which more is better. */
@@ -7,8 +9,23 @@ export interface CurvePoint {
   quality: number;
 }
 
-/** The points by rising rate, without those that cost more and are no better than one before. */
+const NUMBER = isNumber('a number', (value) => !Number.isNaN(value));
+const POINT_CHECKS: Checks<CurvePoint> = { rate: NUMBER, quality: NUMBER };
+
+/** @throws DcompError E_USAGE */
+function checkPoints(points: unknown): asserts points is readonly CurvePoint[] {
+  checkList(points, 'the points of a curve');
+  for (const point of points) {
+    checkObject(point, 'a point of a curve', 'an object such as { rate: 0.5, quality: 31 }');
+    const { rate, quality } = checkValues<Partial<CurvePoint>>({ ...point }, POINT_CHECKS);
+    if (rate === undefined || quality === undefined)
+      throw new DcompError('E_USAGE', 'a point of a curve needs rate and quality');
+  }
+}
+
+/** The points by rising rate, without those that cost more and are no better than one before. @throws DcompError E_USAGE */
 export function rising(points: readonly CurvePoint[]): CurvePoint[] {
+  checkPoints(points);
   const curve: CurvePoint[] = [];
   for (const point of [...points].sort((a, b) => a.rate - b.rate || b.quality - a.quality)) {
     const last = curve[curve.length - 1];

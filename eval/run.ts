@@ -2,6 +2,7 @@
 import { cpus, platform } from 'node:os';
 import { DcompError } from '../src/errors.js';
 import { FORMAT_VERSION } from '../src/node.js';
+import { checkList, checkObject, isFunction } from '../src/options.js';
 import { labelOf, OWN_CODECS, RIVALS } from './codecs/table.js';
 import type { CodecInfo, Evaluation, PictureResult } from './evaluation.js';
 import { keptCurve, keptSample } from './measure.js';
@@ -52,6 +53,9 @@ export interface SampleSet {
  * @throws DcompError E_IO, E_MISSING_DEPENDENCY, E_ABORTED
  */
 export async function evaluate(options: EvaluationOptions): Promise<{ evaluation: Evaluation; samples: SampleSet[] }> {
+  checkObject(options, 'the options of evaluate');
+  isFunction(options.onNotice, 'onNotice');
+  checkList(options.inputs, 'inputs');
   const notices: string[] = [];
   const notice = (line: string): void => {
     notices.push(line);

@@ -1,4 +1,5 @@
 /** What the curves of many pictures say together. */
+import { checkObject, mustBe } from '../src/options.js';
 import { bdRate } from './bd-rate.js';
 import { between, qualityAt, rateAt, type CurvePoint } from './curve.js';
 import { curvePoints, type Evaluation, type PictureResult } from './evaluation.js';
@@ -57,7 +58,10 @@ export const MAIN_RATE = 0.25;
 
 /** Means, differences and costs over all pictures of an evaluation. */
 export function summarise(evaluation: Evaluation): Summary {
+  checkObject(evaluation, 'the evaluation', 'what evaluate gives');
   const { pictures, rates, metrics, codecs } = evaluation;
+  for (const list of [pictures, rates, metrics, codecs])
+    if (!Array.isArray(list)) throw mustBe('the evaluation', evaluation, 'what evaluate gives');
   const names = codecs.map(({ name }) => name);
   const real = names.includes('dcomp');
   const bdRange = bdRangeOf(rates);

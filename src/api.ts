@@ -241,7 +241,7 @@ export function createCodec(platform: Platform): Codec {
 /** @throws DcompError E_USAGE */
 function sizesOf(sizes: unknown): number[] {
   checkList(sizes, 'sizes');
-  return sizes.map((size, i) => isWhole(1, Infinity, ' of bytes')(size, `size ${i + 1}`));
+  return Array.from(sizes, (size, i) => isWhole(1, Infinity, ' of bytes')(size, `size ${i + 1}`));
 }
 
 /** A result that says what the network was computed on. */

@@ -9,15 +9,20 @@ const NO_MEMORY = /allocat|invalid (typed )?array (buffer )?length|out of memory
  * Runs what needs memory in proportion to a picture.
  * @throws DcompError E_TOO_LARGE in place of an engine's RangeError, and what the task throws
  */
-export async function withinMemory<T>({ width, height }: Size, task: () => Promise<T>): Promise<T> {
+export async function withinMemory<T>(size: Size, task: () => Promise<T>): Promise<T> {
   try {
     return await task();
-  } catch (cause) {
-    if (!(cause instanceof RangeError && NO_MEMORY.test(cause.message))) throw cause;
-    throw new DcompError(
-      'E_TOO_LARGE',
-      `there is not enough memory for a picture of ${width}×${height} pixels; free some, or ask for a part or a smaller size`,
-      { cause },
-    );
+  } catch (error) {
+    throw namedIfMemory(error, size);
   }
+}
+
+/** @returns E_TOO_LARGE in place of an engine's RangeError about memory; any other error as it is */
+export function namedIfMemory(error: unknown, { width, height }: Size): unknown {
+  if (!(error instanceof RangeError && NO_MEMORY.test(error.message))) return error;
+  return new DcompError(
+    'E_TOO_LARGE',
+    `there is not enough memory for a picture of ${width}×${height} pixels; free some, or ask for a part or a smaller size`,
+    { cause: error },
+  );
 }

@@ -4,7 +4,9 @@ import { bytesOf, shown } from './options.js';
 
 /** A message as text of letters, digits, `-` and `_` (base64url of RFC 4648, without padding): 4 characters for 3 bytes. */
 export function placeholderText(message: Uint8Array): string {
-  const text = btoa(String.fromCharCode(...bytesOf(message, 'the message')));
+  let binary = '';
+  for (const byte of bytesOf(message, 'the message')) binary += String.fromCharCode(byte);
+  const text = btoa(binary);
   return text.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
 }
 

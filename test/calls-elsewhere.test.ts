@@ -58,6 +58,7 @@ describe('a worker', () => {
     await tryAll('decode, options', objects, (value) => worker.decode(file, value));
     await tryAll('signal', [], (signal) => worker.decode(file, { signal }));
     await tryAll('model', [], (value) => worker.decode(file, { model: value }));
+    await assert.rejects(worker.decode(file, { model: 'small' }), { code: 'E_OTHER_MODEL' }); // a name is taken for one
     await tryAll('threads', [], (threads) => worker.decode(file, { threads }));
     await tryAll('decodeStream', [], all);
     await tryAll('decodeStream, portion', ['empty Uint8Array', 'Uint8Array out of bounds'], (value) =>

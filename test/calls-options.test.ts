@@ -79,6 +79,7 @@ const ENCODING = {
   importance: [],
   pixelHash: ['true', 'false'],
   plain: ['true', 'false'],
+  exact: ['true', 'false'],
   alphaQuality: ['-0', '0.5', '1.5', '1e-320'],
 } as const;
 const DECODING = {
@@ -88,6 +89,7 @@ const DECODING = {
   scale: [],
   crop: [],
   maxPixels: ['Infinity', '2^53', '1e300'],
+  maxWork: ['0.5', '1.5', 'Infinity', '2^53', '1e300'],
   onDamage: functions,
 } as const;
 
@@ -141,6 +143,13 @@ for (const [entry, dcomp] of Object.entries(entries)) {
           ['E_USAGE', 'E_TOO_LARGE'],
         ));
     }
+
+    for (const option of ['maxPixels', 'maxWork'] as const)
+      it(`encode, ${option}`, () =>
+        tryAll((value) => encode(picture, { [option]: value }), option, DECODING[option], /limit|max/, [
+          'E_USAGE',
+          'E_TOO_LARGE',
+        ]));
 
     it('encode, target and what is in it', async () => {
       await tryAll((target) => encode(picture, { target }), 'target', [], /target/);

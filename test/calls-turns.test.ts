@@ -87,10 +87,11 @@ describe('an abort', () => {
   );
 
   it('is obeyed in the queue, and at once where it has come before', async () => {
+    const of = manifold(1100, 1000); // before the calls: to make it takes 600 ms, which are not theirs
     const stop = new AbortController();
-    const large = encode(manifold(1100, 1000), { signal: stop.signal });
+    const large = encode(of, { signal: stop.signal });
     const abort = new AbortController();
-    const queued = encode(manifold(1100, 1000), { signal: abort.signal });
+    const queued = encode(of, { signal: abort.signal });
     setTimeout(() => abort.abort(), 50);
     await assert.rejects(queued, { code: 'E_ABORTED' });
     await assert.rejects(decode(file, { signal: AbortSignal.abort() }), { code: 'E_ABORTED' });
@@ -178,9 +179,10 @@ describe('calls side by side', () => {
 
   it('a small one is done before a large one that began earlier', { timeout: 300_000 }, async () => {
     const small = corpusPicture('scene', { width: 40, height: 30 });
+    const pictures = [manifold(600, 500), manifold(200, 200)] as const;
     const done: string[] = [];
-    const large = encode(manifold(600, 500)).then(() => done.push('large'));
-    const middle = encode(manifold(200, 200)).then(() => done.push('middle'));
+    const large = encode(pictures[0]).then(() => done.push('large'));
+    const middle = encode(pictures[1]).then(() => done.push('middle'));
     await new Promise((resolve) => setTimeout(resolve, 30));
     const { bytes } = await encode(small);
     await decode(bytes);

@@ -1,5 +1,6 @@
 /** The table of metrics: what each is called, in which unit, and how it is computed. */
 import { DcompError } from '../../src/errors.js';
+import { mustBe } from '../../src/options.js';
 import type { Picture } from '../../src/picture.js';
 import { BUTTERAUGLI, butteraugli, CVVDP, cvvdp, isInstalled, type Installed } from './installed.js';
 import { msSsim, msSsimDecibels } from './ms-ssim.js';
@@ -89,9 +90,12 @@ export function checkInstalled(names: readonly MetricName[]): void {
   }
 }
 
-/** The metric of a name. */
+/** The metric of a name. @throws DcompError E_USAGE */
 export function metricOf(name: MetricName): Metric {
-  return METRICS.find((metric) => metric.name === name)!;
+  const found = METRICS.find((metric) => metric.name === name);
+  if (found === undefined)
+    throw mustBe('the metric', name, `one of ${METRICS.map((metric) => metric.name).join(', ')}`);
+  return found;
 }
 
 /** Values by metric. */

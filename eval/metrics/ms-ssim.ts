@@ -5,6 +5,7 @@
  */
 import type { Picture } from '../../src/picture.js';
 import { filterValid, plane, type FloatPlane } from './plane.js';
+import { rgbOf } from './rgb.js';
 
 const WEIGHTS = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333];
 const C1 = (0.01 * 255) ** 2;
@@ -24,15 +25,16 @@ interface Scale {
   square: FloatPlane;
 }
 
-/** Prepares the reference's side. @returns MS-SSIM of a decoded RGB picture, undefined where a side is below 161 */
-export function msSsim(reference: Picture): (decoded: Picture) => number | undefined {
+/** Prepares the reference's side. @returns MS-SSIM of a decoded RGB picture, undefined where a side is below 161 @throws DcompError E_PICTURE */
+export function msSsim(source: Picture): (decoded: Picture) => number | undefined {
+  const reference = rgbOf(source);
   if (Math.min(reference.width, reference.height) < MS_SSIM_MIN_SIDE) return () => undefined;
   const scales = [0, 1, 2].map((c) => pyramid(channel(reference, c)).map(statistics));
   return (decoded) => {
     let sum = 0;
     for (let c = 0; c < 3; c++) {
       let product = 1;
-      for (const [i, y] of pyramid(channel(decoded, c)).entries()) {
+      for (const [i, y] of pyramid(channel(rgbOf(decoded, reference), c)).entries()) {
         const { luminance, structure } = compare(scales[c]![i]!, statistics(y));
         product *= Math.max(0, i === WEIGHTS.length - 1 ? luminance : structure) ** WEIGHTS[i]!;
       }

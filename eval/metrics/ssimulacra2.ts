@@ -6,6 +6,7 @@
 import type { Picture } from '../../src/picture.js';
 import { plane, type FloatPlane } from './plane.js';
 import { recursiveGaussian } from './recursive-gaussian.js';
+import { rgbOf } from './rgb.js';
 
 const SCALES = 6;
 /** A smaller picture has no scale at all. */
@@ -53,14 +54,17 @@ interface Reference {
   square: FloatPlane;
 }
 
-/** Prepares the reference's side. @returns the score of a decoded RGB picture, undefined where a side is below 8 */
-export function ssimulacra2(reference: Picture): (decoded: Picture) => number | undefined {
+/** Prepares the reference's side. @returns the score of a decoded RGB picture, undefined where a side is below 8 @throws DcompError E_PICTURE */
+export function ssimulacra2(source: Picture): (decoded: Picture) => number | undefined {
+  const reference = rgbOf(source);
   if (Math.min(reference.width, reference.height) < SSIMULACRA2_MIN_SIDE) return () => undefined;
   const scales = pyramid(reference).map((channels) =>
     channels.map((x): Reference => ({ x, mean: blurProduct(x), square: blurProduct(x, x) })),
   );
   return (decoded) => {
-    const norms = pyramid(decoded).map((channels, scale) => channels.map((y, c) => compare(scales[scale]![c]!, y)));
+    const norms = pyramid(rgbOf(decoded, reference)).map((channels, scale) =>
+      channels.map((y, c) => compare(scales[scale]![c]!, y)),
+    );
     return score(norms);
   };
 }

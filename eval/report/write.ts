@@ -3,6 +3,7 @@ import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeOutput } from '../../formats/output.js';
 import { DcompError } from '../../src/errors.js';
+import { checkList, checkObject, mustBe } from '../../src/options.js';
 import type { Evaluation } from '../evaluation.js';
 import type { SampleSet } from '../run.js';
 import type { Summary } from '../summary.js';
@@ -39,6 +40,10 @@ export async function writeReport(
   summary: Summary,
   samples: readonly SampleSet[],
 ): Promise<{ path: string; notices: string[] }> {
+  if (typeof folder !== 'string') throw mustBe('the folder', folder, 'a path');
+  checkObject(evaluation, 'the evaluation', 'what evaluate gives');
+  checkObject(summary, 'the summary', 'what summarise gives');
+  checkList(samples, 'the samples');
   const write = (name: string, text: string): Promise<number> =>
     writeOutput(undefined, join(folder, name), async () => new TextEncoder().encode(text), { replace: true });
   await write('report.json', wholeJson(evaluation, summary));

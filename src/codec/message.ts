@@ -147,14 +147,16 @@ export async function encodeMessages(
   const { check = 0, sizeIsTold = false, effort = 9, onProgress, pause = withoutTurns(options.signal) } = options;
   const best: (MessageResult | undefined)[] = sizes.map(() => undefined);
   const ways = WAYS.slice(0, TRIED[effort - 1]);
+  const largest = sizes.reduce((most, size) => Math.max(most, size), 0);
+  const smallest = sizes.reduce((least, size) => Math.min(least, size), Infinity);
   for (const [i, schedule] of ways.entries()) {
     const header = headerOf(picture, evaluator, check, schedule);
     const overhead = messageOverhead(header, sizeIsTold);
-    const most = Math.max(...sizes) - overhead;
-    if (Math.min(...sizes) <= overhead)
+    const most = largest - overhead;
+    if (smallest <= overhead)
       throw new DcompError(
         'E_UNREACHABLE',
-        `a message of ${Math.min(...sizes)} bytes is not possible: its header alone takes ${overhead}`,
+        `a message of ${smallest} bytes is not possible: its header alone takes ${overhead}`,
       );
     const bits = await bitsOf(picture, evaluator, schedule, most, pause);
     for (const [k, size] of sizes.entries()) {

@@ -3,6 +3,7 @@
  * that is said of diffusion models follows from it: scores, guidance, what is known of a picture already.
  */
 import { DcompError } from '../errors.js';
+import { isNumber, mustBe } from '../options.js';
 import type { Pause } from '../turns.js';
 
 /** What is expected of each number, and the expected squared error of that. */
@@ -35,8 +36,12 @@ export async function inParts(length: number, pause: Pause, body: (from: number,
 /**
  * The gradient of log p(z), by the denoiser's mean: (mean − z) / sigma² (Tweedie's formula; Vincent, "A connection between
  * score matching and denoising autoencoders", 2011; Karras et al., "Elucidating the design space …", 2022, equation 3).
+ * @throws DcompError E_USAGE
  */
 export function score(z: Float32Array, mean: Float32Array, sigma: number): Float32Array {
+  for (const numbers of [z, mean])
+    if (!(numbers instanceof Float32Array) || numbers.length !== z.length)
+      throw mustBe('z and mean', numbers, 'Float32Arrays of one length');
   const out = new Float32Array(z.length);
   const precision = 1 / (sigma * sigma);
   for (let i = 0; i < z.length; i++) out[i] = (mean[i]! - z[i]!) * precision;
@@ -49,6 +54,7 @@ export function score(z: Float32Array, mean: Float32Array, sigma: number): Float
  * @param scale at least 0
  */
 export function guided(conditional: Denoiser, unconditional: Denoiser, scale: number): Denoiser {
+  isNumber('a number, at least 0', (value) => value >= 0 && value < Infinity)(scale, 'the scale');
   if (scale === 0) return unconditional;
   if (scale === 1) return conditional;
   return async (z, sigma, pause) => {

@@ -1,13 +1,19 @@
 /** Noise schedules: the sigmas that a sampler goes through, from the largest to the smallest, which may be 0. */
 import { DcompError } from '../errors.js';
 import { exp2, log2 } from '../math/exact.js';
+import { isNumber, isWhole } from '../options.js';
 
-/** @throws DcompError E_USAGE unless 0 < least < most, and steps is whole and at least 1 */
+/** Most steps of a schedule: a mistaken number of them does not take all memory. */
+const MAX_STEPS = 2 ** 20;
+const checkSteps = isWhole(1, MAX_STEPS);
+const checkPositive = isNumber('a number above 0', (value) => value > 0 && value < Infinity);
+
+/** @throws DcompError E_USAGE unless 0 < least < most, and steps is whole, from 1 to MAX_STEPS */
 function check(steps: number, most: number, least: number): void {
-  if (!(Number.isInteger(steps) && steps >= 1))
-    throw new DcompError('E_USAGE', `steps is ${steps}; it must be a whole number, at least 1`);
-  if (!(least > 0 && most > least && most < Infinity))
-    throw new DcompError('E_USAGE', `sigma goes from ${most} to ${least}; it must fall, and stay above 0`);
+  checkSteps(steps, 'steps');
+  checkPositive(most, 'most');
+  checkPositive(least, 'least');
+  if (most <= least) throw new DcompError('E_USAGE', `sigma goes from most ${most} to least ${least}; it must fall`);
 }
 
 /** steps + 1 values from `most` to `least`, both included, evenly spaced by a monotonic function. */
@@ -39,7 +45,7 @@ export function geometricSigmas(steps: number, most: number, least: number): num
  */
 export function karrasSigmas(steps: number, most: number, least: number, rho = 7): number[] {
   check(steps, most, least);
-  if (!(rho > 0 && rho < Infinity)) throw new DcompError('E_USAGE', `rho is ${rho}; it must be above 0`);
+  checkPositive(rho, 'rho');
   return spaced(
     steps,
     [most, least],
@@ -55,10 +61,11 @@ export function karrasSigmas(steps: number, most: number, least: number, rho = 7
  * @throws DcompError E_USAGE
  */
 export function ddpmSigmas(steps: number, first = 1e-4, last = 0.02): number[] {
-  if (!(Number.isInteger(steps) && steps >= 1))
-    throw new DcompError('E_USAGE', `steps is ${steps}; it must be a whole number, at least 1`);
-  if (!(first > 0 && first <= last && last < 1))
-    throw new DcompError('E_USAGE', `beta goes from ${first} to ${last}; it must grow, between 0 and 1`);
+  checkSteps(steps, 'steps');
+  checkPositive(first, 'first');
+  checkPositive(last, 'last');
+  if (!(first <= last && last < 1))
+    throw new DcompError('E_USAGE', `beta goes from first ${first} to last ${last}; it must grow, between 0 and 1`);
   const sigmas: number[] = [];
   let kept = 1;
   for (let i = 0; i < steps; i++) {

@@ -4,6 +4,7 @@
  */
 import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
 import { CODES_PER_OCTAVE, EXACT, UNKNOWN } from '../model/sigma.js';
+import { checkObject, isWhole } from '../options.js';
 import { finish, rowsOfPiece, type Pieces } from '../turns.js';
 import { COLOURS } from '../pixels/colour.js';
 import { cutOut, gridOf, wholeOf, type Rectangle, type Size } from '../math/rectangle.js';
@@ -20,8 +21,13 @@ export interface Observation extends Rectangle {
 /**
  * An observation of which only what needs no telling is known: chroma of a grey picture, and the differences across
  * the edge of an odd side, where the last row or column is repeated.
+ * @throws DcompError E_USAGE
  */
 export function blankObservation(size: Size, grey: boolean, window?: Rectangle): Observation {
+  checkObject(size, 'the size', 'an object such as { width: 64, height: 48 }');
+  const side = isWhole(1);
+  side(size.width, 'width');
+  side(size.height, 'height');
   return finish(blankObservationInPieces(size, grey, window));
 }
 

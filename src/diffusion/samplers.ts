@@ -6,6 +6,7 @@
 import { DcompError } from '../errors.js';
 import { hash32 } from '../math/hash.js';
 import { normalAt } from '../math/normal.js';
+import { checkList, checkOptions, isFunction, isNumber, isOneOf, isWhole, mustBe, type Checks } from '../options.js';
 import { withoutTurns, type Pause } from '../turns.js';
 import { inParts, type Denoised, type Denoiser } from './denoiser.js';
 
@@ -52,9 +53,39 @@ export interface LangevinOptions extends SamplerOptions {
   stepSize?: number;
 }
 
+const amount = isNumber('a number, at least 0', (value) => value >= 0);
+const finite = isNumber('a number, at least 0', (value) => value >= 0 && value < Infinity);
+const SAMPLER_CHECKS: Checks<SamplerOptions> = {
+  key: isWhole(-(2 ** 31), 2 ** 32 - 1),
+  temperature: finite,
+  pause: isFunction,
+};
+const CHURN_CHECKS: Checks<ChurnOptions> = {
+  ...SAMPLER_CHECKS,
+  churn: finite,
+  churnMin: amount,
+  churnMax: amount,
+  churnNoise: finite,
+  nearest: isFunction,
+};
+const LANGEVIN_CHECKS: Checks<LangevinOptions> = {
+  ...SAMPLER_CHECKS,
+  repeats: isWhole(1, 2 ** 20),
+  stepSize: isNumber('a number above 0 and up to 2', (value) => value > 0 && value <= 2),
+};
+
+/** What every sampler is given. @throws DcompError E_USAGE */
+function check(denoiser: Denoiser, z: Float32Array, sigmas: readonly number[]): void {
+  isFunction(denoiser, 'the denoiser');
+  if (!(z instanceof Float32Array)) throw mustBe('z', z, 'a Float32Array');
+  checkSigmas(sigmas);
+}
+
 /** @throws DcompError E_USAGE unless they fall, and only the last may be 0 */
 function checkSigmas(sigmas: readonly number[]): void {
-  sigmas.forEach((sigma, i) => {
+  checkList(sigmas, 'sigmas');
+  [...sigmas].forEach((sigma, i) => {
+    if (typeof sigma !== 'number') throw mustBe(`sigmas[${i}]`, sigma, 'a number');
     const least = i > 0 && i === sigmas.length - 1 ? sigma >= 0 : sigma > 0;
     if (!least || !(sigma < (sigmas[i - 1] ?? Infinity)))
       throw new DcompError(
@@ -87,8 +118,8 @@ export async function* ancestral(
   sigmas: readonly number[],
   options: SamplerOptions = {},
 ): AsyncGenerator<SamplerState, void, void> {
-  checkSigmas(sigmas);
-  const { pause = withoutTurns() } = options;
+  check(denoiser, z, sigmas);
+  const { pause = withoutTurns() } = checkOptions(options, SAMPLER_CHECKS, 'ancestral');
   const noise = noiseOf(options);
   const steps = sigmas.length - 1;
   for (let step = 0; step < steps; step++) {
@@ -123,8 +154,9 @@ async function* ending(
   yield { step: steps, steps, sigma, z, mean };
 }
 
+const METHODS = ['euler', 'heun'] as const;
 /** How the probability flow is followed: with one evaluation a step, or two. */
-export type OdeMethod = 'euler' | 'heun';
+export type OdeMethod = (typeof METHODS)[number];
 
 /**
  * The probability flow (Song et al., "Score-based generative modeling through stochastic differential equations", 2021,
@@ -138,7 +170,8 @@ export function ode(
   sigmas: readonly number[],
   options: Pick<SamplerOptions, 'pause'> & { method?: OdeMethod } = {},
 ): AsyncGenerator<SamplerState, void, void> {
-  return flow(denoiser, z, sigmas, { ...options, churn: 0 }, options.method ?? 'heun');
+  const { method = 'heun', ...others } = checkOptions(options, ODE_CHECKS, 'ode');
+  return flow(denoiser, z, sigmas, { ...others, churn: 0 }, method);
 }
 
 /**
@@ -153,8 +186,13 @@ export function sde(
   sigmas: readonly number[],
   options: ChurnOptions = {},
 ): AsyncGenerator<SamplerState, void, void> {
-  return flow(denoiser, z, sigmas, options, 'heun');
+  return flow(denoiser, z, sigmas, checkOptions(options, CHURN_CHECKS, 'sde'), 'heun');
 }
+
+const ODE_CHECKS: Checks<Pick<SamplerOptions, 'pause'> & { method?: OdeMethod }> = {
+  pause: isFunction,
+  method: isOneOf(METHODS),
+};
 
 /** Most that sigma grows by in a step. */
 const MOST_CHURN = Math.SQRT2 - 1;
@@ -166,7 +204,7 @@ async function* flow(
   options: ChurnOptions,
   method: OdeMethod,
 ): AsyncGenerator<SamplerState, void, void> {
-  checkSigmas(sigmas);
+  check(denoiser, z, sigmas);
   const { churn = 0, churnMin = 0, churnMax = Infinity, churnNoise = 1, nearest = (sigma: number) => sigma } = options;
   const { pause = withoutTurns() } = options;
   const noise = noiseOf(options);
@@ -246,8 +284,8 @@ export async function* langevin(
   sigmas: readonly number[],
   options: LangevinOptions = {},
 ): AsyncGenerator<SamplerState, void, void> {
-  checkSigmas(sigmas);
-  const { repeats = 5, stepSize = 0.2, pause = withoutTurns() } = options;
+  check(denoiser, z, sigmas);
+  const { repeats = 5, stepSize = 0.2, pause = withoutTurns() } = checkOptions(options, LANGEVIN_CHECKS, 'langevin');
   const noise = noiseOf(options);
   const last = sigmas[sigmas.length - 1]!;
   const levels = last === 0 ? sigmas.slice(0, -1) : sigmas;

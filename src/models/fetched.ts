@@ -1,5 +1,6 @@
 /** `dcomp/model` in browsers: models of the package, fetched. */
 import { DcompError } from '../errors.js';
+import { mustBe, shown } from '../options.js';
 import { DEFAULT_MODEL, isModelName, MODELS } from './registry.js';
 
 export { DEFAULT_MODEL, MODELS, type ModelName, type PackageModel } from './registry.js';
@@ -7,10 +8,12 @@ export { DEFAULT_MODEL, MODELS, type ModelName, type PackageModel } from './regi
 /**
  * Fetches a model file, for the option `model`.
  * @param model a name of the package's models, which is fetched from where the bundler has put it, or an address
- * @throws DcompError E_IO
+ * @throws DcompError E_IO, E_USAGE
  */
 export async function loadModel(model: URL | string = DEFAULT_MODEL): Promise<Uint8Array> {
   const url = isModelName(model) ? MODELS[model].url : model;
+  if (typeof url !== 'string' && !(url instanceof URL))
+    throw mustBe('the model', model, `${Object.keys(MODELS).join(', ')} or an address`);
   try {
     const response = await fetch(url);
     if (!response.ok) throw new Error(`HTTP status ${response.status}`);
@@ -18,7 +21,7 @@ export async function loadModel(model: URL | string = DEFAULT_MODEL): Promise<Ui
   } catch (cause) {
     throw new DcompError(
       'E_IO',
-      `cannot fetch the model from ${String(url)}; serve it there or give its bytes as the option 'model'`,
+      `cannot fetch the model from ${shown(url instanceof URL ? url.href : url)}; serve it there or give its bytes as the option 'model'`,
       { cause },
     );
   }

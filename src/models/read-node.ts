@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { DcompError } from '../errors.js';
+import { bytesOf, mustBe, shown } from '../options.js';
 import { DEFAULT_MODEL, isModelName, MODELS } from './registry.js';
 
 export { DEFAULT_MODEL, MODELS, type ModelName, type PackageModel } from './registry.js';
@@ -9,19 +10,21 @@ export { DEFAULT_MODEL, MODELS, type ModelName, type PackageModel } from './regi
 /**
  * Reads a model file, for the option `model`.
  * @param model a name of the package's models, or a file's URL or path
- * @throws DcompError E_IO
+ * @throws DcompError E_IO, E_USAGE
  */
 export async function loadModel(model: URL | string = DEFAULT_MODEL): Promise<Uint8Array> {
   const url = isModelName(model) ? MODELS[model].url : model;
+  if (typeof url !== 'string' && !(url instanceof URL))
+    throw mustBe('the model', model, `${Object.keys(MODELS).join(', ')}, a path or a URL`);
   try {
     return await readFile(url);
   } catch (cause) {
-    const path = url instanceof URL ? url.pathname : url;
+    const path = shown(url instanceof URL ? url.pathname : url);
     throw new DcompError('E_IO', `cannot read the model ${path}; install the package anew or give a model`, { cause });
   }
 }
 
 /** SHA-256 by Node's own code, some ten times as fast as JavaScript. */
 export async function sha256(bytes: Uint8Array): Promise<Uint8Array> {
-  return createHash('sha256').update(bytes).digest();
+  return createHash('sha256').update(bytesOf(bytes, 'the data')).digest();
 }

@@ -1,6 +1,8 @@
 /** Restoring and drawing pictures over evaluators that are kept between calls; the entries say where models and threads come from. */
 import { KeptModels, MODEL_CHECKS, type ModelOptions, type Platform } from '../kept-models.js';
 import { turnIfDue } from '../event-loop.js';
+import type { Size } from '../math/rectangle.js';
+import { namedIfMemory } from '../memory.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { bytesOf, checkOptions, type Checks } from '../options.js';
 import { pictureOf, type Picture } from '../picture.js';
@@ -56,7 +58,7 @@ export function createRestorer(platform: Platform): Restorer {
   const models = new KeptModels(platform);
 
   async function* holding(
-    pixels: number,
+    size: Size,
     options: RestoreOptions & ModelOptions,
     make: (evaluator: Evaluator, pause: Pause) => States,
   ): States {
@@ -68,6 +70,7 @@ export function createRestorer(platform: Platform): Restorer {
     let leave: () => void = () => undefined;
     let use: Promise<void> = Promise.resolve();
     const evaluator = await new Promise<Evaluator>((resolve, reject) => {
+      const pixels = size.width * size.height;
       use = models.chosen(options, pixels).use(pixels, signal, (mine) => {
         resolve(mine);
         return new Promise<void>((done) => (leave = done));
@@ -76,6 +79,8 @@ export function createRestorer(platform: Platform): Restorer {
     });
     try {
       yield* make(evaluator, pause);
+    } catch (error) {
+      throw namedIfMemory(error, size);
     } finally {
       leave();
       await use;
@@ -86,29 +91,26 @@ export function createRestorer(platform: Platform): Restorer {
     denoisePicture(source, given) {
       const options = checkOptions(given, CHECKS.denoise, 'denoisePicture');
       const picture = pictureOf(source);
-      return holding(pixelsOf(picture), options, (mine, pause) => denoiseStates(picture, mine, options, pause));
+      return holding(picture, options, (mine, pause) => denoiseStates(picture, mine, options, pause));
     },
     upscalePicture(source, given) {
       const options = checkOptions(given, CHECKS.upscale, 'upscalePicture');
       const picture = pictureOf(source);
-      const pixels = pixelsOf(picture) * (options.factor ?? 2) ** 2;
-      return holding(pixels, options, (mine, pause) => upscaleStates(picture, mine, options, pause));
+      const { factor = 2 } = options;
+      const size = { width: factor * picture.width, height: factor * picture.height };
+      return holding(size, options, (mine, pause) => upscaleStates(picture, mine, options, pause));
     },
     inpaintPicture(source, given, more) {
       const options = checkOptions(more, CHECKS.inpaint, 'inpaintPicture');
       const picture = pictureOf(source);
       const mask = bytesOf(given, 'the mask');
-      return holding(pixelsOf(picture), options, (mine, pause) => inpaintStates(picture, mask, mine, options, pause));
+      return holding(picture, options, (mine, pause) => inpaintStates(picture, mask, mine, options, pause));
     },
     samplePicture(given) {
       const options = checkOptions(given, CHECKS.sample, 'samplePicture');
       const { width = DEFAULT_SIDE, height = width } = options;
-      return holding(width * height, options, (mine, pause) => sampleStates(mine, options, pause));
+      return holding({ width, height }, options, (mine, pause) => sampleStates(mine, options, pause));
     },
     release: () => models.release(),
   };
-}
-
-function pixelsOf({ width, height }: Picture): number {
-  return width * height;
 }

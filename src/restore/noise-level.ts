@@ -6,7 +6,7 @@
  */
 import { COLOURS } from '../pixels/colour.js';
 import { colourRows, isGrey } from '../pixels/picture-planes.js';
-import { type Picture } from '../picture.js';
+import { pictureOf, type Picture } from '../picture.js';
 
 /** Side of a patch, and about how many of them are looked at. */
 const SIDE = 5;
@@ -16,9 +16,11 @@ const MARGIN = 2;
 
 /**
  * Standard deviation of the white noise in each sample, in units of 8 bits.
- * @param picture of at least 8×8 pixels; 0 for smaller ones
+ * @param source of at least 8×8 pixels; 0 for smaller ones
+ * @throws DcompError E_PICTURE
  */
-export function estimateSigma(picture: Picture): number {
+export function estimateSigma(source: Picture): number {
+  const picture = pictureOf(source);
   const { width, height } = picture;
   if (Math.min(width, height) < 8) return 0;
   const first = estimate(picture, 0);

@@ -101,9 +101,12 @@ export interface RestoreState {
   picture(): Picture;
 }
 
-/** The picture of the last state. */
+/** The picture of the last state. @throws DcompError E_USAGE where there are no states, and what making them throws */
 export async function resultOf(states: AsyncIterable<RestoreState>): Promise<Picture> {
+  const wrong = (): DcompError => mustBe('states', states, 'what denoisePicture, samplePicture and the like give');
+  if (typeof (states as Partial<AsyncIterable<unknown>> | null)?.[Symbol.asyncIterator] !== 'function') throw wrong();
   let last: RestoreState | undefined;
   for await (const state of states) last = state;
-  return last!.picture();
+  if (typeof last?.picture !== 'function') throw wrong();
+  return last.picture();
 }

@@ -1,6 +1,6 @@
 /** Pictures out of nothing: the reverse process from the coarsest level's prior on. */
 import type { Evaluator } from '../model/evaluator.js';
-import { isWhole, type Checks } from '../options.js';
+import { isOneOf, isWhole, type Checks } from '../options.js';
 import { MAX_SIDE, type Picture } from '../picture.js';
 import type { Pause } from '../turns.js';
 import { checkClass, checkPixels, RESTORE_CHECKS, type RestoreOptions, type RestoreState } from './options.js';
@@ -26,10 +26,7 @@ export const SAMPLE_CHECKS: Checks<SampleOptions> = {
   ...RESTORE_CHECKS,
   width: isWhole(LEAST_SIDE, MAX_SIDE),
   height: isWhole(LEAST_SIDE, MAX_SIDE),
-  channels: (value, name) => {
-    const whole = isWhole(1, 3)(value, name);
-    return whole === 1 ? 1 : 3;
-  },
+  channels: isOneOf([1, 3] as const),
 };
 
 /**

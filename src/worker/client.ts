@@ -1,22 +1,10 @@
 /** The caller's side: calls wait here, and one at a time is with the worker, so that ending the worker ends that call alone. */
 import type { Codec, DecodeOptions, EncodeOptions, ProgressiveDecodeOptions } from '../api.js';
-import type { ModelOptions } from '../kept-models.js';
+import { MODEL_CHECKS, type ModelOptions } from '../kept-models.js';
 import type { DecodeResult } from '../codec/decoder.js';
 import type { EncodeResult, Progress } from '../codec/encoder-options.js';
 import { DcompError } from '../errors.js';
-import { ENGINES } from '../model/evaluator.js';
-import { MAX_THREADS } from '../model/wasm/chunks.js';
-import {
-  bytesOf,
-  checkObject,
-  checkOptions,
-  checkValues,
-  isFunction,
-  isOneOf,
-  isSignal,
-  isWhole,
-  type Checks,
-} from '../options.js';
+import { checkObject, checkOptions, checkValues, isFunction, isSignal, type Checks } from '../options.js';
 import type { Picture } from '../picture.js';
 import {
   errorOf,
@@ -77,11 +65,6 @@ interface Hooks extends ModelOptions {
   onDamage?: (message: string) => void;
 }
 
-const MODEL_CHECKS: Checks<ModelOptions> = {
-  model: bytesOf,
-  threads: isWhole(1, MAX_THREADS),
-  engine: isOneOf(ENGINES),
-};
 const WORKER_CHECKS: Checks<WorkerOptions> = { ...MODEL_CHECKS, worker: isFunction as Checks<WorkerOptions>['worker'] };
 const HOOK_CHECKS: Checks<Hooks> = {
   ...MODEL_CHECKS,

@@ -14,6 +14,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { DcompError } from '../../errors.js';
+import { bytesOf } from '../../options.js';
 import { finish, type Pieces } from '../../turns.js';
 import {
   COEFFICIENTS,
@@ -92,10 +93,10 @@ export function modelId(file: Uint8Array): string {
 
 /**
  * Reads a model file.
- * @throws DcompError E_NOT_MODEL, E_VERSION, E_TRUNCATED or E_DAMAGED_MODEL; no other error, whatever the bytes
+ * @throws DcompError E_NOT_MODEL, E_VERSION, E_TRUNCATED or E_DAMAGED_MODEL; no other error, whatever the bytes; E_USAGE for what are none
  */
 export function readModelFile(bytes: Uint8Array): IntegerModel {
-  return finish(readModelFileInPieces(bytes));
+  return finish(readModelFileInPieces(bytesOf(bytes, 'the model file')));
 }
 
 /**

@@ -25,6 +25,7 @@ import {
 import { fitsWinograd } from './winograd.js';
 import { EngineMemory, type Course } from './engine-memory.js';
 import { checkModel } from '../integer/check-model.js';
+import { checkObject, mustBe } from '../../options.js';
 import { inTurns, withoutTurns, type Pause, type Pieces } from '../../turns.js';
 import { checkArguments, type Evaluator, type RowEvaluation } from '../evaluator.js';
 
@@ -40,9 +41,11 @@ export interface Helpers {
 
 /**
  * An evaluator for one thread, for any platform.
- * @throws DcompError E_DAMAGED_MODEL, E_ENVIRONMENT
+ * @throws DcompError E_USAGE, E_DAMAGED_MODEL, E_ENVIRONMENT
  */
 export async function createEvaluator(model: IntegerModel): Promise<Evaluator> {
+  checkObject(model, 'the model', 'what readModelFile gives');
+  if (!(model.layers instanceof Map)) throw mustBe('the model', model, 'what readModelFile gives');
   return createEngine(model);
 }
 

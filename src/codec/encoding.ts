@@ -71,6 +71,9 @@ export class Encoding {
     private readonly point: Point,
   ) {}
 
+  /** The header of a file whose session has been forgotten. */
+  private ended: Header | undefined;
+
   static async of(
     { lags, schedule }: Plan,
     { picture, alphaSection, parts: known }: Prepared,
@@ -152,6 +155,7 @@ export class Encoding {
       error = await errorOf(point.session, picture, this.headerAt(point).ends);
       if (error > goal) continue;
       if (copy !== undefined) return this.endAtError(copy, step, last, goal);
+      this.ended = this.headerAt(point);
       point.session.forget();
       return this.cutToError(before, goal);
     }
@@ -280,6 +284,7 @@ export class Encoding {
   }
 
   private headerAt({ session, schedule }: Point): Header {
+    if (this.ended !== undefined) return this.ended;
     const step = session.next?.step;
     const code =
       step === undefined

@@ -2,8 +2,14 @@
 import { decodePicture, decodePlain, type DecodeResult } from './codec/decoder.js';
 import { DECODER_CHECKS, type DecoderOptions } from './codec/decoder-options.js';
 import { containerOfInPieces, type Source } from './codec/source.js';
-import { encodeLossless, encodePicture, encodePictureToSizes } from './codec/encoder.js';
-import { checkEncoding, ENCODER_CHECKS, type EncodeResult, type EncoderOptions } from './codec/encoder-options.js';
+import { encodeExact, encodePicture, encodePictureToSizes } from './codec/encoder.js';
+import {
+  checkEncoding,
+  ENCODER_CHECKS,
+  maxErrorOfTarget,
+  type EncodeResult,
+  type EncoderOptions,
+} from './codec/encoder-options.js';
 import type { FileInfo } from './codec/inspect.js';
 import {
   checkMessagePicture,
@@ -21,11 +27,14 @@ import { Progression, PROGRESSION_CHECKS, type ProgressiveOptions } from './code
 import { DcompError } from './errors.js';
 import { turnIfDue } from './event-loop.js';
 import { copyOf } from './files.js';
-import { KeptModels, MODEL_CHECKS, type ModelOptions, type Platform } from './kept-models.js';
+import { KeptModels, MODEL_CHECKS, type GivenModel, type ModelOptions, type Platform } from './kept-models.js';
 import { engineOf, type Evaluator } from './model/evaluator.js';
 import { inTurns, throwIfAborted, type Pause } from './turns.js';
 import { checkList, checkOptions, isBoolean, isWhole, type Checks } from './options.js';
 import type { Picture } from './picture.js';
+
+/** The model of an encoding without loss, or with a bounded error, that names none: what it costs in bytes is little, and it is fast. */
+const EXACT_MODEL: GivenModel = 'small';
 
 /** Options of `encode`. */
 export interface EncodeOptions extends EncoderOptions, ModelOptions {}
@@ -177,9 +186,12 @@ export function createCodec(platform: Platform): Codec {
       const checked = checkOptions(given, ENCODE_CHECKS, 'encode', targetHint);
       const picture = checkEncoding(source, checked);
       const { options, pause } = heard(checked, picture);
-      if (options.target === 'lossless') {
+      if (maxErrorOfTarget(options.target) !== undefined) {
         await pause();
-        return encodeLossless(picture, { ...options, pause });
+        const named = options.model === undefined ? { ...options, model: EXACT_MODEL } : options;
+        return encodeExact(picture, { ...options, pause }, (take) =>
+          models.chosen(named).use(picture.width * picture.height, options.signal, take),
+        );
       }
       return models.chosen(options, sizeOf(picture)).use(sizeOf(picture), options.signal, async (evaluator) => {
         await pause();

@@ -8,12 +8,13 @@ import { decodeAlphaInPieces } from '../container/alpha.js';
 import type { Container, Header } from '../container/container.js';
 import { withinMemory } from '../memory.js';
 import { pixelsAtInPieces, readBandsInPieces } from './plain.js';
+import { maxErrorOf } from '../container/exact.js';
 import { metadataOfInPieces } from '../container/metadata.js';
 import { codedSize, stripsOf } from '../format.js';
 import { pixelHashInPieces, storedHash } from '../container/pixel-hash.js';
 import type { StepNeeds } from './needs.js';
 import { unfolded } from '../pixels/fold.js';
-import { isGrey, hasAlpha, PictureRows } from '../pixels/picture-planes.js';
+import { isGrey, hasAlpha, PictureRows, withAlpha } from '../pixels/picture-planes.js';
 import { cutOut, wholeOf } from '../math/rectangle.js';
 import type { Lags } from './region.js';
 import { checkWork, lagsOfFile, workOf } from './work.js';
@@ -22,6 +23,7 @@ import { pyramidSizes } from '../diffusion/schedule.js';
 import { inTurns, withoutTurns, type Pause, type Pieces } from '../turns.js';
 import type { DecoderOptions } from './decoder-options.js';
 import type { Realism } from './shown.js';
+import { bandsOf, ExactPicture } from './exact.js';
 import { readable } from './readable.js';
 import { Receiver } from './receiver.js';
 import { Session } from './session.js';
@@ -105,6 +107,9 @@ async function decodeSource(source: Source, evaluator: Evaluator, options: Decod
   const { bytes, container, view } = source;
   const { header } = container;
   if (header.form === 'plain') return decodePlainSource(source, options);
+  const maxError = maxErrorOf(bytes, container);
+  if (maxError !== undefined && options.crop !== undefined && view.level === 0)
+    return decodePart(source, evaluator, options);
   const pause = options.pause ?? withoutTurns(options.signal);
   checkModelId(header, evaluator);
   const damage = damageOf(source, options);
@@ -131,17 +136,58 @@ async function decodeSource(source: Source, evaluator: Evaluator, options: Decod
     }
     const channel = new Receiver(new BitReader(bytes, segment.payloadOffset, 8 * segment.payloadLength), header.nu);
     for (let u = 0; u < segment.units && !channel.ended; u++) {
-      const unit = session.next!;
-      if (unit.step.level < level) break;
+      const unit = session.next;
+      if (unit === undefined || unit.step.level < level) break;
       await session.runUnit(channel);
       options.onProgress?.({
         fraction: Math.min(0.99, segment.payloadOffset / bytes.length),
         stage: `level ${unit.step.level}`,
       });
     }
-    if (channel.ended || (session.next?.step.level ?? 0) < level) break;
+    if (channel.ended || (session.next?.step.level ?? -1) < level) break;
+  }
+  if (maxError !== undefined && session.next === undefined) {
+    const exact = await ExactPicture.of(session, header, maxError);
+    const tell = bandProgress(options);
+    await inTurns(exact.takeInPieces(bytes, bandsOf(container), damage, tell), pause);
+    return showExact(exact, session, container, alpha, metadata, options);
   }
   return show(session, container, alpha, metadata, { ...options, pause }, view);
+}
+
+/** A part of a picture whose samples are coded one after the other: all of it is decoded. */
+async function decodePart(source: Source, evaluator: Evaluator, options: DecodingOptions): Promise<DecodeResult> {
+  const { crop: _, ...rest } = options;
+  const { view } = source;
+  const whole = { ...source, view: viewOf(source.container.header, {}) };
+  const picture = await decodeSource(whole, evaluator, rest);
+  const { width, height } = view.pixels;
+  const data = cutOut(picture.data, wholeOf(picture), view.pixels, picture.channels);
+  return { ...picture, width, height, data };
+}
+
+/** Told of the fraction of the rows of bands that is there. */
+export function bandProgress({ onProgress }: DecodingOptions): (fraction: number) => void {
+  return (fraction) => onProgress?.({ fraction: Math.min(0.99, fraction), stage: 'samples' });
+}
+
+/** What there is of a picture whose last bands make it exact, with what else the file holds. */
+export function showExact(
+  exact: ExactPicture,
+  session: Session,
+  { header, truncated, trailing }: Container,
+  alpha: Samples | undefined,
+  metadata: Metadata | undefined,
+  { onProgress }: DecodingOptions,
+): DecodeResult {
+  onProgress?.({ fraction: 1, stage: 'done' });
+  return {
+    ...withAlpha(exact.colours, header.channels, alpha),
+    ...(metadata === undefined ? {} : { metadata }),
+    ...session.statistics,
+    truncated: truncated || !exact.complete,
+    trailing,
+  };
 }
 
 /** Told of damage; throws, or what comes before is shown. */
@@ -179,8 +225,7 @@ async function decodePlainSource(source: Source, options: DecodingOptions): Prom
   const metadata = await inTurns(metadataOfInPieces(bytes, container.parts, damage), pause);
   const alpha = await inTurns(readAlpha(bytes, container, options, damage), pause);
   const rows = Math.min(header.height, (pixels.y + pixels.height) * 2 ** level);
-  const tell = (fraction: number): void =>
-    options.onProgress?.({ fraction: Math.min(0.99, fraction), stage: 'samples' });
+  const tell = bandProgress(options);
   const { picture, complete } = await inTurns(readBandsInPieces(bytes, container, rows, damage, tell), pause);
   const small = alpha === undefined ? undefined : await inTurns(smaller(alpha, header, level), pause);
   const size = pyramidSizes(header.width, header.height)[level]!;

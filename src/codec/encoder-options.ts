@@ -13,6 +13,7 @@ import {
   type Checks,
 } from '../options.js';
 import { DEFAULT_MAX_PIXELS, pictureOf, type Picture } from '../picture.js';
+import { MAX_MAX_ERROR } from '../container/exact.js';
 import type { Form } from '../container/container.js';
 import { VIEWS, type Schedule, type Views } from '../diffusion/schedule.js';
 import { withoutTurns, type Pause } from '../turns.js';
@@ -29,11 +30,22 @@ export type Target =
   | { size: number }
   /** PSNR in dB over all colour samples of the decoded picture, at least. */
   | { psnr: number }
-  /** Every sample as it is, also colours under alpha 0: the plain form. */
+  /** Every sample within that of the original, also colours under alpha 0; a whole number, 0 to 255. Alpha is kept as it is. */
+  | { maxError: number }
+  /** Every sample as it is, also colours under alpha 0. */
   | 'lossless';
 
-/** Those that the network is for. */
-export type LossyTarget = Exclude<Target, 'lossless'>;
+/** Those that end with the samples themselves, or with what is next to them. */
+export type ExactTarget = Extract<Target, 'lossless' | { maxError: number }>;
+
+/** Those whose error is not bounded. */
+export type LossyTarget = Exclude<Target, ExactTarget>;
+
+/** Largest error of a sample that a target allows; undefined where it is not bounded. */
+export function maxErrorOfTarget(target: Target | undefined): number | undefined {
+  if (target === 'lossless') return 0;
+  return target !== undefined && 'maxError' in target ? target.maxError : undefined;
+}
 
 /** What the errors of a picture are spread for. */
 export type Tune = 'eye' | 'psnr';
@@ -79,7 +91,8 @@ export interface EncoderOptions {
   exact?: boolean;
   /**
    * Whether the samples may be coded plainly, without loss, where that takes no more bytes: the rule for drawings, screenshots and
-   * tiny pictures. Default true.
+   * tiny pictures. Default true. Of a target without loss or of an error: true for the plain form, without the network and the
+   * previews that it gives, false for the network; by default, the network is for photographs.
    */
   plain?: boolean;
   onProgress?: (progress: Progress) => void;
@@ -117,11 +130,12 @@ export const DEFAULT_QUALITY = 50;
 /** Effort of an encoding that names none. */
 export const DEFAULT_EFFORT = 8;
 
-const TARGETS: Checks<{ quality: number; bitsPerPixel: number; size: number; psnr: number }> = {
+const TARGETS: Checks<{ quality: number; bitsPerPixel: number; size: number; psnr: number; maxError: number }> = {
   quality: isNumber('a number from 1 to 100', (value) => value >= 1 && value <= 100),
   bitsPerPixel: isNumber('a number above 0 and up to 1000', (value) => value > 0 && value <= 1000),
   size: isWhole(1, Infinity, ' of bytes'),
   psnr: isNumber('a number of decibels above 0 and up to 100', (value) => value > 0 && value <= 100),
+  maxError: isWhole(0, MAX_MAX_ERROR),
 };
 
 /** @throws DcompError E_USAGE unless it is a target */
@@ -133,7 +147,7 @@ export const checkTarget: Check<Target> = (target, name) => {
   if (given.length !== 1 || known.length !== 1)
     throw new DcompError(
       'E_USAGE',
-      `the target needs exactly one of quality, bitsPerPixel, size and psnr; it has ${given.length === 0 ? 'none' : given.join(' and ')}`,
+      `the target needs exactly one of quality, bitsPerPixel, size, psnr and maxError; it has ${given.length === 0 ? 'none' : given.join(' and ')}`,
     );
   return checkValues(target as Record<string, unknown>, TARGETS) as Target;
 };

@@ -14,14 +14,18 @@ import {
   checkEncoding,
   checkTarget,
   DEFAULT_QUALITY,
+  maxErrorOfTarget,
   pauseOf,
   sizeOf,
   type EncodeResult,
   type EncodingOptions,
+  type ExactTarget,
   type LossyTarget,
+  type Target,
   type Tune,
 } from './encoder-options.js';
 import { Encoding, OWN, type Plan } from './encoding.js';
+import { ExactEncoder, exactStop } from './exact-encoder.js';
 import { PlainEncoder, smallest } from './plain-encoder.js';
 import { preparedOf, type Prepared } from './prepared.js';
 import { FINEST, stopOfQuality, type Stop } from './quality.js';
@@ -37,7 +41,7 @@ export async function encodePicture(
 ): Promise<EncodeResult> {
   const picture = checkEncoding(source, options);
   const target = options.target ?? { quality: DEFAULT_QUALITY };
-  if (target === 'lossless') return encodeLossless(picture, options);
+  if (isExact(target)) return encodeExact(picture, options, (take) => take(evaluator));
   const stop = 'quality' in target ? stopOfQuality(target.quality, evaluator.model.quality) : FINEST;
   return withinMemory(picture, async () => {
     const plan = await planOf(picture, evaluator, options, stop);
@@ -62,19 +66,37 @@ async function inBetterForm(
   return (await plain.within(sizeOf(target, plain.picture))) ?? (await lossy())!;
 }
 
-/** @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE, E_ABORTED */
-export async function encodeLossless(
+/** Whether a target bounds the error of each sample. */
+function isExact(target: Target): target is ExactTarget {
+  return maxErrorOfTarget(target) !== undefined;
+}
+
+/** Lends an evaluator. */
+export type WithEvaluator = (take: (evaluator: Evaluator) => Promise<EncodeResult>) => Promise<EncodeResult>;
+
+/**
+ * To a target that bounds the error of each sample.
+ * @param withEvaluator called where the picture takes the network
+ * @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE, E_ABORTED; what `withEvaluator` throws
+ */
+export async function encodeExact(
   source: Picture,
-  options: Omit<EncodingOptions, 'target'> = {},
+  options: EncodingOptions,
+  withEvaluator: WithEvaluator,
 ): Promise<EncodeResult> {
   const picture = checkEncoding(source, options);
-  const exact = { ...options, exact: true, alphaQuality: 100, plain: true };
-  const pause = pauseOf(options);
+  const { importance: _, ...rest } = options;
+  const exact = { ...rest, exact: true, alphaQuality: 100, pixelHash: true };
+  const maxError = maxErrorOfTarget(options.target) ?? 0;
   return withinMemory(picture, async () => {
-    const result = await new PlainEncoder(await inTurns(preparedOf(picture, exact), pause), exact).all();
-    if (options.pixelHash !== true) return result;
-    const hash = await inTurns(pixelHashInPieces({ ...picture, depth: depthOf(picture) }), pause);
-    return { ...result, bytes: withPixelHash(result.bytes, hash) };
+    const prepared = await inTurns(preparedOf(picture, exact), pauseOf(options));
+    const encoder = await ExactEncoder.of(prepared, exact, maxError);
+    if (!encoder.takesNetwork) return encoder.plain();
+    return withEvaluator(async (evaluator) => {
+      const plan = await planOf(picture, evaluator, exact, exactStop(evaluator));
+      checkPlan(plan, picture, exact);
+      return encoder.coded(plan, evaluator);
+    });
   });
 }
 

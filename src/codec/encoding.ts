@@ -336,6 +336,18 @@ export class Encoding {
     );
   }
 
+  /**
+   * All steps, for a file that goes on behind them.
+   * @returns what it begins with, and where the walk has ended
+   */
+  async walked(): Promise<{ start: Uint8Array; session: Session; idealBits: number; realBits: number }> {
+    const { point } = this;
+    while (point.session.next !== undefined) await this.runStep(point);
+    const { bytes, ...bits } = point.stream.cut(Infinity, false);
+    const header = writeHeader(this.headerAt(point), this.parts);
+    return { start: concat([header, this.alpha, bytes]), session: point.session, ...bits };
+  }
+
   /** The file that ends here, cut to a size. */
   private finish(point: Point, size: number): EncodeResult {
     const { stream, session } = point;

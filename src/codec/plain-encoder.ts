@@ -9,7 +9,7 @@ import type { Prepared } from './prepared.js';
 import { checkWork, workOf } from './work.js';
 
 /** Pictures of no more pixels are coded plainly unless a size is given: their samples take little more than a header. */
-const TINY_PIXELS = 64;
+export const TINY_PIXELS = 64;
 
 /** What the plain form may take before the lossy one is known: 2 bits a pixel, which tells drawings from photographs soon. */
 const PLAIN_BYTES_PER_PIXEL = 1 / 4;
@@ -49,7 +49,8 @@ export class PlainEncoder {
     }
   }
 
-  private checkWork(): void {
+  /** @throws DcompError E_TOO_LARGE */
+  checkWork(): void {
     const { picture } = this.prepared;
     const header = { form: 'plain', ...picture, depth: depthOf(picture), ...NO_CODING } as const;
     checkWork(workOf({ header, units: picture.height }), header, this.options.maxWork);
@@ -62,7 +63,12 @@ export class PlainEncoder {
     const bytes = await inTurns(coding, pauseOf(options));
     if (bytes === undefined) return undefined;
     options.onProgress?.({ fraction: 1, stage: 'done' });
-    const { width, height } = picture;
+    return this.resultOf(bytes);
+  }
+
+  /** A file of the picture with its figures. */
+  resultOf(bytes: Uint8Array): EncodeResult {
+    const { width, height } = this.picture;
     const bits = 8 * bytes.length;
     const figures = { idealBits: bits, realBits: bits, evaluations: 0, work: 0 };
     return { bytes, form: 'plain', width, height, bitsPerPixel: bits / (width * height), ...figures };

@@ -7,6 +7,7 @@ import {
   writeSegment,
   type Container,
 } from '../container/container.js';
+import { maxErrorOf } from '../container/exact.js';
 import type { Part } from '../container/parts.js';
 import { BandReader, encodeBandsInPieces, type Colours } from '../container/plain-samples.js';
 import { DcompError } from '../errors.js';
@@ -37,23 +38,33 @@ export function* plainFileInPieces(
   exact: boolean,
   limit: number,
 ): Pieces<Uint8Array | undefined> {
-  const { width, height, channels } = picture;
-  const head = writeHeader({ form: 'plain', width, height, channels, depth: depthOf(picture), ...NO_CODING }, parts);
-  const start = concat([head, alphaSection]);
+  const start = plainStart(picture, alphaSection, parts);
   if (start.length > limit) return undefined;
   const colours = yield* coloursOf(picture, exact ? undefined : alpha);
   const bands = yield* encodeBandsInPieces(colours, limit - start.length, OVERHEAD);
-  if (bands === undefined) return undefined;
+  return bands === undefined ? undefined : concat([start, ...(yield* bandSegments(bands, 0))]);
+}
+
+/** What a plain file begins with. */
+export function plainStart(picture: Picture, alphaSection: Uint8Array, parts: readonly Part[]): Uint8Array {
+  const { width, height, channels } = picture;
+  const head = writeHeader({ form: 'plain', width, height, channels, depth: depthOf(picture), ...NO_CODING }, parts);
+  return concat([head, alphaSection]);
+}
+
+/** Bands as the last segments of a file. @param before units of the segments before them @param idealRatio as a segment states it */
+export function* bandSegments(bands: readonly Uint8Array[], before: number, idealRatio = 0): Pieces<Uint8Array[]> {
   const segments: Uint8Array[] = [];
-  for (const [first, payload] of bands.entries()) {
-    segments.push(writeSegment({ payload, units: 1, idealRatio: 0 }, { first, last: first + 1 === bands.length }));
+  for (const [i, payload] of bands.entries()) {
+    const place = { first: before + i, last: i + 1 === bands.length };
+    segments.push(writeSegment({ payload, units: 1, idealRatio }, place));
     yield;
   }
-  return concat([start, ...segments]);
+  return segments;
 }
 
 /** Colour samples; those under alpha 0 are copies of what is left of them, which costs next to nothing. */
-function* coloursOf(picture: Picture, alpha: Samples | undefined): Pieces<Colours> {
+export function* coloursOf(picture: Picture, alpha: Samples | undefined): Pieces<Colours> {
   const { width, height, channels, data } = picture;
   const colours = isGrey(channels) ? 1 : 3;
   const depth = depthOf(picture);
@@ -78,15 +89,16 @@ function* coloursOf(picture: Picture, alpha: Samples | undefined): Pieces<Colour
  */
 export function* readBandsInPieces(
   bytes: Uint8Array,
-  { header, segments }: Container,
+  container: Container,
   rows: number,
   damage: (message: string) => void,
   tell: (fraction: number) => void,
 ): Pieces<{ picture: Picture & { depth: Depth }; complete: boolean }> {
+  const { header, segments } = container;
   const { width, height, channels, depth } = header;
   const colours = isGrey(channels) ? 1 : 3;
   const samples = newSamples(width * height * colours, depth).fill((rangeOf(depth) + 1) >> 1);
-  const reader = new BandReader({ width, height, colours, depth, samples });
+  const reader = new BandReader({ width, height, colours, depth, samples }, maxErrorOf(bytes, container));
   for (const [i, { state, fault, offset, payloadOffset, payloadLength }] of segments.entries()) {
     if (state === 'cut' || (reader.rows >= rows && rows < height)) break;
     const what = `segment ${i + 1} of ${segments.length} (byte offset ${offset})`;

@@ -5,6 +5,7 @@
  */
 import { BitReader } from '../entropy/bits.js';
 import { DEFAULT_MAX_PIXELS, type Metadata, type Samples } from '../picture.js';
+import { maxErrorOf } from '../container/exact.js';
 import { metadataOfInPieces } from '../container/metadata.js';
 import { DcompError } from '../errors.js';
 import type { Evaluator } from '../model/evaluator.js';
@@ -16,15 +17,18 @@ import type { Size } from '../math/rectangle.js';
 import { withinMemory } from '../memory.js';
 import {
   checkModelId,
+  bandProgress,
   comparePixels,
   decodePicture,
   decodePlain,
   readAlpha,
   sessionOf,
   show,
+  showExact,
   type DecodeResult,
 } from './decoder.js';
 import { DECODER_CHECKS, type DecoderOptions } from './decoder-options.js';
+import { bandsOf, ExactPicture } from './exact.js';
 import { Receiver } from './receiver.js';
 import { containerOfInPieces, viewOf, type Source } from './source.js';
 import { inTurns, withoutTurns, type Pause } from '../turns.js';
@@ -74,6 +78,8 @@ export class Progression {
   /** Bytes that there were at the last picture, and half segments when one was last thought of. */
   private shownLength: number | undefined;
   private halves = -1;
+  /** When all steps are done, where the file goes on behind them. */
+  private exact: ExactPicture | undefined;
   private failure: DcompError | undefined;
   /** Steps that are done for good: their units, and their work in evaluations of the full size. */
   private units = 0;
@@ -275,6 +281,7 @@ export class Progression {
     const complete = last?.state === 'cut' ? segments.length - 1 : segments.length;
     if (2 * complete + half === this.halves) return false;
     this.halves = 2 * complete + half;
+    if (this.exact !== undefined) return half === 0;
     const there = { ...container, segments: segments.slice(0, complete) };
     if (complete > 0) await withinMemory(container.header, () => this.advance(this.bytes, there, evaluator, true));
     const spent = (this.session?.statistics.work ?? 0) - this.done;
@@ -289,6 +296,8 @@ export class Progression {
     const intact = await this.intact(source);
     if (intact !== undefined) {
       const session = await this.advance(bytes, container, evaluator);
+      const maxError = session.next === undefined ? maxErrorOf(bytes, container) : undefined;
+      if (maxError !== undefined) return this.exactPicture(session, source, intact.metadata, maxError);
       const picture = await show(session, container, this.alpha, intact.metadata, {
         ...this.options,
         pause: this.pause,
@@ -298,6 +307,25 @@ export class Progression {
     }
     // What is wrong with a file, and what can be shown of it all the same, is the decoder's to say.
     return decodePicture(bytes, evaluator, options, source);
+  }
+
+  /** The picture behind all steps, with the bands that there are. */
+  private async exactPicture(
+    session: Session,
+    source: Source,
+    metadata: Metadata | undefined,
+    maxError: number,
+  ): Promise<DecodeResult> {
+    const { bytes, container } = source;
+    this.exact ??= await ExactPicture.of(session, container.header, maxError);
+    const damage = (message: string): void => {
+      throw new DcompError('E_DAMAGED_SEGMENT', `${message}; get the file again`);
+    };
+    const bands = this.exact.takeInPieces(bytes, bandsOf(container), damage, bandProgress(this.options));
+    await inTurns(bands, this.pause);
+    const picture = showExact(this.exact, session, container, this.alpha, metadata, this.options);
+    await inTurns(comparePixels(picture, source, this.options), this.pause);
+    return picture;
   }
 
   /** What has come beside the segments; undefined where anything is damaged. Decodes the alpha channel when it is whole. */
@@ -341,9 +369,12 @@ export class Progression {
     const held = unitsHeld(container);
     const told = isToldSigma(evaluator.model.architecture.conditioning);
     checkWork(workOf({ header, lags, told, units: held }), header, this.options.maxWork);
+    // Once bands have begun, all steps are done.
+    if (this.exact !== undefined) return this.session!;
     let session = this.session?.fork(evaluator) ?? sessionOf(container, evaluator, lags, this.pause);
     for (;;) {
       if (whole && held - this.units < (session.next?.groups ?? Infinity)) return session;
+      if (session.next === undefined) return (this.session = session);
       const work = session.statistics.work;
       const after = session.fork();
       const place = { ...this.place };

@@ -23,7 +23,9 @@ import { PosteriorMean } from '../diffusion/posterior.js';
 import type { CoefficientRows, Plane } from '../pixels/pyramid.js';
 import { gridOf, intersect, wholeOf, type Rectangle, type Size } from '../math/rectangle.js';
 import type { Lags } from './region.js';
-import { showDrawn, showNothing, showPixels, type Realism, type TakeRows } from './shown.js';
+import { showDrawn, showNothing, showPixels, showPosterior, type Realism, type TakeRows } from './shown.js';
+import type { Side } from '../entropy/sample-model.js';
+import { SideRows } from './side.js';
 import { giveBack, takeWorkspace } from './workspace.js';
 import {
   entersLevel,
@@ -311,5 +313,14 @@ export class Session {
     const known = { observation, condition, unfinished };
     if (realism === undefined) await showPixels(known, this, take, shown, pixels, views);
     else await showDrawn(known, this, take, views, realism);
+  }
+
+  /** What is known of each sample when all steps are done. */
+  async side(): Promise<Side> {
+    this.evaluation = undefined;
+    const rows = new SideRows(this.sizes[0]!, this.grey);
+    const { observation, condition, unfinished } = this;
+    await showPosterior({ observation, condition, unfinished }, this, rows.takeMean, rows.takeVariances);
+    return rows.side;
   }
 }

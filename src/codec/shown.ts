@@ -137,6 +137,17 @@ export async function showDrawn(
   await pause();
 }
 
+/** The posterior of level 0 when all steps are done: rows of the mean, and the variances of its coefficients. */
+export async function showPosterior(
+  { observation, condition }: Known,
+  of: Shown,
+  take: TakeRows,
+  takeVariances: (variances: Float32Array, y: number) => void,
+): Promise<void> {
+  const pixels = wholeOf(of.sizes[0]!);
+  await showLevel(of, observation, condition, undefined, pixels, take, of.schedule.views, takeVariances);
+}
+
 /** Pixels of a level's picture: its posterior mean. @returns the average variance of the coefficients in their rows */
 async function showLevel(
   { evaluations, pause }: Shown,
@@ -146,6 +157,7 @@ async function showLevel(
   pixels: Rectangle,
   take: TakeRows,
   views: number,
+  takeVariances?: (variances: Float32Array, y: number) => void,
 ): Promise<number> {
   const { y: top, width, height } = observation;
   const posterior = new PosteriorMean(evaluations.priorOf(condition.level));
@@ -171,6 +183,7 @@ async function showLevel(
         for (let i = 0; i < mean.length; i++) mean[i] = (3 * mean[i]! + unfinished[first + i]!) / 4;
       }
       takePixels(part, mean, pixels, take);
+      takeVariances?.(posterior.variances(part.codes, said), y + row);
     }
   }
   return posterior.variance;

@@ -127,8 +127,8 @@ export class Stream extends BitChannel {
     return copy;
   }
 
-  /** The segments, cut to at most so many bytes. Does not change the stream. */
-  cut(limit: number): Body {
+  /** The segments, cut to at most so many bytes. Does not change the stream. @param last whether no more of them follow */
+  cut(limit: number, last = true): Body {
     const segments =
       this.units.length === 0
         ? this.segments
@@ -161,7 +161,7 @@ export class Stream extends BitChannel {
     }
     // Of nothing else, a step without a bit: only a last segment says that the file is whole.
     if (contents.length === 0 && limit >= LEAST_BYTES) contents.push({ payload: NOTHING, units: 1, idealRatio: 0 });
-    return { bytes: writeSegments(contents), idealBits, realBits };
+    return { bytes: writeSegments(contents, last), idealBits, realBits };
   }
 
   private close(): void {

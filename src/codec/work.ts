@@ -47,7 +47,7 @@ const PADDING = 8;
 const ALPHA_SHARE = 1 / 50;
 
 /** Decoding a sample of the plain form takes about this share of a pixel's evaluation; it takes no evaluation. */
-const PLAIN_SHARE = 2;
+const PLAIN_SHARE = 4;
 
 /** What an honest file of the same size may be exceeded by, without a limit of the caller's: that many times the work. */
 const MARGIN = 4;
@@ -140,14 +140,19 @@ export function workOf({
   return {
     evaluations: steps.evaluations + (picture?.evaluations ?? 0),
     fullSize: steps.fullSize + (picture?.fullSize ?? 0),
-    megapixels: steps.megapixels + (picture?.megapixels ?? 0) + alpha,
+    // Behind the steps there may be bands.
+    megapixels:
+      steps.megapixels + (picture?.megapixels ?? 0) + (left > 0 && shown === 0 ? coloursWork(header) : 0) + alpha,
   };
 }
 
 /** Of the plain form, whatever of it is shown: all colour samples, where there is a band, and alpha. */
 function plainWork(header: Request['header'], bands: number): Work {
-  const colours = bands > 0 ? PLAIN_SHARE * samplesOf(header) * (isGrey(header.channels) ? 1 : 3) : 0;
-  return { evaluations: 0, fullSize: 0, megapixels: colours + alphaWork(header) };
+  return { evaluations: 0, fullSize: 0, megapixels: (bands > 0 ? coloursWork(header) : 0) + alphaWork(header) };
+}
+
+function coloursWork(header: Request['header']): number {
+  return PLAIN_SHARE * samplesOf(header) * (isGrey(header.channels) ? 1 : 3);
 }
 
 function alphaWork(header: Request['header']): number {

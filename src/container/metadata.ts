@@ -70,7 +70,13 @@ export function* metadataOfInPieces(
       damage(`the part "${name}" (type ${type}, byte offset ${offset}) is damaged: ${what}`);
     if (state === 'damaged')
       damage(`the part "${name}" (type ${type}, byte offset ${offset}) is damaged beyond repair: ${fault}`);
-    else if (name !== 'unknown' && name !== 'pixelHash' && name !== 'regions' && metadata[name] === undefined) {
+    else if (
+      name !== 'unknown' &&
+      name !== 'pixelHash' &&
+      name !== 'regions' &&
+      name !== 'exact' &&
+      metadata[name] === undefined
+    ) {
       try {
         const payload = bytes.subarray(payloadOffset, payloadOffset + payloadLength);
         Object.assign(metadata, {

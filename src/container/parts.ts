@@ -18,6 +18,7 @@ export const PARTS = {
   iptc: 11,
   modified: 12,
   regions: 128,
+  exact: 129,
 } as const;
 
 export type PartName = keyof typeof PARTS;

@@ -8,10 +8,12 @@ import { newSamples, type Depth, type Samples } from '../picture.js';
 import { concat, readVarint, varint } from './bytes.js';
 import { BinaryDecoder, BinaryEncoder } from '../entropy/mixing.js';
 import { PixelModel } from '../entropy/pixel-model.js';
+import { SampleModel, type Side } from '../entropy/sample-model.js';
 
 /** Bits of the layout byte. */
 const STORED = 1;
 const PALETTE = 2;
+const PREDICTED = 4;
 /** Most colours of a palette. */
 const MAX_PALETTE = 256;
 /** Grey of more values is better coded as such. */
@@ -24,11 +26,18 @@ const ESTIMATE_EXCESS = 2;
 const BAND_BYTES = 2 ** 16;
 const BAND_DECISIONS = 2 ** 21;
 /** What is coded of a picture to know about how many bytes it takes: so many tiles, some 2^15 pixels. */
-const TILES = 32;
-const TILE_WIDTH = 64;
-const TILE_HEIGHT = 16;
+const TILES: Tiling = { count: 32, width: 64, height: 16 };
+/** The same to know which way is better; prediction has more to learn, and in a whole picture gains so much by it. */
+const LARGE_TILES: Tiling = { count: 4, width: 128, height: 64 };
+const LEARNING_GAIN = 1.05;
 /** Pixels or samples that are looked at in a piece. */
 const PIECE = 2 ** 16;
+
+interface Tiling {
+  count: number;
+  width: number;
+  height: number;
+}
 
 /** Colour samples without alpha. */
 export interface Colours {
@@ -86,27 +95,73 @@ export function* encodeBandsInPieces(
  */
 export function* estimatedBytesInPieces(picture: Colours): Pieces<number> {
   const { width, height } = picture;
-  const tiles = tilesOf(picture);
+  const tiles = tilesOf(picture, TILES);
   const bands = yield* encodeBandsInPieces(tiles, Infinity, 0);
   const bytes = bands!.reduce((sum, { length }) => sum + length, 0);
   return (bytes * width * height) / (tiles.width * tiles.height);
 }
 
+/**
+ * Whether prediction serves a picture better than copies, palettes and contexts alone do: whether it is a photograph, as far
+ * as tiles of it tell.
+ * @param maxError that prediction may make
+ */
+export function* isPhotographInPieces(picture: Colours, maxError: number): Pieces<boolean> {
+  const tiles = tilesOf(picture, LARGE_TILES);
+  const bytesOf = (bands: readonly Uint8Array[]): number => bands.reduce((sum, { length }) => sum + length, 0);
+  const drawn = bytesOf((yield* encodeBandsInPieces(tiles, Infinity, 0))!);
+  const own = { ...tiles, samples: tiles.samples.slice() };
+  return bytesOf(yield* predictedBandsInPieces(own, maxError)) < LEARNING_GAIN * drawn;
+}
+
+/**
+ * The bands of a picture by prediction (src/entropy/sample-model.ts).
+ * @param picture whose samples become those that a decoder has
+ * @param side a lossy picture that the decoder has, too
+ * @param tell told of the fraction of the rows that is done
+ */
+export function* predictedBandsInPieces(
+  picture: Colours,
+  maxError: number,
+  side?: Side,
+  tell?: (fraction: number) => void,
+): Pieces<Uint8Array[]> {
+  const { width, height, colours, depth, samples } = picture;
+  const encoder = new BinaryEncoder();
+  const model = new SampleModel(samples, width, height, colours, depth, maxError, side);
+  const bands: Uint8Array[] = [];
+  for (let y = 0, begun = 0; y < height; y++) {
+    yield* model.codeRowInPieces(encoder, y);
+    if (y + 1 < height && encoder.bits < 8 * BAND_BYTES && encoder.count < BAND_DECISIONS) continue;
+    const head = Uint8Array.from(bandHead(y + 1 - begun, begun === 0, PREDICTED, 0));
+    bands.push(concat([head, yield* encoder.flushInPieces()]));
+    begun = y + 1;
+    tell?.(begun / height);
+  }
+  return bands;
+}
+
 /** Tiles from all over a picture, one above the other. */
-function tilesOf({ width, height, colours, depth, samples }: Colours): Colours {
-  const [w, h] = [Math.min(TILE_WIDTH, width), Math.min(TILE_HEIGHT, height)];
-  const columns = Math.max(1, Math.min(TILES, Math.floor(width / w), Math.ceil(Math.sqrt((TILES * width) / height))));
-  const rows = Math.max(1, Math.min(Math.floor(TILES / columns), Math.floor(height / h)));
+function tilesOf({ width, height, colours, depth, samples }: Colours, tiling: Tiling): Colours {
+  const [w, h] = [Math.min(tiling.width, width), Math.min(tiling.height, height)];
+  const most = tiling.count;
+  const columns = Math.max(1, Math.min(most, Math.floor(width / w), Math.ceil(Math.sqrt((most * width) / height))));
+  const rows = Math.max(1, Math.min(Math.floor(most / columns), Math.floor(height / h)));
   const tiles = newSamples(columns * rows * w * h * colours, depth);
   for (let i = 0, at = 0; i < columns * rows; i++) {
-    const x = Math.floor((((i % columns) + 0.5) * (width - w)) / columns);
-    const top = Math.floor(((Math.floor(i / columns) + 0.5) * (height - h)) / rows);
+    const x = placeOf(i % columns, columns, width - w);
+    const top = placeOf(Math.floor(i / columns), rows, height - h);
     for (let y = top; y < top + h; y++, at += w * colours) {
       const from = (y * width + x) * colours;
       tiles.set(samples.subarray(from, from + w * colours), at);
     }
   }
   return { width: w, height: columns * rows * h, colours, depth, samples: tiles };
+}
+
+/** Tiles that fit side by side do not overlap: what is there twice would look like a drawing. */
+function placeOf(i: number, count: number, room: number): number {
+  return Math.floor(count === 1 ? room / 2 : (i * room) / (count - 1));
 }
 
 function* layoutsOf(picture: Colours): Pieces<Layout[]> {
@@ -254,11 +309,19 @@ function* unpack(bytes: Uint8Array, offset: number, bits: number, samples: Sampl
 export class BandReader {
   /** Rows taken. */
   rows = 0;
-  private layout: (Layout & { stored: boolean }) | undefined;
-  private model: PixelModel | undefined;
+  private layout: (Layout & { stored: boolean; predicted: boolean }) | undefined;
+  private model: PixelModel | SampleModel | undefined;
 
-  /** @param picture whose samples are written */
-  constructor(private readonly picture: Colours) {}
+  /**
+   * @param picture whose samples are written
+   * @param maxError that predicted samples have
+   * @param side the lossy picture that the file begins with; then all is predicted
+   */
+  constructor(
+    private readonly picture: Colours,
+    private readonly maxError = 0,
+    private readonly side?: Side,
+  ) {}
 
   /** @throws DcompError E_TRUNCATED or E_DAMAGED_SEGMENT if a band isn't what an encoder writes */
   *takeInPieces(band: Uint8Array): Pieces<void> {
@@ -276,7 +339,9 @@ export class BandReader {
       end = yield* unpack(band, coded.at, layout.bits, taken);
     } else {
       const decoder = coded.decoder ?? new BinaryDecoder(band, coded.at);
-      this.model ??= new PixelModel(layout.samples, width, height, layout.channels, layout.bits, layout.size > 0);
+      this.model ??= layout.predicted
+        ? new SampleModel(samples, width, height, colours, layout.bits, this.maxError, this.side)
+        : new PixelModel(layout.samples, width, height, layout.channels, layout.bits, layout.size > 0);
       for (let y = this.rows; y < this.rows + rows.value; y++) yield* this.model.codeRowInPieces(decoder, y);
       end = decoder.finish();
     }
@@ -296,16 +361,18 @@ export class BandReader {
   private *begin(band: Uint8Array, offset: number): Pieces<{ at: number; decoder: BinaryDecoder | undefined }> {
     const { width, height, colours, depth, samples } = this.picture;
     const kind = band[offset];
-    if (kind === undefined || kind > (STORED | PALETTE)) throw damaged(`the layout is ${kind}; it must be 0 to 3`);
+    if (kind === undefined || kind > PREDICTED) throw damaged(`the layout is ${kind}; it must be 0 to 4`);
+    const predicted = kind === PREDICTED;
+    if (this.side !== undefined && !predicted) throw damaged(`the layout is ${kind}; here it must be ${PREDICTED}`);
     const stored = (kind & STORED) !== 0;
     if ((kind & PALETTE) === 0) {
-      this.layout = { samples, channels: colours, bits: depth, size: 0, stored };
+      this.layout = { samples, channels: colours, bits: depth, size: 0, stored, predicted };
       return { at: offset + 1, decoder: undefined };
     }
     const size = (band[offset + 1] ?? 0) + 1;
     const palette = newSamples(size * colours, depth);
     const indices = new Uint8Array(width * height);
-    this.layout = { samples: indices, channels: 1, bits: indexBits(size), palette, size, stored };
+    this.layout = { samples: indices, channels: 1, bits: indexBits(size), palette, size, stored, predicted };
     if (stored) return { at: yield* unpack(band, offset + 2, depth, palette), decoder: undefined };
     const decoder = new BinaryDecoder(band, offset + 2);
     yield* new PixelModel(palette, size, 1, colours, depth, false).codeRowInPieces(decoder, 0);

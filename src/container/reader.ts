@@ -8,7 +8,7 @@ import { CRC_BYTES, readU32, readVarint } from './bytes.js';
 import type { Container, Extent, PartExtent, Segment } from './container.js';
 import { crc32 } from './crc32.js';
 import { readHeader, type Header } from './header.js';
-import { isKnownPart, MAX_PART_BYTES, MAX_PARTS, MUST_BE_KNOWN } from './parts.js';
+import { isKnownPart, MAX_PART_BYTES, MAX_PARTS, MUST_BE_KNOWN, PARTS } from './parts.js';
 import { MAX_SEGMENT_BYTES, segmentChecksum } from './segment.js';
 
 /**
@@ -161,6 +161,8 @@ export class ContainerReader {
     }
     if (part.state === 'complete' && this.types.has(type)) fail(part, 'there is another of its type before it');
     if (part.state === 'complete') this.types.add(type);
+    // The bands behind the steps of a file that ends with the samples themselves are units, too.
+    if (type === PARTS.exact && this.header!.form !== 'plain') this.allUnits += this.header!.height;
     if (this.parts.length === MAX_PARTS) {
       throw new DcompError(
         'E_DAMAGED_SEGMENT',

@@ -40,12 +40,12 @@ export function writeSegment({ payload, units, idealRatio }: SegmentContent, pla
   return concat([fields, u32Bytes(crc), payload]);
 }
 
-/** All segments of a file. */
-export function writeSegments(segments: readonly SegmentContent[]): Uint8Array {
+/** All segments of a file. @param last whether no more of them follow */
+export function writeSegments(segments: readonly SegmentContent[], last = true): Uint8Array {
   let first = 0;
   return concat(
     segments.map((segment, i) => {
-      const bytes = writeSegment(segment, { first, last: i + 1 === segments.length });
+      const bytes = writeSegment(segment, { first, last: last && i + 1 === segments.length });
       first += segment.units;
       return bytes;
     }),

@@ -11,15 +11,15 @@ import type { Pieces } from '../turns.js';
 
 /** log2 of the quanta of a probability. */
 const BITS = 14;
-const QUANTA = 1 << BITS;
+export const QUANTA = 1 << BITS;
 
 /** Log odds in bits of the probability (i + ½) / STRETCHES. */
-const STRETCHES = 4096;
-const STRETCH = Float64Array.from({ length: STRETCHES }, (_, i) => log2((i + 0.5) / (STRETCHES - i - 0.5)));
+export const STRETCHES = 4096;
+export const STRETCH = Float64Array.from({ length: STRETCHES }, (_, i) => log2((i + 0.5) / (STRETCHES - i - 0.5)));
 /** Mixed log odds are clamped to ±LIMIT and rounded to 1 / SQUASH_STEPS. */
-const LIMIT = 16;
-const SQUASH_STEPS = 128;
-const SQUASH = Float64Array.from(
+export const LIMIT = 16;
+export const SQUASH_STEPS = 128;
+export const SQUASH = Float64Array.from(
   { length: 2 * LIMIT * SQUASH_STEPS + 1 },
   (_, i) => 1 / (1 + exp2(LIMIT - i / SQUASH_STEPS)),
 );
@@ -34,6 +34,12 @@ const START_WEIGHT = 0.18;
 const LEARNING = 0.003;
 const EARLY = 0.02;
 const EARLY_DECISIONS = 64;
+
+/** Joins a number to a hash of 32 bits. */
+export function hash(h: number, value: number): number {
+  const x = Math.imul(h ^ value, 0x9e3779b1);
+  return x ^ (x >>> 15);
+}
 
 /** Where decisions go to, or come from. */
 export interface BinaryCoder {

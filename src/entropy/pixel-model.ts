@@ -6,7 +6,7 @@
  */
 import type { Samples } from '../picture.js';
 import type { Pieces } from '../turns.js';
-import { Mixer, type BinaryCoder } from './mixing.js';
+import { hash, Mixer, type BinaryCoder } from './mixing.js';
 
 /** The pixels known around one, nearest first: columns to the right, rows down. */
 const NEAR: readonly (readonly [x: number, y: number])[] = [
@@ -80,11 +80,6 @@ const DIGIT_NODE = 64;
 const MIN_TABLE_BITS = 12;
 const MAX_TABLE_BITS = 20;
 const TABLE_SHARE = 16;
-
-function hash(h: number, value: number): number {
-  const x = Math.imul(h ^ value, 0x9e3779b1);
-  return x ^ (x >>> 15);
-}
 
 /** Sign and about the logarithm: −11..11. */
 function level(value: number): number {

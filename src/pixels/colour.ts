@@ -69,7 +69,32 @@ export function restoreGrey(rotated: Float32Array, depth: Depth = 8, ends: Ends 
   return out;
 }
 
-function toSample(v: number, range: number, { white, black }: Ends): number {
+/**
+ * Samples in 1/256 of the units of 8 bits, 0..65280.
+ * @param out where they are written to, from `first` on
+ * @param grey one sample a pixel; chroma is ignored
+ */
+export function fractionsOf(rotated: Float32Array, out: Uint16Array, first: number, grey: boolean): void {
+  for (let i = 0, o = first; i < rotated.length; i += 3) {
+    const l = rotated[i]! * L + MID;
+    if (grey) {
+      out[o++] = fraction(l);
+      continue;
+    }
+    const p = rotated[i + 1]! * P;
+    const q = rotated[i + 2]! * Q;
+    out[o++] = fraction(l + p + q);
+    out[o++] = fraction(l - p + q);
+    out[o++] = fraction(l - 2 * q);
+  }
+}
+
+function fraction(v: number): number {
+  return v <= 0 ? 0 : v >= 255 ? 65280 : Math.floor(v * 256 + 0.5);
+}
+
+/** A value in units of 8 bits as a whole sample. */
+export function toSample(v: number, range: number, { white, black }: Ends = AS_THEY_ARE): number {
   if (white > 0 && v >= 254.5 - white) return range;
   if (black > 0 && v < black + 0.5) return 0;
   const scaled = v * (range / 255);

@@ -59,12 +59,17 @@ const OTHER_PICTURES = (
   .split(' ')
   .map((name) => `.${name}`);
 
-/** The four ways to say how much the picture may cost; exactly one of them counts. */
+/** The ways to say how much the picture may cost; exactly one of them counts. */
 const TARGETS: { name: string; read: (args: RawArgs, name: string) => number | undefined; make: MakeTarget }[] = [
   { name: 'quality', read: inRange(1, 100), make: (quality) => ({ quality }) },
   { name: 'bpp', read: inRange(0.001, 24), make: (bitsPerPixel) => ({ bitsPerPixel }) },
   { name: 'size', read: bytesOption, make: (size) => ({ size }) },
   { name: 'psnr', read: inRange(5, 100), make: (psnr) => ({ psnr }) },
+  {
+    name: 'max-error',
+    read: (args, name) => numberOption(args, name, { min: 0, max: 255, whole: true }),
+    make: (maxError) => ({ maxError }),
+  },
 ];
 
 type MakeTarget = (value: number) => Target;
@@ -95,10 +100,17 @@ export function builder(yargs: Argv): void {
     .option('bpp', { type: 'string', requiresArg: true, describe: 'Or: bits per pixel, not to be exceeded' })
     .option('size', { type: 'string', requiresArg: true, describe: `Or: bytes, not to be exceeded; ${SIZE_UNITS}` })
     .option('psnr', { type: 'string', requiresArg: true, describe: 'Or: PSNR in dB, to be reached' })
-    .option('lossless', { type: 'boolean', describe: 'Or: every sample as it is (plain form, without the network)' })
+    .option('lossless', { type: 'boolean', describe: 'Or: every sample as it is; by default with --model small' })
+    .option('max-error', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Or: every sample within that of the original, 1 to 255',
+    })
     .option('plain', {
       type: 'boolean',
-      describe: 'Code without loss where that takes no more bytes; --no-plain: never  [default: true]',
+      describe:
+        'Code without loss where that takes no more bytes; --no-plain: never  [default: true]; ' +
+        'with --lossless or --max-error: --plain without the network and its previews, --no-plain always with it',
     })
     .option('alpha-quality', {
       type: 'string',
@@ -190,6 +202,7 @@ export function chooseTarget(args: RawArgs): Target {
 function targetFields(target: Target): Record<string, string | undefined> {
   const values: Record<string, number | undefined> = target === 'lossless' ? {} : { ...target };
   values.bpp = values.bitsPerPixel;
+  values['max-error'] = values['maxError'];
   return Object.fromEntries(TARGETS.map(({ name }) => [name, values[name]?.toString()]));
 }
 
@@ -203,7 +216,7 @@ export interface EncodeSettings {
   resize: Resizing | undefined;
   pixelHash: boolean;
   exact: boolean;
-  plain: boolean;
+  plain: boolean | undefined;
   allowDamaged: boolean;
   regions: Region[];
   mask: Uint8Array | undefined;
@@ -318,7 +331,7 @@ export function settingsOf(
     ...regionsOf(args),
     pixelHash: flag(args, 'pixel-hash'),
     exact: flag(args, 'exact'),
-    plain: args.plain !== false,
+    plain: typeof args.plain === 'boolean' ? args.plain : undefined,
     allowDamaged: flag(args, 'allow-damaged'),
     maxPixels: maxPixelsOption(args),
     maxWork: maxWorkOption(args),
@@ -371,7 +384,7 @@ export async function code(input: Uint8Array, settings: EncodeSettings, { onProg
     exact,
     maxPixels,
     ...(maxWork === undefined ? {} : { maxWork }),
-    plain,
+    ...(plain === undefined ? {} : { plain }),
     threads,
     engine,
     ...(effort === undefined ? {} : { effort }),

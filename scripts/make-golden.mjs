@@ -39,15 +39,26 @@ const GOLDEN = {
     options: { target: { quality: 80 }, effort: 2, alphaQuality: 60 },
   },
   'rgb-128x96': { picture: { name: 'scene', width: 128, height: 96 }, options: { target: { bitsPerPixel: 1 } } },
-  'plain-glyphs-60x30': { picture: { name: 'glyphs', width: 60, height: 30 }, options: { target: 'lossless' } },
+  'plain-glyphs-60x30': {
+    picture: { name: 'glyphs', width: 60, height: 30 },
+    options: { target: 'lossless', plain: true },
+  },
   'plain-edges-60x40': { picture: { name: 'edges', width: 60, height: 40 }, options: { target: { quality: 60 } } },
   'plain-rgba16-9x7': {
     picture: { name: 'rgba-balls', width: 9, height: 7, depth: 16 },
-    options: { target: 'lossless' },
+    options: { target: 'lossless', plain: true },
   },
   'plain-grey1-40x30': {
     picture: { name: 'grey-scene', width: 40, height: 30, depth: 1 },
-    options: { target: 'lossless' },
+    options: { target: 'lossless', plain: true },
+  },
+  'exact-40x30': {
+    picture: { name: 'scene', width: 40, height: 30 },
+    options: { target: 'lossless', plain: false, effort: 1, model: 'small' },
+  },
+  'near-grey-33x21': {
+    picture: { name: 'grey-scene', width: 33, height: 21 },
+    options: { target: { maxError: 3 }, plain: true },
   },
   'grey-17x23-hash': {
     picture: { name: 'grey-scene', width: 17, height: 23 },

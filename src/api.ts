@@ -190,7 +190,9 @@ export function createCodec(platform: Platform): Codec {
         await pause();
         const named = options.model === undefined ? { ...options, model: EXACT_MODEL } : options;
         return encodeExact(picture, { ...options, pause }, (take) =>
-          models.chosen(named).use(picture.width * picture.height, options.signal, take),
+          models
+            .chosen(named, sizeOf(picture))
+            .use(sizeOf(picture), options.signal, async (evaluator) => withEngine(await take(evaluator), evaluator)),
         );
       }
       return models.chosen(options, sizeOf(picture)).use(sizeOf(picture), options.signal, async (evaluator) => {

@@ -50,7 +50,7 @@ describe('bad input', () => {
   let plain: Uint8Array;
   before(async () => {
     ({ bytes: file } = await encode(picture, { target: { quality: 60 }, plain: false }));
-    ({ bytes: plain } = await encode(picture, { target: 'lossless' }));
+    ({ bytes: plain } = await encode(picture, { target: 'lossless', plain: true }));
   });
 
   it('pictures that are not what they say are refused', async () => {

@@ -1,9 +1,11 @@
 /** What a file says about itself; needs no model. */
+import { DcompError } from '../errors.js';
 import { TOP_CODE, sigmaOf } from '../model/sigma.js';
 import { bytesOf } from '../options.js';
 import type { Channels, Depth } from '../picture.js';
 import { readContainer, type Container, type Extent, type Form } from './container.js';
 import { FORMAT_VERSION, groupsOf } from '../format.js';
+import { maxErrorOf } from './exact.js';
 import { partName, type PartName } from './parts.js';
 import { codedSizes, stepsOf, type Step, type StepKind } from '../diffusion/schedule.js';
 
@@ -53,6 +55,11 @@ export interface FileStructure {
   formatVersion: number;
   /** Coded against what the network expects, or plainly, without loss. */
   form: Form;
+  /**
+   * Most that a sample of the whole file is off the original; 0 is without loss. null where nothing is promised, or the part that says so
+   * is damaged.
+   */
+  maxError: number | null;
   /** null in the plain form, as are the two below. */
   modelId: string | null;
   byteLength: number;
@@ -119,9 +126,9 @@ export function infoOf(bytes: Uint8Array, container: Container, byteLength = byt
         sigmaBefore: round(sigmaOf(from)),
         sigma: round(sigmaOf(to)),
       })),
-      units: plain ? segment.units : units,
+      units: plain || mine.length === 0 ? segment.units : units,
       level: last?.level ?? 0,
-      sigma: plain ? 0 : round(sigmaOf(last?.to ?? TOP_CODE)),
+      sigma: plain || (step === steps.length && last === undefined) ? 0 : round(sigmaOf(last?.to ?? TOP_CODE)),
       bits,
       idealBits: plain ? bits : Math.round((bits * segment.idealRatio) / 128),
       state: segment.state,
@@ -135,6 +142,7 @@ export function infoOf(bytes: Uint8Array, container: Container, byteLength = byt
     kind: KINDS[channels],
     formatVersion: FORMAT_VERSION,
     form,
+    maxError: statedMaxError(bytes, container),
     modelId: plain ? null : header.modelId,
     byteLength,
     bitsPerPixel: (8 * byteLength) / (width * height),
@@ -160,6 +168,15 @@ export function infoOf(bytes: Uint8Array, container: Container, byteLength = byt
     truncated,
     trailing,
   };
+}
+
+function statedMaxError(bytes: Uint8Array, container: Container): number | null {
+  try {
+    return maxErrorOf(bytes, container) ?? null;
+  } catch (error) {
+    if (error instanceof DcompError) return null;
+    throw error;
+  }
 }
 
 function round(sigma: number): number {

@@ -83,11 +83,11 @@ const CASES: Record<string, Case> = {
   },
   'plain, few colours': {
     picture: ['glyphs', 90, 50],
-    options: { target: 'lossless' },
+    options: { target: 'lossless', plain: true },
     decodings: [{ crop: { x: 11, y: 13, width: 30, height: 20 } }, { scale: 1 / 4 }, { maxBytes: 200 }],
   },
-  'plain, many': { picture: ['scene', 60, 45], options: { target: 'lossless' } },
-  'plain of sixteen bits': { picture: ['rgba-balls', 20, 15, 16], options: { target: 'lossless' } },
+  'plain, many': { picture: ['scene', 60, 45], options: { target: 'lossless', plain: true } },
+  'plain of sixteen bits': { picture: ['rgba-balls', 20, 15, 16], options: { target: 'lossless', plain: true } },
   thin: { picture: ['scene', 1, 70], options: { target: { quality: 50 }, plain: false, effort: 1 } },
 };
 

@@ -456,6 +456,7 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
   if (message !== undefined) at = 0;
   const scales: number[] = [];
   let lags: Uint8Array | undefined;
+  let N = 0;
   for (let parts = (first & 8) !== 0; parts && at < file.length;) {
     const type = file[at++]!;
     parts = type !== 0;
@@ -463,6 +464,8 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
     const length = varint() ?? file.length;
     if (type === 128 && at + 4 + length <= file.length)
       lags = decodePlane(file.subarray(at + 4, at + 4 + length), ceil(cw / 16), ceil(ch / 16)).map((lag) => 4 * lag);
+    if (type === 129 && at + 4 + length <= file.length)
+      N = file[at + 4]! + (length > 1 ? 128 * (file[at + 5]! - 1) : 0);
     at += length + 4;
   }
   const grey = kind <= 2;
@@ -490,7 +493,7 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
       at += 6 + length;
       if (at <= file.length) bands.push(file.subarray(at - length, at));
     }
-    const samples = secondPlain(bands, { width, height, colours, depth });
+    const samples = secondPlain(bands, { width, height, colours, depth }, N);
     if (kind % 2 === 1) return samples;
     return Array.from({ length: width * height }, (_, p) => [
       ...samples.slice(p * colours, (p + 1) * colours),

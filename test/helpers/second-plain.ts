@@ -1,5 +1,6 @@
 /** The plain form, written from section 11 of docs/format.md: for the second decoder. */
 import { exp2, log2 } from '../../src/math/exact.js';
+import { Predicted, type Lossy } from './second-samples.js';
 
 const { abs, floor, fround, imul, max, min, sign, sqrt } = Math;
 const H = (h: number, v: number): number => {
@@ -226,13 +227,16 @@ class Pixels {
   }
 }
 
-/** Bands of a plain file. @param bands whole, the first ones @returns the colour samples, mid-grey behind them */
+/** Bands of a plain file. @param bands whole, the first ones @param N largest error @param lossy picture of a file of the network @returns the colour samples, mid-grey behind them */
 export function secondPlain(
   bands: readonly Uint8Array[],
   { width, height, colours, depth }: { width: number; height: number; colours: number; depth: number },
+  N = 0,
+  lossy?: Lossy,
 ): number[] {
   const samples: number[] = [];
   let model: Pixels | undefined;
+  let predicted: Predicted | undefined;
   let kind = 0;
   let palette: number[][] | undefined;
   let bits = depth;
@@ -255,7 +259,7 @@ export function secondPlain(
     let from: Decisions | undefined;
     if (samples.length === 0) {
       kind = band[at++]!;
-      const size = kind >= 2 ? band[at++]! + 1 : 0;
+      const size = kind === 2 || kind === 3 ? band[at++]! + 1 : 0;
       if (kind % 2 === 0) from = new Decisions(band, at);
       if (size > 0) {
         bits = Math.ceil(Math.log2(size));
@@ -266,6 +270,15 @@ export function secondPlain(
           palette = own.pixels;
         }
       }
+    }
+    if (kind === 4) {
+      predicted ??= new Predicted(width, height, colours, depth, N, lossy);
+      from ??= new Decisions(band, at);
+      const first = predicted.samples.length / (width * colours);
+      const pops = from;
+      for (const y of range(rows)) predicted.row((ones) => pops.pop(ones), first + y);
+      samples.push(...predicted.samples.slice(samples.length));
+      continue;
     }
     const channels = palette === undefined ? colours : 1;
     let pixels: number[][];

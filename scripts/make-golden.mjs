@@ -54,7 +54,7 @@ const GOLDEN = {
   },
   'exact-40x30': {
     picture: { name: 'scene', width: 40, height: 30 },
-    options: { target: 'lossless', plain: false, effort: 1, model: 'small' },
+    options: { target: 'lossless', plain: false, effort: 1, model: 'large' },
   },
   'near-grey-33x21': {
     picture: { name: 'grey-scene', width: 33, height: 21 },

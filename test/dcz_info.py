@@ -14,7 +14,7 @@ TOP = 168
 KINDS = {1: "grey", 2: "grey+alpha", 3: "RGB", 4: "RGBA"}
 DEPTHS = {0: 8, 1: 16, 2: 4, 3: 2, 4: 1}
 PARTS = {1: "icc", 2: "orientation", 3: "density", 4: "exif", 5: "xmp", 6: "text", 7: "pixelHash", 8: "cicp", 9: "gamma",
-         10: "chromaticities", 11: "iptc", 12: "modified", 128: "regions"}
+         10: "chromaticities", 11: "iptc", 12: "modified", 128: "regions", 129: "exact"}
 MAX_PART = MAX_SEGMENT = 2**24
 
 
@@ -156,6 +156,7 @@ def info(data):
         "kind": KINDS[channels],
         "formatVersion": 1,
         "form": "plain" if plain else "diffusion",
+        "maxError": 0 if plain else None,
         "modelId": model,
         "byteLength": len(data),
         "bitsPerPixel": 8 * len(data) / (w * h),
@@ -187,6 +188,11 @@ def info(data):
             part["state"] = "damaged"
         if part["state"] == "complete":
             types.add(kind)
+        if kind == 129 and not any(before["type"] == 129 for before in result["parts"]) and part["state"] != "cut":
+            payload = data[e["payload"] : e["payload"] + there]
+            value = varint(payload, 0)
+            good = part["state"] == "complete" and value is not None and value[0] <= 255 and value[1] == there
+            result["maxError"] = value[0] if good else None
         result["parts"].append(part)
         if too_long:
             result["truncated"] = False
@@ -202,6 +208,7 @@ def info(data):
         if e["cut"]:
             return result
     units = [] if plain else list(units_of(w, h, coarse, fine, tail, last))
+    most = h if plain else len(units) + (h if 129 in types else 0)
     done = 0
     ended = False
     while at < len(data) and not ended:
@@ -212,7 +219,7 @@ def info(data):
         if e is None:
             return result
         count, rate = data[e["fieldsEnd"] - 2 : e["fieldsEnd"]]
-        there = "damaged" if count == 0 or done + count > (h if plain else len(units)) or e["length"] > MAX_SEGMENT else "cut" if e["cut"] else "complete"
+        there = "damaged" if count == 0 or done + count > most or e["length"] > MAX_SEGMENT else "cut" if e["cut"] else "complete"
         impossible = there == "damaged"
         if there == "complete":
             ended = holds(e, data, struct.pack("<I", done + 2**31) + e["fields"])
@@ -227,9 +234,9 @@ def info(data):
                 "offset": at,
                 "byteLength": end - at,
                 "steps": [{"level": level, "kind": kind, "sigmaBefore": sigma(before), "sigma": sigma(to)} for level, kind, before, to, *_ in distinct],
-                "units": count if plain else len(mine),
+                "units": len(mine) if mine else count,
                 "level": mine[-1][0] if mine else 0,
-                "sigma": 0 if plain else sigma(mine[-1][3] if mine else TOP),
+                "sigma": 0 if plain or (not mine and done >= len(units)) else sigma(mine[-1][3] if mine else TOP),
                 "bits": 8 * e["there"],
                 "idealBits": 8 * e["there"] if plain else math.floor(8 * e["there"] * rate / 128 + 0.5),
                 "state": there,

@@ -160,9 +160,11 @@ export class ContainerReader {
       );
     }
     if (part.state === 'complete' && this.types.has(type)) fail(part, 'there is another of its type before it');
-    if (part.state === 'complete') this.types.add(type);
-    // The bands behind the steps of a file that ends with the samples themselves are units, too.
-    if (type === PARTS.exact && this.header!.form !== 'plain') this.allUnits += this.header!.height;
+    if (part.state === 'complete') {
+      this.types.add(type);
+      // The bands behind the steps of a file that ends with the samples themselves are units, too.
+      if (type === PARTS.exact && this.header!.form !== 'plain') this.allUnits += this.header!.height;
+    }
     if (this.parts.length === MAX_PARTS) {
       throw new DcompError(
         'E_DAMAGED_SEGMENT',

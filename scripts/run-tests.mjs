@@ -7,6 +7,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -41,6 +42,8 @@ const options = [
   `--test-reporter=${reporter}`,
   '--test-reporter-destination=stdout',
   `--test-timeout=${limitSeconds * 1000}`,
+  // The runner's own choice is one file less than there are cores.
+  `--test-concurrency=${availableParallelism()}`,
 ];
 const { status, error } = spawnSync(process.execPath, ['--enable-source-maps', ...options, ...files], {
   cwd: root,

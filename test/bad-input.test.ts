@@ -193,7 +193,7 @@ describe('bad input', () => {
         const noticed =
           found.truncated ||
           found.alpha?.state === 'damaged' ||
-          found.segments.some(({ state }) => state !== 'complete');
+          [...found.parts, ...found.segments].some(({ state }) => state !== 'complete');
         assert.ok(noticed, `byte ${n} of ${file.length}: not noticed`);
       }
       if (n % 7 === 0)

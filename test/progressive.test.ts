@@ -18,7 +18,7 @@ const evaluator = tinyEvaluator();
 /** What a picture is, without what it cost. */
 function shown(result: DecodeResult | undefined): object | undefined {
   if (result === undefined) return undefined;
-  const { evaluations: _evaluations, work: _work, ...rest } = result;
+  const { evaluations: _evaluations, work: _work, engine: _engine, ...rest } = result;
   return rest;
 }
 

@@ -5,6 +5,7 @@
  */
 import {
   finerObservationInPieces,
+  halfOf,
   observationWithin,
   rowsOfObservation,
   type Observation,
@@ -84,12 +85,6 @@ async function drawLevel(known: Drawn, evaluations: Evaluations, seed: number, p
     condition = { ...condition, sigma: to };
   }
   return { observation, condition };
-}
-
-/** Which half of a checkerboard a coefficient belongs to; channels take turns. */
-function halfOf(i: number, width: number): number {
-  const position = Math.floor(i / COEFFICIENTS);
-  return ((position % width) + Math.floor(position / width) + (i % COEFFICIENTS)) & 1;
 }
 
 interface Measurement {

@@ -57,6 +57,15 @@ export function* blankObservationInPieces(
   return { ...window, size, z: new Float32Array(codes.length), codes };
 }
 
+/**
+ * Which half of the details a coefficient belongs to, where a level is entered in two: a checkerboard, channels taking turns.
+ * @param index in z @param width of the grid
+ */
+export function halfOf(index: number, width: number): number {
+  const position = Math.floor(index / COEFFICIENTS);
+  return ((position % width) + Math.floor(position / width) + (index % COEFFICIENTS)) & 1;
+}
+
 /** The part of an observation that a window has. */
 export function observationWithin(observation: Observation, window: Rectangle): Observation {
   const { size, z, codes } = observation;

@@ -4,7 +4,7 @@
  * and what it has come to is LL of the next.
  */
 import { knowing, type Imposing } from '../diffusion/denoiser.js';
-import { finerObservation } from '../diffusion/observation.js';
+import { finerObservation, halfOf } from '../diffusion/observation.js';
 import { ancestral, langevin, ode, sde, type SamplerState } from '../diffusion/samplers.js';
 import type { Denoiser } from '../diffusion/denoiser.js';
 import { COEFFICIENTS } from '../model/architecture.js';
@@ -200,10 +200,7 @@ export async function enterDetails(
   { key, temperature, pause }: Sampling,
 ): Promise<void> {
   const { width } = gridOf(level.size);
-  const half = (i: number): number => {
-    const position = Math.floor(i / COEFFICIENTS);
-    return ((position % width) + Math.floor(position / width) + (i % COEFFICIENTS)) & 1;
-  };
+  const half = (i: number): number => halfOf(i, width);
   for (const part of [0, 1]) {
     const denoised = await level.enter(z, TOP, (i) => isLowest(i) || (part === 1 && half(i) === 0), pause);
     known?.(denoised);

@@ -2,6 +2,7 @@
  * What validation measures and on what: held-out pictures along the codec's own schedule. Free of TensorFlow, so that a
  * model can be exported without it.
  */
+import { halfOf } from '../diffusion/observation.js';
 import { haar, halve, type Coefficients } from '../pixels/pyramid.js';
 import { COEFFICIENTS, gridMultiple, type Architecture } from '../model/architecture.js';
 import type { Condition } from '../model/inputs.js';
@@ -128,12 +129,6 @@ export function validationCodes(step: ValidationStep, positions: number, width: 
     if (!known) codes[i] = UNKNOWN;
   }
   return codes;
-}
-
-/** Which half of a checkerboard the coefficient belongs to; channels take turns. */
-function halfOf(index: number, width: number): number {
-  const position = Math.floor(index / COEFFICIENTS);
-  return (Math.floor(position / width) + (position % width) + (index % COEFFICIENTS)) % 2;
 }
 
 /** The same noise each time. */

@@ -89,6 +89,7 @@ export function checkArguments(
   width: number,
   height: number,
   condition: Condition,
+  rows = 1,
 ): void {
   const size = width * height * COEFFICIENTS;
   if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1) {
@@ -108,4 +109,19 @@ export function checkArguments(
       `evaluate: level ${level}, sigma code ${sigma}; they must be whole, from 0 and within 0..255`,
     );
   }
+  if (!Number.isInteger(rows) || rows < 1)
+    throw new DcompError('E_USAGE', `evaluate: ${rows} rows at a time; at least 1`);
+}
+
+/**
+ * Of rows that are asked for, `given` of `height` having been given.
+ * @param most that may be asked for at a time
+ * @throws DcompError E_USAGE
+ */
+export function checkCount(count: number, given: number, height: number, most: number): void {
+  if (Number.isInteger(count) && count >= 1 && count <= most && given + count <= height) return;
+  throw new DcompError(
+    'E_USAGE',
+    `evaluate: ${count} rows behind row ${given} of ${height}, at most ${most} at a time`,
+  );
 }

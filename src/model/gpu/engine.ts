@@ -5,7 +5,7 @@
 import { DcompError } from '../../errors.js';
 import { withoutTurns, type Pause } from '../../turns.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS, gridMultiple, weightShape, type Layer } from '../architecture.js';
-import { checkArguments, type Evaluator, type RowEvaluation } from '../evaluator.js';
+import { checkArguments, checkCount, type Evaluator, type RowEvaluation } from '../evaluator.js';
 import { conditioningInput, type Condition } from '../inputs.js';
 import {
   INPUT_TENSOR,
@@ -111,9 +111,7 @@ export class GpuEngine implements Evaluator {
   ): RowEvaluation {
     if (this.closed) throw new DcompError('E_USAGE', 'evaluate: the evaluator is closed');
     this.refuseWhileBusy();
-    checkArguments(z, codes, width, height, condition);
-    if (!Number.isInteger(rows) || rows < 1)
-      throw new DcompError('E_USAGE', `evaluate: ${rows} rows at a time; at least 1`);
+    checkArguments(z, codes, width, height, condition, rows);
     const { architecture } = this.model;
     const plan = planGpu(architecture, width, height, this.program.limits, strip);
     if (plan === undefined) throw new GpuFailure(`the GPU has no buffers for ${width} positions side by side`);
@@ -129,12 +127,7 @@ export class GpuEngine implements Evaluator {
     this.refuseWhileBusy();
     if (this.course !== course)
       throw new DcompError('E_USAGE', 'evaluate: another evaluation has begun since; ask for its rows, or begin anew');
-    if (!Number.isInteger(count) || count < 1 || count > rows || given + count > plan.height) {
-      throw new DcompError(
-        'E_USAGE',
-        `evaluate: ${count} rows behind row ${given} of ${plan.height}, at most ${rows} at a time`,
-      );
-    }
+    checkCount(count, given, plan.height, rows);
     this.busy = true;
     try {
       // Of a strip that is not completed nothing is there to go on from.

@@ -27,7 +27,7 @@ import { EngineMemory, type Course } from './engine-memory.js';
 import { checkModel } from '../integer/check-model.js';
 import { checkObject, mustBe } from '../../options.js';
 import { inTurns, withoutTurns, type Pause, type Pieces } from '../../turns.js';
-import { checkArguments, type Evaluator, type RowEvaluation } from '../evaluator.js';
+import { checkArguments, checkCount, type Evaluator, type RowEvaluation } from '../evaluator.js';
 
 /** Threads that help an engine; see threads-node.ts. */
 export interface Helpers {
@@ -142,9 +142,7 @@ export class Engine implements Evaluator {
   ): RowEvaluation {
     if (this.closed) throw new DcompError('E_USAGE', 'evaluate: the evaluator is closed');
     this.refuseWhileBusy();
-    checkArguments(z, codes, width, height, condition);
-    if (!Number.isInteger(rows) || rows < 1)
-      throw new DcompError('E_USAGE', `evaluate: ${rows} rows at a time; at least 1`);
+    checkArguments(z, codes, width, height, condition, rows);
     const plan = this.planFor(width, height, Math.min(rows, height), strip);
     this.laidOut.placeConstants(condition);
     const lead = plan.whole
@@ -161,12 +159,7 @@ export class Engine implements Evaluator {
     this.refuseWhileBusy();
     if (this.course !== course)
       throw new DcompError('E_USAGE', 'evaluate: another evaluation has begun since; ask for its rows, or begin anew');
-    if (!Number.isInteger(count) || count < 1 || count > plan.outputRows || given + count > plan.height) {
-      throw new DcompError(
-        'E_USAGE',
-        `evaluate: ${count} rows behind row ${given} of ${plan.height}, at most ${plan.outputRows} at a time`,
-      );
-    }
+    checkCount(count, given, plan.height, plan.outputRows);
     const base = plan.whole ? 0 : given;
     const end = plan.whole ? plan.height : given + count;
     while (course.done < end) yield* this.computeStrip(course, Math.min(end, course.done + plan.strip), base);

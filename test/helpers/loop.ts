@@ -6,6 +6,8 @@ import { hash32 } from '../../src/math/hash.js';
 export interface Watched<T> {
   result: T;
   turns: number;
+  /** Processor time of the whole of it, in milliseconds. */
+  spent: number;
   /** Largest processor time of the process between two turns, and the largest but one, in milliseconds. */
   gap: number;
   secondGap: number;
@@ -34,8 +36,9 @@ export async function watched<T>(task: () => Promise<T>): Promise<Watched<T>> {
   try {
     const result = await task();
     gaps.push(cpu() - last);
+    const spent = gaps.reduce((sum, gap) => sum + gap);
     gaps.sort((a, b) => b - a);
-    return { result, turns, gap: gaps[0]!, secondGap: gaps[1] ?? 0 };
+    return { result, turns, spent, gap: gaps[0]!, secondGap: gaps[1] ?? 0 };
   } finally {
     going = false;
   }

@@ -16,8 +16,11 @@ const LL = [220, 54, 77];
 const DETAILS = [26, 5, 6, 26, 5, 6, 13, 2.5, 3];
 const LEVELS = 5;
 
-/** @param told what the network's condition says, see `ConditioningSpec` */
-export function tinyModelFile(told: Pick<ConditioningSpec, 'sigma' | 'classes'> = {}): Uint8Array {
+/**
+ * @param told what the network's condition says, see `ConditioningSpec`
+ * @param straight whether its files measure every level straight; default: as of any model
+ */
+export function tinyModelFile(told: Pick<ConditioningSpec, 'sigma' | 'classes'> = {}, straight?: boolean): Uint8Array {
   const model = randomModel(uNet([8, 8, 8, 8], 8, LEVELS, undefined, told), 1);
   const prior = Float32Array.from({ length: LEVELS * 12 }, (_, i) => {
     const c = i % 12;
@@ -31,7 +34,8 @@ export function tinyModelFile(told: Pick<ConditioningSpec, 'sigma' | 'classes'> 
     bias: out.bias.map((bias) => bias * 0.3),
   };
   const layers = new Map([...model.layers, [OUTPUT_TENSOR, quiet]]);
-  return writeModelFile({ ...model, layers, statistics: { ...model.statistics, prior } });
+  const path = straight === undefined ? {} : { straight };
+  return writeModelFile({ ...model, ...path, layers, statistics: { ...model.statistics, prior } });
 }
 
 export function tinyModel(): IntegerModel {

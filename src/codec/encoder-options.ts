@@ -28,7 +28,10 @@ export type Target =
   | { bitsPerPixel: number }
   /** Bytes of the file, at most. */
   | { size: number }
-  /** PSNR in dB over all colour samples of the decoded picture, at least. */
+  /**
+   * PSNR in dB over all colour samples of the decoded picture, at least; colours under alpha 0 count as what replaces them, unless they
+   * are kept (`exact`).
+   */
   | { psnr: number }
   /** Every sample within that of the original, also colours under alpha 0; a whole number, 0 to 255. Alpha is kept as it is. */
   | { maxError: number }

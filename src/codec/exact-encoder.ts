@@ -69,7 +69,10 @@ export class ExactEncoder {
     // What is folded has no place for what is known of each sample.
     const can = stripsOf(picture) === 1;
     if (plain === false && !can)
-      throw new DcompError('E_USAGE', 'a picture as thin as this is coded without loss in the plain form alone');
+      throw new DcompError(
+        'E_USAGE',
+        'a picture as thin as this is coded without loss in the plain form alone; leave plain out',
+      );
     return (
       can && plain !== true && (plain === false || (this.isPhotograph && picture.width * picture.height > TINY_PIXELS))
     );

@@ -1,9 +1,9 @@
 /** `dcomp decode IN.dcz [OUT]`, `dcomp decode IN... -o FOLDER` */
 import type { Argv } from 'yargs';
-import { decode, DcompError, info, verify, type EngineName, type GivenModel, type Rectangle } from '../src/node.js';
-import type { Coded, Hooks } from './batch/coder.js';
+import { DcompError } from '../src/errors.js';
 import { batchOf, batchOptions } from './batch/options.js';
 import { runJobs } from './batch/run.js';
+import type { DecodeSettings } from './decode-file.js';
 import {
   bytesOption,
   cropOption,
@@ -31,9 +31,6 @@ import {
   PICTURE_FORMATS,
   type PictureFormat,
 } from '../formats/formats.js';
-import type { MetadataChoice } from '../formats/metadata.js';
-import { writePicture } from '../formats/write.js';
-import { refusePicture } from './not-coded.js';
 
 export function builder(yargs: Argv): void {
   batchOptions(yargs, '.dcz files, folders of them');
@@ -91,24 +88,6 @@ export function builder(yargs: Argv): void {
     .example('$0 decode coded -o back --jobs 4', 'All .dcz files of a folder, four at a time');
 }
 
-export interface DecodeSettings {
-  maxBytes: number | undefined;
-  allowDamaged: boolean;
-  allowPartial: boolean;
-  maxPixels: number;
-  maxWork: number | undefined;
-  scale: number | undefined;
-  crop: Rectangle | undefined;
-  realism: number | undefined;
-  seed: number | undefined;
-  format: PictureFormat;
-  outputQuality: number | undefined;
-  metadata: MetadataChoice;
-  threads: number;
-  engine: EngineName;
-  model: GivenModel | undefined;
-}
-
 export async function run(args: RawArgs): Promise<number> {
   const maxBytes = bytesOption(args, 'bytes');
   const allowDamaged = flag(args, 'allow-damaged');
@@ -124,10 +103,10 @@ export async function run(args: RawArgs): Promise<number> {
     fields: { bytes: maxBytes?.toString() },
   });
   const { threads, engine, model } = common;
-  return runJobs(
+  return runJobs<DecodeSettings>(
     {
       name: 'decode',
-      url: import.meta.url,
+      url: new URL('./decode-file.js', import.meta.url).href,
       settings: {
         maxBytes,
         allowDamaged,
@@ -169,78 +148,4 @@ function chosenFormat(args: RawArgs): PictureFormat {
   const names = fileArguments(args, 'files');
   const output = textOption(args, 'output') ?? (names.length === 2 ? names[1] : undefined);
   return (output === undefined ? undefined : formatOfName(output)) ?? 'png';
-}
-
-function endsEarly({ length }: Uint8Array): DcompError {
-  return new DcompError(
-    'E_TRUNCATED',
-    `the file ends early, after ${length} bytes; get the whole file, or use --allow-partial for the coarser picture that is there`,
-  );
-}
-
-/** Whether a file ends early and nothing else is wrong with it: what else is, `decode` says. */
-async function isCut(input: Uint8Array): Promise<boolean> {
-  try {
-    return info(input).truncated && (await verify(input)).state === 'cut';
-  } catch {
-    return false;
-  }
-}
-
-/** A .dcz file to a picture file. @throws DcompError as `decode` */
-export async function code(input: Uint8Array, settings: DecodeSettings, { onProgress }: Hooks): Promise<Coded> {
-  const {
-    maxBytes,
-    allowDamaged,
-    allowPartial,
-    maxPixels,
-    maxWork,
-    scale,
-    crop,
-    realism,
-    seed,
-    format,
-    outputQuality,
-    metadata,
-    threads,
-    engine,
-    model,
-  } = settings;
-  const damage: string[] = [];
-  const started = performance.now();
-  refusePicture(input);
-  if (!allowPartial && (await isCut(input))) throw endsEarly(input);
-  const picture = await decode(input, {
-    allowDamaged,
-    maxPixels,
-    ...(maxWork === undefined ? {} : { maxWork }),
-    threads,
-    engine,
-    onDamage: (message) => damage.push(message),
-    ...(scale === undefined ? {} : { scale }),
-    ...(crop === undefined ? {} : { crop }),
-    ...(realism === undefined ? {} : { realism }),
-    ...(seed === undefined ? {} : { seed }),
-    ...(maxBytes === undefined ? {} : { maxBytes }),
-    ...(model === undefined ? {} : { model }),
-    ...(onProgress === undefined ? {} : { onProgress }),
-  });
-  const { truncated, trailing } = picture;
-  const decoded = performance.now();
-  const { data: _data, metadata: _metadata, ...figures } = picture;
-  const { width, height } = figures;
-  const used = maxBytes === undefined ? input : input.subarray(0, maxBytes);
-  const { segments, bitsPerPixel } = info(used);
-  const idealBits = segments.reduce((sum, segment) => sum + segment.idealBits, 0);
-  const realBits = segments.reduce((sum, segment) => sum + segment.bits, 0);
-  const { bytes, notices } = await writePicture(picture, format, metadata, outputQuality);
-  return {
-    bytes,
-    figures: { ...figures, bitsPerPixel, idealBits, realBits },
-    seconds: { read: 0, code: (decoded - started) / 1000, write: (performance.now() - decoded) / 1000 },
-    summary: `${width}×${height} pixels`,
-    notices: trailing === 0 ? notices : [...notices, `${trailing} bytes behind the end of the file are left out`],
-    damage:
-      truncated && maxBytes === undefined ? [...damage, 'the file ends early: the picture is a coarser one'] : damage,
-  };
 }

@@ -127,8 +127,20 @@ interface Known {
   alias: Record<string, string[]>;
 }
 
+/**
+ * The command that was found. It is thrown out of yargs, which would lay out the help, for tens of milliseconds, as soon as a
+ * command of its own has begun.
+ */
+class Chosen extends Error {
+  constructor(
+    readonly file: CommandFile,
+    readonly args: RawArgs,
+  ) {
+    super('a command was found');
+  }
+}
+
 let verbose = false;
-let exitCode = 0;
 
 function parserOf(args: string[]): Argv {
   const parser = yargs(args)
@@ -160,9 +172,8 @@ function parserOf(args: string[]): Argv {
         file = await load();
         file.builder(own);
       },
-      async (parsed) => {
-        verbose = flag(parsed, 'verbose');
-        exitCode = (await file.run(parsed)) ?? 0;
+      (parsed) => {
+        throw new Chosen(file, parsed);
       },
     );
   }
@@ -175,8 +186,15 @@ async function main(): Promise<number> {
       process.stderr.write(`${await parserOf([]).getHelp()}\n`);
       return EXIT_MISUSE;
     }
-    await parserOf(await commandFirst(plainNames(hideBin(process.argv)))).parseAsync();
-    return exitCode;
+    const chosen: unknown = await parserOf(await commandFirst(plainNames(hideBin(process.argv))))
+      .parseAsync()
+      .catch((error: unknown) => error);
+    if (chosen instanceof Chosen) {
+      verbose = flag(chosen.args, 'verbose');
+      return (await chosen.file.run(chosen.args)) ?? 0;
+    }
+    if (chosen instanceof Error) throw chosen;
+    return 0; // help or the version
   } catch (error) {
     // While a command's options are still being loaded, yargs throws its own complaints past `fail`.
     return reportError(error instanceof Error && error.name === 'YError' ? misuse(error.message) : error, verbose);

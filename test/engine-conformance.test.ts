@@ -28,7 +28,7 @@ const ENGINES: Record<string, Create> = {
   reference: createReferenceEvaluator,
   'WebAssembly, one thread': createEvaluator,
   'WebAssembly, without tiles': (model) => createEngine(model, undefined, 'direct'),
-  'WebAssembly, three threads': (model) => createThreadedEvaluator(model, { threads: 3 }),
+  'WebAssembly, three threads': (model) => createThreadedEvaluator(model, { threads: 3, startAfter: 0 }),
 };
 
 const CONDITION: Condition = { level: 0, sigma: 140, mode: 'refine' };

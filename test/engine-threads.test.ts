@@ -21,7 +21,7 @@ test('the result is the same with any number of threads, also more than cores', 
   const model = randomModel(DEFAULT_ARCHITECTURE, 1, 0.3);
   const single = await createEvaluator(model);
   for (const threads of [1, 2, 3, 8]) {
-    const evaluator = await createThreadedEvaluator(model, { threads });
+    const evaluator = await createThreadedEvaluator(model, { threads, startAfter: 0 });
     assert.equal(evaluator.threads, threads);
     // The first evaluations begin before the helpers have started; small grids are not shared out at all.
     for (const [width, height] of [
@@ -47,7 +47,7 @@ test('the result is the same with any number of threads, also more than cores', 
 test('many evaluations in a row on many threads', async () => {
   const model = randomModel(uNet([64, 64], 4, 2), 2, 0.3);
   const single = await createEvaluator(model);
-  const evaluator = await createThreadedEvaluator(model, { threads: 6 });
+  const evaluator = await createThreadedEvaluator(model, { threads: 6, startAfter: 0 });
   const { z, codes } = randomArguments(1, 32, 30);
   const expected = Float32Array.from(await single.evaluate(z, codes, 32, 30, CONDITION));
   for (let i = 0; i < 100; i++)
@@ -59,7 +59,7 @@ test('many evaluations in a row on many threads', async () => {
 test('a change of grid between evaluations, with helpers still leaving the one before', async () => {
   const model = randomModel(uNet([64, 64], 4, 2), 2, 0.3);
   const single = await createEvaluator(model);
-  const evaluator = await createThreadedEvaluator(model, { threads: 4 });
+  const evaluator = await createThreadedEvaluator(model, { threads: 4, startAfter: 0 });
   const grids = (
     [
       [32, 30],
@@ -85,7 +85,7 @@ test('a number of threads that makes no sense is refused', async () => {
   const model = randomModel(uNet([8], 4, 1), 1);
   for (const threads of [0, -1, 1.5, NaN, MAX_THREADS + 1]) {
     const isUsage = (error: unknown): boolean => error instanceof DcompError && error.code === 'E_USAGE';
-    await assert.rejects(createThreadedEvaluator(model, { threads }), isUsage);
+    await assert.rejects(createThreadedEvaluator(model, { threads, startAfter: 0 }), isUsage);
   }
 });
 
@@ -95,7 +95,7 @@ function runs(body: string): string {
     import { createThreadedEvaluator } from ${JSON.stringify(new URL('../src/model/wasm/threads-node.js', import.meta.url).href)};
     import { uNet } from ${JSON.stringify(new URL('../src/model/architecture.js', import.meta.url).href)};
     import { randomModel } from ${JSON.stringify(new URL('../corpus/random-model.js', import.meta.url).href)};
-    const evaluator = await createThreadedEvaluator(randomModel(uNet([64, 64], 4, 2), 1), { threads: 4 });
+    const evaluator = await createThreadedEvaluator(randomModel(uNet([64, 64], 4, 2), 1), { threads: 4, startAfter: 0 });
     const n = 40 * 40 * 12;
     const condition = { level: 0, sigma: 100, mode: 'refine' };
     const evaluate = () => evaluator.evaluate(new Float32Array(n), new Uint8Array(n).fill(100), 40, 40, condition);

@@ -10,6 +10,8 @@ const PARAMETER_BITS = 4;
 const MAX_PARAMETER = 2 ** PARAMETER_BITS - 1;
 /** f of a value in int16. */
 const MAX_FOLDED = 65535;
+/** Bits that are there of a word of 32 whose first byte may be begun. */
+const WINDOW_BITS = 25;
 
 /** Writes lists of integers, one behind the other. @returns packed bits, the last byte filled with zeros */
 export function writeRice(lists: readonly Int16Array[]): Uint8Array {
@@ -71,13 +73,25 @@ export function* readRiceInPieces(bytes: Uint8Array, lengths: readonly number[])
     const most = MAX_FOLDED >> parameter;
     const list = new Int16Array(length);
     for (let i = 0; i < length; i++) {
-      let ones = 0;
-      while (((bytes[at >>> 3]! >> (7 - (at & 7))) & 1) === 1) {
-        if (++ones > most) return undefined;
+      const first = at >>> 3;
+      // 25 bits at least: nearly all codes are within.
+      const window =
+        ((bytes[first]! << 24) | (bytes[first + 1]! << 16) | (bytes[first + 2]! << 8) | bytes[first + 3]!) << (at & 7);
+      let ones = Math.clz32(~window);
+      let f: number;
+      if (ones + parameter < WINDOW_BITS) {
+        if (ones > most) return undefined;
+        f = (ones << parameter) | (((window << (ones + 1)) >>> 1) >>> (31 - parameter));
+        at += ones + 1 + parameter;
+      } else {
+        ones = 0;
+        while (((bytes[at >>> 3]! >> (7 - (at & 7))) & 1) === 1) {
+          if (++ones > most) return undefined;
+          at++;
+        }
         at++;
+        f = (ones << parameter) | low(parameter);
       }
-      at++;
-      const f = (ones << parameter) | low(parameter);
       list[i] = (f & 1) === 0 ? f >> 1 : -((f + 1) >> 1);
       if (at > end) return undefined;
     }

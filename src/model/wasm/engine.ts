@@ -33,7 +33,9 @@ import { checkArguments, checkCount, type Evaluator, type RowEvaluation } from '
 export interface Helpers {
   /** Threads in all, the caller's included. */
   readonly threads: number;
-  /** Called once, when the memory exists. */
+  /** Operations after which they are started; see `STARTING_WORK`. */
+  readonly startAfter: number;
+  /** Called once at most, when there is work to share. */
   start(shared: Shared): void;
   /** Ends the threads. */
   close(): Promise<void>;
@@ -66,6 +68,8 @@ export type Convolution = 'tiles' | 'direct';
 
 /** Evaluations below this are done by the calling thread alone. */
 const SHARED_WORK = 3e7;
+/** Operations after which threads are started: a thread takes about as long to start as these to compute. */
+export const STARTING_WORK = 2e9;
 /** The control block lies here: address 0 is left unused, as 0 means "none" in descriptors. */
 const CONTROL = 64;
 
@@ -84,6 +88,10 @@ export class Engine implements Evaluator {
   private planKey = '';
   private course: Course | undefined;
   private evaluation = 0;
+  private readonly shared: Shared;
+  /** Since the engine was made. */
+  private operations = 0;
+  private started = false;
   private shareable = false;
   private closed = false;
   private busy = false;
@@ -116,7 +124,7 @@ export class Engine implements Evaluator {
     bounds[HEAD.lowest] = LOG_VARIANCE_MIN;
     bounds[HEAD.highest] = LOG_VARIANCE_MAX;
     this.laidOut = new EngineMemory(model, this.memory, this.places, this.control, winograd, this.threads);
-    helpers?.start({ module, memory: this.memory, control: CONTROL, controlLength: controlLength(steps) });
+    this.shared = { module, memory: this.memory, control: CONTROL, controlLength: controlLength(steps) };
   }
 
   async evaluate(
@@ -178,9 +186,13 @@ export class Engine implements Evaluator {
     const begins = this.advance(course, end, base);
     this.laidOut.placeInputRows(course, begins.get(INPUT_TENSOR)!);
     const operations = this.laidOut.placeSteps(course, begins);
-    this.shareable = this.threads > 1 && operations >= SHARED_WORK;
+    this.operations += operations;
+    this.shareable =
+      this.helpers !== undefined && operations >= SHARED_WORK && this.operations >= this.helpers.startAfter;
     openSteps(this.control, this.evaluation);
     if (this.shareable) {
+      if (!this.started) this.helpers?.start(this.shared);
+      this.started = true;
       Atomics.store(this.control, HEAD.current, this.evaluation);
       Atomics.notify(this.control, HEAD.current);
     }

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { DcompError } from '../../errors.js';
-import { createEngine, type Convolution, type Helpers } from './engine.js';
+import { createEngine, STARTING_WORK, type Convolution, type Helpers } from './engine.js';
 import type { Evaluator } from '../evaluator.js';
 import type { IntegerModel } from '../integer/integer-model.js';
 import { CLOSED, HEAD, MAX_THREADS, type Shared } from './chunks.js';
@@ -11,6 +11,8 @@ export interface ThreadOptions {
   /** Threads in all, the caller's included; default: as many as the machine runs at once. */
   threads?: number;
   convolution?: Convolution;
+  /** Operations after which the other threads are started; default: what takes as long as starting one. */
+  startAfter?: number;
 }
 
 /**
@@ -23,7 +25,8 @@ export async function createThreadedEvaluator(model: IntegerModel, options: Thre
   if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS) {
     throw new DcompError('E_USAGE', `threads: ${threads} is not a whole number from 1 to ${MAX_THREADS}`);
   }
-  return createEngine(model, threads === 1 ? undefined : new NodeHelpers(threads), options.convolution);
+  const helpers = threads === 1 ? undefined : new NodeHelpers(threads, options.startAfter ?? STARTING_WORK);
+  return createEngine(model, helpers, options.convolution);
 }
 
 /**
@@ -36,13 +39,13 @@ import(workerData.schedule).then(({ serve }) => serve(workerData.shared));
 `;
 
 class NodeHelpers implements Helpers {
-  readonly threads: number;
   private shared: Shared | undefined;
   private workers: Worker[] = [];
 
-  constructor(threads: number) {
-    this.threads = threads;
-  }
+  constructor(
+    readonly threads: number,
+    readonly startAfter: number,
+  ) {}
 
   start(shared: Shared): void {
     this.shared = shared;

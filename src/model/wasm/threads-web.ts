@@ -5,7 +5,7 @@
 import type { Evaluator } from '../evaluator.js';
 import type { IntegerModel } from '../integer/integer-model.js';
 import { CLOSED, HEAD, serve, type Shared } from './chunks.js';
-import { createEngine, type Helpers } from './engine.js';
+import { createEngine, STARTING_WORK, type Helpers } from './engine.js';
 
 /** Threads unless a call says otherwise: more gain little in pictures of pages, and each holds memory of its own. */
 const MOST_THREADS = 8;
@@ -50,6 +50,7 @@ export function helpIfAsked(message: unknown): boolean {
 }
 
 class WebHelpers implements Helpers {
+  readonly startAfter = STARTING_WORK;
   private shared: Shared | undefined;
   private workers: Worker[] = [];
 

@@ -1,4 +1,5 @@
 /** What is measured, and what a measurement depends on. */
+import type { ExactJob, ExactLoadJob } from './exact/measurement.js';
 import type { MetricName, Scores } from './metrics/metrics.js';
 
 /** One file of one picture. */
@@ -106,4 +107,4 @@ export interface Loaded {
   settings: number[];
 }
 
-export type Job = CurveJob | SampleJob | LoadJob;
+export type Job = CurveJob | SampleJob | LoadJob | ExactJob | ExactLoadJob;

@@ -48,6 +48,30 @@ export function describePicture(path: string): PictureFile {
   return { path, name: basename(path).replace(/\.png$/i, ''), width, height, hash };
 }
 
+/**
+ * All pictures of folders and files, or `limit` of them.
+ * @param notice told of each that cannot be read
+ * @throws DcompError E_IO if none can be
+ */
+export function describeAll(
+  { inputs, limit }: { inputs: readonly string[]; limit: number },
+  notice: (line: string) => void,
+): PictureFile[] {
+  const pictures: PictureFile[] = [];
+  for (const path of spread(findPictures(inputs), limit)) {
+    try {
+      pictures.push(describePicture(path));
+    } catch (error) {
+      if (!(error instanceof DcompError)) throw error;
+      notice(`${path} is left out: ${error.message}`);
+    }
+  }
+  if (pictures.length === 0) throw new DcompError('E_IO', 'none of the pictures could be read');
+  // Of different folders: two with the same name go by their paths.
+  const unique = (name: string): boolean => pictures.filter((other) => other.name === name).length === 1;
+  return pictures.map((picture) => (unique(picture.name) ? picture : { ...picture, name: picture.path }));
+}
+
 /** Colours as RGB; alpha is no part of the comparison. */
 export function toRgb(picture: Picture): Picture {
   const { width, height, channels, data } = withDepth(picture, 8);

@@ -8,7 +8,7 @@ import type { CodecInfo, Evaluation, PictureResult } from './evaluation.js';
 import { keptCurve, keptSample } from './measure.js';
 import type { Crop, Curve, CurveJob, Loaded, OwnSettings, Sample, SampleJob } from './measurement.js';
 import type { MetricName } from './metrics/metrics.js';
-import { describePicture, findPictures, spread, type PictureFile } from './pictures.js';
+import { describeAll, spread, type PictureFile } from './pictures.js';
 import { runJobs, type Outcome } from './pool.js';
 import { MAIN_RATE } from './summary.js';
 
@@ -87,22 +87,6 @@ export async function evaluate(options: EvaluationOptions): Promise<{ evaluation
   };
   const samples = await makeSamples(options, evaluation, pictures, notice);
   return { evaluation, samples };
-}
-
-function describeAll({ inputs, limit }: EvaluationOptions, notice: (line: string) => void): PictureFile[] {
-  const pictures: PictureFile[] = [];
-  for (const path of spread(findPictures(inputs), limit)) {
-    try {
-      pictures.push(describePicture(path));
-    } catch (error) {
-      if (!(error instanceof DcompError)) throw error;
-      notice(`${path} is left out: ${error.message}`);
-    }
-  }
-  if (pictures.length === 0) throw new DcompError('E_IO', 'none of the pictures could be read');
-  // Of different folders: two with the same name go by their paths.
-  const unique = (name: string): boolean => pictures.filter((other) => other.name === name).length === 1;
-  return pictures.map((picture) => (unique(picture.name) ? picture : { ...picture, name: picture.path }));
 }
 
 interface CodecSettings {

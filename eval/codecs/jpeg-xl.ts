@@ -5,10 +5,25 @@ import type { Codec, CodecEntry } from './codec.js';
 import { optional } from './optional.js';
 
 const EFFORT = 7;
+// libjxl's own mapping to a distance: 1 at 90, 6.4 at 30, then up to 25 at 0. 19 is the last before half the resolution.
+const QUALITIES = [0, 6, 12, 19, 25, 33, 45, 57, 68, 78, 86, 92, 95, 98];
 
-export const JPEG_XL: CodecEntry = { name: 'jxl', label: 'JPEG XL', load };
+export const JPEG_XL: CodecEntry = {
+  name: 'jxl',
+  label: 'JPEG XL',
+  load: () => loadJpegXl('quality', QUALITIES, EFFORT, (quality) => ({ Q: quality })),
+};
 
-async function load(): Promise<Codec> {
+/**
+ * @param optionsOf a setting, of those that libvips has
+ * @throws DcompError E_MISSING_DEPENDENCY
+ */
+export async function loadJpegXl(
+  parameter: string,
+  settings: readonly number[],
+  effort: number,
+  optionsOf: (setting: number) => { Q?: number; distance?: number; lossless?: boolean },
+): Promise<Codec> {
   const { default: Vips } = await optional('wasm-vips', 'JPEG XL', () => import('wasm-vips'));
   const vips = await Vips({ dynamicLibraries: ['vips-jxl.wasm'], print: () => undefined, printErr: () => undefined });
   vips.concurrency(1);
@@ -16,15 +31,14 @@ async function load(): Promise<Codec> {
     readFileSync(createRequire(import.meta.url).resolve('wasm-vips/versions'), 'utf8'),
   ) as Record<string, string>;
   return {
-    about: `wasm-vips (libvips ${vips.version()}), libjxl ${versions.jxl ?? '?'}; effort ${EFFORT}, no metadata`,
-    parameter: 'quality',
-    // libjxl's own mapping to a distance: 1 at 90, 6.4 at 30, then up to 25 at 0. 19 is the last before half the resolution.
-    settings: [0, 6, 12, 19, 25, 33, 45, 57, 68, 78, 86, 92, 95, 98],
-    async encode({ width, height, data }, quality) {
+    about: `wasm-vips (libvips ${vips.version()}), libjxl ${versions.jxl ?? '?'}; effort ${effort}, no metadata`,
+    parameter,
+    settings,
+    async encode({ width, height, data }, setting) {
       const raw = vips.Image.newFromMemory(data, width, height, 3, vips.BandFormat.uchar);
       const image = raw.copy({ interpretation: vips.Interpretation.srgb });
       try {
-        return image.jxlsaveBuffer({ Q: quality, effort: EFFORT, keep: vips.ForeignKeep.none });
+        return image.jxlsaveBuffer({ ...optionsOf(setting), effort, keep: vips.ForeignKeep.none });
       } finally {
         image.delete();
         raw.delete();

@@ -11,11 +11,12 @@ import { toRgb } from '../pictures.js';
 import { peakOfProcess } from '../memory.js';
 import type { Codec, CodecEntry } from './codec.js';
 
-interface Program {
+export interface Program {
   name: string;
   label: string;
   encoder: string;
-  decoder: string;
+  /** undefined: its files are PNGs. */
+  decoder: string | undefined;
   extension: string;
   /** What makes the encoder say its version. */
   version: readonly string[];
@@ -118,17 +119,18 @@ const PROGRAMS: readonly Program[] = [
 export const PROGRAM_CODECS: readonly CodecEntry[] = PROGRAMS.map((program) => ({
   name: program.name,
   label: program.label,
-  load: () => load(program),
+  load: () => loadProgram(program),
 }));
 
-async function load(program: Program): Promise<Codec> {
+/** @throws DcompError E_MISSING_DEPENDENCY, E_IO */
+export async function loadProgram(program: Program): Promise<Codec> {
   const encoder = find(program.encoder);
-  const decoder = find(program.decoder);
+  const decoder = program.decoder === undefined ? undefined : find(program.decoder);
   const missing = [
     encoder === undefined ? program.encoder : undefined,
     decoder === undefined ? program.decoder : undefined,
   ].filter((name) => name !== undefined);
-  if (encoder === undefined || decoder === undefined) {
+  if (encoder === undefined || missing.length > 0) {
     throw new DcompError(
       'E_MISSING_DEPENDENCY',
       `${program.label} needs the program${missing.length > 1 ? 's' : ''} ${missing.join(' and ')}, not found on the PATH`,
@@ -157,6 +159,7 @@ async function load(program: Program): Promise<Codec> {
       }),
     decode: (bytes) =>
       inFolder(async (file): Promise<Picture> => {
+        if (decoder === undefined) return toRgb(readPng(bytes).picture);
         const [input, output] = [file(`in.${program.extension}`), file('out.png')];
         writeFileSync(input, bytes);
         await run(decoder, program.decode(input, output));

@@ -4,16 +4,16 @@ import type { Codec, CodecEntry } from './codec.js';
 import { optional } from './optional.js';
 
 type Sharp = (typeof import('sharp'))['default'];
-type Pipeline = ReturnType<Sharp>;
+export type Pipeline = ReturnType<Sharp>;
 
-interface Format {
+export interface Format {
   name: string;
   label: string;
   /** Of the versions that sharp tells, those that matter. */
   libraries: readonly string[];
   about: string;
   settings: readonly number[];
-  encode(image: Pipeline, quality: number): Pipeline;
+  encode(image: Pipeline, setting: number): Pipeline;
 }
 
 const FORMATS: readonly Format[] = [
@@ -54,10 +54,11 @@ function avif(name: string, tune: 'iq' | 'psnr' | 'ssim'): Format {
 export const SHARP_CODECS: readonly CodecEntry[] = FORMATS.map((format) => ({
   name: format.name,
   label: format.label,
-  load: () => load(format),
+  load: () => loadFormat(format),
 }));
 
-async function load(format: Format): Promise<Codec> {
+/** @throws DcompError E_MISSING_DEPENDENCY */
+export async function loadFormat(format: Format): Promise<Codec> {
   const { default: sharp } = await optional('sharp', format.label, () => import('sharp'));
   // One thread: the pictures are shared out among processes.
   sharp.concurrency(1);

@@ -2,6 +2,7 @@
 import type Vips from 'wasm-vips';
 import { DcompError } from '../src/errors.js';
 import { MAX_METADATA_BYTES, type Channels, type Metadata, type Picture, type Samples } from '../src/picture.js';
+import { finish } from '../src/turns.js';
 import { exifDensity, tiffOf, withOrientation } from './exif.js';
 import { Faults } from './faults.js';
 import { profileFault } from './metadata.js';
@@ -10,7 +11,7 @@ import type { PngRead } from './png-reader.js';
 import { fromFloat } from './samples.js';
 import { reasonOf } from './sharp.js';
 
-function damagedJpegXl(reason: string, options?: ErrorOptions): DcompError {
+export function damagedJpegXl(reason: string, options?: ErrorOptions): DcompError {
   return new DcompError(
     'E_DAMAGED_PICTURE',
     `this JPEG XL cannot be read (${reason}); get the file again from its source, or convert it to PNG`,
@@ -37,7 +38,7 @@ async function load(): Promise<typeof Vips> {
   }
 }
 
-/** @throws DcompError E_MISSING_DEPENDENCY, E_DAMAGED_PICTURE, E_NOT_PICTURE, E_TOO_LARGE */
+/** At a stretch. @throws DcompError E_MISSING_DEPENDENCY, E_DAMAGED_PICTURE, E_NOT_PICTURE, E_TOO_LARGE */
 export async function readJpegXl(bytes: Uint8Array, maxPixels: number): Promise<PngRead> {
   const vips = await load();
   const faults = new Faults(false, damagedJpegXl);
@@ -64,11 +65,11 @@ function pictureOf(image: Vips.Image): Picture {
   const { width, height, bands, format } = image;
   if (bands > 4) throw new DcompError('E_NOT_PICTURE', `the JPEG XL has ${bands} channels; dcomp reads up to 4`);
   const memory = image.writeToMemory(); // of the type of its samples, in WebAssembly's memory: hence a copy
-  const data = Uint8Array.from(new Uint8Array(memory.buffer, memory.byteOffset, memory.byteLength)).buffer;
+  const data = new Uint8Array(memory.buffer, memory.byteOffset, memory.byteLength).slice().buffer;
   let samples: Samples;
   if (format === 'uchar') samples = new Uint8Array(data);
   else if (format === 'ushort') samples = new Uint16Array(data);
-  else samples = fromFloat(new Float32Array(data));
+  else samples = finish(fromFloat(new Float32Array(data)));
   return { width, height, channels: bands as Channels, depth: format === 'uchar' ? 8 : 16, data: samples };
 }
 

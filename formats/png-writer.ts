@@ -1,50 +1,72 @@
 /** Writes a `Picture` as PNG (ISO/IEC 15948, third edition) of its own kind and depth, with its metadata. */
-import { deflateSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { deflate, deflateSync, type ZlibOptions } from 'node:zlib';
 import { checkPicture, depthOf, type Picture } from '../src/picture.js';
+import { finish, inTurns, rowsOfPiece, type Pause, type Pieces } from '../src/turns.js';
 import { chunkBytes, metadataChunks } from './png-chunks.js';
 
 /** PNG colour types of 1 to 4 channels: grey, grey + alpha, RGB, RGB + alpha. */
 const COLOUR_TYPE: Record<Picture['channels'], number> = { 1: 0, 2: 4, 3: 2, 4: 6 };
 
+/** Level of zlib. */
+export const PNG_LEVEL = 6;
+
 /** Most bytes of pixel data in one chunk. */
 const PIECE = 2 ** 24;
 
+/** Samples that are packed, or filtered, in a piece. */
+const SAMPLES = 2 ** 18;
+const FILTERED = 2 ** 16;
+
 /**
- * @param level of zlib: 6 unless the file is for the moment only
+ * @param level of zlib: less where the file is for the moment only
  * @throws DcompError E_PICTURE, E_TOO_LARGE
  */
-export function writePng(picture: Picture, level = 6): Uint8Array {
+export function writePng(picture: Picture, level = PNG_LEVEL): Uint8Array {
   checkPicture(picture);
+  const rows = finish(filteredRows(picture));
+  return Buffer.concat(finish(chunksOf(picture, deflateSync(rows, { level }))));
+}
+
+/** As `writePng`, with turns in between; the pixels are packed on another thread. */
+export async function writePngInTurns(picture: Picture, level: number, pause: Pause): Promise<Uint8Array> {
+  checkPicture(picture);
+  const rows = await inTurns(filteredRows(picture), pause);
+  const pixels = await promisify<Uint8Array, ZlibOptions, Buffer>(deflate)(rows, { level });
+  return Buffer.concat(await inTurns(chunksOf(picture, pixels), pause));
+}
+
+function filteredRows(picture: Picture): Pieces<Uint8Array> {
+  return filtered(picture, Math.ceil((picture.width * picture.channels * depthOf(picture)) / 8));
+}
+
+/** Signature and chunks. @param pixels filtered and packed */
+function* chunksOf(picture: Picture, pixels: Uint8Array): Pieces<Uint8Array[]> {
   const { width, height, channels, metadata } = picture;
-  const depth = depthOf(picture);
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
-  header.set([depth, COLOUR_TYPE[channels], 0, 0, 0], 8);
-  const rowBytes = Math.ceil((width * channels * depth) / 8);
-  const pixels = deflateSync(filtered(packed(picture, rowBytes), rowBytes, height, (channels * depth) >> 3), { level });
-  const pieces = Array.from({ length: Math.ceil(pixels.length / PIECE) }, (_, i) =>
-    pixels.subarray(i * PIECE, (i + 1) * PIECE),
-  );
-  return Buffer.concat([
+  header.set([depthOf(picture), COLOUR_TYPE[channels], 0, 0, 0], 8);
+  const written = [
     Buffer.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a),
-    ...[
-      { name: 'IHDR', body: header },
-      ...metadataChunks(metadata ?? {}),
-      ...pieces.map((body) => ({ name: 'IDAT', body })),
-      { name: 'IEND', body: Buffer.alloc(0) },
-    ].map(chunkBytes),
-  ]);
+    ...[{ name: 'IHDR', body: header }, ...metadataChunks(metadata ?? {})].map(chunkBytes),
+  ];
+  for (let at = 0; at < pixels.length; at += PIECE) {
+    yield;
+    written.push(chunkBytes({ name: 'IDAT', body: pixels.subarray(at, at + PIECE) }));
+  }
+  return [...written, chunkBytes({ name: 'IEND', body: Buffer.alloc(0) })];
 }
 
 /** Rows of whole bytes: PNG section 7.2. */
-function packed(picture: Picture, rowBytes: number): Uint8Array {
+function* packed(picture: Picture, rowBytes: number): Pieces<Uint8Array> {
   const { data, height } = picture;
   const depth = depthOf(picture);
   if (depth === 8) return data as Uint8Array;
   const out = new Uint8Array(rowBytes * height);
   if (depth === 16) {
     for (let i = 0; i < data.length; i++) {
+      if (i % SAMPLES === 0) yield;
       out[2 * i] = data[i] >> 8;
       out[2 * i + 1] = data[i];
     }
@@ -52,6 +74,7 @@ function packed(picture: Picture, rowBytes: number): Uint8Array {
   }
   const { width } = picture; // one channel
   for (let y = 0, i = 0; y < height; y++) {
+    if (y % rowsOfPiece(width, SAMPLES) === 0) yield;
     for (let x = 0; x < width; x++, i++)
       out[y * rowBytes + ((x * depth) >> 3)] |= data[i] << (8 - depth - ((x * depth) & 7));
   }
@@ -61,13 +84,17 @@ function packed(picture: Picture, rowBytes: number): Uint8Array {
 /**
  * Filters each row, PNG section 9, by the filter with the least sum of absolute differences (section 12.7); rows of less
  * than 8 bits a pixel, for which that is no good, by none.
- * @param step bytes of a pixel, 0 for less than one
  */
-function filtered(rows: Uint8Array, rowBytes: number, height: number, step: number): Uint8Array {
+function* filtered(picture: Picture, rowBytes: number): Pieces<Uint8Array> {
+  const { height, channels } = picture;
+  const rows = yield* packed(picture, rowBytes);
+  // Bytes of a pixel, 0 for less than one.
+  const step = (channels * depthOf(picture)) >> 3;
   const out = new Uint8Array((rowBytes + 1) * height);
   const candidate = new Uint8Array(rowBytes);
   const none = new Uint8Array(rowBytes);
   for (let y = 0; y < height; y++) {
+    if (y % rowsOfPiece(rowBytes, FILTERED) === 0) yield;
     const row = rows.subarray(y * rowBytes, (y + 1) * rowBytes);
     const to = y * (rowBytes + 1);
     out.set(row, to + 1);

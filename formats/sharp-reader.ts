@@ -1,8 +1,7 @@
 /** JPEG, WebP, AVIF, TIFF, GIF and HEIC through sharp, each as what it is. */
 import type { Metadata as SharpMetadata, SharpOptions } from 'sharp';
 import { DcompError } from '../src/errors.js';
-import { turnIfDue } from '../src/event-loop.js';
-import { inTurns } from '../src/turns.js';
+import { inTurns, type Pause, type Pieces } from '../src/turns.js';
 import { MAX_PIXELS, type Channels, type Depth, type Picture, type Samples } from '../src/picture.js';
 import { Faults } from './faults.js';
 import { FORMAT_NAMES, type ReadFormat } from './formats.js';
@@ -10,6 +9,7 @@ import { heifFacts, type HeifFacts } from './heif.js';
 import type { PngRead } from './png-reader.js';
 import { checkSize } from './png-header.js';
 import {
+  copied,
   divideByAlpha,
   firstColour,
   fromFloat,
@@ -32,18 +32,21 @@ interface Source {
   found: SharpMetadata;
   heif: HeifFacts | undefined;
   faults: Faults;
+  pause: Pause;
 }
 
 /**
  * @param maxPixels refuses larger pictures by their header
  * @param allowDamaged reads what is there of a damaged picture
- * @throws DcompError E_MISSING_DEPENDENCY, E_DAMAGED_PICTURE, E_NOT_PICTURE, E_TOO_LARGE
+ * @param pause asked between pieces of what dcomp itself does to the samples; sharp decodes on threads of its own
+ * @throws DcompError E_MISSING_DEPENDENCY, E_DAMAGED_PICTURE, E_NOT_PICTURE, E_TOO_LARGE, E_ABORTED
  */
 export async function readOther(
   bytes: Uint8Array,
   format: SharpFormat,
-  maxPixels = MAX_PIXELS,
-  allowDamaged = false,
+  maxPixels: number,
+  allowDamaged: boolean,
+  pause: Pause,
 ): Promise<PngRead> {
   const sharp = await loadSharp(format);
   const faults = new Faults(allowDamaged, (what, options) => damagedPicture(format, what, options));
@@ -61,7 +64,7 @@ export async function readOther(
       `the file has ${found.pages} pictures; only ${found.pagePrimary ? 'the main one' : 'the first'} is read`,
     );
   const heif = format === 'avif' || format === 'heic' ? heifFacts(bytes) : undefined;
-  const source = { sharp, bytes, options, found, heif, faults };
+  const source = { sharp, bytes, options, found, heif, faults, pause };
   const { picture: bare, asItIs } = await samplesOf(source, format);
   const metadata = metadataOfOther(bytes, format, found, { asItIs, grey: bare.channels <= 2, heif, faults });
   const picture = Object.keys(metadata).length === 0 ? bare : { ...bare, metadata };
@@ -92,7 +95,7 @@ function unreadable(format: ReadFormat, cause: unknown): DcompError {
 
 /** The samples, of the picture's own kind and depth as far as they are whole numbers of up to 16 bits, or floats. */
 async function samplesOf(source: Source, format: SharpFormat): Promise<{ picture: Picture; asItIs: boolean }> {
-  const { found, heif, faults } = source;
+  const { found, faults } = source;
   const grey = found.space === 'b-w' || found.space === 'grey16';
   if (found.depth === 'float' && found.bitsPerSample === 32 && found.channels <= 4 && (grey || found.space === 'scrgb'))
     return { picture: await floats(source, format, grey), asItIs: true };
@@ -110,49 +113,50 @@ async function samplesOf(source: Source, format: SharpFormat): Promise<{ picture
   const space = !asItIs ? 'srgb' : wide ? (grey ? 'grey16' : 'rgb16') : grey && !found.hasAlpha ? 'b-w' : 'srgb'; // as b-w, sharp's raw output has no alpha
   const depth: Depth = asItIs && wide ? 16 : 8;
   const { data, channels, width, height } = await raw(source, format, space, depth === 16 ? 'ushort' : 'uchar', asItIs);
-  let samples: Samples = depth === 16 ? new Uint16Array(data) : new Uint8Array(data);
-  let count = channels;
-  if (asItIs && grey && count > 2) {
-    samples = greyOfRgba(samples);
+  const samples = depth === 16 ? new Uint16Array(data) : new Uint8Array(data);
+  const made = { width, height, channels: channels as Channels, depth, data: samples };
+  return { picture: await inTurns(asItWas(made, source, format, asItIs && grey), source.pause), asItIs };
+}
+
+/** A picture as libvips hands it over made what its file has. @param isGrey whether all colours of a pixel are the same */
+function* asItWas(made: Picture, { found, heif }: Source, format: SharpFormat, isGrey: boolean): Pieces<Picture> {
+  let { data: samples, channels: count }: { data: Samples; channels: number } = made;
+  if (isGrey && count > 2) {
+    samples = yield* greyOfRgba(samples);
     count = 2;
   }
   if (heif !== undefined) {
-    if (depth === 16 && found.bitsPerSample !== undefined)
-      samples = overAll(samples as Uint16Array, found.bitsPerSample);
+    if (samples instanceof Uint16Array && found.bitsPerSample !== undefined)
+      samples = yield* overAll(samples, found.bitsPerSample);
     if (heif.monochrome && count > 2) {
-      samples = firstColour(samples, count);
+      samples = yield* firstColour(samples, count);
       count -= 2;
     }
-    if (heif.premultiplied && count % 2 === 0) divideByAlpha(samples, count);
+    if (heif.premultiplied && count % 2 === 0) yield* divideByAlpha(samples, count);
   }
   // A GIF may name a transparent colour that no pixel has.
-  if (format === 'gif') ({ samples, channels: count } = withoutOpaque(samples, count));
-  const picture: Picture = { width, height, channels: count as Channels, depth, data: samples };
+  if (format === 'gif') ({ samples, channels: count } = yield* withoutOpaque(samples, count));
+  const picture: Picture = { ...made, channels: count as Channels, data: samples };
   const few = found.bitsPerSample;
-  return {
-    picture:
-      grey && count === 1 && (few === 1 || few === 2 || few === 4)
-        ? await inTurns(inFewerBitsInPieces(picture, few), turnIfDue)
-        : picture,
-    asItIs,
-  };
+  const mayBeFew = isGrey && count === 1 && (few === 1 || few === 2 || few === 4);
+  return mayBeFew ? yield* inFewerBitsInPieces(picture, few) : picture;
 }
 
 /** Floats are taken as from 0 to 1, whatever they mean, and rounded to 16 bits. @throws DcompError E_NOT_PICTURE */
 async function floats(source: Source, format: SharpFormat, grey: boolean): Promise<Picture> {
-  const { found, faults } = source;
+  const { found, faults, pause } = source;
   const space = !grey ? 'scrgb' : found.hasAlpha ? undefined : 'b-w';
   const { data, channels, width, height } = await raw(source, format, space, 'float', true);
   const spread = grey && channels > 2;
   const values = new Float32Array(data);
-  const samples = fromFloat(values);
+  const samples = await inTurns(fromFloat(values), pause);
   faults.notice('its samples, floats from 0 to 1, are rounded to 16 bits');
   return {
     width,
     height,
     channels: (spread ? 2 : channels) as Channels,
     depth: 16,
-    data: spread ? greyOfRgba(samples) : samples,
+    data: spread ? await inTurns(greyOfRgba(samples), pause) : samples,
   };
 }
 
@@ -172,7 +176,7 @@ const MISSING = /Corrupt JPEG data: (?!\d+ extraneous)/;
 
 /** @param asItIs keeps the profile beside the samples, and does not apply it to them */
 async function raw(
-  { sharp, bytes, options, faults }: Source,
+  { sharp, bytes, options, faults, pause }: Source,
   format: SharpFormat,
   space: string | undefined,
   depth: 'uchar' | 'ushort' | 'float',
@@ -184,7 +188,12 @@ async function raw(
     if (space !== undefined) image = image.toColourspace(space);
     const { data, info } = await image.raw({ depth }).toBuffer({ resolveWithObject: true });
     // A copy: sharp's memory need not begin at an even byte.
-    return { data: Uint8Array.from(data).buffer, channels: info.channels, width: info.width, height: info.height };
+    return {
+      data: await inTurns(copied(data), pause),
+      channels: info.channels,
+      width: info.width,
+      height: info.height,
+    };
   };
   for (const failOn of format === 'jpeg' ? (['warning', 'error'] as const) : (['error'] as const)) {
     try {

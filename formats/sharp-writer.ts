@@ -1,7 +1,9 @@
 /** JPEG, WebP, AVIF and TIFF: coded by sharp, their metadata put beside by dcomp, as libvips bends and invents some. */
 import type sharpModule from 'sharp';
 import { DcompError } from '../src/errors.js';
-import { depthOf, MAX_PIXELS, MAX_SIDE, withDepth, type Metadata, type Picture } from '../src/picture.js';
+import { turnIfDue } from '../src/event-loop.js';
+import { depthOf, MAX_PIXELS, MAX_SIDE, withDepthInPieces, type Metadata, type Picture } from '../src/picture.js';
+import { inTurns } from '../src/turns.js';
 import { withAvifMetadata } from './avif-writer.js';
 import { BT709, isSrgb, SRGB_TRANSFER } from './colour-meaning.js';
 import { exifOf, saysMore } from './exif.js';
@@ -9,7 +11,7 @@ import { FORMAT_NAMES, type PictureFormat } from './formats.js';
 import { greyProfileAsRgb, isHdr, profileOf } from './icc.js';
 import { withJpegMetadata } from './jpeg.js';
 import { profileSpace } from './metadata.js';
-import { writePng } from './png-writer.js';
+import { writePngInTurns } from './png-writer.js';
 import { roundedTo } from './samples.js';
 import { loadSharp, reasonOf } from './sharp.js';
 import { TIFF_TEXTS } from './tiff-texts.js';
@@ -77,8 +79,11 @@ async function coded(
   const limits = LIMITS[format];
   const keepsDepth = depth === 16 && limits.depth > 8;
   // A PNG carries the samples to sharp in one piece; it is for the moment and hardly compressed.
-  const carried = keepsDepth ? roundedTo(picture, limits.depth) : withDepth(picture, 8);
-  let image = sharp(writePng(carried, 1), { limitInputPixels: MAX_PIXELS });
+  const carried = await inTurns(
+    keepsDepth ? roundedTo(picture, limits.depth) : withDepthInPieces(picture, 8),
+    turnIfDue,
+  );
+  let image = sharp(await writePngInTurns(carried, 1, turnIfDue), { limitInputPixels: MAX_PIXELS });
   if (channels % 2 === 0 && !limits.alpha) image = image.flatten({ background: 'white' });
   image = image.toColourspace(channels <= 2 ? (keepsDepth ? 'grey16' : 'b-w') : keepsDepth ? 'rgb16' : 'srgb');
   switch (format) {

@@ -1,10 +1,11 @@
 /** From a `Picture` to the bytes of a picture file. */
 import type { Picture } from '../src/index.js';
+import { turnIfDue } from '../src/event-loop.js';
 import { isNumber, mustBe } from '../src/options.js';
 import { pictureOf } from '../src/picture.js';
 import { PICTURE_FORMATS, type PictureFormat } from './formats.js';
 import { checkChoice, choosing, type MetadataChoice } from './metadata.js';
-import { writePng } from './png-writer.js';
+import { PNG_LEVEL, writePngInTurns } from './png-writer.js';
 import { writeOther } from './sharp-writer.js';
 
 /** A picture as a file. */
@@ -31,6 +32,8 @@ export async function writePicture(
     isNumber('a number from 1 to 100', (value) => value >= 1 && value <= 100)(quality, 'quality');
   const kept = choosing(pictureOf(picture), metadata);
   const { bytes, notices } =
-    format === 'png' ? { bytes: writePng(kept.picture), notices: [] } : await writeOther(kept.picture, format, quality);
+    format === 'png'
+      ? { bytes: await writePngInTurns(kept.picture, PNG_LEVEL, turnIfDue), notices: [] }
+      : await writeOther(kept.picture, format, quality);
   return { bytes, notices: [...kept.notices, ...notices] };
 }

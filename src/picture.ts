@@ -1,5 +1,6 @@
 import { DcompError } from './errors.js';
 import { advice, BYTES, bytesOf, checkObject, isOneOf, shown, viewOf } from './options.js';
+import { finish, type Pieces } from './turns.js';
 
 /** Most pixels that format version 1 codes; a header that claims more is refused before anything is allocated. */
 export const MAX_PIXELS = 2 ** 28;
@@ -114,6 +115,14 @@ export const DEPTHS = [1, 2, 4, 8, 16] as const;
  * @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE
  */
 export function withDepth(source: Picture, depth: Depth): Picture {
+  return finish(withDepthInPieces(source, depth));
+}
+
+/** Samples that are converted in a piece. */
+const PIECE = 2 ** 20;
+
+/** As `withDepth`. */
+export function* withDepthInPieces(source: Picture, depth: Depth): Pieces<Picture> {
   const picture = pictureOf(source);
   const from = depthOf(picture);
   if (from === isOneOf(DEPTHS)(depth, 'depth')) return picture;
@@ -121,7 +130,10 @@ export function withDepth(source: Picture, depth: Depth): Picture {
   const most = rangeOf(from);
   const range = rangeOf(depth);
   const data = newSamples(picture.data.length, depth);
-  for (let i = 0; i < data.length; i++) data[i] = Math.floor((picture.data[i]! * range) / most + 0.5);
+  for (let i = 0; i < data.length; i++) {
+    if (i % PIECE === 0) yield;
+    data[i] = Math.floor((picture.data[i]! * range) / most + 0.5);
+  }
   return { ...picture, depth, data };
 }
 

@@ -110,6 +110,7 @@ describe('dcomp/formats', () => {
     await tryAll('metadata', [], (value) => formats.readPicture(bytes, value));
     await tryAll('maxPixels', ['Infinity', '2^53', '1e300'], (value) => formats.readPicture(bytes, 'all', value));
     await tryAll('allowDamaged', ['true', 'false'], (value) => formats.readPicture(bytes, 'all', undefined, value));
+    await tryAll('signal', [], (value) => formats.readPicture(bytes, 'all', undefined, false, value));
     await tryAll('writePicture', [], (value) => formats.writePicture(value, 'png'));
     await tryAll('format', [], (value) => formats.writePicture(picture, value));
     await tryAll('metadata', [], (value) => formats.writePicture(picture, 'png', value));

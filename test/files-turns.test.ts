@@ -2,16 +2,41 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { deflateSync } from 'node:zlib';
+import { readJpegXlElsewhere } from '../formats/jpeg-xl-thread.js';
 import { readPicture } from '../formats/read.js';
 import { writePng } from '../formats/png-writer.js';
+import {
+  divideByAlpha,
+  firstColour,
+  fromFloat,
+  greyOfRgba,
+  overAll,
+  roundedTo,
+  withoutOpaque,
+} from '../formats/samples.js';
+import { writePicture } from '../formats/write.js';
 import { concat, readContainer, varint, writeAlpha, writeHeader, writeSegments } from '../src/container/container.js';
 import { metadataOfInPieces } from '../src/container/metadata.js';
 import { PARTS, type Part } from '../src/container/parts.js';
 import { DEFAULT_SCHEDULE } from '../src/diffusion/schedule.js';
 import { hash32 } from '../src/math/hash.js';
 import * as dcomp from '../src/node.js';
+import { newSamples, rangeOf, withDepthInPieces, type Picture } from '../src/picture.js';
+import type { Pieces } from '../src/turns.js';
 import { abortAt, watched } from './helpers/loop.js';
 import { makeBmp } from './helpers/make-bmp.js';
+import { makeTiff } from './helpers/make-tiff.js';
+
+const [sharp, wasm] = await Promise.all([
+  import('sharp').then(
+    (module) => module.default,
+    () => undefined,
+  ),
+  import('wasm-vips').then(
+    (module) => module.default,
+    () => undefined,
+  ),
+]);
 
 /** Milliseconds of processor time; pieces take some 20. */
 const GAP = 100;
@@ -43,6 +68,18 @@ function changed(file: Uint8Array, at: number): Uint8Array {
   const out = file.slice();
   out[at]! ^= 1;
   return out;
+}
+
+/** A JPEG XL of RGB. */
+async function jpegXlOf(samples: Uint8Array, width: number, height: number): Promise<Uint8Array> {
+  const vips = await wasm!({ dynamicLibraries: ['vips-jxl.wasm'], print: () => undefined, printErr: () => undefined });
+  try {
+    const image = vips.Image.newFromMemory(samples, width, height, 3, vips.BandFormat.uchar);
+    const options = { lossless: true, effort: 1, keep: vips.ForeignKeep.none };
+    return Uint8Array.from(image.copy({ interpretation: 'srgb' }).jxlsaveBuffer(options));
+  } finally {
+    vips.shutdown();
+  }
 }
 
 async function assertTurns(what: string, task: () => Promise<unknown>): Promise<void> {
@@ -105,7 +142,11 @@ describe('files of many megabytes', () => {
 describe('pictures of many pixels', () => {
   const [width, height] = [2000, 1500];
   const palette = Array.from({ length: 256 }, (_, i) => [i, i, i]);
-  const pictures: Record<string, () => Uint8Array> = {
+  const deep: Picture = { width, height, channels: 4, depth: 16, data: new Uint16Array(4 * width * height).fill(777) };
+  const soft = noise(3 * width * height).map((v, i) => (i >> 16) + (v & 1));
+  const raw = { width, height, channels: 3 } as const;
+  const floats = new Uint8Array(Float32Array.from(soft, (v) => v / 255).buffer);
+  const pictures: Record<string, () => Uint8Array | Promise<Uint8Array>> = {
     'a BMP of 24 bits': () => makeBmp({ width, height, bits: 24, data: noise(3 * width * height) }),
     'a BMP with alpha': () => makeBmp({ width, height, bits: 32, data: noise(4 * width * height) }),
     'a BMP with a palette': () => makeBmp({ width, height, bits: 8, palette, data: noise(width * height) }),
@@ -119,17 +160,107 @@ describe('pictures of many pixels', () => {
         data: noise(2 * width * 64).map((v, i) => (i % 2 === 0 ? 255 : v)),
       }),
     'a PNG': () => writePng({ width, height, channels: 3, data: noise(3 * width * height).fill(3, 99) }),
-    'a PNG of 16 bits with alpha': () =>
-      writePng({ width, height, channels: 4, depth: 16, data: new Uint16Array(4 * width * height).fill(777) }),
+    'a PNG of 16 bits with alpha': () => writePng(deep),
+    'a TIFF of floats': () => makeTiff([{ width, height, bits: 32, samples: 3, format: 3, data: floats }]),
+    'a TIFF of 16 bits with alpha, by sharp': () => sharp!(writePng(deep)).tiff({ compression: 'none' }).toBuffer(),
+    'a JPEG, by sharp': () => sharp!(soft, { raw }).jpeg().toBuffer(),
+    'a GIF, by sharp': () => sharp!(soft, { raw }).gif({ colours: 4, effort: 1, dither: 0 }).toBuffer(),
+    'a JPEG XL, by wasm-vips': () => jpegXlOf(soft, width, height),
   };
+  const needed = (name: string): string | undefined =>
+    /, by (.*)$/.exec(name)?.[1] ?? (/TIFF/.test(name) ? 'sharp' : undefined);
+  const skipOf = (name: string): string | false =>
+    (needed(name) === 'sharp' && sharp === undefined) || (needed(name) === 'wasm-vips' && wasm === undefined)
+      ? `${needed(name)} does not load on this machine`
+      : false;
   for (const [name, make] of Object.entries(pictures))
-    it(`${name} is read with turns`, { timeout: 300_000 }, async () => {
-      const bytes = make();
+    it(`${name} is read with turns`, { timeout: 300_000, skip: skipOf(name) }, async () => {
+      const bytes = await make();
       await assertTurns(name, async () => {
         const { picture } = await readPicture(bytes, 'all', undefined, name.includes('run lengths'));
         assert.deepEqual([picture.width, picture.height], [width, height]);
       });
     });
+});
+
+describe('pictures that are written or converted', () => {
+  const [width, height] = [1800, 1300];
+  const deep: Picture = { width, height, channels: 3, depth: 16, data: new Uint16Array(3 * width * height).fill(777) };
+  for (const format of ['png', 'tiff', 'jpeg'] as const)
+    it(
+      `are written with turns, as ${format}`,
+      { timeout: 300_000, skip: format !== 'png' && sharp === undefined ? 'sharp does not load' : false },
+      () => assertTurns(format, () => writePicture(deep, format)),
+    );
+
+  it('are the same file, written with turns and at a stretch', async () => {
+    for (const depth of [1, 4, 8, 16] as const) {
+      const picture: Picture = { width: 201, height: 67, channels: 1, depth, data: newSamples(201 * 67, depth) };
+      picture.data.forEach((_, i) => (picture.data[i] = hash32(depth, i) % rangeOf(depth)));
+      const { bytes } = await writePicture(picture, 'png');
+      assert.deepEqual(bytes, writePng(picture));
+    }
+  });
+
+  it('are converted in pieces of at most 2^20 samples', () => {
+    const n = 2 ** 22;
+    const wide = new Uint16Array(n).fill(65535);
+    const work: Record<string, Pieces<unknown>> = {
+      firstColour: firstColour(wide, 3),
+      greyOfRgba: greyOfRgba(wide),
+      withoutOpaque: withoutOpaque(wide, 4),
+      overAll: overAll(wide, 10),
+      divideByAlpha: divideByAlpha(wide, 4),
+      fromFloat: fromFloat(new Float32Array(n)),
+      roundedTo: roundedTo({ width: 2 ** 11, height: 2 ** 11, channels: 1, depth: 16, data: wide }, 10),
+      withDepth: withDepthInPieces({ width: 2 ** 11, height: 2 ** 11, channels: 1, depth: 16, data: wide }, 8),
+    };
+    for (const [name, pieces] of Object.entries(work)) {
+      let count = 0;
+      while (pieces.next().done !== true) count++;
+      // Of those that keep the first colour, what is made is a third or half of what there was.
+      assert.ok(count >= 2, `${name}: ${count} pieces`);
+    }
+  });
+
+  it('end where a signal says so, whatever their format', { timeout: 300_000 }, async () => {
+    const small = { ...deep, width: 180, height: 130, data: deep.data.slice(0, 3 * 180 * 130) };
+    const written: Uint8Array[] = [
+      writePng(small),
+      makeBmp({ width: 64, height: 64, bits: 24, data: noise(3 * 64 * 64) }),
+    ];
+    if (sharp !== undefined) written.push((await writePicture(small, 'jpeg')).bytes);
+    for (const bytes of written) {
+      const signal = AbortSignal.abort('before');
+      await assert.rejects(readPicture(bytes, 'all', undefined, false, signal), { code: 'E_ABORTED' });
+    }
+  });
+});
+
+describe('JPEG XL', { skip: wasm === undefined ? 'wasm-vips is not installed' : false }, () => {
+  let file: Promise<Uint8Array> | undefined;
+  const bytes = (): Promise<Uint8Array> => (file ??= jpegXlOf(noise(3 * 400 * 300), 400, 300));
+
+  it('ends at once where a signal says so, at any moment', { timeout: 300_000 }, async () => {
+    const { second } = await abortAt(4, async (signal) => readPicture(await bytes(), 'all', undefined, false, signal));
+    assert.ok(second < GAP, `obeyed after ${second} ms`);
+  });
+
+  it('is read on the calling thread where no other can be had', { timeout: 300_000 }, async () => {
+    const { picture } = await readJpegXlElsewhere(await bytes(), 2 ** 20, undefined, new URL('file:///nowhere.js'));
+    assert.deepEqual(picture, (await readPicture(await bytes())).picture);
+  });
+
+  it('is an error where its thread ends', { timeout: 300_000 }, async () => {
+    const script = `import { parentPort } from 'node:worker_threads';
+      parentPort.once('message', () => process.exit(3));
+      parentPort.postMessage({ kind: 'ready' });`;
+    const url = new URL(`data:text/javascript,${encodeURIComponent(script)}`);
+    await assert.rejects(readJpegXlElsewhere(await bytes(), 2 ** 20, undefined, url), {
+      code: 'E_DAMAGED_PICTURE',
+      message: /its decoder ended: exit code 3/,
+    });
+  });
 });
 
 describe('texts', () => {

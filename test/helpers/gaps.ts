@@ -3,22 +3,13 @@
  * way, the processor time of its thread between two turns is a gap. What is longer than `DCOMP_GAP` milliseconds is written as a line
  * of JSON to the file `DCOMP_GAPS`, and so is, at the end, the longest of all.
  */
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import { register } from 'node:module';
+import { threadTime } from './thread-time.js';
 
 const out = process.env['DCOMP_GAPS'];
 const limit = Number(process.env['DCOMP_GAP'] ?? 100);
 const place = process.argv[1]?.split('/').pop() ?? '';
-
-/** Milliseconds of processor time: of the calling thread where Linux says it, or else of the process. */
-function cpu(): number {
-  try {
-    return Number(readFileSync('/proc/thread-self/schedstat', 'latin1').split(' ', 1)[0]) / 1e6;
-  } catch {
-    const { user, system } = process.cpuUsage();
-    return (user + system) / 1000;
-  }
-}
 
 let underWay = 0;
 let last = 0;
@@ -29,7 +20,7 @@ let longest = 0;
 
 /** The time since the last turn. */
 function look(what: string): void {
-  const gap = cpu() - last;
+  const gap = threadTime() - last;
   longest = Math.max(longest, gap);
   if (gap > limit && out !== undefined) appendFileSync(out, `${JSON.stringify({ place, call: what, gap })}\n`);
 }
@@ -37,7 +28,7 @@ function look(what: string): void {
 function tick(): void {
   look('in the middle');
   turns++;
-  last = cpu();
+  last = threadTime();
   if (underWay > 0) setImmediate(tick);
   else ticking = false;
 }
@@ -46,14 +37,14 @@ function tick(): void {
 function watched<A extends unknown[], T>(name: string, call: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
   return async (...args) => {
     calls++;
-    if (underWay++ === 0) last = cpu();
+    if (underWay++ === 0) last = threadTime();
     if (!ticking) setImmediate(tick);
     ticking = true;
     try {
       return await call(...args);
     } finally {
       look(name);
-      last = cpu();
+      last = threadTime();
       underWay--;
     }
   };

@@ -2,21 +2,16 @@
 import assert from 'node:assert/strict';
 import { DcompError } from '../../src/errors.js';
 import { hash32 } from '../../src/math/hash.js';
+import { threadTime } from './thread-time.js';
 
 export interface Watched<T> {
   result: T;
   turns: number;
-  /** Processor time of the whole of it, in milliseconds. */
+  /** Processor time of the thread for the whole of it, in milliseconds. */
   spent: number;
-  /** Largest processor time of the process between two turns, and the largest but one, in milliseconds. */
+  /** Largest processor time of the thread between two turns, and the largest but one, in milliseconds. */
   gap: number;
   secondGap: number;
-}
-
-/** Milliseconds of processor time. */
-function cpu(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
 }
 
 /** Processor time rather than time by the clock: a busy machine is no gap. */
@@ -24,9 +19,9 @@ export async function watched<T>(task: () => Promise<T>): Promise<Watched<T>> {
   let going = true;
   let turns = 0;
   const gaps: number[] = [];
-  let last = cpu();
+  let last = threadTime();
   const tick = (): void => {
-    const now = cpu();
+    const now = threadTime();
     gaps.push(now - last);
     last = now;
     turns++;
@@ -35,7 +30,7 @@ export async function watched<T>(task: () => Promise<T>): Promise<Watched<T>> {
   setImmediate(tick);
   try {
     const result = await task();
-    gaps.push(cpu() - last);
+    gaps.push(threadTime() - last);
     const spent = gaps.reduce((sum, gap) => sum + gap);
     gaps.sort((a, b) => b - a);
     return { result, turns, spent, gap: gaps[0]!, secondGap: gaps[1] ?? 0 };
@@ -67,14 +62,14 @@ export async function abortAt(
     const tick = (): void => {
       if (began !== undefined) since++;
       else if (at-- <= 0) {
-        began = cpu();
+        began = threadTime();
         abort.abort('enough');
       }
       if (since < 1000) setImmediate(tick);
     };
     setImmediate(tick);
     const result = await outcome(abort.signal);
-    if (began !== undefined) times.push(cpu() - began);
+    if (began !== undefined) times.push(threadTime() - began);
     assert.ok(since <= TURNS, `obeyed after ${since} turns`);
     if (result instanceof DcompError && result.code === 'E_ABORTED') assert.equal(result.cause, 'enough');
     else if (result instanceof Error) assert.equal(result.message, (whole as Error).message);

@@ -121,6 +121,20 @@ describe('files that end with the samples themselves', () => {
     assert.deepEqual(last?.data, picture.data);
   });
 
+  it('come to the same end wherever a portion ends, in the last step too', async () => {
+    const picture = scene(24, 20);
+    const bytes = await coded(picture, { plain: false });
+    const bands = info(bytes).segments.find(({ steps }) => steps.length === 0)!.offset;
+    for (let at = bands - 24; at < bands + 24; at += 3) {
+      const decoder = new ProgressiveDecoder(decoding);
+      decoder.push(bytes.subarray(0, at));
+      const early = await decoder.picture({ latest: true });
+      assert.deepEqual(early?.data, (await decode(bytes, { ...decoding, maxBytes: at })).data);
+      decoder.push(bytes.subarray(at));
+      assert.deepEqual((await decoder.picture())?.data, picture.data);
+    }
+  });
+
   it('can be decoded in part and smaller', async () => {
     const picture = scene(96, 70);
     const bytes = await coded(picture, { plain: false });

@@ -309,7 +309,7 @@ export class Progression {
     return decodePicture(bytes, evaluator, options, source);
   }
 
-  /** The picture behind all steps, with the bands that there are. */
+  /** The picture behind all steps, with the bands that there are. Of a last step that is cut, for the moment only. */
   private async exactPicture(
     session: Session,
     source: Source,
@@ -317,13 +317,14 @@ export class Progression {
     maxError: number,
   ): Promise<DecodeResult> {
     const { bytes, container } = source;
-    this.exact ??= await ExactPicture.of(session, container.header, maxError);
+    const exact = this.exact ?? (await ExactPicture.of(session, container.header, maxError));
+    if (session === this.session) this.exact = exact;
     const damage = (message: string): void => {
       throw new DcompError('E_DAMAGED_SEGMENT', `${message}; get the file again`);
     };
-    const bands = this.exact.takeInPieces(bytes, bandsOf(container), damage, bandProgress(this.options));
+    const bands = exact.takeInPieces(bytes, bandsOf(container), damage, bandProgress(this.options));
     await inTurns(bands, this.pause);
-    const picture = showExact(this.exact, session, container, this.alpha, metadata, this.options);
+    const picture = showExact(exact, session, container, this.alpha, metadata, this.options);
     await inTurns(comparePixels(picture, source, this.options), this.pause);
     return picture;
   }

@@ -1,14 +1,12 @@
 /** What both sides know of a picture when the last step is done, as numbers that a sample model can use. */
 import { COEFFICIENTS } from '../model/architecture.js';
-import { exp2 } from '../math/exact.js';
 import { COLOURS, fractionsOf, toSample, type Ends } from '../pixels/colour.js';
 import type { Plane } from '../pixels/pyramid.js';
 import { newSamples, rangeOf, type Depth, type Samples } from '../picture.js';
-import { VARIANCES, type Side } from '../entropy/sample-model.js';
+import { VARIANCE, VARIANCES } from '../entropy/sample-kernel.js';
+import type { Side } from '../entropy/sample-model.js';
 import { gridOf, type Size } from '../math/rectangle.js';
 
-/** Variances that have a code. */
-const VARIANCE = Float64Array.from({ length: VARIANCES }, (_, i) => exp2((i - 40) / 4));
 const SUBBANDS = COEFFICIENTS / COLOURS;
 
 /** Takes the posterior of level 0 row by row. */

@@ -93,10 +93,14 @@ export function kernelMemory(bytes: number, growing = false): WebAssembly.Memory
   );
 }
 
-/** Instantiates a kernel on a memory and returns its exports. */
-export function instantiateKernel<T>(module: WebAssembly.Module, memory: WebAssembly.Memory): T {
+/** Instantiates a kernel on a memory and returns its exports. @param functions that it calls, besides */
+export function instantiateKernel<T>(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+  functions: Record<string, (...values: number[]) => number> = {},
+): T {
   const abort = (): never => {
     throw new Error('a kernel aborted');
   };
-  return new WebAssembly.Instance(module, { env: { memory, abort } }).exports as T;
+  return new WebAssembly.Instance(module, { env: { memory, abort, ...functions } }).exports as T;
 }

@@ -61,6 +61,22 @@ describe('a second decoder, written from the description of the format,', () => 
     );
   });
 
+  it('without loss or within an error, behind the steps of the network, whole and cut', async () => {
+    await assertLimited(
+      fc.asyncProperty(
+        picturesOfAnyDepth(20).filter(({ width, height }) => Math.min(width, height) > 8),
+        fc.constantFrom(0, 0, 1, 5),
+        async (picture, maxError) => {
+          const target = maxError === 0 ? ('lossless' as const) : { maxError };
+          const { bytes } = await encodePicture(picture, evaluator, { target, plain: false, effort: 1 });
+          await assertSame(bytes);
+          await assertSame(bytes.subarray(0, bytes.length - 1));
+        },
+      ),
+      { numRuns: 4 },
+    );
+  });
+
   it('in the plain form, with palettes, copies and values of all sizes: the golden files', async () => {
     const folder = new URL('../../test/golden/', import.meta.url);
     for (const name of readdirSync(folder).filter((each) => each.startsWith('plain-') || each.startsWith('near-')))

@@ -9,9 +9,10 @@ import { exp2, log2 } from '../../src/math/exact.js';
 import type { Evaluator } from '../../src/model/evaluator.js';
 import type { IntegerModel } from '../../src/model/integer/integer-model.js';
 import { secondPlain } from './second-plain.js';
+import { lossyPicture } from './second-samples.js';
 
 const TOP = 168;
-const { fround, floor, ceil, min, max, sqrt } = Math;
+const { fround, floor, ceil, min, max, round, sqrt } = Math;
 const sigma = (code: number): number => exp2((code - 80) / 16);
 const codeOf = (s: number): number => min(254, max(1, 80 + floor(16 * log2(s) + 0.5)));
 const V = Array.from({ length: 1281 }, (_, i) => exp2((i - 512) / 32));
@@ -456,7 +457,7 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
   if (message !== undefined) at = 0;
   const scales: number[] = [];
   let lags: Uint8Array | undefined;
-  let N = 0;
+  let N = -1;
   for (let parts = (first & 8) !== 0; parts && at < file.length;) {
     const type = file[at++]!;
     parts = type !== 0;
@@ -485,20 +486,24 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
     at = end;
   }
 
+  const colours = grey ? 1 : 3;
+  const depth = round(log2(range + 1));
+  const withAlpha = (samples: number[]): number[] =>
+    kind % 2 === 1
+      ? samples
+      : Array.from({ length: width * height }, (_, p) => [
+          ...samples.slice(p * colours, (p + 1) * colours),
+          alpha?.[p] ?? range,
+        ]).flat();
+
   if (plain) {
-    const [colours, depth] = [grey ? 1 : 3, ([8, 16, 4, 2, 1] as const)[(first >> 4) & 7]!] as const;
     const bands: Uint8Array[] = [];
     while (at < file.length) {
       const length = varint()!;
       at += 6 + length;
       if (at <= file.length) bands.push(file.subarray(at - length, at));
     }
-    const samples = secondPlain(bands, { width, height, colours, depth }, N);
-    if (kind % 2 === 1) return samples;
-    return Array.from({ length: width * height }, (_, p) => [
-      ...samples.slice(p * colours, (p + 1) * colours),
-      alpha === undefined ? range : alpha[p]!,
-    ]).flat();
+    return withAlpha(secondPlain(bands, { width, height, colours, depth }, max(0, N)));
   }
   const sizes = [{ w: cw, h: ch }];
   do sizes.push({ w: ceil(sizes.at(-1)!.w / 2), h: ceil(sizes.at(-1)!.h / 2) });
@@ -584,10 +589,16 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
   let next = 0;
   let g = 0;
   let out: Float32Array | undefined;
+  const bands: Uint8Array[] = [];
   while (at < file.length && whole) {
     const head = message === undefined ? 6 : 0;
     const length = message === undefined ? varint() : file.length;
     if (length === undefined || at + head > file.length) break;
+    if (next === steps.length) {
+      at += head + length;
+      if (at <= file.length) bands.push(file.subarray(at - length, at));
+      continue;
+    }
     const count = message === undefined ? file[at]! : steps.length;
     const bits = new Bits(file.subarray(at + head, at + head + length));
     at += head + length;
@@ -653,6 +664,7 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
   }
   if (condition === undefined) shown = { w: cw, h: ch, data: new Float32Array(cw * ch * 3) };
   let direct = condition?.mode === 'refine' && condition.code <= 162;
+  const variances = new Float32Array(12 * ceil(cw / 2) * ceil(ch / 2));
   while (shown === undefined) {
     let { level, code, mode } = condition!;
     if (level > 0 && direct) {
@@ -666,6 +678,10 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
     const mean = posterior(grid, out, level);
     const u = unHaar(grid, unfinished === undefined ? mean : mean.map((value, i) => (3 * value + unfinished![i]!) / 4));
     if (level === 0) {
+      variances.forEach((_, i) => {
+        const [, co] = wiener(grid.codes[i]!, priorOf(model, 0)[i % 12]!);
+        variances[i] = co * co * exp2(out[2 * i - (i % 12) + 12]!);
+      });
       shown = u;
       break;
     }
@@ -694,14 +710,17 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
       : near > 15 && value < (near >> 4) + 0.5
         ? 0
         : min(range, max(0, floor(value * (range / 255) + 0.5)));
-  const data: number[] = [];
+  const values: number[] = [];
   for (let i = 0; i < width * height; i++) {
     const at = 3 * place(i % width, floor(i / width));
     const l = shown.data[at]! * (1 / sqrt(3)) + 127.5;
     const p = shown.data[at + 1]! * (1 / sqrt(2));
     const q = shown.data[at + 2]! * (1 / sqrt(6));
-    data.push(...(grey ? [sample(l)] : [sample(l + p + q), sample(l - p + q), sample(l - 2 * q)]));
-    if (kind % 2 === 0) data.push(alpha?.[i] ?? range);
+    values.push(...(grey ? [l] : [l + p + q, l - p + q, l - 2 * q]));
   }
-  return data;
+  const samples =
+    N < 0 || next < steps.length || !whole
+      ? values.map(sample)
+      : secondPlain(bands, { width, height, colours, depth }, N, lossyPicture(values, variances, grey, sample));
+  return withAlpha(samples);
 }

@@ -227,7 +227,7 @@ class Pixels {
   }
 }
 
-/** Bands of a plain file. @param bands whole, the first ones @param N largest error @param lossy picture of a file of the network @returns the colour samples, mid-grey behind them */
+/** Bands of a plain file. @param bands whole, the first ones @param N largest error @param lossy picture of a file of the network @returns the colour samples, behind them the lossy picture or mid-grey */
 export function secondPlain(
   bands: readonly Uint8Array[],
   { width, height, colours, depth }: { width: number; height: number; colours: number; depth: number },
@@ -292,6 +292,7 @@ export function secondPlain(
     }
     for (const pixel of pixels) samples.push(...(palette === undefined ? pixel : palette[pixel[0]!]!));
   }
-  while (samples.length < width * height * colours) samples.push(2 ** (depth - 1));
+  const shown = lossy?.mean.map((value) => lossy.shown(value / 256));
+  while (samples.length < width * height * colours) samples.push(shown?.[samples.length] ?? 2 ** (depth - 1));
   return samples;
 }

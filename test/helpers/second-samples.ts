@@ -12,6 +12,31 @@ const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 export interface Lossy {
   mean: number[];
   codes: number[];
+  /** A sample as it is shown, of a value in units of 8 bits. */
+  shown: (value: number) => number;
+}
+
+/**
+ * @param values of the samples before they are rounded, in units of 8 bits
+ * @param variances of level 0's coefficients, float32
+ */
+export function lossyPicture(
+  values: readonly number[],
+  variances: Float32Array,
+  grey: boolean,
+  shown: (value: number) => number,
+): Lossy {
+  const codes = range(variances.length / 12).flatMap((position) => {
+    const [l, p, q] = range(3).map((c) => {
+      const four = range(4).map((band) => variances[12 * position + 3 * band + c]!);
+      return four.reduce((sum, v) => sum + v, 0) / 4;
+    }) as [number, number, number];
+    const warm = l / 3 + p / 2 + q / 6;
+    return (grey ? [l / 3] : [warm, warm, l / 3 + (2 * q) / 3]).map(
+      (v) => range(95).find((i) => exp2((i - 40) / 4) >= v) ?? 95,
+    );
+  });
+  return { mean: values.map((v) => max(0, min(65280, floor(256 * v + 0.5)))), codes, shown };
 }
 
 const CDF = range(3074).map((i) => 1 / (1 + exp2((24 - i / 64) * 1.4426950408889634)));

@@ -107,7 +107,9 @@ export class ExactEncoder {
     session.forget();
     const segments = await inTurns(this.bands(unitCount(plan.schedule, picture), IDEAL, side), pause);
     const bytes = concat([start, ...segments]);
-    if (maxError === 0 && this.options.plain !== false && bytes.length >= start.length + this.storedBytes)
+    // Stored it has no steps, and no more than a plain file's header.
+    const header = plainStart(picture, prepared.alphaSection, prepared.parts).length;
+    if (maxError === 0 && this.options.plain !== false && bytes.length >= header + this.storedBytes)
       return this.finished(await new PlainEncoder(prepared, this.options).all(), undefined);
     const bits = 8 * (bytes.length - start.length);
     this.tell(1, 'done');

@@ -74,7 +74,12 @@ async function denoising(): Promise<void> {
         .raw()
         .toBuffer();
       const median = { width, height, channels: 3 as const, data: new Uint8Array(data) };
-      rows.push({ name, ours: psnrRgb(picture, made), median: psnrRgb(picture, median), found: estimateSigma(given) });
+      rows.push({
+        name,
+        ours: psnrRgb(picture, made),
+        median: psnrRgb(picture, median),
+        found: await estimateSigma(given),
+      });
       write(`${name}-noise${sigma}`, given);
       write(`${name}-denoised${sigma}`, made);
       write(`${name}-clean`, picture);

@@ -32,7 +32,7 @@ export async function run(args: RawArgs): Promise<void> {
   const given = numberOption(args, 'sigma', { min: LEAST, max: MOST, whole: false });
   const format = outputFormat(args, output);
   const picture = await readGiven(input, common.quiet, common.options.maxPixels);
-  const sigma = given ?? estimateSigma(picture);
+  const sigma = given ?? (await estimateSigma(picture));
   if (given === undefined && !common.quiet)
     note(
       sigma < LEAST

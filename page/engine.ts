@@ -68,17 +68,17 @@ async function followed({ signal, way }: Context, states: States): Promise<Pictu
     signal.throwIfAborted();
     last = state;
     if (state.fraction === 1) continue;
-    const picture = state.picture();
+    const picture = await state.picture();
     const { width, height } = picture;
     const made: Made = { bitmap: await bitmapOf(picture), width, height, fraction: state.fraction };
     way(state.fraction, made);
   }
-  return asRgb(last!.picture());
+  return asRgb(await last!.picture());
 }
 
-export function denoised(context: Context, picture: Picture): Promise<Picture> {
+export async function denoised(context: Context, picture: Picture): Promise<Picture> {
   // Below, there is no noise to be told from the picture.
-  const sigma = Math.max(1, estimateSigma(picture));
+  const sigma = Math.max(1, await estimateSigma(picture, { signal: context.signal }));
   return followed(context, restorer.denoisePicture(picture, { model: MODEL, sigma, signal: context.signal }));
 }
 

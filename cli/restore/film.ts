@@ -25,10 +25,10 @@ export class Film {
   private next = 0;
 
   /** @param fraction of the work that is done, 1 with the last state */
-  take(fraction: number, picture: () => Picture): void {
+  async take(fraction: number, picture: () => Promise<Picture>): Promise<void> {
     if (fraction < this.next && fraction < 1) return;
     this.next = fraction + 1 / MOST_FRAMES;
-    this.frames.push(withDepth(picture(), 8));
+    this.frames.push(withDepth(await picture(), 8));
   }
 
   /** The film as a file. @throws DcompError E_MISSING_DEPENDENCY, E_TOO_LARGE */

@@ -53,9 +53,9 @@ export async function writeAnswers(
       const seed = ((options.seed ?? 0) + k) % 2 ** 32;
       let said = '';
       const produce = async (signal: AbortSignal): Promise<Uint8Array> => {
-        const picture = await lastOf(make({ ...options, seed, signal }), (fraction, state) => {
+        const picture = await lastOf(make({ ...options, seed, signal }), async (fraction, state) => {
           display.update?.({ fraction: (k + fraction) / count, stage: count === 1 ? '' : `${k + 1} of ${count}` });
-          if (k === 0) film?.take(fraction, state);
+          if (k === 0) await film?.take(fraction, state);
         });
         const { bytes, notices } = await writePicture(picture, format);
         said = `${picture.width}×${picture.height} pixels`;
@@ -75,10 +75,13 @@ export async function writeAnswers(
 }
 
 /** The picture of the last state. @param told of every state */
-async function lastOf(states: States, told: (fraction: number, picture: () => Picture) => void): Promise<Picture> {
-  let last: (() => Picture) | undefined;
+async function lastOf(
+  states: States,
+  told: (fraction: number, picture: () => Promise<Picture>) => Promise<void>,
+): Promise<Picture> {
+  let last: (() => Promise<Picture>) | undefined;
   for await (const { fraction, picture } of states) {
-    told(fraction, picture);
+    await told(fraction, picture);
     last = picture;
   }
   return last!();

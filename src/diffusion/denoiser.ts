@@ -94,7 +94,7 @@ export function classified(denoiser: Denoiser, gradient: ClassifierGradient, sca
 }
 
 /** Puts what is known into a mean, and 0 into the variance of what is known for certain; in place. */
-export type Imposing = (denoised: Denoised) => void;
+export type Imposing = (denoised: Denoised) => void | Promise<void>;
 
 /**
  * A denoiser of something that is known in part: what is known replaces what is foreseen. Every sampler then ends on it,
@@ -103,7 +103,7 @@ export type Imposing = (denoised: Denoised) => void;
 export function knowing(denoiser: Denoiser, impose: Imposing): Denoiser {
   return async (z, sigma, pause) => {
     const denoised = await denoiser(z, sigma, pause);
-    impose(denoised);
+    await impose(denoised);
     return denoised;
   };
 }

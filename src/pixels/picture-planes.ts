@@ -1,7 +1,7 @@
 /** Between the caller's picture and what is coded: rotated colours, and alpha apart. */
 import { depthOf, newSamples, rangeOf, type Channels, type Depth, type Picture, type Samples } from '../picture.js';
-import { restoreColours, restoreGrey, rotateColours, rotateGrey, type Ends } from './colour.js';
-import { finish, type Pieces } from '../turns.js';
+import { COLOURS, restoreColours, restoreGrey, rotateColours, rotateGrey, type Ends } from './colour.js';
+import { finish, rowsOfPiece, type Pieces } from '../turns.js';
 import type { Plane } from './pyramid.js';
 
 export function isGrey(channels: Channels): boolean {
@@ -24,6 +24,23 @@ export function colourRows(picture: Picture, first: number, end: number): Plane 
   let samples = data.subarray(first * width * channels, end * width * channels);
   if (hasAlpha(channels)) samples = withoutAlpha(samples, channels, depth);
   return { width, height: end - first, data: grey ? rotateGrey(samples, depth) : rotateColours(samples, depth) };
+}
+
+/** As `colourRows`. */
+export function* colourRowsInPieces(picture: Picture, first: number, end: number): Pieces<Plane> {
+  const { width } = picture;
+  const data = new Float32Array(width * (end - first) * COLOURS);
+  for (const [from, to] of strips(first, end, width)) {
+    yield;
+    data.set(colourRows(picture, from, to).data, (from - first) * width * COLOURS);
+  }
+  return { width, height: end - first, data };
+}
+
+/** Rows from `first` to before `end`, of some thousand samples each. */
+function* strips(first: number, end: number, width: number): Generator<[from: number, to: number]> {
+  const rows = rowsOfPiece(width, PIECE / COLOURS);
+  for (let from = first; from < end; from += rows) yield [from, Math.min(end, from + rows)];
 }
 
 function withoutAlpha(samples: Samples, channels: Channels, depth: Depth): Samples {
@@ -66,6 +83,22 @@ export function join(
   const grey = isGrey(channels);
   const data = grey ? restoreGrey(colour.data, depth, ends) : restoreColours(colour.data, depth, ends);
   return withAlpha({ width, height, channels: grey ? 1 : 3, depth, data }, channels, alpha);
+}
+
+/** As `join`. */
+export function* joinInPieces(
+  colour: Plane,
+  channels: Channels,
+  alpha: Samples | undefined,
+  depth: Depth,
+): Pieces<Picture & { depth: Depth }> {
+  const { width, height, data } = colour;
+  const rows = new PictureRows(colour, channels, alpha, depth);
+  for (const [from, to] of strips(0, height, width)) {
+    yield;
+    rows.take({ width, height: to - from, data: data.subarray(from * width * COLOURS, to * width * COLOURS) }, from);
+  }
+  return rows.picture;
 }
 
 /** A picture without alpha with it, if the kind wants it. @param alpha as for `join` */

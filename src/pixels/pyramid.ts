@@ -77,9 +77,16 @@ export function* haarInPieces(u: Plane): Pieces<Coefficients> {
  * @param width, height of the picture, so that the grid is their half, rounded up.
  */
 export function inverseHaar(coefficients: Coefficients, width: number, height: number): Plane {
+  return finish(inverseHaarInPieces(coefficients, width, height));
+}
+
+/** As `inverseHaar`. */
+export function* inverseHaarInPieces(coefficients: Coefficients, width: number, height: number): Pieces<Plane> {
+  const piece = rowsOfPiece(width, PIECE);
   const data = new Float32Array(width * height * COLOURS);
   const src = coefficients.data;
   for (let y = 0, o = 0; y < height; y++) {
+    if (y % piece === piece - 1) yield;
     const vertical = (y & 1) === 0 ? 0.5 : -0.5;
     let i = (y >> 1) * coefficients.width * COEFFICIENTS;
     for (let x = 0; x < width; x += 2, i += COEFFICIENTS) {

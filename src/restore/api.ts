@@ -4,17 +4,41 @@ import { turnIfDue } from '../event-loop.js';
 import type { Size } from '../math/rectangle.js';
 import { namedIfMemory } from '../memory.js';
 import type { Evaluator } from '../model/evaluator.js';
-import { bytesOf, checkOptions, type Checks } from '../options.js';
+import { bytesOf, checkOptions, isSignal, type Checks } from '../options.js';
 import { pictureOf, type Picture } from '../picture.js';
-import { throwIfAborted, type Pause } from '../turns.js';
+import { inTurns, throwIfAborted, type Pause } from '../turns.js';
 import { DENOISE_CHECKS, denoiseStates, type DenoisePictureOptions } from './denoise-picture.js';
 import { inpaintStates, type InpaintOptions } from './inpaint.js';
+import { estimateSigmaInPieces } from './noise-level.js';
 import { RESTORE_CHECKS, type RestoreOptions, type RestoreState } from './options.js';
 import { DEFAULT_SIDE, SAMPLE_CHECKS, sampleStates, type SampleOptions } from './sample-picture.js';
 import { UPSCALE_CHECKS, upscaleStates, type UpscaleOptions } from './upscale.js';
 
 /** States of a picture that is being made, the last of which is the result; `resultOf` waits for that. */
 export type States = AsyncGenerator<RestoreState, void, void>;
+
+/** Options of `estimateSigma`. */
+export interface EstimateOptions {
+  signal?: AbortSignal;
+}
+
+/**
+ * Standard deviation of the white noise in each sample of a picture, in units of 8 bits.
+ * @param source of at least 8×8 pixels; 0 for smaller ones
+ * @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE, E_ABORTED
+ */
+export async function estimateSigma(source: Picture, given?: EstimateOptions): Promise<number> {
+  const { signal } = checkOptions(given, { signal: isSignal }, 'estimateSigma');
+  return inTurns(estimateSigmaInPieces(pictureOf(source)), hearing(signal));
+}
+
+/** Turns, in which a signal is heard. */
+function hearing(signal: AbortSignal | undefined): Pause {
+  return () => {
+    throwIfAborted(signal);
+    return turnIfDue()?.then(() => throwIfAborted(signal));
+  };
+}
 
 /** The functions of `dcomp/diffusion` that need a model. */
 export interface Restorer {
@@ -63,10 +87,7 @@ export function createRestorer(platform: Platform): Restorer {
     make: (evaluator: Evaluator, pause: Pause) => States,
   ): States {
     const { signal } = options;
-    const pause: Pause = () => {
-      throwIfAborted(signal);
-      return turnIfDue()?.then(() => throwIfAborted(signal));
-    };
+    const pause = hearing(signal);
     let leave: () => void = () => undefined;
     let use: Promise<void> = Promise.resolve();
     const evaluator = await new Promise<Evaluator>((resolve, reject) => {

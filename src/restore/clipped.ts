@@ -6,11 +6,14 @@
 import { normalQuantile } from '../math/normal.js';
 import { COLOURS } from '../pixels/colour.js';
 import type { Plane } from '../pixels/pyramid.js';
+import type { Pieces } from '../turns.js';
 
 const MOST = 255;
 /** Numbers that stand for the normal distribution, and places of the table for each unit of a sample. */
 const QUANTILES = 256;
 const FINENESS = 2;
+/** Samples that are turned back in a piece. */
+const PIECE = COLOURS * 2 ** 14;
 
 /** By place: what the mean of a sample of so much is, under noise that is cut off. */
 function means(sigma: number): Float64Array {
@@ -41,10 +44,11 @@ const [L, P, Q] = [1 / Math.sqrt(3), 1 / Math.SQRT2, 1 / Math.sqrt(6)];
 const MID = 127.5;
 
 /** Turns means of samples under noise that was cut off into the samples; in place. @param grey whether all three are alike */
-export function turnBack({ data }: Plane, sigma: number, grey: boolean): void {
+export function* turnBack({ data }: Plane, sigma: number, grey: boolean): Pieces<void> {
   const table = means(sigma);
   const near = (mean: number): number => inverse(table, mean);
   for (let i = 0; i < data.length; i += COLOURS) {
+    if (i % PIECE === 0) yield;
     const [l, p, q] = [data[i]! * L + MID, data[i + 1]! * P, data[i + 2]! * Q];
     const r = near(l + p + q);
     const g = grey ? r : near(l - p + q);

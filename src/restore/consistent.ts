@@ -3,6 +3,10 @@ import { depthOf, newSamples, rangeOf, type Depth, type Picture, type Samples } 
 import type { Size } from '../math/rectangle.js';
 import { COLOURS } from '../pixels/colour.js';
 import type { Plane } from '../pixels/pyramid.js';
+import { rowsOfPiece, type Pieces } from '../turns.js';
+
+/** Samples that are made in a piece. */
+const PIECE = 2 ** 15;
 
 /** By channel: of the rotated colours, what makes a sample; as `restoreColours` has it. */
 const TURN: readonly (readonly [number, number, number])[] = [
@@ -17,7 +21,13 @@ const GREY_TURN = [1 / Math.sqrt(3), 0, 0] as const;
  * rounded so that their sum stays 0: of those farthest from being rounded the other way, as many as need be are.
  * @param plane enlarged, in rotated colours; the mean of each block is near to the sample of the source
  */
-export function consistent(out: Samples, channel: number, plane: Plane, source: Picture, factor: number): void {
+export function* consistent(
+  out: Samples,
+  channel: number,
+  plane: Plane,
+  source: Picture,
+  factor: number,
+): Pieces<void> {
   const range = rangeOf(depthOf(source));
   const { channels, data } = source;
   const [a, b, c] = channels <= 2 ? GREY_TURN : TURN[channel]!;
@@ -25,6 +35,7 @@ export function consistent(out: Samples, channel: number, plane: Plane, source: 
   const values = new Float64Array(count);
   const rounded = new Int32Array(count);
   for (let y = 0; y < source.height; y++) {
+    if (y % rowsOfPiece(plane.width * factor, PIECE) === 0) yield;
     for (let x = 0; x < source.width; x++) {
       const mean = data[(y * source.width + x) * channels + channel]!;
       let sum = 0;
@@ -68,7 +79,12 @@ function roundAround(mean: number, values: Float64Array, centre: number, range: 
 }
 
 /** Samples of one channel, interpolated in straight lines between the centres of pixels. */
-export function enlargedSmoothly(samples: Samples, { width, height }: Size, factor: number, range: number): Samples {
+export function* enlargedSmoothly(
+  samples: Samples,
+  { width, height }: Size,
+  factor: number,
+  range: number,
+): Pieces<Samples> {
   const depth: Depth = range > 255 ? 16 : 8;
   const [w, h] = [width * factor, height * factor];
   const out = newSamples(w * h, depth);
@@ -78,6 +94,7 @@ export function enlargedSmoothly(samples: Samples, { width, height }: Size, fact
     return [first, Math.min(length - 1, first + 1), at - first];
   };
   for (let y = 0; y < h; y++) {
+    if (y % rowsOfPiece(w, PIECE) === 0) yield;
     const [top, bottom, down] = place(y, height);
     for (let x = 0; x < w; x++) {
       const [left, right, across] = place(x, width);

@@ -1,15 +1,16 @@
 /** Denoising: a picture that is white noise and a picture is a state of the reverse process, so it goes on from there. */
 import { DcompError } from '../errors.js';
 import { pyramidSizes } from '../diffusion/schedule.js';
+import type { Size } from '../math/rectangle.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { isNumber, type Checks } from '../options.js';
 import type { Picture } from '../picture.js';
-import { colourRows, isGrey } from '../pixels/picture-planes.js';
-import { haar } from '../pixels/pyramid.js';
-import type { Pause } from '../turns.js';
+import { colourRowsInPieces, isGrey } from '../pixels/picture-planes.js';
+import { haarInPieces } from '../pixels/pyramid.js';
+import { inTurns, type Pause, type Pieces } from '../turns.js';
 import { turnBack } from './clipped.js';
 import { Level } from './level.js';
-import { estimateSigma } from './noise-level.js';
+import { estimateSigmaInPieces } from './noise-level.js';
 import {
   checkClass,
   checkPixels,
@@ -54,26 +55,23 @@ export async function* denoiseStates(
   const { width, height, channels } = picture;
   checkPixels(width, height, options.maxPixels);
   checkClass(evaluator, options.class);
-  const sigma = options.sigma ?? estimateSigma(picture);
+  const sigma = options.sigma ?? (await inTurns(estimateSigmaInPieces(picture), pause));
   if (sigma < LEAST_SIGMA) {
-    yield { fraction: 1, level: 0, sigma: 0, picture: () => picture };
+    yield { fraction: 1, level: 0, sigma: 0, picture: async () => picture };
     return;
   }
   if (sigma > MOST_SIGMA)
     throw new DcompError('E_USAGE', `the noise is estimated at ${sigma}; at most ${MOST_SIGMA} can be taken out`);
   const { sampler = 'mean', views = sampler === 'mean' ? 2 : 1 } = options;
   const [size] = pyramidSizes(width, height);
-  const level = new Level(evaluator, size!, 0, { ...options, grey: isGrey(channels), views });
-  const z = level.clear(haar(colourRows(picture, 0, height)).data);
+  const level = await Level.of(evaluator, size!, 0, { ...options, grey: isGrey(channels), views }, pause);
+  const colours = await inTurns(colourRowsInPieces(picture, 0, height), pause);
+  const z = await level.clear((await inTurns(haarInPieces(colours), pause)).data, pause);
   const state = (mean: Float32Array, left: number, fraction: number): RestoreState => ({
     fraction,
     level: 0,
     sigma: left,
-    picture: () => {
-      const plane = planeOf(level.clear(mean.slice()), size!);
-      turnBack(plane, sigma, isGrey(channels));
-      return pictureOfPlane(plane, picture);
-    },
+    picture: async () => inTurns(shown(await level.clear(mean.slice(), pause), size!, sigma, picture), pause),
   });
   if (sampler === 'mean') {
     yield state((await level.refine(z, sigma, pause)).mean, 0, 1);
@@ -88,4 +86,11 @@ export async function* denoiseStates(
     samplingOf(options, sampler, pause),
   ))
     yield state(mean, step === steps ? 0 : left, step / steps);
+}
+
+/** The picture of what is foreseen under noise that was cut off. */
+function* shown(mean: Float32Array, size: Size, sigma: number, like: Picture): Pieces<Picture> {
+  const plane = yield* planeOf(mean, size);
+  yield* turnBack(plane, sigma, isGrey(like.channels));
+  return yield* pictureOfPlane(plane, like);
 }

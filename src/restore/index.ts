@@ -2,7 +2,7 @@
 export { DcompError, isMisuse, type DcompErrorCode } from '../errors.js';
 export type { Metadata, Picture, Samples } from '../picture.js';
 export type { ModelOptions } from '../kept-models.js';
-export type { Restorer, States } from './api.js';
+export { estimateSigma, type EstimateOptions, type Restorer, type States } from './api.js';
 export {
   resultOf,
   SAMPLERS,
@@ -15,7 +15,6 @@ export type { DenoisePictureOptions } from './denoise-picture.js';
 export { FACTORS, type UpscaleOptions } from './upscale.js';
 export type { InpaintOptions } from './inpaint.js';
 export type { SampleOptions } from './sample-picture.js';
-export { estimateSigma } from './noise-level.js';
 export {
   classified,
   guided,

@@ -1,21 +1,24 @@
 /** Inpainting: the reverse process of a picture of which some pixels are known. They end as they were. */
 import { DcompError } from '../errors.js';
-import type { Denoised, Imposing } from '../diffusion/denoiser.js';
+import { inParts, type Denoised } from '../diffusion/denoiser.js';
 import { pyramidSizes } from '../diffusion/schedule.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { COEFFICIENTS } from '../model/architecture.js';
 import { cutOut, gridOf, wholeOf, type Rectangle, type Size } from '../math/rectangle.js';
 import { COLOURS } from '../pixels/colour.js';
-import { colourRows, isGrey } from '../pixels/picture-planes.js';
-import { haar, type Plane } from '../pixels/pyramid.js';
+import { colourRowsInPieces, isGrey } from '../pixels/picture-planes.js';
+import { haarInPieces, type Plane } from '../pixels/pyramid.js';
 import { depthOf, type Picture } from '../picture.js';
-import type { Pause } from '../turns.js';
+import { inTurns, rowsOfPiece, type Pause, type Pieces } from '../turns.js';
 import { checkClass, checkPixels, type RestoreOptions, type RestoreState, type SamplerName } from './options.js';
 import { pictureOfPlane, planeOf, samplingOf } from './states.js';
 import { walk, type WalkState } from './walk.js';
 
 /** Options of `inpaintPicture`. */
 export type InpaintOptions = RestoreOptions;
+
+/** Pixels that are gone over in a piece. */
+const PIECE = 2 ** 18;
 
 /** Steps of the draws that a best guess is made of. */
 const DRAWN_STEPS = 12;
@@ -46,22 +49,23 @@ export async function* inpaintStates(
       'E_USAGE',
       `the mask has ${mask.length} pixels, the picture ${width}×${height} = ${width * height}; they must be of one size`,
     );
-  const area = areaOf(mask, { width, height });
+  const area = await inTurns(areaOf(mask, { width, height }), pause);
   if (area === undefined) {
-    yield { fraction: 1, level: 0, sigma: 0, picture: () => picture };
+    yield { fraction: 1, level: 0, sigma: 0, picture: async () => picture };
     return;
   }
   const { sampler = 'ancestral' } = options;
-  const known = knownPyramid(partOf(picture, area), cutOut(mask, wholeOf(picture), area, 1));
-  const render = (mean: Float32Array, size: Size, level: number): Picture => {
-    const plane = planeOf(mean, size);
-    return level === 0 ? pasted(plane, picture, mask, area) : pictureOfPlane(plane, picture);
-  };
+  const part = await inTurns(partOf(picture, area), pause);
+  const known = await inTurns(knownPyramid(part, cutOut(mask, wholeOf(picture), area, 1)), pause);
+  function* render(mean: Float32Array, size: Size, level: number): Pieces<Picture> {
+    const plane = yield* planeOf(mean, size);
+    return yield* level === 0 ? pasted(plane, picture, mask, area!) : pictureOfPlane(plane, picture);
+  }
   const grey = isGrey(picture.channels);
   const painting = { known, grey, evaluator, options, pause };
   const states = sampler === 'mean' ? meanOfDraws(painting) : painted(painting, sampler, {});
   for await (const { mean, size, ...state } of states)
-    yield { ...state, picture: () => render(mean, size, state.level) };
+    yield { ...state, picture: () => inTurns(render(mean, size, state.level), pause) };
 }
 
 interface Painting {
@@ -86,7 +90,7 @@ function painted(
     sizes: known.map(({ plane: { width, height } }) => ({ width, height })),
     grey,
     views: options.views ?? 1,
-    impose: (level) => imposing(known[level]!),
+    impose: (level) => (denoised) => inTurns(impose(known[level]!, denoised), pause),
     root: filled(known[known.length - 1]!),
   });
 }
@@ -109,9 +113,15 @@ async function* meanOfDraws(painting: Painting): AsyncGenerator<WalkState, void,
     let last: WalkState | undefined;
     for await (const state of painted(painting, quiet ? 'euler' : 'ancestral', other)) last = state;
     sum ??= new Float32Array(last!.mean.length);
-    for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + share * last!.mean[i]!;
+    const mean = new Float32Array(sum.length);
     const weight = quiet ? 1 : share * (draw + 1);
-    yield { ...last!, fraction: (draw + 1) / (DRAWS + 1), mean: sum.map((value) => value / weight) };
+    await inParts(sum.length, painting.pause, (from, to) => {
+      for (let i = from; i < to; i++) {
+        sum![i] = sum![i]! + share * last!.mean[i]!;
+        mean[i] = sum![i]! / weight;
+      }
+    });
+    yield { ...last!, fraction: (draw + 1) / (DRAWS + 1), mean };
   }
 }
 
@@ -122,9 +132,10 @@ interface Known {
 }
 
 /** The part of a picture around what is painted; undefined where there is nothing to paint. */
-function areaOf(mask: Uint8Array, { width, height }: Size): Rectangle | undefined {
+function* areaOf(mask: Uint8Array, { width, height }: Size): Pieces<Rectangle | undefined> {
   let [left, top, right, bottom] = [width, height, 0, 0];
   for (let y = 0, i = 0; y < height; y++) {
+    if (y % rowsOfPiece(width, PIECE) === 0) yield;
     for (let x = 0; x < width; x++, i++) {
       if (mask[i] === 0) continue;
       left = Math.min(left, x);
@@ -140,27 +151,32 @@ function areaOf(mask: Uint8Array, { width, height }: Size): Rectangle | undefine
   return { x, y, width: up(right, width) - x, height: up(bottom, height) - y };
 }
 
-function partOf(picture: Picture, area: Rectangle): Plane {
-  const rows = colourRows(picture, area.y, area.y + area.height);
+function* partOf(picture: Picture, area: Rectangle): Pieces<Plane> {
+  const rows = yield* colourRowsInPieces(picture, area.y, area.y + area.height);
   const own = { x: area.x, y: 0, width: area.width, height: area.height };
   return { width: area.width, height: area.height, data: cutOut(rows.data, wholeOf(rows), own, COLOURS) };
 }
 
 /** Level by level, full size first. */
-function knownPyramid(plane: Plane, mask: Uint8Array): Known[] {
+function* knownPyramid(plane: Plane, mask: Uint8Array): Pieces<Known[]> {
   const share = new Float32Array(mask.length);
-  for (let i = 0; i < share.length; i++) share[i] = 1 - mask[i]! / 255;
+  for (let i = 0; i < share.length; i++) {
+    if (i % PIECE === 0) yield;
+    share[i] = 1 - mask[i]! / 255;
+  }
   const sizes = pyramidSizes(plane.width, plane.height).slice(0, -1);
   const levels: Known[] = [{ plane, share }];
-  for (const { width, height } of sizes.slice(1)) levels.push(coarser(levels[levels.length - 1]!, width, height));
+  for (const { width, height } of sizes.slice(1))
+    levels.push(yield* coarser(levels[levels.length - 1]!, width, height));
   return levels;
 }
 
 /** Means of 2×2 pixels, weighted by how much of each is known. An odd side is continued by its last row or column. */
-function coarser({ plane, share }: Known, width: number, height: number): Known {
+function* coarser({ plane, share }: Known, width: number, height: number): Pieces<Known> {
   const data = new Float32Array(width * height * COLOURS);
   const known = new Float32Array(width * height);
   for (let y = 0, o = 0; y < height; y++) {
+    if (y % rowsOfPiece(width) === 0) yield;
     for (let x = 0; x < width; x++, o++) {
       let weight = 0;
       for (let k = 0; k < 4; k++) {
@@ -208,26 +224,26 @@ function filled({ plane, share }: Known): Plane {
  * What is known of a pixel replaces as much of what is foreseen; of one that is known in part, what is foreseen of the
  * whole stands for the rest.
  */
-function imposing({ plane, share }: Known): Imposing {
+function* impose({ plane, share }: Known, { mean, variance }: Denoised): Pieces<void> {
   const { width, height } = gridOf(plane);
-  return ({ mean, variance }: Denoised): void => {
-    const u = planeOf(mean, plane);
-    for (let i = 0; i < share.length; i++) {
-      const part = share[i]!;
-      if (part === 0) continue;
-      for (let c = 0; c < COLOURS; c++) {
-        const o = i * COLOURS + c;
-        u.data[o] = u.data[o]! + part * (plane.data[o]! - u.data[o]!);
-      }
+  const u = yield* planeOf(mean, plane);
+  for (let i = 0; i < share.length; i++) {
+    if (i % PIECE === 0) yield;
+    const part = share[i]!;
+    if (part === 0) continue;
+    for (let c = 0; c < COLOURS; c++) {
+      const o = i * COLOURS + c;
+      u.data[o] = u.data[o]! + part * (plane.data[o]! - u.data[o]!);
     }
-    mean.set(haar(u).data);
-    for (let y = 0, p = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) {
-        const left = leftOpen(share, plane, x, y);
-        for (let c = 0; c < COEFFICIENTS; c++, p++) variance[p] = left * variance[p]!;
-      }
+  }
+  mean.set((yield* haarInPieces(u)).data);
+  for (let y = 0, p = 0; y < height; y++) {
+    if (y % rowsOfPiece(width) === 0) yield;
+    for (let x = 0; x < width; x++) {
+      const left = leftOpen(share, plane, x, y);
+      for (let c = 0; c < COEFFICIENTS; c++, p++) variance[p] = left * variance[p]!;
     }
-  };
+  }
 }
 
 /** Share of a position's variance that stays where its pixels are known in part. */
@@ -241,13 +257,14 @@ function leftOpen(share: Float32Array, { width, height }: Size, x: number, y: nu
 }
 
 /** The picture with its part painted; samples of known pixels are those that were given. */
-function pasted(plane: Plane, picture: Picture, mask: Uint8Array, area: Rectangle): Picture {
+function* pasted(plane: Plane, picture: Picture, mask: Uint8Array, area: Rectangle): Pieces<Picture> {
   const { width, channels } = picture;
   const { metadata: _, ...like } = picture;
-  const painted = pictureOfPlane(plane, { ...like, width: 0, height: 0 }).data;
+  const { data: painted } = yield* pictureOfPlane(plane, { ...like, width: 0, height: 0 });
   const data = picture.data.slice();
   const colours = channels > 2 ? 3 : 1;
   for (let y = 0; y < area.height; y++) {
+    if (y % rowsOfPiece(area.width) === 0) yield;
     for (let x = 0; x < area.width; x++) {
       const at = (area.y + y) * width + area.x + x;
       if (mask[at] === 0) continue;

@@ -1,7 +1,7 @@
 /** One level of the pyramid as a denoiser: what samplers move about are its coefficients, under noise of one sigma. */
-import { classified, guided, type Denoised, type Denoiser } from '../diffusion/denoiser.js';
+import { classified, guided, inParts, type Denoised, type Denoiser } from '../diffusion/denoiser.js';
 import { denoise } from '../diffusion/denoise.js';
-import { blankObservation } from '../diffusion/observation.js';
+import { blankObservationInPieces } from '../diffusion/observation.js';
 import type { Views } from '../diffusion/schedule.js';
 import { COEFFICIENTS } from '../model/architecture.js';
 import type { Evaluator } from '../model/evaluator.js';
@@ -9,7 +9,7 @@ import type { Mode } from '../model/inputs.js';
 import { codeOf, EXACT } from '../model/sigma.js';
 import { priorOf } from '../model/weights.js';
 import type { Size } from '../math/rectangle.js';
-import type { Pause } from '../turns.js';
+import { inTurns, type Pause } from '../turns.js';
 import type { RestoreOptions } from './options.js';
 
 /** What a level is asked with. */
@@ -23,22 +23,32 @@ export class Level {
   /** Size of the grid. */
   readonly width: number;
   readonly height: number;
-  /** UNKNOWN, and EXACT where there is nothing to know: chroma of grey, differences across the edge of an odd side. */
-  readonly blank: Uint8Array;
   private readonly hasExact: boolean;
 
-  /** @param size of the level's picture */
-  constructor(
+  /** @param blank UNKNOWN, and EXACT where there is nothing to know: chroma of grey, differences across the edge of an odd side */
+  private constructor(
     private readonly evaluator: Evaluator,
     readonly size: Size,
     readonly level: number,
     private readonly options: LevelOptions,
+    { width, height }: Size,
+    readonly blank: Uint8Array,
   ) {
-    const { width, height, codes } = blankObservation(size, options.grey);
     this.width = width;
     this.height = height;
-    this.blank = codes;
-    this.hasExact = codes.includes(EXACT);
+    this.hasExact = blank.includes(EXACT);
+  }
+
+  /** @param size of the level's picture */
+  static async of(
+    evaluator: Evaluator,
+    size: Size,
+    level: number,
+    options: LevelOptions,
+    pause: Pause,
+  ): Promise<Level> {
+    const grid = await inTurns(blankObservationInPieces(size, options.grey), pause);
+    return new Level(evaluator, size, level, options, grid, grid.codes);
   }
 
   /** Standard deviation by channel of a coefficient of which nothing is known. */
@@ -48,35 +58,44 @@ export class Level {
   }
 
   /** 0 where there is nothing to know; in place. */
-  clear(z: Float32Array): Float32Array {
-    if (this.hasExact) for (let i = 0; i < z.length; i++) if (this.blank[i] === EXACT) z[i] = 0;
+  async clear(z: Float32Array, pause: Pause): Promise<Float32Array> {
+    if (this.hasExact)
+      await inParts(z.length, pause, (from, to) => {
+        for (let i = from; i < to; i++) if (this.blank[i] === EXACT) z[i] = 0;
+      });
     return z;
   }
 
   /** A code for every coefficient that there is something to know of. */
-  codes(code: number): Uint8Array {
+  async codes(code: number, pause: Pause): Promise<Uint8Array> {
     const codes = new Uint8Array(this.blank.length).fill(code);
-    if (this.hasExact) for (let i = 0; i < codes.length; i++) if (this.blank[i] === EXACT) codes[i] = EXACT;
+    if (this.hasExact)
+      await inParts(codes.length, pause, (from, to) => {
+        for (let i = from; i < to; i++) if (this.blank[i] === EXACT) codes[i] = EXACT;
+      });
     return codes;
   }
 
   /** The denoiser of coefficients that are all under noise of one sigma; guided as the options say. */
-  readonly refine: Denoiser = (z, sigma, pause) => this.denoiser('refine', (code) => this.codes(code))(z, sigma, pause);
+  readonly refine: Denoiser = (z, sigma, pause) =>
+    this.denoiser('refine', (code) => this.codes(code, pause))(z, sigma, pause);
 
   /**
    * What is foreseen where some coefficients have been measured with noise of one sigma and the others not at all.
    * @param known whether a coefficient, by its place, has been measured
    */
   enter(z: Float32Array, sigma: number, known: (i: number) => boolean, pause: Pause): Promise<Denoised> {
-    const codes = (code: number): Uint8Array => {
+    const codes = async (code: number): Promise<Uint8Array> => {
       const some = this.blank.slice();
-      for (let i = 0; i < some.length; i++) if (some[i] !== EXACT && known(i)) some[i] = code;
+      await inParts(some.length, pause, (from, to) => {
+        for (let i = from; i < to; i++) if (some[i] !== EXACT && known(i)) some[i] = code;
+      });
       return some;
     };
     return this.denoiser('enter', codes)(z, sigma, pause);
   }
 
-  private denoiser(mode: Mode, codesOf: (code: number) => Uint8Array): Denoiser {
+  private denoiser(mode: Mode, codesOf: (code: number) => Promise<Uint8Array>): Denoiser {
     const { class: wanted, guidanceScale = 1, classifier } = this.options;
     const plain = this.ask(mode, codesOf, undefined);
     const denoiser = wanted === undefined ? plain : guided(this.ask(mode, codesOf, wanted), plain, guidanceScale);
@@ -85,12 +104,12 @@ export class Level {
       : classified(denoiser, (z, sigma) => classifier(z, sigma, this.level), guidanceScale);
   }
 
-  private ask(mode: Mode, codesOf: (code: number) => Uint8Array, wanted: number | undefined): Denoiser {
+  private ask(mode: Mode, codesOf: (code: number) => Promise<Uint8Array>, wanted: number | undefined): Denoiser {
     return async (z, sigma, pause) => {
       const code = codeOf(sigma);
       const { width, height, size, level } = this;
-      const seen = this.hasExact ? this.clear(z.slice()) : z;
-      const observation = { x: 0, y: 0, width, height, size, z: seen, codes: codesOf(code) };
+      const seen = this.hasExact ? await this.clear(z.slice(), pause) : z;
+      const observation = { x: 0, y: 0, width, height, size, z: seen, codes: await codesOf(code) };
       const condition = { level, sigma: code, mode, ...(wanted === undefined ? {} : { class: wanted }) };
       return denoise(this.evaluator, observation, condition, { views: this.options.views, pause });
     };

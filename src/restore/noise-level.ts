@@ -6,32 +6,32 @@
  */
 import { COLOURS } from '../pixels/colour.js';
 import { colourRows, isGrey } from '../pixels/picture-planes.js';
-import { pictureOf, type Picture } from '../picture.js';
+import type { Picture } from '../picture.js';
+import type { Pieces } from '../turns.js';
 
 /** Side of a patch, and about how many of them are looked at. */
 const SIDE = 5;
 const PATCHES = 2 ** 16;
+const PATCHES_OF_PIECE = 2 ** 10;
 /** Patches nearer than so many sigma to black or white are left out: noise is cut off there. */
 const MARGIN = 2;
 
 /**
  * Standard deviation of the white noise in each sample, in units of 8 bits.
- * @param source of at least 8×8 pixels; 0 for smaller ones
- * @throws DcompError E_PICTURE
+ * @param picture of at least 8×8 pixels; 0 for smaller ones
  */
-export function estimateSigma(source: Picture): number {
-  const picture = pictureOf(source);
+export function* estimateSigmaInPieces(picture: Picture): Pieces<number> {
   const { width, height } = picture;
   if (Math.min(width, height) < 8) return 0;
-  const first = estimate(picture, 0);
+  const first = yield* estimate(picture, 0);
   // What is cut off makes noise look weaker; once it is known how strong it is, such places can be told.
-  return Math.max(first, estimate(picture, MARGIN * first));
+  return Math.max(first, yield* estimate(picture, MARGIN * first));
 }
 
-function estimate(picture: Picture, margin: number): number {
-  const covariance = patchCovariance(picture, margin);
+function* estimate(picture: Picture, margin: number): Pieces<number> {
+  const covariance = yield* patchCovariance(picture, margin);
   if (covariance === undefined) return 0;
-  const values = eigenvalues(covariance).sort((a, b) => b - a);
+  const values = (yield* eigenvalues(covariance)).sort((a, b) => b - a);
   let sum = values.reduce((total, value) => total + value, 0);
   for (let i = 0; i < values.length; i++) {
     const rest = values.length - i;
@@ -44,7 +44,7 @@ function estimate(picture: Picture, margin: number): number {
 }
 
 /** @returns rows of the covariance matrix of patches; undefined where there are too few */
-function patchCovariance(picture: Picture, margin: number): Float64Array[] | undefined {
+function* patchCovariance(picture: Picture, margin: number): Pieces<Float64Array[] | undefined> {
   const { width, height } = picture;
   const colours = isGrey(picture.channels) ? 1 : COLOURS;
   const n = SIDE * SIDE * colours;
@@ -55,12 +55,14 @@ function patchCovariance(picture: Picture, margin: number): Float64Array[] | und
   const products = Array.from({ length: n }, () => new Float64Array(n));
   const patch = new Float64Array(n);
   const sum = new Float64Array(COLOURS);
+  let patches = 0;
   let count = 0;
   // Grey is as luma, √3 times a sample.
   const scale = colours === 1 ? 1 / Math.sqrt(3) : 1;
   for (let y = 0; y < rows; y += step) {
     const strip = colourRows(picture, y, y + SIDE).data;
     for (let x = 0; x < columns; x += step) {
+      if (patches++ % PATCHES_OF_PIECE === 0) yield;
       sum.fill(0);
       for (let j = 0, k = 0; j < SIDE; j++) {
         for (let i = 0; i < SIDE; i++) {
@@ -95,7 +97,7 @@ function isWithin([l = 0, p = 0, q = 0]: Float64Array, margin: number): boolean 
 }
 
 /** Eigenvalues of a symmetric matrix by Jacobi's rotations (Golub and Van Loan, "Matrix Computations", section 8.5); it is overwritten. */
-function eigenvalues(matrix: Float64Array[]): number[] {
+function* eigenvalues(matrix: Float64Array[]): Pieces<number[]> {
   const n = matrix.length;
   for (let sweep = 0; sweep < 30; sweep++) {
     let off = 0;
@@ -105,6 +107,7 @@ function eigenvalues(matrix: Float64Array[]): number[] {
       for (let q = 0; q < p; q++) off += matrix[p]![q]! ** 2;
     }
     if (off <= 1e-16 * diagonal) break;
+    yield;
     for (let p = 0; p < n - 1; p++) for (let q = p + 1; q < n; q++) rotate(matrix, p, q);
   }
   return matrix.map((row, i) => row[i]!);

@@ -97,8 +97,8 @@ export interface RestoreState {
   level: number;
   /** Noise that the state still has. */
   sigma: number;
-  /** The best guess at this point, of the level's size; that of the last state is the result. */
-  picture(): Picture;
+  /** The best guess at this point, of the level's size; that of the last state is the result. @throws DcompError E_ABORTED */
+  picture(): Promise<Picture>;
 }
 
 /** The picture of the last state. @throws DcompError E_USAGE where there are no states, and what making them throws */

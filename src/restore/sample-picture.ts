@@ -2,7 +2,7 @@
 import type { Evaluator } from '../model/evaluator.js';
 import { isOneOf, isWhole, type Checks } from '../options.js';
 import { MAX_SIDE, type Picture } from '../picture.js';
-import type { Pause } from '../turns.js';
+import { inTurns, type Pause } from '../turns.js';
 import { checkClass, checkPixels, RESTORE_CHECKS, type RestoreOptions, type RestoreState } from './options.js';
 import { pictureFrom, samplingOf } from './states.js';
 import { drawnSizes, walk } from './walk.js';
@@ -54,6 +54,6 @@ export async function* sampleStates(
   });
   for await (const { fraction, level, size, sigma, mean: said } of states) {
     const like: Picture = { width: 0, height: 0, channels, depth: 8, data: new Uint8Array(0) };
-    yield { fraction, level, sigma, picture: () => pictureFrom(said, size, like) };
+    yield { fraction, level, sigma, picture: () => inTurns(pictureFrom(said, size, like), pause) };
   }
 }

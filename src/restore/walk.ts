@@ -3,8 +3,8 @@
  * LL from the coarser one under noise of sigma 45 and details drawn to the same; a sampler takes all of it to a lower sigma,
  * and what it has come to is LL of the next.
  */
-import { knowing, type Imposing } from '../diffusion/denoiser.js';
-import { finerObservation, halfOf } from '../diffusion/observation.js';
+import { inParts, knowing, type Imposing } from '../diffusion/denoiser.js';
+import { finerObservationInPieces, halfOf } from '../diffusion/observation.js';
 import { ancestral, langevin, ode, sde, type SamplerState } from '../diffusion/samplers.js';
 import type { Denoiser } from '../diffusion/denoiser.js';
 import { COEFFICIENTS } from '../model/architecture.js';
@@ -14,7 +14,7 @@ import { hash32 } from '../math/hash.js';
 import { normalAt } from '../math/normal.js';
 import { gridOf, type Size } from '../math/rectangle.js';
 import { haar, type Plane } from '../pixels/pyramid.js';
-import type { Pause } from '../turns.js';
+import { inTurns, type Pause } from '../turns.js';
 import { isLowest, Level, type LevelOptions } from './level.js';
 import type { SamplerName } from './options.js';
 
@@ -129,13 +129,14 @@ export async function* walk(options: Walk): AsyncGenerator<WalkState, void, void
   const ways = sizes.map((_, level) => codedSigmas(...wayOf(level, steps)));
   const costs = ways.map(({ length }, level) => (length * evaluationsOfStep(sampler) + 2) * 0.25 ** level);
   const total = costs.reduce((sum, cost) => sum + cost, 0);
+  const clear = (level: Level, mean: Float32Array): Promise<Float32Array> => level.clear(mean.slice(), pause);
   let done = 0;
   let coarser: { level: Level; z: Float32Array; sigma: number } | undefined;
   for (let k = sizes.length - 1; k >= 0; k--) {
-    const level = new Level(evaluator, sizes[k]!, k, options);
+    const level = await Level.of(evaluator, sizes[k]!, k, options, pause);
     const own = { ...options, key: hash32(options.key, k) };
     const known = impose?.(k);
-    const z = coarser === undefined ? drawRoot(level, options.root, own) : drawFromCoarser(level, coarser, own);
+    const z = coarser === undefined ? drawRoot(level, options.root, own) : await drawFromCoarser(level, coarser, own);
     await enterDetails(level, z, known, own);
     const denoiser = known === undefined ? level.refine : knowing(level.refine, known);
     const sigmas = ways[k]!;
@@ -144,11 +145,11 @@ export async function* walk(options: Walk): AsyncGenerator<WalkState, void, void
       last = state;
       const fraction = Math.min(1, (done + (costs[k]! * state.step) / state.steps) / total);
       if (k > 0 || state.step < state.steps)
-        yield { fraction, level: k, size: level.size, sigma: state.sigma, mean: level.clear(state.mean.slice()) };
+        yield { fraction, level: k, size: level.size, sigma: state.sigma, mean: await clear(level, state.mean) };
     }
     done += costs[k]!;
     coarser = { level, z: last!.z, sigma: last!.sigma };
-    if (k === 0) yield { fraction: 1, level: 0, size: level.size, sigma: 0, mean: level.clear(last!.mean.slice()) };
+    if (k === 0) yield { fraction: 1, level: 0, size: level.size, sigma: 0, mean: await clear(level, last!.mean) };
     await pause();
   }
 }
@@ -173,22 +174,25 @@ function drawRoot(level: Level, root: Plane | undefined, { key, temperature }: S
 }
 
 /** LL of a level from what the coarser one has come to, all of it at TOP. */
-function drawFromCoarser(
+async function drawFromCoarser(
   level: Level,
   coarser: { level: Level; z: Float32Array; sigma: number },
-  { key, temperature, grey }: Walk,
-): Float32Array {
+  { key, temperature, grey, pause }: Walk,
+): Promise<Float32Array> {
   const { size, width, height } = coarser.level;
-  const z = coarser.level.clear(coarser.z.slice());
-  const codes = coarser.level.codes(codeOf(coarser.sigma));
-  const fine = finerObservation({ x: 0, y: 0, width, height, size, z, codes }, level.size, grey);
+  const z = await coarser.level.clear(coarser.z.slice(), pause);
+  const codes = await coarser.level.codes(codeOf(coarser.sigma), pause);
+  const known = { x: 0, y: 0, width, height, size, z, codes };
+  const fine = await inTurns(finerObservationInPieces(known, level.size, grey), pause);
   const own = hash32(key, DRAWS.edge);
-  for (let i = 0; i < fine.z.length; i++) {
-    if (!isLowest(i) || fine.codes[i] === EXACT) continue;
-    // At an odd edge less is unknown, so there is less noise.
-    const lacking = TOP * TOP - sigmaOf(fine.codes[i]!) ** 2;
-    if (lacking > 0) fine.z[i] = fine.z[i]! + temperature * Math.sqrt(lacking) * normalAt(own, i);
-  }
+  await inParts(fine.z.length, pause, (from, to) => {
+    for (let i = from; i < to; i++) {
+      if (!isLowest(i) || fine.codes[i] === EXACT) continue;
+      // At an odd edge less is unknown, so there is less noise.
+      const lacking = TOP * TOP - sigmaOf(fine.codes[i]!) ** 2;
+      if (lacking > 0) fine.z[i] = fine.z[i]! + temperature * Math.sqrt(lacking) * normalAt(own, i);
+    }
+  });
   return fine.z;
 }
 
@@ -203,14 +207,15 @@ export async function enterDetails(
   const half = (i: number): number => halfOf(i, width);
   for (const part of [0, 1]) {
     const denoised = await level.enter(z, TOP, (i) => isLowest(i) || (part === 1 && half(i) === 0), pause);
-    known?.(denoised);
+    await known?.(denoised);
     const { mean, variance } = denoised;
     const own = hash32(key, part === 0 ? DRAWS.first : DRAWS.rest);
-    for (let i = 0; i < z.length; i++) {
-      if (isLowest(i) || half(i) !== part || level.blank[i] === EXACT) continue;
-      const noise = temperature === 0 ? 0 : temperature * normalAt(own, i);
-      z[i] = mean[i]! + Math.sqrt(variance[i]! + TOP * TOP) * noise;
-    }
-    await pause();
+    await inParts(z.length, pause, (from, to) => {
+      for (let i = from; i < to; i++) {
+        if (isLowest(i) || half(i) !== part || level.blank[i] === EXACT) continue;
+        const noise = temperature === 0 ? 0 : temperature * normalAt(own, i);
+        z[i] = mean[i]! + Math.sqrt(variance[i]! + TOP * TOP) * noise;
+      }
+    });
   }
 }

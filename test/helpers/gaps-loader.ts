@@ -5,8 +5,9 @@ import { fileURLToPath } from 'node:url';
 const WATCHED: Readonly<Record<string, readonly string[]>> = {
   '/dist/src/api.js': ['createCodec'],
   '/dist/src/files.js': ['verify', 'repair'],
-  '/dist/formats/png-reader.js': ['readPngInTurns'],
-  '/dist/formats/sharp-reader.js': ['readOther'],
+  '/dist/src/restore/api.js': ['createRestorer', 'estimateSigma'],
+  '/dist/formats/read.js': ['readPicture'],
+  '/dist/formats/write.js': ['writePicture'],
 };
 
 interface Loaded {

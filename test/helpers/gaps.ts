@@ -51,26 +51,52 @@ function watched<A extends unknown[], T>(name: string, call: (...args: A) => Pro
 }
 
 type Async = (...args: unknown[]) => Promise<unknown>;
-interface CodecLike {
-  encode: Async;
-  encodeToSizes: Async;
-  decode: Async;
-  ProgressiveDecoder: { prototype: { picture: Async } };
+type Methods = Record<string, Async>;
+
+/** Watches a method of an object or class from now on. */
+function watchMethod(of: Methods, method: string): void {
+  const call = of[method]!;
+  of[method] = function (this: unknown, ...args) {
+    return watched(method, (...all: unknown[]) => call.apply(this, all))(...args);
+  };
 }
 
-function watchGaps(name: string, made: unknown): unknown {
-  if (name !== 'createCodec') return watched(name, made as Async);
-  return (platform: unknown) => {
-    const codec = (made as (platform: unknown) => CodecLike)(platform);
-    for (const method of ['encode', 'encodeToSizes', 'decode'] as const)
-      codec[method] = watched(method, codec[method].bind(codec));
-    const { prototype } = codec.ProgressiveDecoder;
-    const { picture } = prototype;
-    prototype.picture = function (this: unknown, ...args) {
-      return watched('picture', (...all: unknown[]) => picture.apply(this, all))(...args);
+/** What a codec's calls, and the pictures of its decoders, take. */
+function watchCodec(codec: object): object {
+  for (const method of ['encode', 'encodeToSizes', 'decode', 'encodeMessages', 'decodeMessage'])
+    watchMethod(codec as Methods, method);
+  watchMethod((codec as { ProgressiveDecoder: { prototype: Methods } }).ProgressiveDecoder.prototype, 'picture');
+  return codec;
+}
+
+/** What each state of a picture takes that is restored or drawn, and the picture of it. */
+function watchRestorer(restorer: object): object {
+  const of = restorer as Record<string, (...args: unknown[]) => AsyncGenerator<object>>;
+  for (const method of ['denoisePicture', 'upscalePicture', 'inpaintPicture', 'samplePicture']) {
+    const call = of[method]!;
+    of[method] = (...args) => {
+      const states = call(...args);
+      const next = watched(method, () => states.next());
+      states.next = async () => {
+        const result = await next();
+        if (result.done !== true) watchMethod(result.value as Methods, 'picture');
+        return result;
+      };
+      return states;
     };
-    return codec;
-  };
+  }
+  return restorer;
+}
+
+const MAKERS: Readonly<Record<string, (made: object) => object>> = {
+  createCodec: watchCodec,
+  createRestorer: watchRestorer,
+};
+
+function watchGaps(name: string, made: unknown): unknown {
+  const watch = MAKERS[name];
+  if (watch === undefined) return watched(name, made as Async);
+  return (platform: unknown) => watch((made as (platform: unknown) => object)(platform));
 }
 
 Object.assign(globalThis, { watchGaps });

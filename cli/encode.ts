@@ -1,29 +1,17 @@
 /** `dcomp encode IN [OUT.dcz]`, `dcomp encode IN... -o FOLDER` */
 import type { Argv } from 'yargs';
+import { DEFAULT_EFFORT, DEFAULT_QUALITY, TUNES, type Target, type Tune } from '../src/codec/encoder-options.js';
+import { DEFAULT_WEIGHT, type Region } from '../src/codec/region.js';
+import { DEFAULT_VIEWS, VIEWS, type Views } from '../src/diffusion/schedule.js';
 import { DcompError } from '../src/errors.js';
-import { withDepth } from '../src/picture.js';
-import {
-  DEFAULT_EFFORT,
-  DEFAULT_QUALITY,
-  DEFAULT_VIEWS,
-  DEFAULT_WEIGHT,
-  encode,
-  MAX_SIDE,
-  TUNES,
-  VIEWS,
-  type EngineName,
-  type GivenModel,
-  type Importance,
-  type Picture,
-  type Region,
-  type Target,
-  type Tune,
-  type Views,
-} from '../src/node.js';
-import type { Coded, Hooks } from './batch/coder.js';
+import { DEFAULT_MODEL } from '../src/models/registry.js';
+import { MAX_SIDE } from '../src/picture.js';
+import { readInput } from '../formats/files.js';
+import { PICTURE_EXTENSIONS } from '../formats/formats.js';
+import { FITS, type Resizing } from '../formats/resize.js';
 import { batchOf, batchOptions } from './batch/options.js';
 import { runJobs } from './batch/run.js';
-import { wrongTool } from './worth.js';
+import type { EncodeSettings } from './encode-file.js';
 import {
   bytesOption,
   engineOptions,
@@ -43,11 +31,6 @@ import {
   type CommonOptions,
   type RawArgs,
 } from './options.js';
-import { PICTURE_EXTENSIONS } from '../formats/formats.js';
-import type { MetadataChoice } from '../formats/metadata.js';
-import { readPicture } from '../formats/read.js';
-import { FITS, resizePicture, type Resizing } from '../formats/resize.js';
-import { readInput } from '../formats/files.js';
 
 const MOST_PERCENT = 10000;
 
@@ -173,7 +156,7 @@ export function builder(yargs: Argv): void {
   sizeOption(yargs);
   workOption(yargs);
   metadataOption(yargs, 'default');
-  engineOptions(yargs);
+  engineOptions(yargs, `${DEFAULT_MODEL}; small with --lossless or --max-error`);
   yargs
     .example('$0 encode photo.png', 'photo.dcz, quality 50')
     .example('$0 encode photo.png small.dcz --size 20k', 'At most 20000 bytes')
@@ -204,27 +187,6 @@ function targetFields(target: Target): Record<string, string | undefined> {
   values.bpp = values.bitsPerPixel;
   values['max-error'] = values['maxError'];
   return Object.fromEntries(TARGETS.map(({ name }) => [name, values[name]?.toString()]));
-}
-
-export interface EncodeSettings {
-  target: Target;
-  effort: number | undefined;
-  views: Views | undefined;
-  tune: Tune | undefined;
-  alphaQuality: number | undefined;
-  metadata: MetadataChoice;
-  resize: Resizing | undefined;
-  pixelHash: boolean;
-  exact: boolean;
-  plain: boolean | undefined;
-  allowDamaged: boolean;
-  regions: Region[];
-  mask: Uint8Array | undefined;
-  maxPixels: number;
-  maxWork: number | undefined;
-  threads: number;
-  engine: EngineName;
-  model: GivenModel | undefined;
 }
 
 /** @throws DcompError E_USAGE */
@@ -295,26 +257,6 @@ function parseRegion(text: string): Region {
   return { ...rectangle, weight: weight.startsWith('1/') ? 1 / Number(weight.slice(2)) : Number(weight) };
 }
 
-/** The most of a mask's colours decides. @throws DcompError E_USAGE if it has another size */
-async function importanceOf(
-  { regions, mask: file }: EncodeSettings,
-  { width, height }: Picture,
-): Promise<Importance | undefined> {
-  if (file === undefined) return regions.length === 0 ? undefined : { regions };
-  const picture = withDepth((await readPicture(file, 'none')).picture, 8);
-  if (picture.width !== width || picture.height !== height) {
-    throw new DcompError(
-      'E_USAGE',
-      `the mask has ${picture.width}×${picture.height} pixels, the picture ${width}×${height}; they must be of one size`,
-    );
-  }
-  const { data, channels } = picture;
-  const mask = new Uint8Array(width * height);
-  for (let i = 0, at = 0; i < mask.length; i++, at += channels)
-    mask[i] = channels <= 2 ? data[at]! : Math.max(data[at]!, data[at + 1]!, data[at + 2]!);
-  return { mask };
-}
-
 /** What options say, whatever the files. @throws DcompError E_USAGE, E_IO */
 export function settingsOf(
   args: RawArgs,
@@ -350,58 +292,6 @@ export async function run(args: RawArgs): Promise<number> {
     extension: '.dcz',
     fields: { ...targetFields(chooseTarget(args)), effort: String(effort) },
   });
-  return runJobs({ name: 'encode', url: import.meta.url, settings: settingsOf(args, common) }, plan, options);
-}
-
-/** A picture file to a .dcz file. @throws DcompError as `readPicture` and `encode` */
-export async function code(input: Uint8Array, settings: EncodeSettings, { onProgress }: Hooks): Promise<Coded> {
-  const {
-    target,
-    effort,
-    views,
-    tune,
-    alphaQuality,
-    metadata,
-    resize,
-    pixelHash,
-    exact,
-    plain,
-    maxPixels,
-    maxWork,
-    threads,
-    engine,
-    model,
-  } = settings;
-  const started = performance.now();
-  const { picture: read, notices, damage } = await readPicture(input, metadata, maxPixels, settings.allowDamaged);
-  const picture = resize === undefined ? read : await resizePicture(read, resize, maxPixels);
-  const importance = await importanceOf(settings, picture);
-  const ready = performance.now();
-  const { bytes, ...figures } = await encode(picture, {
-    target,
-    ...(importance === undefined ? {} : { importance }),
-    pixelHash,
-    exact,
-    maxPixels,
-    ...(maxWork === undefined ? {} : { maxWork }),
-    ...(plain === undefined ? {} : { plain }),
-    threads,
-    engine,
-    ...(effort === undefined ? {} : { effort }),
-    ...(views === undefined ? {} : { views }),
-    ...(tune === undefined ? {} : { tune }),
-    ...(alphaQuality === undefined ? {} : { alphaQuality }),
-    ...(model === undefined ? {} : { model }),
-    ...(onProgress === undefined ? {} : { onProgress }),
-  });
-  const bitsPerPixel = figures.realBits / (picture.width * picture.height);
-  const sizes = { inputBytes: input.length, outputBytes: bytes.length, bitsPerPixel };
-  return {
-    bytes,
-    figures: { channels: picture.channels, ...figures },
-    seconds: { read: (ready - started) / 1000, code: (performance.now() - ready) / 1000, write: 0 },
-    summary: `${bytes.length} bytes, ${figures.bitsPerPixel.toFixed(3)} bits per pixel${figures.form === 'plain' ? ', without loss' : ''}`,
-    notices: [...notices, ...wrongTool(sizes, target, figures.form === 'plain')],
-    damage,
-  };
+  const url = new URL('./encode-file.js', import.meta.url).href;
+  return runJobs({ name: 'encode', url, settings: settingsOf(args, common) }, plan, options);
 }

@@ -77,10 +77,10 @@ async function workOf(text: string, known: Set<string>, children: Children, thre
   });
   const { stored, blobs } = apart(settings);
   const outcome = await children.run({
-    coder: new URL('./encode.js', import.meta.url).href,
+    coder: new URL('./encode-file.js', import.meta.url).href,
     task: makeTask({
       ...{ input, output, replace, keepTimes: flag(line.options, 'keep-times'), folders: true },
-      ...{ coder: 'encode', settings: stored, version: '-' },
+      ...{ coder: 'encode-file', settings: stored, version: '-' },
     }),
     ...{ blobs, threads, back: line.out === undefined },
     ...(line.data === undefined ? {} : { input: line.data }),

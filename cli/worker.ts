@@ -15,7 +15,7 @@ const DEFAULT_GRACE = 20;
 const DEFAULT_PATIENCE = 30;
 
 /** Files that export `code`, which jobs may ask for. */
-const CODERS = ['encode', 'decode', 'message-encode', 'message-decode'];
+const CODERS = ['encode-file', 'decode-file', 'message-encode', 'message-decode'];
 
 /** Their URLs by name. */
 export function codersOf(): Record<string, string> {

@@ -1,8 +1,7 @@
 /** Pictures in another size, through sharp, an optional package. */
 import type sharpModule from 'sharp';
 import { DcompError } from '../src/errors.js';
-import { MAX_PIXELS, MAX_SIDE, type Channels, type Picture } from '../src/index.js';
-import { depthOf, withDepth } from '../src/picture.js';
+import { depthOf, MAX_PIXELS, MAX_SIDE, withDepth, type Channels, type Picture } from '../src/picture.js';
 
 /** How a picture comes into a width and a height of another shape, as sharp has it. */
 export const FITS = ['inside', 'outside', 'cover', 'contain', 'fill'] as const;

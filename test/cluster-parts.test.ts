@@ -1,6 +1,7 @@
 /** Parts of the work across machines that need no Redis. */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { Children } from '../cluster/children.js';
 import { optional } from '../cluster/optional.js';
@@ -9,7 +10,8 @@ import { shownAddress } from '../cluster/redis.js';
 import { isObject, partsOf } from '../cluster/s3.js';
 import { checkTask, failureText, idOf, isPassing, makeTask, parseFailure } from '../cluster/task.js';
 import { checkWithin } from '../cluster/worker.js';
-import { createCli } from './helpers/cli.js';
+import { codersOf } from '../cli/worker.js';
+import { createCli, root } from './helpers/cli.js';
 import { codeOfError } from './helpers/outcome.js';
 
 const base = {
@@ -26,6 +28,21 @@ const base = {
 describe('parts of the work across machines', { timeout: 120_000 }, () => {
   const cli = createCli({ force: false });
   after(() => cli.remove());
+
+  it('workers know every coder that a command names', async () => {
+    const coders = codersOf();
+    for (const url of Object.values(coders))
+      assert.equal(typeof ((await import(url)) as { code?: unknown }).code, 'function');
+    const commands = readdirSync(join(root, 'cli')).filter((name) => /\.ts$/.test(name));
+    const named = commands.flatMap((name) => {
+      const text = readFileSync(join(root, 'cli', name), 'utf8');
+      const others = [...text.matchAll(/new URL\('\.\/([\w-]+)\.js', import\.meta\.url\)\.href/g)].map(
+        ([, other]) => other!,
+      );
+      return /runJobs\(.*url: import\.meta\.url/.test(text) ? [...others, name.slice(0, -3)] : others;
+    });
+    assert.deepEqual([...new Set(named)].sort(), Object.keys(coders).sort());
+  });
 
   it('the same task has the same id, another one another', () => {
     const task = makeTask(base);

@@ -79,7 +79,7 @@ export function builder(yargs: Argv): void {
   sizeOption(yargs);
   workOption(yargs);
   metadataOption(yargs, 'all');
-  engineOptions(yargs);
+  engineOptions(yargs, 'the one that the file names');
   yargs
     .example('$0 decode photo.dcz', 'photo.png')
     .example('$0 decode photo.dcz photo.jpg --output-quality 80', 'A JPEG of another quality')

@@ -16,12 +16,13 @@ export function about(subject: string, error: unknown): unknown {
 /**
  * Reports an error on stderr. What went wrong is said in one line; where in the program it arose is of use only for
  * errors of the program's own, and to those who ask for it by the environment variable DCOMP_DEBUG.
+ * @param help the command that helps after misuse
  * @returns the exit code
  */
-export function reportError(error: unknown, verbose: boolean): number {
+export function reportError(error: unknown, verbose: boolean, help = 'dcomp --help'): number {
   const debug = (process.env.DCOMP_DEBUG ?? '') !== '';
   if (error instanceof DcompError) {
-    const hint = error.code === 'E_USAGE' ? ' (see dcomp --help)' : '';
+    const hint = error.code === 'E_USAGE' ? ` (see ${help})` : '';
     say(`dcomp: ${oneLine(error.message)}${hint}\n`);
     if (debug) say(`${error.stack ?? ''}\n`);
     return isMisuse(error.code) ? EXIT_MISUSE : EXIT_DATA;

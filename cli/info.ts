@@ -118,24 +118,25 @@ function asText(name: string, found: Found, most: number): string {
     `${name}: ${width}×${height} ${kind}, ${depth} bits per sample, ${byteLength} bytes, ${bitsPerPixel.toFixed(3)} bits per pixel`,
     schedule === null
       ? `format version ${formatVersion}, plain form: without loss, without a model`
-      : `format version ${formatVersion}, model ${model === null ? modelId : `${model} (${modelId})`}, trellis of 2^${trellisBits} states, shown as the mean of ${schedule.views} evaluation${schedule.views === 1 ? '' : 's'}`,
+      : `format version ${formatVersion}, model ${model === null ? modelId : `${model} (${modelId})`}, trellis of 2^${trellisBits} states, shown as the mean of ${counted(schedule.views, 'evaluation')}`,
     ...parts.map(
       ({ type, name: what, byteLength: length, state }) =>
-        `${what === 'unknown' ? `unknown part of type ${type}` : what}: ${length} bytes, ${state}`,
+        `${what === 'unknown' ? `unknown part of type ${type}` : `part ${what}`}: ${counted(length, 'byte')}, ${state}`,
     ),
-    ...(alpha === null ? [] : [`alpha: ${alpha.byteLength} bytes, ${alpha.state}`]),
+    ...(alpha === null ? [] : [`alpha: ${counted(alpha.byteLength, 'byte')}, ${alpha.state}`]),
     ...(segments.length > 0 ? shortened(columns([head, ...rows]), found, most) : ['no segments']),
     `segments together: ${bits} bits, ${ideal} ideal bits (${overhead(bits, ideal)} over ideal)`,
-    ...(work === null ? [] : [workText(work, found.estimatedSeconds)]),
+    ...(work === null ? [] : [workText(work, found)]),
     ...(truncated ? ['the file ends before its last segment does'] : []),
     ...(trailing === 0 ? [] : [`${trailing} bytes behind the end of the file, which mean nothing`]),
     '',
   ].join('\n');
 }
 
-function workText({ evaluations, fullSize, megapixels }: Work, seconds: number | null): string {
+function workText({ evaluations, fullSize, megapixels }: Work, { segments, estimatedSeconds: seconds }: Found): string {
+  const of = segments.some(({ state }) => state === 'damaged') ? ' for what is not damaged' : '';
   const time = seconds === null ? '' : `, about ${seconds.toPrecision(2)} s on this machine`;
-  return `work: ${evaluations} evaluations of the network, ${fullSize.toFixed(1)} of the full size, ${megapixels.toPrecision(3)} megapixels${time}`;
+  return `work${of}: ${counted(evaluations, 'evaluation')} of the network, ${fullSize.toFixed(1)} of the full size, ${megapixels.toPrecision(3)} megapixels${time}`;
 }
 
 /** Leaves out lines in the middle. @param lines the head, and one for each segment */
@@ -146,6 +147,10 @@ function shortened(lines: string[], { segments }: FileInfo, most: number): strin
   const damaged = between.filter(({ state }) => state === 'damaged').length;
   const said = `${between.length} more segments, ${sum(between.map(({ byteLength }) => byteLength))} bytes${damaged === 0 ? '' : `, ${damaged} of them damaged`}`;
   return [...lines.slice(0, 1 + first), `… ${said} (--all-segments lists them)`, ...lines.slice(1 + last)];
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function sum(values: number[]): number {

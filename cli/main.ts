@@ -22,6 +22,7 @@ const COMMANDS: { usage: string; about: string; load: () => Promise<CommandFile>
   { usage: 'decode <files..>', about: 'Make pictures of .dcz files', load: () => import('./decode.js') },
   { usage: 'info <files..>', about: 'Show what .dcz files hold', load: () => import('./info.js') },
   { usage: 'verify <files..>', about: 'Check .dcz files for damage', load: () => import('./verify.js') },
+  { usage: 'repair <input> <output>', about: 'Put a damaged .dcz file right', load: () => import('./repair.js') },
   {
     usage: 'packets <action> <files..>',
     about: 'Send pictures in short messages of which some may be lost, and put them together again',
@@ -71,9 +72,25 @@ function version(): string {
 /** yargs' complaints as misuse, in our own words where its are not clear. */
 function misuse(complaint: string): DcompError {
   if (complaint.startsWith('Not enough non-option arguments'))
-    return new DcompError('E_USAGE', 'a file name is missing');
+    return new DcompError('E_USAGE', missingNames(command ?? ''));
+  const unknown = /^Unknown arguments?: (.*)$/s.exec(complaint)?.[1];
+  if (unknown !== undefined)
+    return new DcompError('E_USAGE', `unknown argument: ${oneLine(asTyped(unknown.split(', ')))}`);
   const text = oneLine(complaint);
   return new DcompError('E_USAGE', text.charAt(0).toLowerCase() + text.slice(1));
+}
+
+/** What a command wants of names, as its usage has it. */
+function missingNames(name: string): string {
+  const wanted = COMMANDS.find(({ usage }) => usage.split(' ')[0] === name)?.usage ?? name;
+  return `a file name is missing: dcomp ${wanted}`;
+}
+
+/** Arguments that nothing knows, as they were typed: yargs takes dashes off, and adds names of its own. */
+function asTyped(names: string[]): string {
+  const typed = hideBin(process.argv).map((arg) => arg.replace(/=.*$/s, ''));
+  const found = typed.filter((arg) => names.includes(arg.replace(/^--?(no-)?/, '')));
+  return (found.length > 0 ? found : names).join(', ');
 }
 
 /**
@@ -96,6 +113,7 @@ async function commandFirst(args: string[]): Promise<string[]> {
   const word = args[at]!;
   if (!NAMES.includes(word))
     throw new DcompError('E_USAGE', `unknown command: ${word}; there are ${NAMES.join(', ')} and help`);
+  command = word;
   return [word, ...args.slice(at + 1), ...args.slice(0, at)];
 }
 
@@ -141,6 +159,8 @@ class Chosen extends Error {
 }
 
 let verbose = false;
+/** The command that is asked for, as soon as it is known. */
+let command: string | undefined;
 
 function parserOf(args: string[]): Argv {
   const parser = yargs(args)
@@ -197,7 +217,8 @@ async function main(): Promise<number> {
     return 0; // help or the version
   } catch (error) {
     // While a command's options are still being loaded, yargs throws its own complaints past `fail`.
-    return reportError(error instanceof Error && error.name === 'YError' ? misuse(error.message) : error, verbose);
+    const reported = error instanceof Error && error.name === 'YError' ? misuse(error.message) : error;
+    return reportError(reported, verbose, `dcomp ${command === undefined ? '--help' : `help ${command}`}`);
   }
 }
 

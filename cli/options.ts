@@ -7,7 +7,7 @@ import type { Argv } from 'yargs';
 import { DcompError } from '../src/errors.js';
 import type { GivenModel, Rectangle } from '../src/index.js';
 import { ENGINES, type EngineName } from '../src/model/evaluator.js';
-import { DEFAULT_MODEL, isModelName, MODELS } from '../src/models/registry.js';
+import { isModelName, MODELS } from '../src/models/registry.js';
 import { DEFAULT_MAX_PIXELS, MAX_PIXELS } from '../src/picture.js';
 import { readInput } from '../formats/files.js';
 import { metadataChoice, type MetadataChoice } from '../formats/metadata.js';
@@ -26,9 +26,6 @@ export interface CommonOptions {
 
 const MAX_THREADS = 256;
 
-/** What the help of all commands says of --model. */
-export const MODEL_HELP = `Model: ${Object.keys(MODELS).join(', ')} or a model file (.dcm)  [default: the file's, to encode ${DEFAULT_MODEL}]`;
-
 /** Adds --verbose and --quiet, which all commands share. */
 export function outputOptions(yargs: Argv): void {
   yargs
@@ -36,8 +33,8 @@ export function outputOptions(yargs: Argv): void {
     .option('quiet', { type: 'boolean', describe: 'Say nothing but errors' });
 }
 
-/** Adds --threads, --engine and --model. */
-export function engineOptions(yargs: Argv): void {
+/** Adds --threads, --engine and --model. @param model the default one, in words */
+export function engineOptions(yargs: Argv, model: string): void {
   yargs
     .option('threads', {
       type: 'string',
@@ -52,7 +49,7 @@ export function engineOptions(yargs: Argv): void {
     .option('model', {
       type: 'string',
       requiresArg: true,
-      describe: MODEL_HELP,
+      describe: `Model: ${Object.keys(MODELS).join(', ')} or a model file (.dcm)  [default: ${model}]`,
     });
 }
 

@@ -32,7 +32,7 @@ export function builder(yargs: Argv): void {
     .example('$0 verify coded --quiet', 'Of all .dcz files of a folder those that are not intact');
   sizeOption(yargs);
   workOption(yargs);
-  engineOptions(yargs);
+  engineOptions(yargs, 'the one that the file names');
 }
 
 /** match and mismatch: decoded and compared; skipped: not asked for, or the file is not whole; none: the file holds no hash. */
@@ -119,7 +119,7 @@ function asText(file: string, found: Verification, pixels: Pixels, verbose: bool
   const advice = {
     intact: '',
     cut: ': it ends early',
-    repairable: '; decode it with --allow-damaged, which repairs it',
+    repairable: '; dcomp repair puts it right, decode --allow-damaged does so on the way',
     damaged: '; decode --allow-damaged shows what can be saved',
   }[state];
   return [

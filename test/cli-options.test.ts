@@ -93,7 +93,7 @@ describe('numbers', () => {
       misuse(() => numberOption({ jobs: '3x' }, 'jobs', { min: 1, max: 9, whole: true })),
       /without a unit: --jobs 3$/,
     );
-    fails(2, /--quality is 50%; .*without a unit: --quality 50 \(see dcomp --help\)$/m, 'encode', 'a.png', '-q', '50%');
+    fails(2, /--quality is 50%; .*without a unit: --quality 50 \(see dcomp help encode\)$/m, 'encode', 'a.png', '-q', '50%');
   });
 });
 
@@ -106,6 +106,7 @@ describe('commands', () => {
       'decode',
       'info',
       'verify',
+      'repair',
       'denoise',
       'upscale',
       'inpaint',
@@ -133,7 +134,7 @@ describe('commands', () => {
     for (const name of ['b.dcz', 'c.dcz', 'encode']) same(name);
     assert.match(works('--quiet', 'info', 'a.dcz').stdout, /24×17/);
     fails(2, /unknown command: a\.png/, '-q', '30', 'a.png');
-    fails(2, /unknown argument: nothing/, '--nothing', 'info', 'a.dcz');
+    fails(2, /unknown argument: --nothing/, '--nothing', 'info', 'a.dcz');
   });
 });
 

@@ -119,5 +119,5 @@ describe('the program in a terminal', { skip: (await hasTerminals()) ? false : '
     look(0, [/^\{"input":"in\/a\.png",.*\}$/], WINDOW, 'encode', 'in/a.png', 'a.dcz', '--json', ...SMALL));
 
   it('shows misuse', () =>
-    look(2, [/^dcomp: --quality is 0; .*\(see dcomp --help\)$/], WINDOW, 'encode', 'in/a.png', '-q', '0'));
+    look(2, [/^dcomp: --quality is 0; .*\(see dcomp help encode\)$/], WINDOW, 'encode', 'in/a.png', '-q', '0'));
 });

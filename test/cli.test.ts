@@ -49,9 +49,9 @@ describe('command line', () => {
     fails(2, /no command .*--help/, '--quiet');
     fails(2, /unknown command: decoed/, 'decoed', 'small.png');
     fails(2, /not enough arguments following: bpp/i, 'encode', 'small.png', 'a.dcz', '--bpp');
-    fails(2, /file name is missing/, 'encode');
+    fails(2, /file name is missing: dcomp encode <files\.\.> \(see dcomp help encode\)/, 'encode');
     fails(2, /3 files are named; several inputs need -o/, 'encode', 'small.png', 'two', 'three');
-    fails(2, /unknown argument: qulity/, 'encode', '--qulity', '5', 'small.png');
+    fails(2, /unknown argument: --qulity \(see dcomp help encode\)/, 'encode', '--qulity', '5', 'small.png');
     fails(2, /quality and --bpp contradict/, 'encode', 'small.png', '-q', '5', '--bpp', '1');
     fails(
       2,

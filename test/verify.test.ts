@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -167,13 +167,19 @@ describe('dcomp verify', () => {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  function verify(...args: string[]): { code: number | null; stdout: string; stderr: string } {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [program, 'verify', ...args], {
+  interface Outcome {
+    code: number | null;
+    stdout: string;
+    stderr: string;
+  }
+  function dcomp(...args: string[]): Outcome {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
       cwd: folder,
       encoding: 'utf8',
     });
     return { code: status, stdout, stderr };
   }
+  const verify = (...args: string[]): Outcome => dcomp('verify', ...args);
 
   it('is content with a whole file, and compares its pixels', () => {
     const { code, stdout, stderr } = verify('good.dcz', '--model', 'model.dcm');
@@ -198,7 +204,7 @@ describe('dcomp verify', () => {
     );
     assert.equal(code, 1);
     assert.match(stdout, /^good\.dcz: intact/m);
-    assert.match(stdout, /^one\.dcz: repairable.*--allow-damaged.*pixels as their hash says$/m);
+    assert.match(stdout, /^one\.dcz: repairable.*dcomp repair.*--allow-damaged.*pixels as their hash says$/m);
     assert.match(stdout, /^ {2}segment 1: byte \d+ is [0-9a-f]{2}, but must be [0-9a-f]{2}$/m);
     assert.match(stdout, /^two\.dcz: damaged.*not compared\n {2}segment 1 \(.*\): damaged$/m);
     assert.match(stdout, /^cut\.dcz: cut/m);
@@ -231,5 +237,17 @@ describe('dcomp verify', () => {
     assert.equal(one.state, 'repairable');
     assert.equal(one.repairs.length, 1);
     assert.deepEqual([text.state, text.error], ['damaged', 'E_NOT_DCZ']);
+  });
+
+  it('dcomp repair gives back the file as it was, or nothing', () => {
+    const written = (name: string): Uint8Array => Uint8Array.from(readFileSync(join(folder, name)));
+    assert.deepEqual([dcomp('repair', 'one.dcz', 'whole.dcz').code, written('whole.dcz')], [0, file]);
+    assert.match(dcomp('repair', 'good.dcz', 'copy.dcz').stderr, /^copy\.dcz: nothing to repair/);
+    assert.deepEqual(written('copy.dcz'), file);
+    const twice = dcomp('repair', 'two.dcz', 'none.dcz');
+    assert.deepEqual([twice.code, existsSync(join(folder, 'none.dcz'))], [1, false]);
+    assert.match(twice.stderr, /two\.dcz: segment 1 .*cannot be repaired/);
+    assert.match(dcomp('repair', 'text.dcz', 'none.dcz').stderr, /text\.dcz: not a \.dcz file/);
+    assert.match(dcomp('repair', 'one.dcz', 'copy.dcz').stderr, /exists already/);
   });
 });

@@ -86,7 +86,7 @@ export function* comparePixels(
   if (allowDamaged !== true)
     throw new DcompError(
       'E_DAMAGED_PIXELS',
-      `${message}; get the file again, or allow damage to see them all the same`,
+      `${message}; get the file again, or allow damage (allowDamaged, --allow-damaged) to see them all the same`,
     );
   onDamage?.(message);
 }
@@ -199,7 +199,7 @@ function damageOf({ repairs }: Source, { allowDamaged, onDamage }: DecoderOption
     if (allowDamaged !== true)
       throw new DcompError(
         'E_DAMAGED_SEGMENT',
-        `${message}; get the file again, or allow damage to decode what comes before`,
+        `${message}; get the file again, or allow damage (allowDamaged, --allow-damaged) to decode what comes before`,
       );
     onDamage?.(message);
   };
@@ -351,7 +351,7 @@ export function* readAlpha(
     if (!tolerant)
       throw new DcompError(
         'E_TRUNCATED',
-        `the file ends after ${bytes.length} bytes, inside the alpha channel; get the whole file, or allow damage to decode without`,
+        `the file ends after ${bytes.length} bytes, inside the alpha channel; get the whole file, or allow damage (allowDamaged, --allow-damaged) to decode without`,
       );
     return undefined;
   }

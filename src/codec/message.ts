@@ -243,7 +243,7 @@ export async function decodeMessageBytes(
   if (!intact && allowDamaged !== true)
     throw new DcompError(
       'E_DAMAGED_SEGMENT',
-      `the checksum of the message does not hold: it is damaged or cut; get it again, or allow damage to see what is there`,
+      `the checksum of the message does not hold: it is damaged or cut; get it again, or allow damage (allowDamaged, --allow-damaged) to see what is there`,
     );
   return pictureOfBits(bytes.subarray(start), evaluator, header, pause);
 }

@@ -77,7 +77,7 @@ export function* refuseRepairable(bytes: Uint8Array, error?: DcompError, from = 
     error?.message ?? `${repair.part} (byte offset ${repair.partOffset}) is damaged: its checksum does not hold`;
   throw new DcompError(
     error?.code ?? 'E_DAMAGED_SEGMENT',
-    `${what}; a single wrong byte (byte offset ${repair.offset}) can be repaired: allow damage to do so`,
+    `${what}; a single wrong byte (byte offset ${repair.offset}) can be repaired: allow damage (allowDamaged, --allow-damaged) to do so`,
     { cause: error },
   );
 }

@@ -209,7 +209,8 @@ describe('packed', () => {
       for (const [, target] of links) {
         const path = posix.normalize(posix.join(dirname(document), target!));
         assert.ok(
-          paths.some((each) => each === path || each.startsWith(`${path}/`)) || !existsSync(join(root, path)),
+          paths.some((each) => each === path || each === `dist/${path}` || each.startsWith(`${path}/`)) ||
+            !existsSync(join(root, path)),
           `${document} leads to ${target}`,
         );
       }

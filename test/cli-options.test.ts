@@ -93,7 +93,14 @@ describe('numbers', () => {
       misuse(() => numberOption({ jobs: '3x' }, 'jobs', { min: 1, max: 9, whole: true })),
       /without a unit: --jobs 3$/,
     );
-    fails(2, /--quality is 50%; .*without a unit: --quality 50 \(see dcomp help encode\)$/m, 'encode', 'a.png', '-q', '50%');
+    fails(
+      2,
+      /--quality is 50%; .*without a unit: --quality 50 \(see dcomp help encode\)$/m,
+      'encode',
+      'a.png',
+      '-q',
+      '50%',
+    );
   });
 });
 

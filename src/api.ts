@@ -23,7 +23,8 @@ import {
   type MessageResult,
 } from './codec/message.js';
 import { MAX_MESSAGE_PIXELS } from './container/message.js';
-import { Progression, PROGRESSION_CHECKS, type ProgressiveOptions } from './codec/progressive.js';
+import { PROGRESSION_CHECKS, type ProgressiveOptions } from './codec/decoder-options.js';
+import { Progression } from './codec/progressive.js';
 import { DcompError } from './errors.js';
 import { turnIfDue } from './event-loop.js';
 import { copyOf } from './files.js';

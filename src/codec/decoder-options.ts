@@ -1,7 +1,13 @@
 /** What a decoder can be asked for. */
 import { rectangleOf, type Rectangle } from '../math/rectangle.js';
 import { isBoolean, isFunction, isNumber, isSignal, isWhole, type Checks } from '../options.js';
-import type { Progress } from './encoder-options.js';
+
+/** How far an encoding or decoding has come. */
+export interface Progress {
+  /** 0..1 */
+  fraction: number;
+  stage: string;
+}
 
 /** What of a file is decoded, and how. */
 export interface DecoderOptions {
@@ -54,4 +60,21 @@ export const DECODER_CHECKS: Checks<DecoderOptions> = {
   seed: isWhole(0, 2 ** 32 - 1),
   onProgress: isFunction,
   signal: isSignal,
+};
+
+/** Those of them that hold for a file that arrives. */
+export type ProgressiveOptions = Pick<
+  DecoderOptions,
+  'allowDamaged' | 'maxPixels' | 'maxWork' | 'onDamage' | 'onProgress' | 'signal'
+>;
+
+const { allowDamaged, maxPixels, maxWork, onDamage, onProgress, signal } = DECODER_CHECKS;
+/** What each of them can be. */
+export const PROGRESSION_CHECKS: Checks<ProgressiveOptions> = {
+  allowDamaged,
+  maxPixels,
+  maxWork,
+  onDamage,
+  onProgress,
+  signal,
 };

@@ -17,8 +17,10 @@ import { MAX_MAX_ERROR } from '../container/exact.js';
 import type { Form } from '../container/container.js';
 import { VIEWS, type Schedule, type Views } from '../diffusion/schedule.js';
 import { withoutTurns, type Pause } from '../turns.js';
-import { DECODER_CHECKS } from './decoder-options.js';
+import { DECODER_CHECKS, type Progress } from './decoder-options.js';
 import { checkImportance, importanceOf, type Importance } from './region.js';
+
+export type { Progress };
 
 /** What the encoder aims at: exactly one of these. */
 export type Target =
@@ -54,13 +56,6 @@ export function maxErrorOfTarget(target: Target | undefined): number | undefined
 export type Tune = 'eye' | 'psnr';
 /** What `tune` may be. */
 export const TUNES = ['eye', 'psnr'] as const;
-
-/** How far an encoding or decoding has come. */
-export interface Progress {
-  /** 0..1 */
-  fraction: number;
-  stage: string;
-}
 
 /** What a picture is coded to, and how. */
 export interface EncoderOptions {

@@ -10,7 +10,7 @@ import { metadataOfInPieces } from '../container/metadata.js';
 import { DcompError } from '../errors.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { isToldSigma } from '../model/architecture.js';
-import { bytesOf, type Checks } from '../options.js';
+import { bytesOf } from '../options.js';
 import { ContainerReader, type Container, type Segment } from '../container/container.js';
 import { inspected, type FileInfo } from './inspect.js';
 import type { Size } from '../math/rectangle.js';
@@ -27,29 +27,14 @@ import {
   showExact,
   type DecodeResult,
 } from './decoder.js';
-import { DECODER_CHECKS, type DecoderOptions } from './decoder-options.js';
+import type { ProgressiveOptions } from './decoder-options.js';
 import { bandsOf, ExactPicture } from './exact.js';
 import { Receiver } from './receiver.js';
 import { containerOfInPieces, viewOf, type Source } from './source.js';
 import { inTurns, withoutTurns, type Pause } from '../turns.js';
+import { GrowingBytes } from './growing-bytes.js';
 import type { Session } from './session.js';
 import { checkWork, lagsOfFile, unitsHeld, workOf } from './work.js';
-
-export type ProgressiveOptions = Pick<
-  DecoderOptions,
-  'allowDamaged' | 'maxPixels' | 'maxWork' | 'onDamage' | 'onProgress' | 'signal'
->;
-
-const { allowDamaged, maxPixels, maxWork, onDamage, onProgress, signal } = DECODER_CHECKS;
-/** What each of them can be. */
-export const PROGRESSION_CHECKS: Checks<ProgressiveOptions> = {
-  allowDamaged,
-  maxPixels,
-  maxWork,
-  onDamage,
-  onProgress,
-  signal,
-};
 
 /** A place between two steps. */
 interface Place {
@@ -65,8 +50,7 @@ function mostBytes({ width, height }: Size): number {
 }
 
 export class Progression {
-  private buffer = new Uint8Array(4096);
-  private length = 0;
+  private readonly arrived = new GrowingBytes();
   private readonly reader: ContainerReader;
   /** Bytes behind the end of the file, which are not kept. */
   private trailing = 0;
@@ -95,40 +79,21 @@ export class Progression {
 
   /** All bytes so far, up to the end of the file; a view that stays valid until the next push. */
   get bytes(): Uint8Array {
-    return this.buffer.subarray(0, this.length);
+    return this.arrived.bytes;
   }
 
   /** How many have been pushed. */
   get byteLength(): number {
-    return this.length + this.trailing;
+    return this.arrived.length + this.trailing;
   }
 
   /** Appends a copy of the bytes, unless they are behind the end of the file. @throws DcompError E_USAGE, E_TOO_LARGE */
   push(portion: Uint8Array): void {
     const bytes = bytesOf(portion, 'the portion');
     // Where memory would have to grow, it is worth looking whether the file has ended.
-    if (this.length + bytes.length > this.buffer.length && this.trailing === 0) this.look();
-    if (this.trailing > 0) {
-      this.trailing += bytes.length;
-      return;
-    }
-    const length = this.length + bytes.length;
-    if (length > this.buffer.length) this.grow(length);
-    this.buffer.set(bytes, this.length);
-    this.length = length;
-  }
-
-  private grow(length: number): void {
-    let grown: Uint8Array<ArrayBuffer>;
-    try {
-      grown = new Uint8Array(Math.max(length, 2 * this.buffer.length));
-    } catch (cause) {
-      throw new DcompError('E_TOO_LARGE', `there is no memory for ${length} bytes of file; stop after fewer`, {
-        cause,
-      });
-    }
-    grown.set(this.bytes);
-    this.buffer = grown;
+    if (!this.arrived.fits(bytes.length) && this.trailing === 0) this.look();
+    if (this.trailing > 0) this.trailing += bytes.length;
+    else this.arrived.append(bytes);
   }
 
   /** Looks at the new bytes, whatever they are; what is wrong is said by who asks. */
@@ -151,10 +116,10 @@ export class Progression {
     }
     if (!container.truncated && container.trailing > 0) {
       this.trailing += container.trailing;
-      this.length -= container.trailing;
+      this.arrived.length -= container.trailing;
     }
     const most = mostBytes(container.header);
-    if (this.length > most)
+    if (this.arrived.length > most)
       throw new DcompError('E_TOO_LARGE', `the file has more than ${most} bytes, which no file of its size has`);
     return this.trailing > 0 ? { ...container, trailing: this.trailing } : container;
   }
@@ -168,7 +133,10 @@ export class Progression {
   /** With a search for what can be repaired. @throws DcompError as `containerOf` */
   private async source(): Promise<Source | undefined> {
     try {
-      return await inTurns(containerOfInPieces(this.bytes, { ...this.options, maxBytes: this.length }), this.pause);
+      return await inTurns(
+        containerOfInPieces(this.bytes, { ...this.options, maxBytes: this.arrived.length }),
+        this.pause,
+      );
     } catch (error) {
       if (error instanceof DcompError && (error.code === 'E_EMPTY' || error.code === 'E_TRUNCATED')) return undefined;
       throw error;
@@ -225,7 +193,7 @@ export class Progression {
    */
   async picture(evaluator: Evaluator | undefined, latest = false): Promise<DecodeResult | undefined> {
     if (!latest && this.failure !== undefined) throw this.failure;
-    if (!latest && this.shownLength === this.length) return undefined;
+    if (!latest && this.shownLength === this.arrived.length) return undefined;
     try {
       return await this.newPicture(evaluator, latest);
     } catch (error) {
@@ -269,7 +237,7 @@ export class Progression {
 
   /** What is decoded around damage is decoded anew each time: at twice the bytes. */
   private isTwice(): boolean {
-    return this.shownLength === undefined || this.length >= 2 * this.shownLength;
+    return this.shownLength === undefined || this.arrived.length >= 2 * this.shownLength;
   }
 
   /** Whether a new picture is worth what it costs. Decodes the steps that are wholly there. */

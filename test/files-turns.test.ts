@@ -18,11 +18,13 @@ import { writePicture } from '../formats/write.js';
 import { concat, readContainer, varint, writeAlpha, writeHeader, writeSegments } from '../src/container/container.js';
 import { metadataOfInPieces } from '../src/container/metadata.js';
 import { PARTS, type Part } from '../src/container/parts.js';
+import { verifyFileInPieces } from '../src/container/verify.js';
 import { DEFAULT_SCHEDULE } from '../src/diffusion/schedule.js';
 import { hash32 } from '../src/math/hash.js';
 import * as dcomp from '../src/node.js';
 import { newSamples, rangeOf, withDepthInPieces, type Picture } from '../src/picture.js';
 import type { Pieces } from '../src/turns.js';
+import { hostileFiles } from './helpers/hostile-files.js';
 import { abortAt, watched } from './helpers/loop.js';
 import { makeBmp } from './helpers/make-bmp.js';
 import { makeTiff } from './helpers/make-tiff.js';
@@ -260,6 +262,16 @@ describe('JPEG XL', { skip: wasm === undefined ? 'wasm-vips is not installed' : 
       code: 'E_DAMAGED_PICTURE',
       message: /its decoder ended: exit code 3/,
     });
+  });
+});
+
+describe('segments without a byte', () => {
+  it('are pieces of their own: as many as there are give turns', () => {
+    const { bytes } = hostileFiles('01234567').find(({ name }) => name === 'segments without end')!;
+    const checking = verifyFileInPieces(bytes);
+    let pieces = 0;
+    while (checking.next().done !== true) pieces++;
+    assert.ok(pieces > 100_000, `${pieces} pieces of ${bytes.length} bytes`);
   });
 });
 

@@ -123,6 +123,7 @@ class Repairer {
     let at: number | undefined = start;
     let firstUnit = 0;
     for (let i = 1; at !== undefined && at < this.bytes.length; i++) {
+      yield; // there may be many without a byte
       const offset: number = at;
       const shape = segmentShape(i, firstUnit);
       at = yield* this.mend(offset, shape);

@@ -103,7 +103,7 @@ export function builder(yargs: Argv): void {
     .option('effort', {
       type: 'string',
       requiresArg: true,
-      describe: `Encoder's search, 1 (quick) to 9 (small file)  [default: ${DEFAULT_EFFORT}]`,
+      describe: `Encoder's search, 1 (quick) to 9 (small file)  [default: ${DEFAULT_EFFORT}, with small ${DEFAULT_STRAIGHT_EFFORT}]`,
     });
   yargs
     .option('views', {
@@ -285,7 +285,7 @@ export function settingsOf(
 
 export async function run(args: RawArgs): Promise<number> {
   if (isMessage(args)) return (await import('./message-encode.js')).runMessages(args);
-  const effort = numberOption(args, 'effort', { min: 1, max: 9, whole: true }) ?? DEFAULT_EFFORT;
+  const effort = numberOption(args, 'effort', { min: 1, max: 9, whole: true }) ?? 'default';
   const { plan, common, options } = await batchOf(args, {
     accepts: PICTURE_EXTENSIONS,
     others: OTHER_PICTURES,

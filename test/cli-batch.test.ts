@@ -16,7 +16,7 @@ import { fillTemplate } from '../cli/batch/template.js';
 import { readPng } from '../formats/png-reader.js';
 import { writePng } from '../formats/png-writer.js';
 import { corpusPicture } from '../corpus/pictures.js';
-import { DEFAULT_EFFORT, type FileInfo } from '../src/index.js';
+import type { FileInfo } from '../src/index.js';
 import { codeOfError } from './helpers/outcome.js';
 import { createCli, program } from './helpers/cli.js';
 
@@ -125,7 +125,7 @@ describe('many files', () => {
     works('encode', 'in/scene.png', 'in/deep/glyphs.png', '-q', '30', '-o', 'out/{name}-{quality}-{effort}.dcz');
     assert.deepEqual(
       files().filter((name) => name.startsWith('out')),
-      [`out/glyphs-30-${DEFAULT_EFFORT}.dcz`, `out/scene-30-${DEFAULT_EFFORT}.dcz`],
+      ['out/glyphs-30-default.dcz', 'out/scene-30-default.dcz'],
     );
     works('encode', 'in', '--bpp', '4.5', '-o', '{{x}}/{dir}/{ext}/{name}.{bpp}');
     assert.deepEqual(

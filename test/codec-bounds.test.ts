@@ -14,14 +14,7 @@ import { Workspace } from '../src/codec/workspace.js';
 import { finish } from '../src/turns.js';
 import { blankObservation, type Observation } from '../src/diffusion/observation.js';
 import { separate } from '../src/pixels/picture-planes.js';
-import {
-  DEFAULT_SCHEDULE,
-  hasCorrections,
-  pyramidSizes,
-  stepsOf,
-  type Schedule,
-  type Step,
-} from '../src/diffusion/schedule.js';
+import { DEFAULT_SCHEDULE, pyramidSizes, stepsOf, type Schedule, type Step } from '../src/diffusion/schedule.js';
 import { runCost } from '../src/entropy/trellis.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS } from '../src/model/architecture.js';
 import { rowsOfWhole, type Evaluator } from '../src/model/evaluator.js';
@@ -140,7 +133,7 @@ describe('a model that knows the picture', () => {
       assert.ok(channel.signBits - root <= bound, `${channel.signBits - root} bits of signs, but at most ${bound}`);
       assert.equal(
         channel.correctionBits,
-        steps.filter(hasCorrections).length,
+        steps.filter(({ corrected }) => corrected).length,
         'a bit says that there is nothing to correct',
       );
       assert.ok(
@@ -224,6 +217,7 @@ describe('a model that is exactly right', () => {
         kind: index === 0 ? 'enter' : 'refine',
         from: index === 0 ? TOP_CODE : codes[index - 1]!,
         to,
+        corrected: true,
       };
       const ideal = finish(
         codeGroupStep(

@@ -5,6 +5,7 @@ import { entersLevel, leavesLevelObserved, type Schedule, type Step } from '../d
 import { DcompError } from '../errors.js';
 import { log2 } from '../math/exact.js';
 import type { Evaluator } from '../model/evaluator.js';
+import { isStraight } from '../model/integer/integer-model.js';
 import type { Size } from '../math/rectangle.js';
 import { TOP_CODE } from '../model/sigma.js';
 import { depthOf, MAX_PIXELS, type Picture } from '../picture.js';
@@ -83,7 +84,7 @@ export class Encoding {
   ): Promise<Encoding> {
     const { width, height, channels } = picture;
     const pause = pauseOf(options);
-    const nu = nuOf(options);
+    const nu = nuOf(options, isStraight(evaluator.model));
     const ends = await inTurns(nearEndsOf(picture), pause);
     const header = { width, height, channels, depth: depthOf(picture), modelId: evaluator.model.id, nu };
     const parts = [...known];

@@ -9,7 +9,6 @@
  * reverse water-filling.
  */
 import { FIRST_INFORMATION, groupCoefficients, VARIANCE_COUNT } from '../format.js';
-import { hasCorrections } from '../diffusion/schedule.js';
 import { COEFFICIENTS } from '../model/architecture.js';
 import type { Pieces } from '../turns.js';
 import { putInOrder } from './coding-order.js';
@@ -53,7 +52,7 @@ export function* codeGroupStep(options: GroupStepOptions, workspace: Workspace, 
   const order = yield* putInOrder(work);
   const rounds = yield* codeRounds(work, order);
   yield* updateObservation(work, order, rounds);
-  if (hasCorrections(step) && !channel.ended && channel.normal === undefined) yield* correct(work);
+  if (step.corrected && !channel.ended && channel.normal === undefined) yield* correct(work);
   return ideal;
 }
 

@@ -27,6 +27,9 @@ const BAND_BYTES = 2 ** 16;
 const BAND_DECISIONS = 2 ** 21;
 /** What is coded of a picture to know about how many bytes it takes: so many tiles, some 2^15 pixels. */
 const TILES: Tiling = { count: 32, width: 64, height: 16 };
+/** The first look, which is enough for most photographs: what takes so many times too much here needs no second one. */
+const FEW_TILES: Tiling = { ...TILES, count: 8 };
+const FEW_EXCESS = 2 * ESTIMATE_EXCESS;
 /** The same to know which way is better; prediction has more to learn, and in a whole picture gains so much by it. */
 const LARGE_TILES: Tiling = { count: 4, width: 128, height: 64 };
 const LEARNING_GAIN = 1.05;
@@ -75,6 +78,7 @@ export function* encodeBandsInPieces(
   const bytesOf = (bands: readonly Uint8Array[]): number =>
     bands.reduce((sum, { length }) => sum + length + overhead, 0);
   const large = picture.width * picture.height > MAX_TRIED_PIXELS;
+  if (large && (yield* estimatedBytesInPieces(picture, FEW_TILES)) > FEW_EXCESS * limit) return undefined;
   const estimate = large ? yield* estimatedBytesInPieces(picture) : 0;
   if (estimate > ESTIMATE_EXCESS * limit) return undefined;
   for (const layout of yield* layoutsOf(picture)) {
@@ -93,9 +97,9 @@ export function* encodeBandsInPieces(
  * About what `encodeBandsInPieces` of a large picture gives, from tiles of it that are coded as one picture. They know less of what
  * repeats, so it is rather more.
  */
-export function* estimatedBytesInPieces(picture: Colours): Pieces<number> {
+export function* estimatedBytesInPieces(picture: Colours, tiling = TILES): Pieces<number> {
   const { width, height } = picture;
-  const tiles = tilesOf(picture, TILES);
+  const tiles = tilesOf(picture, tiling);
   const bands = yield* encodeBandsInPieces(tiles, Infinity, 0);
   const bytes = bands!.reduce((sum, { length }) => sum + length, 0);
   return (bytes * width * height) / (tiles.width * tiles.height);

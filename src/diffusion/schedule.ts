@@ -25,8 +25,8 @@ export interface Step {
    * at least FIRST_INFORMATION to tell; the second is about the rest, of which the model then knows the neighbours that matter.
    */
   part?: 'first' | 'rest';
-  /** True where a message leaves corrections out. */
-  uncorrected?: true;
+  /** Whether single coefficients may be corrected when the step is done. */
+  corrected: boolean;
 }
 
 /** What the file says about its steps. */
@@ -170,16 +170,17 @@ export function leavesLevelObserved({ kind, part }: Pick<Step, 'kind' | 'part'>)
   return kind !== 'root' && part !== 'first';
 }
 
-/** Whether single coefficients may be corrected after a step. At levels ≥ 1, where a bit to say no counts, that is after entering and each half octave. */
-export function hasCorrections({
-  level,
-  kind,
-  to,
-  part,
-  uncorrected,
-}: Pick<Step, 'level' | 'kind' | 'to' | 'part' | 'uncorrected'>): boolean {
-  if (uncorrected === true) return false;
-  return level === 0 || (part !== 'first' && (kind !== 'refine' || to % (CODES_LEVEL_SPAN / 2) === 0));
+/**
+ * At levels ≥ 1, where a bit to say no counts, refined ones are corrected after entering and each half octave; of those that are
+ * measured straight nothing but that brings right what the network was sure of and wrong about. Messages do without.
+ */
+function isCorrected(
+  { straight, coarsestWidth }: Schedule,
+  { level, kind, to, part }: Omit<Step, 'corrected'>,
+): boolean {
+  if (level === 0) return true;
+  if (coarsestWidth !== undefined) return false;
+  return kind === 'refine' ? to % (CODES_LEVEL_SPAN / 2) === 0 : straight !== undefined || part !== 'first';
 }
 
 /** Whether a level that a file ends in is shown by handing its observation on: see HANDED_ON_CODE. */
@@ -219,8 +220,8 @@ export function stepsOf(schedule: Schedule, levels: number): Step[] {
   checkSchedule(schedule);
   const steps: Step[] = [];
   const add = (level: number, kind: StepKind, from: number, to: number, part: Pick<Step, 'part'> = {}): void => {
-    const uncorrected = schedule.coarsestWidth !== undefined && level > 0 ? { uncorrected: true as const } : {};
-    steps.push({ index: steps.length, level, kind, from, to, ...part, ...uncorrected });
+    const step = { index: steps.length, level, kind, from, to, ...part };
+    steps.push({ ...step, corrected: isCorrected(schedule, step) });
   };
   const { straight, coarseWidth, fineWidth, lastCode } = schedule;
   /** Sigma code at which a level is entered. */

@@ -317,7 +317,11 @@ function group(
     grid.codes[i] = code;
   }
   if (ended) throw new Ended();
-  if (step.level > 0 && (state.message || step.part === 1 || (step.mode === 'refine' && step.to % 8 > 0))) return;
+  if (
+    step.level > 0 &&
+    (state.message || (step.part === 1 && !state.straight) || (step.mode === 'refine' && step.to % 8 > 0))
+  )
+    return;
   if (bits.left === 0) throw new Ended();
   if (bits.bit() === 0) return;
   const { indices, steps } = side((bytes) => decodeCorrections(bytes, 0, N));

@@ -1,0 +1,48 @@
+/** Paths that measure every level at once: what the network was sure of and wrong about comes right, as nothing comes after. */
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { corpusPicture } from '../corpus/pictures.js';
+import { smallModelFile } from '../corpus/small-model.js';
+import { straightAt } from '../src/codec/straight.js';
+import { Session } from '../src/codec/session.js';
+import { STRAIGHT_SCHEDULE, leavesLevelObserved } from '../src/diffusion/schedule.js';
+import { COEFFICIENTS } from '../src/model/architecture.js';
+import { readModelFile } from '../src/model/integer/model-file.js';
+import { EXACT, sigmaOf } from '../src/model/sigma.js';
+import { createEvaluator } from '../src/model/wasm/engine.js';
+import { folded } from '../src/pixels/fold.js';
+import { PictureCoefficients } from '../src/pixels/picture-coefficients.js';
+import { finish } from '../src/turns.js';
+import { CountingChannel } from './helpers/channels.js';
+
+/** Errors that are left alone, in sigma: CORRECTION_THRESHOLD of src/codec/correct.ts. */
+const THRESHOLD = 5;
+
+it('no detail is left too far off, at whatever level', { timeout: 120_000 }, async () => {
+  // A network with random weights is as often sure and wrong as any can be.
+  const evaluator = await createEvaluator(readModelFile(smallModelFile()));
+  const picture = corpusPicture('edges', { width: 150, height: 110 });
+  for (const code of [100, 130, 160]) {
+    const schedule = straightAt(STRAIGHT_SCHEDULE, { level: 0, code }, 'eye');
+    const session = new Session(picture.width, picture.height, false, schedule, evaluator);
+    const truth = finish(PictureCoefficients.of(folded(picture), session.sizes.length - 1));
+    const channel = new CountingChannel(8);
+    let corrections = 0;
+    for (const step of session.steps) {
+      const before = channel.correctionBits;
+      await session.run(step, channel, truth.rowsOf(step.level));
+      if (channel.correctionBits > before + 1) corrections++;
+      if (!leavesLevelObserved(step)) continue;
+      const { z, codes, height } = session['observation'];
+      const x = finish(truth.rowsOf(step.level)(0, height));
+      for (let i = 0; i < x.length; i++) {
+        if (i % COEFFICIENTS < 3) continue; // LL, which the coarser level has told
+        if (codes[i] === EXACT) continue; // beyond the picture
+        const error = Math.abs(x[i]! - z[i]!) / sigmaOf(codes[i]!);
+        assert.ok(error <= THRESHOLD + 0.01, `code ${code}, level ${step.level}, coefficient ${i}: ${error} sigma`);
+      }
+    }
+    assert.ok(corrections > 2, 'the case is too easy');
+  }
+  await evaluator.close();
+});

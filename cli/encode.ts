@@ -1,6 +1,13 @@
 /** `dcomp encode IN [OUT.dcz]`, `dcomp encode IN... -o FOLDER` */
 import type { Argv } from 'yargs';
-import { DEFAULT_EFFORT, DEFAULT_QUALITY, TUNES, type Target, type Tune } from '../src/codec/encoder-options.js';
+import {
+  DEFAULT_EFFORT,
+  DEFAULT_QUALITY,
+  DEFAULT_STRAIGHT_EFFORT,
+  TUNES,
+  type Target,
+  type Tune,
+} from '../src/codec/encoder-options.js';
 import { DEFAULT_WEIGHT, type Region } from '../src/codec/region.js';
 import { DEFAULT_VIEWS, VIEWS, type Views } from '../src/diffusion/schedule.js';
 import { DcompError } from '../src/errors.js';

@@ -11,7 +11,7 @@ import {
 import { DEFAULT_WEIGHT, type Region } from '../src/codec/region.js';
 import { DEFAULT_VIEWS, VIEWS, type Views } from '../src/diffusion/schedule.js';
 import { DcompError } from '../src/errors.js';
-import { DEFAULT_MODEL } from '../src/models/registry.js';
+import { DEFAULT_MODEL, THOROUGH_MODEL } from '../src/models/registry.js';
 import { MAX_SIDE } from '../src/picture.js';
 import { readInput } from '../formats/files.js';
 import { PICTURE_EXTENSIONS } from '../formats/formats.js';
@@ -163,7 +163,7 @@ export function builder(yargs: Argv): void {
   sizeOption(yargs);
   workOption(yargs);
   metadataOption(yargs, 'default');
-  engineOptions(yargs, `${DEFAULT_MODEL}; small with --lossless or --max-error`);
+  engineOptions(yargs, `${DEFAULT_MODEL}; ${THOROUGH_MODEL} with --profile message`);
   yargs
     .example('$0 encode photo.png', 'photo.dcz, quality 50')
     .example('$0 encode photo.png small.dcz --size 20k', 'At most 20000 bytes')

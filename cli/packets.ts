@@ -1,5 +1,5 @@
 /** `dcomp packets encode IN [OUT]`, `dcomp packets decode IN… OUT`: pictures over links with short messages that may be lost. */
-import { DEFAULT_MODEL } from '../src/models/registry.js';
+import { THOROUGH_MODEL } from '../src/models/registry.js';
 import { readdirSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import type { Argv } from 'yargs';
@@ -82,7 +82,7 @@ export function builder(yargs: Argv): void {
     .option('format', { ...text, describe: `decode: ${PICTURE_FORMATS.join(', ')}  [default: by the output's name]` })
     .option('force', { alias: 'f', type: 'boolean', describe: 'Replace outputs that exist' });
   sizeOption(yargs);
-  engineOptions(yargs, DEFAULT_MODEL);
+  engineOptions(yargs, THOROUGH_MODEL);
   yargs
     .example('$0 packets encode photo.jpg --resize 160x120 --link lora --count 6 --redundancy 30%', 'photo-packets/…')
     .example('$0 packets decode photo-packets back.png', 'From whatever is there');

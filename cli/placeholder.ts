@@ -1,5 +1,5 @@
 /** `dcomp placeholder IN`: a picture as some dozen characters, for pages; `dcomp placeholder --decode TEXT OUT` shows one. */
-import { DEFAULT_MODEL } from '../src/models/registry.js';
+import { THOROUGH_MODEL } from '../src/models/registry.js';
 import type { Argv } from 'yargs';
 import { DcompError } from '../src/errors.js';
 import { decodeMessage, encodeMessages, placeholderBytes, placeholderText } from '../src/node.js';
@@ -38,7 +38,7 @@ export function builder(yargs: Argv): void {
     .option('decode', { ...text, describe: 'Write the picture of this text' })
     .option('force', { alias: 'f', type: 'boolean', describe: 'Replace an output that exists' });
   sizeOption(yargs);
-  engineOptions(yargs, DEFAULT_MODEL);
+  engineOptions(yargs, THOROUGH_MODEL);
   yargs
     .example('$0 placeholder photo.jpg', '100 characters')
     .example('$0 placeholder photo.jpg --snippet react', 'A component that shows it until the picture is there')

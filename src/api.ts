@@ -28,14 +28,12 @@ import { Progression } from './codec/progressive.js';
 import { DcompError } from './errors.js';
 import { turnIfDue } from './event-loop.js';
 import { copyOf } from './files.js';
-import { KeptModels, MODEL_CHECKS, type GivenModel, type ModelOptions, type Platform } from './kept-models.js';
+import { KeptModels, MODEL_CHECKS, type ModelOptions, type Platform } from './kept-models.js';
 import { engineOf, type Evaluator } from './model/evaluator.js';
+import { THOROUGH_MODEL } from './models/registry.js';
 import { inTurns, throwIfAborted, type Pause } from './turns.js';
 import { checkList, checkOptions, isBoolean, isWhole, type Checks } from './options.js';
 import type { Picture } from './picture.js';
-
-/** The model of an encoding without loss, or with a bounded error, that names none: what it costs in bytes is little, and it is fast. */
-const EXACT_MODEL: GivenModel = 'small';
 
 /** Options of `encode`. */
 export interface EncodeOptions extends EncoderOptions, ModelOptions {}
@@ -189,10 +187,9 @@ export function createCodec(platform: Platform): Codec {
       const { options, pause } = heard(checked, picture);
       if (maxErrorOfTarget(options.target) !== undefined) {
         await pause();
-        const named = options.model === undefined ? { ...options, model: EXACT_MODEL } : options;
         return encodeExact(picture, { ...options, pause }, (take) =>
           models
-            .chosen(named, sizeOf(picture))
+            .chosen(options, sizeOf(picture))
             .use(sizeOf(picture), options.signal, async (evaluator) => withEngine(await take(evaluator), evaluator)),
         );
       }
@@ -234,17 +231,19 @@ export function createCodec(platform: Platform): Codec {
       const picture = checkMessagePicture(source);
       const wanted = sizesOf(sizes);
       const { options, pause } = heard(checked, picture);
-      return models.chosen(options, sizeOf(picture)).use(sizeOf(picture), options.signal, async (evaluator) => {
-        await pause();
-        return encodeMessages(picture, evaluator, wanted, { ...options, pause });
-      });
+      return models
+        .chosen(options, sizeOf(picture), THOROUGH_MODEL)
+        .use(sizeOf(picture), options.signal, async (evaluator) => {
+          await pause();
+          return encodeMessages(picture, evaluator, wanted, { ...options, pause });
+        });
     },
     async decodeMessage(message, given) {
       const { options, pause } = heard(checkOptions(given, MESSAGE_READ_CHECKS, 'decodeMessage'));
       const bytes = copyOf(message);
       await pause();
       return models
-        .chosen(options, 0) // messages are small, however large they might be
+        .chosen(options, 0, THOROUGH_MODEL) // messages are small, however large they might be
         .use(MAX_MESSAGE_PIXELS, options.signal, async (evaluator) =>
           decodeMessageBytes(bytes, evaluator, { ...options, pause }),
         );

@@ -17,8 +17,8 @@ export type GivenModel = ModelName | Uint8Array;
 export interface ModelOptions {
   /**
    * A name of the package's models, `small` or `large`, or the contents of a model file (.dcm). Default of encoding:
-   * `DEFAULT_MODEL`. Files name their model and find it by themselves if it is the package's: for decoding only the
-   * contents of another one need to be given.
+   * `DEFAULT_MODEL`; of messages, and of what makes pictures anew, `THOROUGH_MODEL`. Files name their model and find it by
+   * themselves if it is the package's: for decoding only the contents of another one need to be given.
    */
   model?: GivenModel;
   /** Threads for the network; the result is the same for any number. Default: all cores in Node, 1 in a browser. */
@@ -62,11 +62,12 @@ export class KeptModels {
   constructor(private readonly platform: Platform) {}
 
   /**
-   * Of the model that was chosen, or the package's default: to encode, and for what names none.
+   * Of the model that was chosen: to encode, and for what names none.
    * @param pixels of the picture
+   * @param otherwise where none was chosen
    */
-  chosen(options: ModelOptions, pixels: number): Evaluators {
-    return this.evaluatorsOf(options.model ?? DEFAULT_MODEL, options, pixels);
+  chosen(options: ModelOptions, pixels: number, otherwise = DEFAULT_MODEL): Evaluators {
+    return this.evaluatorsOf(options.model ?? otherwise, options, pixels);
   }
 
   /**

@@ -1,5 +1,5 @@
 /** Options that `denoise`, `upscale`, `inpaint` and `sample` share. */
-import { DEFAULT_MODEL } from '../../src/models/registry.js';
+import { THOROUGH_MODEL } from '../../src/models/registry.js';
 import type { Argv } from 'yargs';
 import { SAMPLERS, type Manner, type ModelOptions, type RestoreOptions } from '../../src/diffusion-node.js';
 import { DEFAULT_STEPS, MAX_GUIDANCE, MAX_STEPS, MAX_TEMPERATURE } from '../../src/restore/options.js';
@@ -54,7 +54,7 @@ export function restoreOptions(yargs: Argv, byDefault: Manner, many: 'samples' |
       describe: "Of the output: png, jpeg, webp, avif, tiff  [default: by the output's name]",
     });
   sizeOption(yargs);
-  engineOptions(yargs, DEFAULT_MODEL);
+  engineOptions(yargs, THOROUGH_MODEL);
 }
 
 /** What they say. */

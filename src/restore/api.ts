@@ -1,4 +1,5 @@
 /** Restoring and drawing pictures over evaluators that are kept between calls; the entries say where models and threads come from. */
+import { THOROUGH_MODEL } from '../models/registry.js';
 import { KeptModels, MODEL_CHECKS, type ModelOptions, type Platform } from '../kept-models.js';
 import { turnIfDue } from '../event-loop.js';
 import type { Size } from '../math/rectangle.js';
@@ -92,7 +93,7 @@ export function createRestorer(platform: Platform): Restorer {
     let use: Promise<void> = Promise.resolve();
     const evaluator = await new Promise<Evaluator>((resolve, reject) => {
       const pixels = size.width * size.height;
-      use = models.chosen(options, pixels).use(pixels, signal, (mine) => {
+      use = models.chosen(options, pixels, THOROUGH_MODEL).use(pixels, signal, (mine) => {
         resolve(mine);
         return new Promise<void>((done) => (leave = done));
       });

@@ -17,10 +17,10 @@ import {
 } from '../src/container/container.js';
 import { PARTS, type Part } from '../src/container/parts.js';
 import { LAG_BLOCK } from '../src/codec/region.js';
-import { AHEAD_UNIT, FINEST_FIRST_CODE, MAX_AHEAD, MAX_FIRST_CODE, VIEWS } from '../src/diffusion/schedule.js';
+import { AHEAD_UNIT, FINEST_FIRST_CODE, MAX_AHEAD, VIEWS } from '../src/diffusion/schedule.js';
 import { encodePlane } from '../src/entropy/plane.js';
 import { DcompError } from '../src/errors.js';
-import { LAST_CODE } from '../src/format.js';
+import { LAST_CODE, MAX_FIRST_CODE } from '../src/format.js';
 import { TOP_CODE } from '../src/model/sigma.js';
 import { hasAlpha } from '../src/pixels/picture-planes.js';
 import type { Channels, Depth } from '../src/picture.js';

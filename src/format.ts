@@ -25,6 +25,8 @@ export const HANDED_ON_CODE = 162;
 
 /** Sigma code at which level 0 ends: sigma ½, beyond which 8-bit samples hold nothing more. */
 export const LAST_CODE = 64;
+/** The noise of a picture of which level 0 has nothing to tell: no level is measured with more. */
+export const MAX_FIRST_CODE = 240;
 
 /** How near to white or black what is taken for it can be at most, in units of 8 bits. */
 export const MAX_NEAR = 15;

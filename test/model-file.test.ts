@@ -183,10 +183,10 @@ test('malformed headers with a right checksum: each has its own message', () => 
         ]),
     ],
     [
-      /code of quality 0 is 169/,
+      /code of quality 0 is 241/,
       (h) =>
         (h.quality = [
-          [10, 169],
+          [10, 241],
           [100, 64],
         ]),
     ],

@@ -6,7 +6,8 @@ import { psnrRgb } from '../eval/metrics/psnr.js';
 import { corpusPicture } from '../corpus/pictures.js';
 import { aheadAt } from '../src/codec/straight.js';
 import { readContainer } from '../src/container/container.js';
-import { AHEAD_UNIT, FINEST_FIRST_CODE, MAX_AHEAD, MAX_FIRST_CODE } from '../src/diffusion/schedule.js';
+import { AHEAD_UNIT, FINEST_FIRST_CODE, MAX_AHEAD } from '../src/diffusion/schedule.js';
+import { MAX_FIRST_CODE } from '../src/format.js';
 import { decode, encode, release } from '../src/node.js';
 
 describe('tune', () => {

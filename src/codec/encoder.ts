@@ -4,6 +4,7 @@ import { coarseViewsOf, DEFAULT_SCHEDULE, STRAIGHT_SCHEDULE, type Schedule } fro
 import { unitCount } from '../diffusion/units.js';
 import { LAST_CODE } from '../format.js';
 import { withinMemory } from '../memory.js';
+import { TOP_CODE } from '../model/sigma.js';
 import { isToldSigma } from '../model/architecture.js';
 import { isStraight } from '../model/integer/integer-model.js';
 import type { Evaluator } from '../model/evaluator.js';
@@ -150,7 +151,7 @@ async function planOf(source: Picture, evaluator: Evaluator, options: EncodingOp
   const lags =
     importance === undefined ? undefined : await inTurns(lagsOfInPieces(importance, source), pauseOf(options));
   const viewed = views === undefined ? base : { ...base, views, coarseViews: coarseViewsOf(views) };
-  const lastCode = stop.level === 0 ? stop.code : LAST_CODE;
+  const lastCode = stop.level === 0 ? Math.min(stop.code, TOP_CODE) : LAST_CODE; // refined
   return {
     schedule: viewed.straight === undefined ? { ...viewed, lastCode } : straightAt(viewed, stop, tune),
     lags,

@@ -10,7 +10,7 @@ import { log2SigmaOf } from '../model/sigma.js';
 import { COLOURS } from '../pixels/colour.js';
 import type { PictureCoefficients } from '../pixels/picture-coefficients.js';
 import type { Pieces } from '../turns.js';
-import { MAX_FIRST_CODE } from '../diffusion/schedule.js';
+import { MAX_FIRST_CODE } from '../format.js';
 
 /** Energies are those of so many positions side by side and below each other. */
 const BLOCK = 2;

@@ -2,8 +2,8 @@
  * Which noise a file of a straight schedule is measured with, for a target that names none: drafts by the cheapest search
  * tell how far the estimate is off, and what is left of the target is refined at level 0, as on any path.
  */
-import { AHEAD_UNIT, FINEST_FIRST_CODE, MAX_FIRST_CODE, type Ahead, type Schedule } from '../diffusion/schedule.js';
-import { CODES_LEVEL_SPAN, LAST_CODE } from '../format.js';
+import { AHEAD_UNIT, FINEST_FIRST_CODE, type Ahead, type Schedule } from '../diffusion/schedule.js';
+import { CODES_LEVEL_SPAN, LAST_CODE, MAX_FIRST_CODE } from '../format.js';
 import { log2 } from '../math/exact.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { codeOf, TOP_CODE } from '../model/sigma.js';

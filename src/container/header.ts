@@ -4,7 +4,6 @@ import {
   DEFAULT_SCHEDULE,
   FINEST_FIRST_CODE,
   AHEAD_UNIT,
-  MAX_FIRST_CODE,
   type Ahead,
   VIEWS,
   type Schedule,
@@ -12,7 +11,15 @@ import {
 } from '../diffusion/schedule.js';
 import { MIN_NU } from '../entropy/trellis.js';
 import { DcompError } from '../errors.js';
-import { CODES_LEVEL_SPAN, FORMAT_VERSION, LAST_CODE, MAGIC, MAX_FINE_NU, MAX_NEAR } from '../format.js';
+import {
+  CODES_LEVEL_SPAN,
+  FORMAT_VERSION,
+  LAST_CODE,
+  MAGIC,
+  MAX_FINE_NU,
+  MAX_FIRST_CODE,
+  MAX_NEAR,
+} from '../format.js';
 import { MODEL_ID_BYTES } from '../model/integer/integer-model.js';
 import { TOP_CODE } from '../model/sigma.js';
 import { MAX_PIXELS, MAX_SIDE, type Channels, type Depth } from '../picture.js';

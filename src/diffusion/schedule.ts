@@ -4,7 +4,7 @@
  */
 import { DcompError } from '../errors.js';
 import { TOP_CODE } from '../model/sigma.js';
-import { codedSize, CODES_LEVEL_SPAN, HANDED_ON_CODE, LAST_CODE, ROOT_SIDE } from '../format.js';
+import { codedSize, CODES_LEVEL_SPAN, HANDED_ON_CODE, LAST_CODE, MAX_FIRST_CODE, ROOT_SIDE } from '../format.js';
 import type { Size } from '../math/rectangle.js';
 
 /**
@@ -84,9 +84,6 @@ export const WHITE: Ahead = [0, 0, 0, 0];
 const FINEST_COARSE_CODE = LAST_CODE - CODES_LEVEL_SPAN;
 /** Level 0 is measured straight to this sigma code at best, sigma 1, and refined from there: coarser levels end at sigma ¼. */
 export const FINEST_FIRST_CODE = LAST_CODE + CODES_LEVEL_SPAN;
-
-/** The noise of a picture of which level 0 has nothing to tell. */
-export const MAX_FIRST_CODE = 240;
 
 /** Sigma code at which the details of a level are measured straight. */
 export function straightCode({ firstCode, ahead }: Straight, level: number): number {

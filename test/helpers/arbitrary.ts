@@ -2,15 +2,8 @@
 import fc from 'fast-check';
 import { CORPUS, corpusPicture } from '../../corpus/pictures.js';
 import type { EncodingOptions, LossyTarget } from '../../src/codec/encoder-options.js';
-import { LAST_CODE } from '../../src/format.js';
-import {
-  AHEAD_UNIT,
-  FINEST_FIRST_CODE,
-  MAX_AHEAD,
-  MAX_FIRST_CODE,
-  MAX_TAIL,
-  type Schedule,
-} from '../../src/diffusion/schedule.js';
+import { LAST_CODE, MAX_FIRST_CODE } from '../../src/format.js';
+import { AHEAD_UNIT, FINEST_FIRST_CODE, MAX_AHEAD, MAX_TAIL, type Schedule } from '../../src/diffusion/schedule.js';
 import { TOP_CODE } from '../../src/model/sigma.js';
 import { hash32 } from '../../src/math/hash.js';
 import { depthOf, newSamples, rangeOf, withDepth, type Channels, type Depth, type Picture } from '../../src/picture.js';

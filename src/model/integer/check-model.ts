@@ -16,8 +16,7 @@ import {
   type TensorSpec,
 } from '../architecture.js';
 import { INPUT_TENSOR, MAX_BITS, MIN_BITS, OUTPUT_TENSOR, WEIGHT_LIMIT, sumLimit } from './arithmetic.js';
-import { LAST_CODE } from '../../format.js';
-import { TOP_CODE } from '../sigma.js';
+import { LAST_CODE, MAX_FIRST_CODE } from '../../format.js';
 import type { IntegerModel, QualityTable, TensorScale } from './integer-model.js';
 
 /** Bounds of what is taken for a network: far above anything useful, low enough that no size computed from them overflows. */
@@ -167,7 +166,7 @@ export function qualityTableFrom(value: unknown): QualityTable {
     const quality = pair[0];
     if (typeof quality !== 'number' || !(quality >= 1 && quality <= 100))
       damaged(`quality ${i} is ${JSON.stringify(quality)}, not a number from 1 to 100`);
-    return [quality as number, wholeNumber(pair[1], `the code of quality ${i}`, LAST_CODE, TOP_CODE)];
+    return [quality as number, wholeNumber(pair[1], `the code of quality ${i}`, LAST_CODE, MAX_FIRST_CODE)];
   });
   checkQualityTable(table);
   return table;

@@ -62,7 +62,7 @@ function shortText() {
   const [first, ...others] = rates.map(String);
   const head = ['codec', `PSNR at ${first} bpp`, ...others, 'dcomp at equal PSNR', 'at equal SSIMULACRA 2'];
   return [
-    `At equal bytes, means of ${summary.pictures} pictures; PSNR in dB, and how many bytes dcomp needs for equal quality; seconds of one core per megapixel:`,
+    `At equal bytes, means of ${summary.pictures} pictures, dcomp with \`--model large\`; PSNR in dB, and how many bytes dcomp needs for equal quality; seconds of one core per megapixel:`,
     '',
     markdown({ head: [...head, 'encoding, s', 'decoding, s'], rows }),
     '',

@@ -46,7 +46,14 @@ export type { MessageDecodeOptions, MessageDecodeResult, MessageOptions, Message
 export { MAX_MESSAGE_PIXELS, MESSAGE_CHECKS, MESSAGE_SIZES, type MessageCheck } from './container/message.js';
 export { placeholderBytes, placeholderText } from './placeholder.js';
 export { FORMAT_VERSION } from './format.js';
-export { DEFAULT_MODEL, THOROUGH_MODEL, MODELS, modelNameOf, type ModelName, type PackageModel } from './models/registry.js';
+export {
+  DEFAULT_MODEL,
+  THOROUGH_MODEL,
+  MODELS,
+  modelNameOf,
+  type ModelName,
+  type PackageModel,
+} from './models/registry.js';
 export type { GivenModel, ModelOptions } from './kept-models.js';
 export { ENGINES, type EngineName } from './model/evaluator.js';
 export type { DecodeOptions, EncodeOptions, PictureOptions, ProgressiveDecodeOptions } from './api.js';

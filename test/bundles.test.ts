@@ -145,7 +145,7 @@ describe('bundles', { skip: noBrowser }, () => {
     cpSync(join(folder, 'public', 'photo.dcz'), join(out, 'photo.dcz'));
     const { loaded } = await look(out, '96 × 64');
     assert.ok(
-      loaded.some((line) => /^200 dcomp-1-\w+\.dcm/.test(line)),
+      loaded.some((line) => /^200 dcomp-small-\w+\.dcm/.test(line)),
       loaded.join(', '),
     );
     // Only what a browser has, and all of it inside.

@@ -70,7 +70,7 @@ describe('a second decoder, written from the description of the format,', () => 
           const target = maxError === 0 ? ('lossless' as const) : { maxError };
           const { bytes } = await encodePicture(picture, evaluator, { target, plain: false, effort: 1 });
           await assertSame(bytes);
-          await assertSame(bytes.subarray(0, bytes.length - 1));
+          for (const cut of [1, 20, 40, 60]) await assertSame(bytes.subarray(0, bytes.length - cut));
         },
       ),
       { numRuns: 4 },

@@ -146,7 +146,7 @@ async function decodeSource(source: Source, evaluator: Evaluator, options: Decod
     }
     if (channel.ended || (session.next?.step.level ?? -1) < level) break;
   }
-  if (maxError !== undefined && session.next === undefined) {
+  if (maxError !== undefined && session.isComplete) {
     const exact = await ExactPicture.of(session, header, maxError);
     const tell = bandProgress(options);
     await inTurns(exact.takeInPieces(bytes, bandsOf(container), damage, tell), pause);

@@ -264,7 +264,7 @@ export class Progression {
     const intact = await this.intact(source);
     if (intact !== undefined) {
       const session = await this.advance(bytes, container, evaluator);
-      const maxError = session.next === undefined ? maxErrorOf(bytes, container) : undefined;
+      const maxError = session.isComplete ? maxErrorOf(bytes, container) : undefined;
       if (maxError !== undefined) return this.exactPicture(session, source, intact.metadata, maxError);
       const picture = await show(session, container, this.alpha, intact.metadata, {
         ...this.options,
@@ -277,7 +277,7 @@ export class Progression {
     return decodePicture(bytes, evaluator, options, source);
   }
 
-  /** The picture behind all steps, with the bands that there are. Of a last step that is cut, for the moment only. */
+  /** The picture behind all steps, with the bands that there are. */
   private async exactPicture(
     session: Session,
     source: Source,

@@ -112,6 +112,11 @@ export class Session {
     return { step, group, groupIndex: this.groupIndex, groups: groups.length, needed: this.isNeeded(step, group) };
   }
 
+  /** Whether all steps have been run, and the last one to its end. */
+  get isComplete(): boolean {
+    return this.next === undefined && this.unfinished === undefined;
+  }
+
   private groupsOf(step: Step): Group[] {
     const { width, height } = gridOf(this.sizes[step.level]!);
     return groupsOf(width, height);

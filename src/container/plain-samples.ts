@@ -27,10 +27,10 @@ const BAND_BYTES = 2 ** 16;
 const BAND_DECISIONS = 2 ** 21;
 /** What is coded of a picture to know about how many bytes it takes: so many tiles, some 2^15 pixels. */
 const TILES: Tiling = { count: 32, width: 64, height: 16 };
-/** The first look, which is enough for most photographs: what takes so many times too much here needs no second one. */
+/** The first look at them, which is enough for most photographs: what takes so many times too much here needs no second one. */
 const FEW_TILES: Tiling = { ...TILES, count: 8 };
 const FEW_EXCESS = 2 * ESTIMATE_EXCESS;
-/** The same to know which way is better; prediction has more to learn, and in a whole picture gains so much by it. */
+/** What is coded to know which way is better; prediction has more to learn, and in a whole picture gains so much by it. */
 const LARGE_TILES: Tiling = { count: 4, width: 128, height: 64 };
 const LEARNING_GAIN = 1.05;
 /** Pixels or samples that are looked at in a piece. */
@@ -63,6 +63,11 @@ interface Layout {
   size: number;
 }
 
+/** @param overhead of each band */
+function bytesOf(bands: readonly Uint8Array[], overhead = 0): number {
+  return bands.reduce((sum, { length }) => sum + length + overhead, 0);
+}
+
 /**
  * The smallest plain form that the layouts give.
  * @param limit bytes that it may take, with `overhead` for each band
@@ -75,8 +80,6 @@ export function* encodeBandsInPieces(
 ): Pieces<Uint8Array[] | undefined> {
   let best: Uint8Array[] | undefined;
   let most = limit;
-  const bytesOf = (bands: readonly Uint8Array[]): number =>
-    bands.reduce((sum, { length }) => sum + length + overhead, 0);
   const large = picture.width * picture.height > MAX_TRIED_PIXELS;
   if (large && (yield* estimatedBytesInPieces(picture, FEW_TILES)) > FEW_EXCESS * limit) return undefined;
   const estimate = large ? yield* estimatedBytesInPieces(picture) : 0;
@@ -85,9 +88,9 @@ export function* encodeBandsInPieces(
     const hopeless = estimate > (picture.samples.length * picture.depth) / 8;
     for (const encode of hopeless ? [storedBands] : [storedBands, codedBands]) {
       const bands = yield* encode(picture, layout, most, overhead);
-      if (bands === undefined || bytesOf(bands) > most) continue;
+      if (bands === undefined || bytesOf(bands, overhead) > most) continue;
       best = bands;
-      most = bytesOf(bands) - 1;
+      most = bytesOf(bands, overhead) - 1;
     }
   }
   return best;
@@ -101,8 +104,7 @@ export function* estimatedBytesInPieces(picture: Colours, tiling = TILES): Piece
   const { width, height } = picture;
   const tiles = tilesOf(picture, tiling);
   const bands = yield* encodeBandsInPieces(tiles, Infinity, 0);
-  const bytes = bands!.reduce((sum, { length }) => sum + length, 0);
-  return (bytes * width * height) / (tiles.width * tiles.height);
+  return (bytesOf(bands!) * width * height) / (tiles.width * tiles.height);
 }
 
 /**
@@ -112,7 +114,6 @@ export function* estimatedBytesInPieces(picture: Colours, tiling = TILES): Piece
  */
 export function* isPhotographInPieces(picture: Colours, maxError: number): Pieces<boolean> {
   const tiles = tilesOf(picture, LARGE_TILES);
-  const bytesOf = (bands: readonly Uint8Array[]): number => bands.reduce((sum, { length }) => sum + length, 0);
   const drawn = bytesOf((yield* encodeBandsInPieces(tiles, Infinity, 0))!);
   const own = { ...tiles, samples: tiles.samples.slice() };
   return bytesOf(yield* predictedBandsInPieces(own, maxError)) < LEARNING_GAIN * drawn;

@@ -22,7 +22,6 @@ const LONG_FUNCTIONS = [
   'src/container/info.ts',
   'src/model/gpu/program.ts',
 ];
-const CIRCLES = ['src/container/container.ts → src/container/reader.ts'];
 const NAMES_TWICE = ['api.ts', 'engine.ts', 'exact.ts', 'files.ts', 'gains.ts', 'message.ts', 'options.ts', 'plan.ts'];
 
 const files = ['src', 'formats', 'web', 'cluster', 'cli', 'eval', 'bench', 'fuzz', 'corpus']
@@ -86,7 +85,7 @@ describe('how the code is cut', () => {
   });
 
   it('no files import one another in a circle', () => {
-    assert.deepEqual(circles(), CIRCLES);
+    assert.deepEqual(circles(), []);
   });
 
   it('no name of a file stands twice in src', () => {

@@ -22,47 +22,9 @@ import type { Part } from './parts.js';
 
 export { concat, CRC_BYTES, readU32, readVarint, varint } from './bytes.js';
 export { MAX_HEADER, MIN_HEADER, NO_CODING, readHeader, type Form, type Header } from './header.js';
+export type * from './extents.js';
 export { ContainerReader, readContainer, readContainerInPieces } from './reader.js';
 export * from './segment.js';
-
-/** Where a payload lies in the file. */
-export interface Extent {
-  /** Byte offset of the payload, and how many of its bytes are there. */
-  payloadOffset: number;
-  payloadLength: number;
-  /** complete: checksum holds; cut: the file ends in it; damaged: something is wrong. */
-  state: 'complete' | 'cut' | 'damaged';
-  /** What is wrong where it is damaged. */
-  fault?: string;
-}
-
-export interface PartExtent extends Extent {
-  /** Byte offset in the file of the part's type. */
-  offset: number;
-  type: number;
-}
-
-export interface Segment extends Extent {
-  /** Byte offset in the file of the segment's length field. */
-  offset: number;
-  /** Units in it (a step of a group each), the last one perhaps cut. */
-  units: number;
-  /** Ideal bits over real bits, in 1/128. */
-  idealRatio: number;
-}
-
-export interface Container {
-  header: Header;
-  /** In the order of the file, unknown ones too. */
-  parts: PartExtent[];
-  alpha: Extent | undefined;
-  /** At most as many as the picture has units, and one that is damaged. */
-  segments: Segment[];
-  /** True where the file ends before its last segment does. */
-  truncated: boolean;
-  /** Bytes behind the last segment, or zeros where it should follow; they mean nothing. */
-  trailing: number;
-}
 
 /** The header and the parts behind it. */
 export function writeHeader(header: Header, parts: readonly Part[] = []): Uint8Array {

@@ -16,7 +16,7 @@ export {
   type Text,
 } from './picture.js';
 export { inspectFile as info, type FileInfo } from './codec/inspect.js';
-export { type PartInfo, type SegmentInfo, type StepInfo } from './container/info.js';
+export { type PartInfo, type ScheduleInfo, type SegmentInfo, type StepInfo } from './container/info.js';
 export { repair, verify, type FileOptions } from './files.js';
 export type { PartCheck, Verification } from './container/verify.js';
 export { repairText, type Repair, type Repaired } from './container/repair.js';

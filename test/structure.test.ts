@@ -18,8 +18,6 @@ const LONG_FUNCTIONS = [
   'eval/summary.ts',
   'fuzz/fuzzer.ts',
   'src/api.ts',
-  'src/container/header.ts',
-  'src/container/info.ts',
   'src/model/gpu/program.ts',
 ];
 const NAMES_TWICE = ['api.ts', 'engine.ts', 'exact.ts', 'files.ts', 'gains.ts', 'message.ts', 'options.ts', 'plan.ts'];

@@ -58,9 +58,13 @@ export const SIZES = MODEL_ID + MODEL_ID_BYTES;
 const SETTINGS_BYTES = 4;
 /** Bytes of a straight schedule, behind them: the first code, and by how much levels are ahead, four bits each. */
 const STRAIGHT_BYTES = 3;
-/** Bytes of the shortest and the longest header, without its checksum: width and height have 1 to 5 bytes each. */
+/** The byte behind those that says how near to white and black samples are taken for them, four bits each. */
+const ENDS_BYTES = 1;
+/** Most bytes behind the model id, without the checksum: width and height have 1 to 5 bytes each. */
+const MAX_BEHIND_ID = 10 + SETTINGS_BYTES + STRAIGHT_BYTES + ENDS_BYTES;
+/** Bytes of the shortest and the longest header, without its checksum. */
 export const MIN_HEADER = MODEL_ID + 2;
-export const MAX_HEADER = SIZES + 10 + SETTINGS_BYTES + STRAIGHT_BYTES;
+export const MAX_HEADER = SIZES + MAX_BEHIND_ID;
 /** The byte of the coarse width: width − 1 in four bits, log2 of the views and of the coarse views in two each. */
 const COARSE_UNITS = 16;
 /** The byte of the fine width: width in five bits, the tail above them. */
@@ -117,12 +121,36 @@ function readStraight(bytes: Uint8Array): Straight {
 
 /**
  * @param maxPixels refuses pictures that are larger
+ * @returns the header, whether parts follow, and the byte offset behind its checksum
  * @throws DcompError E_EMPTY, E_NOT_DCZ, E_VERSION, E_DAMAGED_HEADER, E_TOO_LARGE, E_TRUNCATED
  */
 export function readHeader(
   bytes: Uint8Array,
   maxPixels = MAX_PIXELS,
 ): { header: Header; hasParts: boolean; end: number } {
+  checkSignature(bytes);
+  const { isPlain, width, height, settings, end } = findFields(bytes);
+  if (crc32(bytes.subarray(0, end)) !== readU32(bytes, end)) {
+    throw new DcompError(
+      'E_DAMAGED_HEADER',
+      `the header is damaged: its checksum (byte offset ${end}) does not hold; get the file again`,
+    );
+  }
+  const { channels, depth, hasParts } = readKind(bytes[KIND]!);
+  checkSize(width, height, maxPixels);
+  const shape = { width, height, channels, depth };
+  const header: Header = isPlain
+    ? { form: 'plain', ...shape, ...NO_CODING }
+    : {
+        ...shape,
+        modelId: bytesToHex(bytes.subarray(MODEL_ID, SIZES)),
+        ...readSettings(bytes.subarray(settings, end)),
+      };
+  return { header, hasParts, end: end + CRC_BYTES };
+}
+
+/** @throws DcompError E_EMPTY, E_TRUNCATED, E_NOT_DCZ, E_VERSION */
+function checkSignature(bytes: Uint8Array): void {
   if (bytes.length === 0) throw new DcompError('E_EMPTY', 'the file is empty; a .dcz file begins with a header');
   for (let i = 0; i < MAGIC.length; i++) {
     if (i >= bytes.length) throw truncatedHeader(bytes);
@@ -136,31 +164,44 @@ export function readHeader(
       `the file is of format version ${version}; this release reads version ${FORMAT_VERSION}: use the release that wrote it`,
     );
   }
-  const plain = ((bytes[KIND] ?? 0) & IS_PLAIN) !== 0;
-  const sizes = plain ? MODEL_ID : SIZES;
+}
+
+/** Where the fields of a header lie, of which nothing is checked yet. */
+interface Fields {
+  isPlain: boolean;
+  width: number;
+  height: number;
+  /** Byte offsets of the settings, of which a plain file has none, and of the checksum. */
+  settings: number;
+  end: number;
+}
+
+/** @throws DcompError E_TRUNCATED; E_DAMAGED_HEADER where the header would be longer than one can be */
+function findFields(bytes: Uint8Array): Fields {
+  const isPlain = ((bytes[KIND] ?? 0) & IS_PLAIN) !== 0;
+  const sizes = isPlain ? MODEL_ID : SIZES;
   const width = readVarint(bytes, sizes);
   const height = width && readVarint(bytes, width.end);
-  const flags = height === undefined ? 0 : (bytes[height.end + SETTINGS_BYTES - 1] ?? 0);
-  const isStraight = (flags & IS_STRAIGHT) !== 0;
-  const settings = plain ? 0 : SETTINGS_BYTES + (isStraight ? STRAIGHT_BYTES : 0) + ((flags & HAS_ENDS) === 0 ? 0 : 1);
-  if (height === undefined || bytes.length < height.end + settings + CRC_BYTES) {
-    if (bytes.length >= sizes + 22)
-      throw new DcompError(
-        'E_DAMAGED_HEADER',
-        `the header is damaged: its sizes do not end (byte offset ${sizes}); get the file again`,
-      );
-    throw truncatedHeader(bytes);
+  if (height !== undefined) {
+    const settings = height.end;
+    const end = settings + (isPlain ? 0 : settingsLength(bytes[settings + SETTINGS_BYTES - 1] ?? 0));
+    if (bytes.length >= end + CRC_BYTES) return { isPlain, width: width!.value, height: height.value, settings, end };
   }
-  const end = height.end + settings;
-  if (crc32(bytes.subarray(0, end)) !== readU32(bytes, end)) {
-    throw new DcompError(
-      'E_DAMAGED_HEADER',
-      `the header is damaged: its checksum (byte offset ${end}) does not hold; get the file again`,
-    );
-  }
-  const impossible = (what: string): DcompError =>
-    new DcompError('E_DAMAGED_HEADER', `the header states ${what}, which no encoder writes; get the file again`);
-  const kind = bytes[KIND]!;
+  if (bytes.length < sizes + MAX_BEHIND_ID + CRC_BYTES) throw truncatedHeader(bytes);
+  throw new DcompError(
+    'E_DAMAGED_HEADER',
+    `the header is damaged: its sizes do not end (byte offset ${sizes}); get the file again`,
+  );
+}
+
+/** @param flags the byte of nu @returns bytes of the settings */
+function settingsLength(flags: number): number {
+  const [straight, ends] = [(flags & IS_STRAIGHT) !== 0, (flags & HAS_ENDS) !== 0];
+  return SETTINGS_BYTES + (straight ? STRAIGHT_BYTES : 0) + (ends ? ENDS_BYTES : 0);
+}
+
+/** @throws DcompError E_DAMAGED_HEADER */
+function readKind(kind: number): { channels: Channels; depth: Depth; hasParts: boolean } {
   const channels = kind & 7;
   const depth = DEPTHS[(kind >> 4) & 7];
   if (
@@ -169,26 +210,29 @@ export function readHeader(
     (depth < 8 && channels !== 1)
   )
     throw impossible(`kind ${kind}`);
-  const w = width!.value;
-  const h = height.value;
-  if (w < 1 || h < 1) throw impossible(`a picture of ${w}×${h} pixels`);
-  if (w > MAX_SIDE || h > MAX_SIDE || w * h > MAX_PIXELS) {
+  return { channels, depth, hasParts: (kind & HAS_PARTS) !== 0 };
+}
+
+/** @throws DcompError E_DAMAGED_HEADER, E_TOO_LARGE */
+function checkSize(width: number, height: number, maxPixels: number): void {
+  if (width < 1 || height < 1) throw impossible(`a picture of ${width}×${height} pixels`);
+  if (width > MAX_SIDE || height > MAX_SIDE || width * height > MAX_PIXELS) {
     throw new DcompError(
       'E_TOO_LARGE',
-      `the header states ${w}×${h} pixels; the format codes at most ${MAX_SIDE} a side and ${MAX_PIXELS} in all`,
+      `the header states ${width}×${height} pixels; the format codes at most ${MAX_SIDE} a side and ${MAX_PIXELS} in all`,
     );
   }
-  if (w * h > maxPixels)
+  if (width * height > maxPixels)
     throw new DcompError(
       'E_TOO_LARGE',
-      `the picture has ${w}×${h} pixels, more than the limit of ${maxPixels}; raise the limit (maxPixels) to decode it`,
+      `the picture has ${width}×${height} pixels, more than the limit of ${maxPixels}; raise the limit (maxPixels) to decode it`,
     );
-  const shape = { width: w, height: h, channels, depth } as const;
-  const hasParts = (kind & HAS_PARTS) !== 0;
-  if (plain) return { header: { form: 'plain', ...shape, ...NO_CODING }, hasParts, end: end + CRC_BYTES };
-  const [coarse, fine, lastCode, last] = bytes.subarray(height.end, end) as unknown as [number, number, number, number];
-  const nu = last & ~(HAS_ENDS | IS_STRAIGHT);
-  const straight = isStraight ? readStraight(bytes.subarray(height.end + SETTINGS_BYTES, end)) : undefined;
+}
+
+/** @param bytes those between the sizes and the checksum @throws DcompError E_DAMAGED_HEADER */
+function readSettings(bytes: Uint8Array): Pick<Header, 'schedule' | 'nu' | 'ends'> {
+  const [coarse, fine, lastCode, last] = bytes as unknown as [number, number, number, number];
+  const straight = (last & IS_STRAIGHT) === 0 ? undefined : readStraight(bytes.subarray(SETTINGS_BYTES));
   const coarseWidth = (coarse % COARSE_UNITS) + 1;
   const bothViews = Math.floor(coarse / COARSE_UNITS);
   const views = VIEWS[bothViews % 4];
@@ -210,19 +254,21 @@ export function readHeader(
     (straight.firstCode < Math.max(lastCode, FINEST_FIRST_CODE) || straight.firstCode > MAX_FIRST_CODE)
   )
     throw impossible(`a first code of ${straight.firstCode}`);
+  const nu = last & ~(HAS_ENDS | IS_STRAIGHT);
   if (nu < MIN_NU || nu > MAX_FINE_NU) throw impossible(`a trellis of ${nu} bits`);
-  const modelId = bytesToHex(bytes.subarray(MODEL_ID, SIZES));
-  const header: Header = {
-    ...shape,
-    modelId,
+  const ends = bytes.at(-1)!;
+  return {
     schedule: {
       ...{ coarseWidth, fineWidth, lastCode, tail, views, coarseViews },
       ...(straight === undefined ? {} : { straight }),
     },
     nu,
-    ...((last & HAS_ENDS) === 0 ? {} : { ends: { white: bytes[end - 1]! & MAX_NEAR, black: bytes[end - 1]! >> 4 } }),
+    ...((last & HAS_ENDS) === 0 ? {} : { ends: { white: ends & MAX_NEAR, black: ends >> 4 } }),
   };
-  return { header, hasParts, end: end + CRC_BYTES };
+}
+
+function impossible(what: string): DcompError {
+  return new DcompError('E_DAMAGED_HEADER', `the header states ${what}, which no encoder writes; get the file again`);
 }
 
 function notDcz(bytes: Uint8Array): DcompError {

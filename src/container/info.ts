@@ -7,7 +7,7 @@ import { readContainer, type Container, type Extent, type Form } from './contain
 import { FORMAT_VERSION, groupsOf } from '../format.js';
 import { maxErrorOf } from './exact.js';
 import { partName, type PartName } from './parts.js';
-import { codedSizes, stepsOf, type Step, type StepKind } from '../diffusion/schedule.js';
+import { codedSizes, stepsOf, type Schedule, type Step, type StepKind } from '../diffusion/schedule.js';
 
 /** A step of the schedule, as a segment holds it. */
 export interface StepInfo {
@@ -44,6 +44,18 @@ export interface PartInfo {
   state: Extent['state'];
 }
 
+/** What the header says of the schedule. */
+export interface ScheduleInfo {
+  /** Of refining at levels ≥ 1, and at level 0. */
+  coarseStepsPerOctave: number;
+  fineStepsPerOctave: number;
+  /** Noise level at which level 0 ends, in 8-bit sample units. */
+  lastSigma: number;
+  /** Evaluations that what is shown is the mean of, and those of a step at levels ≥ 1. */
+  views: number;
+  coarseViews: number;
+}
+
 /** What a file says about itself, without a model. */
 export interface FileStructure {
   width: number;
@@ -66,13 +78,7 @@ export interface FileStructure {
   bitsPerPixel: number;
   /** log2 of the trellis states that the encoder searched. */
   trellisBits: number | null;
-  schedule: {
-    coarseStepsPerOctave: number;
-    fineStepsPerOctave: number;
-    lastSigma: number;
-    views: number;
-    coarseViews: number;
-  } | null;
+  schedule: ScheduleInfo | null;
   parts: PartInfo[];
   alpha: { byteLength: number; state: Extent['state'] } | null;
   segments: SegmentInfo[];
@@ -95,45 +101,9 @@ export function fileInfo(file: Uint8Array): FileStructure {
 
 /** The same of a structure that is known. @param byteLength with what is behind the end */
 export function infoOf(bytes: Uint8Array, container: Container, byteLength = bytes.length): FileStructure {
-  const { header, parts, alpha, segments, truncated, trailing } = container;
-  const { width, height, channels, depth, schedule, form = 'diffusion' } = header;
+  const { header, parts, alpha, truncated, trailing } = container;
+  const { width, height, channels, depth, form = 'diffusion' } = header;
   const plain = form === 'plain';
-  const sizes = codedSizes(header);
-  const steps = plain ? [] : stepsOf(schedule, sizes.length - 1);
-  const groups = steps.map(
-    ({ level }) => groupsOf((sizes[level]!.width + 1) >> 1, (sizes[level]!.height + 1) >> 1).length,
-  );
-  // The step of the next unit, and how many of its groups came before.
-  let step = 0;
-  let before = 0;
-  const infos = segments.map((segment): SegmentInfo => {
-    const mine: Step[] = [];
-    let units = 0;
-    for (; units < segment.units && step < steps.length; units++) {
-      if (mine.at(-1) !== steps[step]) mine.push(steps[step]!);
-      if (++before < groups[step]!) continue;
-      before = 0;
-      step++;
-    }
-    const last = mine[mine.length - 1];
-    const bits = 8 * segment.payloadLength;
-    return {
-      offset: segment.offset,
-      byteLength: segment.payloadOffset + segment.payloadLength - segment.offset,
-      steps: mine.map(({ level, kind, from, to }) => ({
-        level,
-        kind,
-        sigmaBefore: round(sigmaOf(from)),
-        sigma: round(sigmaOf(to)),
-      })),
-      units: plain || mine.length === 0 ? segment.units : units,
-      level: last?.level ?? 0,
-      sigma: plain || (step === steps.length && last === undefined) ? 0 : round(sigmaOf(last?.to ?? TOP_CODE)),
-      bits,
-      idealBits: plain ? bits : Math.round((bits * segment.idealRatio) / 128),
-      state: segment.state,
-    };
-  });
   return {
     width,
     height,
@@ -147,15 +117,7 @@ export function infoOf(bytes: Uint8Array, container: Container, byteLength = byt
     byteLength,
     bitsPerPixel: (8 * byteLength) / (width * height),
     trellisBits: plain ? null : header.nu,
-    schedule: plain
-      ? null
-      : {
-          coarseStepsPerOctave: 16 / schedule.coarseWidth,
-          fineStepsPerOctave: 16 / schedule.fineWidth,
-          lastSigma: round(sigmaOf(schedule.lastCode)),
-          views: schedule.views,
-          coarseViews: schedule.coarseViews,
-        },
+    schedule: plain ? null : scheduleInfo(header.schedule),
     parts: parts.map(({ type, offset, payloadLength, state }) => ({
       type,
       name: partName(type),
@@ -164,10 +126,60 @@ export function infoOf(bytes: Uint8Array, container: Container, byteLength = byt
       state,
     })),
     alpha: alpha === undefined ? null : { byteLength: alpha.payloadLength, state: alpha.state },
-    segments: infos,
+    segments: segmentInfos(container),
     truncated,
     trailing,
   };
+}
+
+function scheduleInfo({ coarseWidth, fineWidth, lastCode, views, coarseViews }: Schedule): ScheduleInfo {
+  return {
+    coarseStepsPerOctave: 16 / coarseWidth,
+    fineStepsPerOctave: 16 / fineWidth,
+    lastSigma: round(sigmaOf(lastCode)),
+    views,
+    coarseViews,
+  };
+}
+
+/** The segments, with the steps of the schedule that their units belong to; in the plain form they belong to none. */
+function segmentInfos({ header, segments }: Container): SegmentInfo[] {
+  const plain = header.form === 'plain';
+  const sizes = codedSizes(header);
+  const steps = plain ? [] : stepsOf(header.schedule, sizes.length - 1);
+  const groups = steps.map(
+    ({ level }) => groupsOf((sizes[level]!.width + 1) >> 1, (sizes[level]!.height + 1) >> 1).length,
+  );
+  // The step of the next unit, and how many of its groups came before.
+  let step = 0;
+  let before = 0;
+  return segments.map((segment): SegmentInfo => {
+    const mine: Step[] = [];
+    let units = 0;
+    for (; units < segment.units && step < steps.length; units++) {
+      if (mine.at(-1) !== steps[step]) mine.push(steps[step]!);
+      if (++before < groups[step]!) continue;
+      before = 0;
+      step++;
+    }
+    const last = mine.at(-1);
+    const bits = 8 * segment.payloadLength;
+    return {
+      offset: segment.offset,
+      byteLength: segment.payloadOffset + segment.payloadLength - segment.offset,
+      steps: mine.map(stepInfo),
+      units: plain || mine.length === 0 ? segment.units : units,
+      level: last?.level ?? 0,
+      sigma: plain || (step === steps.length && last === undefined) ? 0 : round(sigmaOf(last?.to ?? TOP_CODE)),
+      bits,
+      idealBits: plain ? bits : Math.round((bits * segment.idealRatio) / 128),
+      state: segment.state,
+    };
+  });
+}
+
+function stepInfo({ level, kind, from, to }: Step): StepInfo {
+  return { level, kind, sigmaBefore: round(sigmaOf(from)), sigma: round(sigmaOf(to)) };
 }
 
 function statedMaxError(bytes: Uint8Array, container: Container): number | null {

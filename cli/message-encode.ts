@@ -74,7 +74,8 @@ export async function code(input: Uint8Array, settings: MessageSettings, { onPro
   const { size, check, sizeIsTold, effort, resize, maxPixels, threads, engine, model } = settings;
   const started = performance.now();
   const { picture: read, damage } = await readPicture(input, 'default', maxPixels, settings.allowDamaged);
-  const { picture, notices } = barePicture(resize === undefined ? read : await resizePicture(read, resize, maxPixels));
+  const resized = resize === undefined ? read : await resizePicture(read, resize, maxPixels);
+  const { picture, notices } = await barePicture(resized);
   const ready = performance.now();
   const [message] = await encodeMessages(picture, [size], {
     check,

@@ -193,7 +193,7 @@ async function fileOf(source: Uint8Array, options: PacketOptions, args: RawArgs)
     ...(model === undefined ? {} : { model }),
   };
   if (!asMessage) return (await encode(picture, { target, maxPixels, ...settings })).bytes;
-  return (await encodeMessages(barePicture(picture).picture, [target.size], settings))[0]!.bytes;
+  return (await encodeMessages((await barePicture(picture)).picture, [target.size], settings))[0]!.bytes;
 }
 
 /** With a count what fits, else what is asked for. @throws DcompError E_USAGE */

@@ -59,7 +59,8 @@ export async function run(args: RawArgs): Promise<void> {
   const maxPixels = maxPixelsOption(args);
   try {
     const { picture: read } = await readPicture(await readSource(file), 'default', maxPixels);
-    const { picture } = barePicture(await resizePicture(read, { width: side, height: side, fit: 'inside' }, maxPixels));
+    const small = await resizePicture(read, { width: side, height: side, fit: 'inside' }, maxPixels);
+    const { picture } = await barePicture(small);
     const settings = { threads, engine, ...(model === undefined ? {} : { model }) };
     const [message] = await encodeMessages(picture, [bytes], settings);
     const made = placeholderText(message!.bytes);

@@ -71,8 +71,8 @@ async function toCoded(bytes: Uint8Array, options: HandlerEncodeOptions): Promis
   isBoolean(allowDamaged, 'allowDamaged');
   const resizing = resize === undefined ? undefined : resizingOf(resize);
   const { maxPixels = DEFAULT_MAX_PIXELS } = rest;
-  const { picture: read, notices } = await readPicture(bytes, metadata, maxPixels, allowDamaged);
-  const picture = resizing === undefined ? read : await resizePicture(read, resizing, maxPixels);
+  const { picture: read, notices } = await readPicture(bytes, metadata, maxPixels, allowDamaged, rest.signal);
+  const picture = resizing === undefined ? read : await resizePicture(read, resizing, maxPixels, rest.signal);
   const { bytes: coded } = await encode(picture, rest);
   const { width, height } = picture;
   return { bytes: coded, contentType: 'application/octet-stream', extension: '.dcz', width, height, notices };
@@ -95,7 +95,7 @@ function resizingOf(resize: Partial<Resizing>): Resizing {
 async function toPicture(bytes: Uint8Array, options: HandlerDecodeOptions): Promise<HandlerResult> {
   const { to, metadata = 'all', outputQuality, ...rest } = options;
   const picture = await decode(bytes, rest);
-  const { bytes: file, notices } = await writePicture(picture, to, metadata, outputQuality);
+  const { bytes: file, notices } = await writePicture(picture, to, metadata, outputQuality, rest.signal);
   const { width, height } = picture;
   return { bytes: file, contentType: `image/${to}`, extension: extensionOf(to), width, height, notices };
 }

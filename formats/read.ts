@@ -1,9 +1,9 @@
 /** From the bytes of a picture file to a `Picture`, whatever its format. */
 import { DcompError } from '../src/errors.js';
 import { bytesOf, isBoolean, isNumber, isSignal } from '../src/options.js';
-import { turnIfDue } from '../src/event-loop.js';
+import { hearing } from '../src/event-loop.js';
 import { MAX_PIXELS } from '../src/picture.js';
-import { inTurns, throwIfAborted, type Pause } from '../src/turns.js';
+import { inTurns, unlessAborted } from '../src/turns.js';
 import type { Picture } from '../src/index.js';
 import { CODED, formatOfBytes, READ_NAMES, type ReadFormat } from './formats.js';
 import { checkChoice, choosing, type MetadataChoice } from './metadata.js';
@@ -43,7 +43,6 @@ export async function readPicture(
   isNumber('a number of pixels, at least 0', (value) => value >= 0)(maxPixels, 'maxPixels');
   isBoolean(allowDamaged, 'allowDamaged');
   if (signal !== undefined) isSignal(signal, 'signal');
-  throwIfAborted(signal);
   if (bytes.length === 0) throw new DcompError('E_EMPTY', 'the file is empty; give a picture');
   const found = formatOfBytes(bytes);
   if (!('format' in found)) {
@@ -53,7 +52,9 @@ export async function readPicture(
     throw new DcompError('E_NOT_PICTURE', `${what}; dcomp reads ${READ_NAMES}: convert the picture first`);
   }
   const { format } = found;
-  const { picture, notices, damage } = await readFormat(bytes, format, maxPixels, allowDamaged, signal);
+  const { picture, notices, damage } = await unlessAborted(signal, () =>
+    readFormat(bytes, format, maxPixels, allowDamaged, signal),
+  );
   const kept = choosing(picture, metadata);
   return { picture: kept.picture, format, notices: [...notices, ...kept.notices], damage };
 }
@@ -65,10 +66,7 @@ function readFormat(
   allowDamaged: boolean,
   signal: AbortSignal | undefined,
 ): Promise<PngRead> {
-  const pause: Pause = () => {
-    throwIfAborted(signal);
-    return turnIfDue()?.then(() => throwIfAborted(signal));
-  };
+  const pause = hearing(signal);
   switch (format) {
     case 'png':
       return readPngInTurns(bytes, maxPixels, allowDamaged, pause);

@@ -1,7 +1,18 @@
 /** Pictures in another size, through sharp, an optional package. */
 import type sharpModule from 'sharp';
 import { DcompError } from '../src/errors.js';
-import { depthOf, MAX_PIXELS, MAX_SIDE, withDepth, type Channels, type Picture } from '../src/picture.js';
+import { hearing } from '../src/event-loop.js';
+import {
+  depthOf,
+  MAX_PIXELS,
+  MAX_SIDE,
+  withDepthInPieces,
+  type Channels,
+  type Picture,
+  type Samples,
+} from '../src/picture.js';
+import { inTurns, unlessAborted, type Pieces } from '../src/turns.js';
+import { copied, firstChannels } from './samples.js';
 
 /** How a picture comes into a width and a height of another shape, as sharp has it. */
 export const FITS = ['inside', 'outside', 'cover', 'contain', 'fill'] as const;
@@ -22,9 +33,16 @@ const FIRST_LYING = 5;
 
 /**
  * The picture in another size, as it is otherwise: 8 bits per sample where it had fewer.
- * @throws DcompError E_TOO_LARGE, E_MISSING_DEPENDENCY
+ * @param signal ends the resizing
+ * @throws DcompError E_TOO_LARGE, E_ABORTED, E_MISSING_DEPENDENCY
  */
-export async function resizePicture(source: Picture, resizing: Resizing, maxPixels = MAX_PIXELS): Promise<Picture> {
+export async function resizePicture(
+  source: Picture,
+  resizing: Resizing,
+  maxPixels = MAX_PIXELS,
+  signal?: AbortSignal,
+): Promise<Picture> {
+  const pause = hearing(signal);
   const { channels, metadata } = source;
   const lying = (metadata?.orientation ?? 1) >= FIRST_LYING;
   const { width, height, fit } = stored(source, resizing, lying);
@@ -32,7 +50,7 @@ export async function resizePicture(source: Picture, resizing: Resizing, maxPixe
   // Of grey with alpha sharp's 8-bit output has no alpha.
   const depth = depthOf(source) === 16 ? 16 : 8;
   const wide = depth === 16 || channels === 2;
-  const { data } = withDepth(source, wide ? 16 : 8);
+  const { data } = await inTurns(withDepthInPieces(source, wide ? 16 : 8), pause);
   const image = (await loadSharp())(data, { raw: { width: source.width, height: source.height, channels } })
     .resize({
       ...(width === undefined ? {} : { width }),
@@ -41,8 +59,10 @@ export async function resizePicture(source: Picture, resizing: Resizing, maxPixe
       background: { r: 0, g: 0, b: 0, alpha: channels % 2 === 0 ? 0 : 1 },
     })
     .toColourspace(channels <= 2 ? (wide ? 'grey16' : 'b-w') : wide ? 'rgb16' : 'srgb');
-  const made = await image.raw({ depth: wide ? 'ushort' : 'uchar' }).toBuffer({ resolveWithObject: true });
-  const samples = only(channels, made.data, made.info.channels, wide);
+  const made = await unlessAborted(signal, () =>
+    image.raw({ depth: wide ? 'ushort' : 'uchar' }).toBuffer({ resolveWithObject: true }),
+  );
+  const samples = await inTurns(only(channels, made.data, made.info.channels, wide), pause);
   const picture: Picture = {
     ...source,
     width: made.info.width,
@@ -50,7 +70,7 @@ export async function resizePicture(source: Picture, resizing: Resizing, maxPixe
     depth: wide ? 16 : 8,
     data: samples,
   };
-  return withDepth(picture, depth);
+  return inTurns(withDepthInPieces(picture, depth), pause);
 }
 
 type Size = Pick<Resizing, 'width' | 'height' | 'fit'>;
@@ -83,16 +103,12 @@ function checkSize(source: Picture, { width, height, fit }: Size, maxPixels: num
 }
 
 /** Samples of the channels that the picture had. */
-function only(channels: Channels, data: Buffer, given: number, wide: boolean): Uint8Array | Uint16Array {
+function* only(channels: Channels, data: Buffer, given: number, wide: boolean): Pieces<Samples> {
   // sharp's memory need not begin at an even byte.
   const samples = wide
-    ? new Uint16Array(Uint8Array.from(data).buffer)
+    ? new Uint16Array(yield* copied(data))
     : new Uint8Array(data.buffer, data.byteOffset, data.length);
-  if (given === channels) return samples;
-  const count = samples.length / given;
-  const out = wide ? new Uint16Array(count * channels) : new Uint8Array(count * channels);
-  for (let i = 0; i < count; i++) for (let c = 0; c < channels; c++) out[i * channels + c] = samples[i * given + c]!;
-  return out;
+  return given === channels ? samples : yield* firstChannels(samples, given, channels);
 }
 
 async function loadSharp(): Promise<typeof sharpModule> {

@@ -1,7 +1,7 @@
 /** Samples as other libraries hand them over made those of a picture. */
 import { DcompError } from '../src/errors.js';
 import type { Pieces } from '../src/turns.js';
-import { rangeOf, type Depth, type Picture, type Samples } from '../src/picture.js';
+import { depthOf, rangeOf, type Channels, type Depth, type Picture, type Samples } from '../src/picture.js';
 
 /** Samples that are gone over in a piece. */
 const PIECE = 2 ** 19;
@@ -15,16 +15,25 @@ export function* firstColour(samples: Samples, channels: number): Pieces<Samples
   });
 }
 
-/** RGB of RGB + alpha where alpha hides nothing; else the same. */
-export function* withoutOpaque(samples: Samples, channels: number): Pieces<{ samples: Samples; channels: number }> {
-  const most = samples instanceof Uint16Array ? 65535 : 255;
-  if (channels !== 4) return { samples, channels };
-  for (let i = 3; i < samples.length; i += 4) {
-    if (samples[i] !== most) return { samples, channels };
-    if (i % PIECE === 3) yield;
+/** The picture without its alpha channel where that hides nothing; else itself. */
+export function* withoutOpaque(picture: Picture): Pieces<Picture> {
+  const { channels, data } = picture;
+  if (channels % 2 === 1) return picture;
+  const most = rangeOf(depthOf(picture));
+  for (let i = channels - 1; i < data.length; i += channels) {
+    if (data[i] !== most) return picture;
+    if (i % PIECE === channels - 1) yield;
   }
-  const opaque = yield* map(samples, (samples.length / 4) * 3, (i) => samples[4 * Math.floor(i / 3) + (i % 3)]);
-  return { samples: opaque, channels: 3 };
+  return { ...picture, channels: (channels - 1) as Channels, data: yield* firstChannels(data, channels, channels - 1) };
+}
+
+/** So many channels of each pixel, the first ones. */
+export function* firstChannels(samples: Samples, channels: number, kept: number): Pieces<Samples> {
+  return yield* map(
+    samples,
+    (samples.length / channels) * kept,
+    (i) => samples[Math.floor(i / kept) * channels + (i % kept)],
+  );
 }
 
 /** Grey + alpha of RGB + alpha. */

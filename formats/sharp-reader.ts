@@ -134,9 +134,9 @@ function* asItWas(made: Picture, { found, heif }: Source, format: SharpFormat, i
     }
     if (heif.premultiplied && count % 2 === 0) yield* divideByAlpha(samples, count);
   }
-  // A GIF may name a transparent colour that no pixel has.
-  if (format === 'gif') ({ samples, channels: count } = yield* withoutOpaque(samples, count));
   const picture: Picture = { ...made, channels: count as Channels, data: samples };
+  // A GIF may name a transparent colour that no pixel has.
+  if (format === 'gif') return yield* withoutOpaque(picture);
   const few = found.bitsPerSample;
   const mayBeFew = isGrey && count === 1 && (few === 1 || few === 2 || few === 4);
   return mayBeFew ? yield* inFewerBitsInPieces(picture, few) : picture;

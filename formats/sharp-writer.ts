@@ -1,9 +1,8 @@
 /** JPEG, WebP, AVIF and TIFF: coded by sharp, their metadata put beside by dcomp, as libvips bends and invents some. */
 import type sharpModule from 'sharp';
 import { DcompError } from '../src/errors.js';
-import { turnIfDue } from '../src/event-loop.js';
 import { depthOf, MAX_PIXELS, MAX_SIDE, withDepthInPieces, type Metadata, type Picture } from '../src/picture.js';
-import { inTurns } from '../src/turns.js';
+import { inTurns, type Pause } from '../src/turns.js';
 import { withAvifMetadata } from './avif-writer.js';
 import { BT709, isSrgb, SRGB_TRANSFER } from './colour-meaning.js';
 import { exifOf, saysMore } from './exif.js';
@@ -33,12 +32,13 @@ const DEFAULT_QUALITY: Record<OtherFormat, number> = { jpeg: 95, webp: 95, avif:
 
 /**
  * The picture in another format, by default of a quality at which the eye sees no difference: what was lost was lost in coding.
- * @throws DcompError E_MISSING_DEPENDENCY, E_PICTURE, E_TOO_LARGE, E_IO
+ * @throws DcompError E_MISSING_DEPENDENCY, E_PICTURE, E_TOO_LARGE, E_ABORTED, E_IO
  */
 export async function writeOther(
   source: Picture,
   format: OtherFormat,
   quality: number = DEFAULT_QUALITY[format],
+  pause: Pause,
 ): Promise<{ bytes: Uint8Array; notices: string[] }> {
   const sharp = await loadSharp(format);
   const name = FORMAT_NAMES[format];
@@ -58,8 +58,9 @@ export async function writeOther(
   const picture: Picture = { width, height, channels, ...samples };
   let bytes: Uint8Array;
   try {
-    bytes = await coded(sharp, picture, format, quality);
+    bytes = await coded(sharp, picture, format, quality, pause);
   } catch (cause) {
+    if (cause instanceof DcompError) throw cause;
     throw new DcompError('E_IO', `sharp cannot write this picture as ${name}: ${reasonOf(cause)}; write PNG`, {
       cause,
     });
@@ -73,17 +74,15 @@ async function coded(
   picture: Picture,
   format: OtherFormat,
   quality: number,
+  pause: Pause,
 ): Promise<Uint8Array> {
   const { channels } = picture;
   const depth = depthOf(picture);
   const limits = LIMITS[format];
   const keepsDepth = depth === 16 && limits.depth > 8;
   // A PNG carries the samples to sharp in one piece; it is for the moment and hardly compressed.
-  const carried = await inTurns(
-    keepsDepth ? roundedTo(picture, limits.depth) : withDepthInPieces(picture, 8),
-    turnIfDue,
-  );
-  let image = sharp(await writePngInTurns(carried, 1, turnIfDue), { limitInputPixels: MAX_PIXELS });
+  const carried = await inTurns(keepsDepth ? roundedTo(picture, limits.depth) : withDepthInPieces(picture, 8), pause);
+  let image = sharp(await writePngInTurns(carried, 1, pause), { limitInputPixels: MAX_PIXELS });
   if (channels % 2 === 0 && !limits.alpha) image = image.flatten({ background: 'white' });
   image = image.toColourspace(channels <= 2 ? (keepsDepth ? 'grey16' : 'b-w') : keepsDepth ? 'rgb16' : 'srgb');
   switch (format) {

@@ -1,4 +1,5 @@
 /** The clock and the turns of the event loop that the entries hand down to the core as a `Pause`. */
+import { throwIfAborted, type Pause } from './turns.js';
 
 /** Milliseconds of work after which the event loop has a turn. A piece of work that has begun is ended first. */
 const SLICE = 20;
@@ -29,6 +30,14 @@ export function turnIfDue(): Promise<void> | undefined {
   return new Promise((resolve) => {
     if (waiting.push(resolve) === 1) soon(goOn);
   });
+}
+
+/** Turns, in which a signal is heard. */
+export function hearing(signal: AbortSignal | undefined): Pause {
+  return () => {
+    throwIfAborted(signal);
+    return turnIfDue()?.then(() => throwIfAborted(signal));
+  };
 }
 
 function goOn(): void {

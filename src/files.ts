@@ -2,7 +2,7 @@
 import { repairFileInPieces, type Repaired } from './container/repair.js';
 import { verifyFileInPieces, type Verification } from './container/verify.js';
 import { DcompError } from './errors.js';
-import { turnIfDue } from './event-loop.js';
+import { hearing } from './event-loop.js';
 import { bytesOf, checkOptions, isSignal, type Checks } from './options.js';
 import { inTurns, throwIfAborted, type Pieces } from './turns.js';
 
@@ -32,10 +32,7 @@ async function inPieces<T>(
   const { signal } = checkOptions(options, CHECKS, what);
   const bytes = copyOf(file);
   throwIfAborted(signal);
-  return inTurns(work(bytes), () => {
-    throwIfAborted(signal);
-    return turnIfDue();
-  });
+  return inTurns(work(bytes), hearing(signal));
 }
 
 /**

@@ -49,6 +49,26 @@ export async function inTurns<T>(work: Pieces<T>, pause: Pause): Promise<T> {
   }
 }
 
+/**
+ * What a task gives; E_ABORTED at once where the signal comes first, whatever the task waits for. It ends when it hears of it
+ * itself, unseen.
+ * @throws DcompError E_ABORTED
+ */
+export async function unlessAborted<T>(signal: AbortSignal | undefined, task: () => Promise<T>): Promise<T> {
+  throwIfAborted(signal);
+  if (signal === undefined) return task();
+  let stop = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(new DcompError('E_ABORTED', 'stopped by the caller', { cause: signal.reason }));
+    signal.addEventListener('abort', stop);
+  });
+  try {
+    return await Promise.race([task(), aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
 /** Rows of so many elements that are done in a piece: at least one. */
 export function rowsOfPiece(rowLength: number, elements = 2 ** 16): number {
   return Math.max(1, Math.floor(elements / rowLength));

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { deflateSync } from 'node:zlib';
+import { handler } from '../cluster/handler.js';
 import { readJpegXlElsewhere } from '../formats/jpeg-xl-thread.js';
 import { readPicture } from '../formats/read.js';
 import { writePng } from '../formats/png-writer.js';
@@ -14,6 +15,8 @@ import {
   roundedTo,
   withoutOpaque,
 } from '../formats/samples.js';
+import { resizePicture } from '../formats/resize.js';
+import { barePicture } from '../formats/upright.js';
 import { writePicture } from '../formats/write.js';
 import { concat, readContainer, varint, writeAlpha, writeHeader, writeSegments } from '../src/container/container.js';
 import { metadataOfInPieces } from '../src/container/metadata.js';
@@ -23,6 +26,7 @@ import { DEFAULT_SCHEDULE } from '../src/diffusion/schedule.js';
 import { hash32 } from '../src/math/hash.js';
 import * as dcomp from '../src/node.js';
 import { newSamples, rangeOf, withDepthInPieces, type Picture } from '../src/picture.js';
+import { turnedInPieces } from '../src/pixels/turned.js';
 import type { Pieces } from '../src/turns.js';
 import { hostileFiles } from './helpers/hostile-files.js';
 import { abortAt, watched } from './helpers/loop.js';
@@ -195,6 +199,33 @@ describe('pictures that are written or converted', () => {
       () => assertTurns(format, () => writePicture(deep, format)),
     );
 
+  const opaque: Picture = { width: 1200, height: 900, channels: 4, data: new Uint8Array(4 * 1200 * 900).fill(255) };
+  it('are turned, and freed of alpha that hides nothing, with turns', { timeout: 300_000 }, () =>
+    assertTurns('turned', async () => {
+      const { picture } = await barePicture({ ...opaque, metadata: { orientation: 6 } });
+      assert.deepEqual([picture.width, picture.height, picture.channels], [900, 1200, 3]);
+    }),
+  );
+
+  const needsSharp = { timeout: 300_000, skip: sharp === undefined ? 'sharp does not load' : false };
+  it('are resized with turns', needsSharp, () =>
+    assertTurns('resized', () => resizePicture(deep, { scale: 0.9, fit: 'fill' })),
+  );
+
+  it('end at once where a signal says so, whatever is waited for', needsSharp, async () => {
+    const { bytes } = await writePicture(opaque, 'avif');
+    const calls: Record<string, (signal: AbortSignal) => Promise<unknown>> = {
+      writing: (signal) => writePicture(opaque, 'avif', 'all', 95, signal),
+      reading: (signal) => readPicture(bytes, 'all', undefined, false, signal),
+      resizing: (signal) => resizePicture(opaque, { scale: 0.5, fit: 'fill' }, undefined, signal),
+      'reading, resizing and coding': (signal) => handler(bytes, { signal, effort: 1, resize: { width: 16 } }),
+    };
+    for (const [name, call] of Object.entries(calls)) {
+      const { second } = await abortAt(3, call);
+      assert.ok(second < GAP, `${name}: obeyed after ${second} ms`);
+    }
+  });
+
   it('are the same file, written with turns and at a stretch', async () => {
     for (const depth of [1, 4, 8, 16] as const) {
       const picture: Picture = { width: 201, height: 67, channels: 1, depth, data: newSamples(201 * 67, depth) };
@@ -210,7 +241,8 @@ describe('pictures that are written or converted', () => {
     const work: Record<string, Pieces<unknown>> = {
       firstColour: firstColour(wide, 3),
       greyOfRgba: greyOfRgba(wide),
-      withoutOpaque: withoutOpaque(wide, 4),
+      withoutOpaque: withoutOpaque({ width: 2 ** 10, height: 2 ** 10, channels: 4, depth: 16, data: wide }),
+      turned: turnedInPieces({ width: 2 ** 11, height: 2 ** 11, channels: 1, depth: 16, data: wide }, 6),
       overAll: overAll(wide, 10),
       divideByAlpha: divideByAlpha(wide, 4),
       fromFloat: fromFloat(new Float32Array(n)),

@@ -67,19 +67,19 @@ describe('--profile message', () => {
     );
   });
 
-  it('pictures are turned as they are seen, and lose an alpha that says nothing', () => {
+  it('pictures are turned as they are seen, and lose an alpha that says nothing', async () => {
     // 1 2 3 / 4 5 6 by each orientation of EXIF.
     const data = Uint8Array.of(1, 2, 3, 4, 5, 6);
     const shown = ['123456', '321654', '654321', '456123', '142536', '415263', '635241', '362514'];
     for (const [i, samples] of shown.entries()) {
       const given: Picture = { width: 3, height: 2, channels: 1, data, metadata: { orientation: i + 1 } };
-      const { picture: turned, notices } = barePicture(given);
+      const { picture: turned, notices } = await barePicture(given);
       assert.equal([...turned.data].join(''), samples, `orientation ${i + 1}`);
       assert.deepEqual([turned.width, turned.metadata, notices], [i < 4 ? 3 : 2, undefined, []]);
     }
     const opaque: Picture = { width: 2, height: 1, channels: 4, data: Uint8Array.of(1, 2, 3, 255, 4, 5, 6, 255) };
-    assert.deepEqual([...barePicture(opaque).picture.data], [1, 2, 3, 4, 5, 6]);
+    assert.deepEqual([...(await barePicture(opaque)).picture.data], [1, 2, 3, 4, 5, 6]);
     opaque.data[3] = 9;
-    assert.equal(barePicture(opaque).picture.channels, 4);
+    assert.equal((await barePicture(opaque)).picture.channels, 4);
   });
 });

@@ -121,8 +121,9 @@ const TRIED = [1, 1, 1, 1, 1, 1, 2, 4, WAYS.length];
 
 /** @returns the picture as a message has it: 8 bits, no metadata @throws DcompError E_PICTURE, E_TOO_LARGE */
 export function checkMessagePicture(source: unknown): Picture {
-  const { width, height, channels, data } = withDepth(pictureOf(source), 8);
-  checkMessageSize({ width, height });
+  const picture = pictureOf(source);
+  checkMessageSize(picture);
+  const { width, height, channels, data } = withDepth(picture, 8);
   if (hasAlpha(channels))
     throw new DcompError(
       'E_PICTURE',

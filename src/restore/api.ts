@@ -1,13 +1,13 @@
 /** Restoring and drawing pictures over evaluators that are kept between calls; the entries say where models and threads come from. */
 import { THOROUGH_MODEL } from '../models/registry.js';
 import { KeptModels, MODEL_CHECKS, type ModelOptions, type Platform } from '../kept-models.js';
-import { turnIfDue } from '../event-loop.js';
+import { hearing } from '../event-loop.js';
 import type { Size } from '../math/rectangle.js';
 import { namedIfMemory } from '../memory.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { bytesOf, checkOptions, isSignal, type Checks } from '../options.js';
 import { pictureOf, type Picture } from '../picture.js';
-import { inTurns, throwIfAborted, type Pause } from '../turns.js';
+import { inTurns, type Pause } from '../turns.js';
 import { DENOISE_CHECKS, denoiseStates, type DenoisePictureOptions } from './denoise-picture.js';
 import { inpaintStates, type InpaintOptions } from './inpaint.js';
 import { estimateSigmaInPieces } from './noise-level.js';
@@ -31,14 +31,6 @@ export interface EstimateOptions {
 export async function estimateSigma(source: Picture, given?: EstimateOptions): Promise<number> {
   const { signal } = checkOptions(given, { signal: isSignal }, 'estimateSigma');
   return inTurns(estimateSigmaInPieces(pictureOf(source)), hearing(signal));
-}
-
-/** Turns, in which a signal is heard. */
-function hearing(signal: AbortSignal | undefined): Pause {
-  return () => {
-    throwIfAborted(signal);
-    return turnIfDue()?.then(() => throwIfAborted(signal));
-  };
 }
 
 /** The functions of `dcomp/diffusion` that need a model. */

@@ -52,6 +52,11 @@ export const GAIN_MIN_BLOCKS = 16;
 
 /** What a coefficient must have to tell, in bits, to be among the first where a level is entered in two steps. */
 export const FIRST_INFORMATION = 1 / 8;
+/**
+ * What a coefficient of level 0 that is not known at all must have to tell, in bits, to be measured on a straight path. The
+ * last bits of a file bring most where there is most to tell; at coarser levels, whose noise is handed on, all are measured.
+ */
+export const LEAST_INFORMATION = 1 / 10;
 
 /** Corrections move a coefficient by whole multiples of this many sigma: what remains is of the size of the noise itself. */
 export const CORRECTION_STEP = 3;

@@ -218,6 +218,7 @@ describe('a model that is exactly right', () => {
         from: index === 0 ? TOP_CODE : codes[index - 1]!,
         to,
         corrected: true,
+        leavesOut: false,
       };
       const ideal = finish(
         codeGroupStep(

@@ -53,7 +53,8 @@ test('encoding, decoding and decoding a part are the same with and without kerne
       const group = { x: 2, y: 1, width, height };
       const to = kind === 'refine' ? TOP_CODE - 1 - Math.floor(60 * next()) : TOP_CODE;
       const parts = part === 'whole' ? {} : { part };
-      const step: Step = { index: 5, level: 0, kind, from: TOP_CODE, to, corrected: true, ...parts };
+      const flags = { corrected: true, leavesOut: next() < 0.5 };
+      const step: Step = { index: 5, level: 0, kind, from: TOP_CODE, to, ...flags, ...parts };
       const run = (channel: Channel, kernels: boolean, truth?: { x: Float32Array }): unknown => {
         const observation: Observation = {
           size: { width: 2 * grid.width, height: 2 * grid.height },

@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
 import { haar } from '../src/pixels/pyramid.js';
 import { DcompError } from '../src/errors.js';
+import { FIRST_INFORMATION } from '../src/format.js';
 import { uNet } from '../src/model/architecture.js';
 import { floatForward, type Request } from '../src/model/float-forward.js';
 import { EXACT, TOP_CODE, UNKNOWN, codeOf, sigmaOf } from '../src/model/sigma.js';
@@ -255,7 +256,7 @@ describe('coded examples', () => {
         };
         codeExample(
           example,
-          { to, parts: 1, done: 1, everywhere: true, observed: true },
+          { to, parts: 1, done: 1, least: 0, observed: true },
           { mean, correction },
           new Float32Array(2 * n),
           1 / 16,
@@ -289,7 +290,7 @@ describe('coded examples', () => {
       shift: 1,
       condition: plainCondition({ level: 0, sigma: TOP_CODE, mode: 'enter' }),
     };
-    const first = { to: TOP_CODE, parts: 2, done: 1, everywhere: false, observed: false };
+    const first = { to: TOP_CODE, parts: 2, done: 1, least: FIRST_INFORMATION, observed: false };
     codeExample(example, first, gains, output, 1, new Random(1, 1));
     codes.forEach((code, i) => {
       const [column, row, channel] = [Math.floor(i / 12) % 8, Math.floor(i / 96), i % 12];

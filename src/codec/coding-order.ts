@@ -19,7 +19,7 @@ export function* putInOrder(work: GroupWork): Pieces<CodingOrder> {
   const { workspace: w, fast, truth } = work;
   const histogram = countRows(work);
   yield;
-  const table = passTable(histogram, work.classes);
+  const table = passTable(histogram, work.classes, work.step.leavesOut);
   const { next, counts } = placesByRank(table, histogram);
   const total = (w.total = counts[1]!);
   yield;
@@ -34,9 +34,9 @@ export function* putInOrder(work: GroupWork): Pieces<CodingOrder> {
   return { table, histogram, counts };
 }
 
-/** Where each rank begins; the one behind them is of what the step does not concern. */
+/** Where each rank begins; the one behind them is of what is left out and what the step does not concern. */
 function placesByRank({ rounds, rank }: PassTable, histogram: Uint32Array): { next: Uint32Array; counts: Uint32Array } {
-  const sizes = new Uint32Array(rounds + 1);
+  const sizes = new Uint32Array(rounds + 2);
   for (let r = 0; r < histogram.length; r++) sizes[rank[r]!]! += histogram[r]!;
   const next = new Uint32Array(rounds + 2);
   const counts = new Uint32Array(rounds + 2);

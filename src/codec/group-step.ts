@@ -10,6 +10,7 @@
  */
 import { FIRST_INFORMATION, groupCoefficients, VARIANCE_COUNT } from '../format.js';
 import { COEFFICIENTS } from '../model/architecture.js';
+import type { Measurement } from '../diffusion/variance-table.js';
 import type { Pieces } from '../turns.js';
 import { putInOrder } from './coding-order.js';
 import { correct } from './correct.js';
@@ -24,6 +25,7 @@ import {
   type Truth,
 } from './group-work.js';
 import { fitsKernels, predict } from './prediction.js';
+import { isLeftOut } from './pass-table.js';
 import { codeRounds } from './runs.js';
 import { applyScale } from './scale.js';
 import { updateObservation } from './update.js';
@@ -75,14 +77,15 @@ function leaveTheRest(work: GroupWork): void {
   mapRows(work, (r) => (r % VARIANCE_COUNT < enough[Math.floor(r / VARIANCE_COUNT)]! ? -1 : r));
 }
 
-function* idealBits({ workspace: w, classes, n, fast }: GroupWork): Pieces<number> {
+function* idealBits({ step, workspace: w, classes, n, fast }: GroupWork): Pieces<number> {
   const { residual, row, kernel, at } = w;
+  const isOut = (m: Measurement, v: number): boolean => step.leavesOut && isLeftOut(m, v);
   let bits = 0;
   if (fast) {
     const table = w.float64(at.gains, 4 * classes.length * VARIANCE_COUNT);
     for (const [k, m] of classes.entries()) {
       for (let v = 0; v < VARIANCE_COUNT; v++)
-        table.set([m.information[v]!, m.delta, 1 + m.rho[v]!], 4 * (k * VARIANCE_COUNT + v));
+        table.set(isOut(m, v) ? [0, 0, 1] : [m.information[v]!, m.delta, 1 + m.rho[v]!], 4 * (k * VARIANCE_COUNT + v));
     }
     for (let p = 0; p < n; p += PIECE, yield)
       bits = kernel.idealBits(at.row + 4 * p, at.residual + 4 * p, Math.min(PIECE, n - p), at.gains, bits);
@@ -94,6 +97,7 @@ function* idealBits({ workspace: w, classes, n, fast }: GroupWork): Pieces<numbe
     if (r < 0) continue;
     const m = classes[Math.floor(r / VARIANCE_COUNT)]!;
     const v = r % VARIANCE_COUNT;
+    if (isOut(m, v)) continue;
     const e = residual[p]!;
     bits += m.information[v]! + HALF_INV_LN2 * ((m.delta * e * e + 1) / (1 + m.rho[v]!) - 1);
   }

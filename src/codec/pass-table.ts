@@ -1,9 +1,18 @@
 /** How many passes each coefficient takes, and what a pass does: by row, from how often each row occurs. */
-import { LATE_SHARE, MAX_PASSES, PASS_INFORMATION, ROUND_BITS, RUN_BITS, VARIANCE_COUNT } from '../format.js';
+import {
+  LATE_SHARE,
+  LEAST_INFORMATION,
+  MAX_PASSES,
+  PASS_INFORMATION,
+  ROUND_BITS,
+  RUN_BITS,
+  VARIANCE_COUNT,
+} from '../format.js';
 import { passesOf, VARIANCE, type Measurement } from '../diffusion/variance-table.js';
 
 /** Arrays by row = measurement class · VARIANCE_COUNT + variance index. */
 export interface PassTable {
+  /** 0 of what is left out: see LEAST_INFORMATION. */
   passes: Uint8Array;
   /** Information per pass, in bits. */
   information: Float64Array;
@@ -14,15 +23,21 @@ export interface PassTable {
   rounds: number;
   /** Information of each round's run, in bits. */
   runBits: Float64Array;
-  /** What the coding order goes by, highest first: passes, or 0 for what is last in the last round. */
+  /** What the coding order goes by, highest first: passes, 0 for what is last in the last round, `rounds` + 1 for what is left out. */
   rank: Uint8Array;
 }
 
-/** Decides how many passes each row takes; from the histogram alone, so that both sides decide alike. */
-export function passTable(histogram: Uint32Array, classes: readonly Measurement[]): PassTable {
-  const rows = histogram.length;
+/**
+ * Decides how many passes each row takes; from the histogram alone, so that both sides decide alike.
+ * @param leavesOut see `Step`
+ */
+export function passTable(all: Uint32Array, classes: readonly Measurement[], leavesOut: boolean): PassTable {
+  const rows = all.length;
   const information = new Float64Array(rows);
   for (const [k, m] of classes.entries()) information.set(m.information, k * VARIANCE_COUNT);
+  const isOut = (r: number): boolean =>
+    leavesOut && isLeftOut(classes[Math.floor(r / VARIANCE_COUNT)]!, r % VARIANCE_COUNT);
+  const histogram = all.map((count, r) => (isOut(r) ? 0 : count));
   let total = 0;
   for (let r = 0; r < rows; r++) total += histogram[r]! * information[r]!;
   let limit = PASS_INFORMATION[0]!;
@@ -54,7 +69,13 @@ export function passTable(histogram: Uint32Array, classes: readonly Measurement[
     table.rank[r] = n === 1 && bits < LATE_SHARE * limit ? 0 : n;
     for (let round = 1; round <= n; round++) table.runBits[round]! += histogram[r]! * table.information[r]!;
   }
+  for (let r = 0; r < rows; r++) if (isOut(r)) table.rank[r] = table.rounds + 1;
   return table;
+}
+
+/** Whether a coefficient is not worth measuring, where a step leaves such out. @param v variance index */
+export function isLeftOut({ precision, information }: Measurement, v: number): boolean {
+  return precision === 0 && information[v]! < LEAST_INFORMATION;
 }
 
 /** Largest number of rounds of which each holds ROUND_BITS bits, with passes of `limit` bits. */

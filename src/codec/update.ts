@@ -18,18 +18,28 @@ import type { Workspace } from './workspace.js';
 export function* updateObservation(work: GroupWork, { table, histogram }: CodingOrder, rounds: Rounds): Pieces<void> {
   const { workspace: w, fast, channel } = work;
   const { total, order, offset, moved } = w;
+  if (work.step.leavesOut) moved.fill(0, 0, work.n);
   if (fast) w.kernel.scatter(w.at.order, w.at.offset, total, w.at.moved);
   else for (let k = 0; k < total; k++) moved[order[k]!] = offset[k]!;
   yield;
   if (!rounds.whole || channel.ended) yield* updatePartly(work, table, rounds.covered);
-  else if (fast) yield* updateByKernel(work, histogram);
-  else yield* updateHere(work, histogram);
+  else if (fast) yield* updateByKernel(work, table, histogram);
+  else yield* updateHere(work, table, histogram);
 }
 
-/** By row: factor of z, of the mean, of the move, and the code afterwards. */
-function fillGains({ classes }: GroupWork, histogram: Uint32Array, gains: Float64Array): Float64Array {
+/** By row: factor of z, of the mean, of the move, and the code afterwards. What is left out takes the mean and stays unknown. */
+function fillGains(
+  { classes }: GroupWork,
+  { passes }: PassTable,
+  histogram: Uint32Array,
+  gains: Float64Array,
+): Float64Array {
   for (let r = 0; r < histogram.length; r++) {
     if (histogram[r] === 0) continue;
+    if (passes[r] === 0) {
+      gains.set([0, 1, 0, UNKNOWN], 4 * r);
+      continue;
+    }
     const { precision, delta, to } = classes[Math.floor(r / VARIANCE_COUNT)]!;
     gains[4 * r] = precision / (precision + delta);
     gains[4 * r + 1] = delta / (precision + delta);
@@ -39,10 +49,10 @@ function fillGains({ classes }: GroupWork, histogram: Uint32Array, gains: Float6
   return gains;
 }
 
-function* updateHere(work: GroupWork, histogram: Uint32Array): Pieces<void> {
+function* updateHere(work: GroupWork, table: PassTable, histogram: Uint32Array): Pieces<void> {
   const { z, codes } = work.observation;
   const { row, mean, moved } = work.workspace;
-  const gains = fillGains(work, histogram, new Float64Array(4 * histogram.length));
+  const gains = fillGains(work, table, histogram, new Float64Array(4 * histogram.length));
   yield* forEachRow(work.observation, work.group, (p, i, length) => {
     for (const end = p + length; p < end; p++, i++) {
       const r = row[p]!;
@@ -53,10 +63,10 @@ function* updateHere(work: GroupWork, histogram: Uint32Array): Pieces<void> {
   });
 }
 
-function* updateByKernel(work: GroupWork, histogram: Uint32Array): Pieces<void> {
+function* updateByKernel(work: GroupWork, table: PassTable, histogram: Uint32Array): Pieces<void> {
   const { workspace: w, observation, group } = work;
   const { kernel, at } = w;
-  fillGains(work, histogram, w.float64(at.gains, 4 * histogram.length));
+  fillGains(work, table, histogram, w.float64(at.gains, 4 * histogram.length));
   const z = w.float32(at.z, group.width * COEFFICIENTS);
   const codes = w.bytes(at.codes, group.width * COEFFICIENTS);
   yield* forEachRow(observation, group, (p, i, length) => {

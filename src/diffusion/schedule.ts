@@ -27,6 +27,8 @@ export interface Step {
   part?: 'first' | 'rest';
   /** Whether single coefficients may be corrected when the step is done. */
   corrected: boolean;
+  /** Whether coefficients that are unknown and have less than LEAST_INFORMATION to tell stay so. */
+  leavesOut: boolean;
 }
 
 /** What the file says about its steps. */
@@ -173,7 +175,7 @@ export function leavesLevelObserved({ kind, part }: Pick<Step, 'kind' | 'part'>)
  */
 function isCorrected(
   { straight, coarsestWidth }: Schedule,
-  { level, kind, to, part }: Omit<Step, 'corrected'>,
+  { level, kind, to, part }: Omit<Step, 'corrected' | 'leavesOut'>,
 ): boolean {
   if (level === 0) return true;
   if (coarsestWidth !== undefined) return false;
@@ -218,7 +220,7 @@ export function stepsOf(schedule: Schedule, levels: number): Step[] {
   const steps: Step[] = [];
   const add = (level: number, kind: StepKind, from: number, to: number, part: Pick<Step, 'part'> = {}): void => {
     const step = { index: steps.length, level, kind, from, to, ...part };
-    steps.push({ ...step, corrected: isCorrected(schedule, step) });
+    steps.push({ ...step, corrected: isCorrected(schedule, step), leavesOut: straight !== undefined && level === 0 });
   };
   const { straight, coarseWidth, fineWidth, lastCode } = schedule;
   /** Sigma code at which a level is entered. */

@@ -7,7 +7,7 @@
  * In place of the trellis a pass draws its sign with the probability that reverse-channel coding aims at, P(s) ∝ exp(s · w · (x − mu)),
  * w = √(delta · (1 + v · delta)) (docs/format.md has the metric).
  */
-import { FIRST_INFORMATION } from '../format.js';
+import { FIRST_INFORMATION, LEAST_INFORMATION } from '../format.js';
 import { DEFAULT_SCHEDULE, ENTERED_WHOLE, leavesLevelObserved, stepsOf } from '../diffusion/schedule.js';
 import { measurement, passesOf } from '../diffusion/variance-table.js';
 import { hash32 } from '../math/hash.js';
@@ -44,8 +44,8 @@ interface CodedStep {
   /** In how many parts the details are measured, and how many of them have been after it. */
   parts: number;
   done: number;
-  /** Whether also what has little to tell is measured. */
-  everywhere: boolean;
+  /** Information in bits that a coefficient must have to be measured. */
+  least: number;
   /** Whether the level is observed whole after it. */
   observed: boolean;
 }
@@ -102,14 +102,20 @@ function drawHistory(level: number, random: Random): { start: DrawnCondition; st
     const { from, to } = steps[2]!;
     const width = from - to;
     const sigma = TOP_CODE - random.below(CODES_PER_OCTAVE * (level === 0 ? 3 : 1) + 1 - width);
-    const step = { to: sigma - width, parts: 1, done: 1, everywhere: true, observed: true };
+    const step = { to: sigma - width, parts: 1, done: 1, least: 0, observed: true };
     return { start: plainCondition({ level, sigma, mode: 'refine' }), steps: [step] };
   }
   return {
     start: plainCondition({ level, sigma: TOP_CODE, mode: 'enter' }),
     steps: steps.slice(0, lengthOf(CODED.steps, random)).map((step) => {
       const first = step.part === 'first';
-      return { to: step.to, parts: first ? 2 : 1, done: 1, everywhere: !first, observed: leavesLevelObserved(step) };
+      return {
+        to: step.to,
+        parts: first ? 2 : 1,
+        done: 1,
+        least: first ? FIRST_INFORMATION : 0,
+        observed: leavesLevelObserved(step),
+      };
     }),
   };
 }
@@ -121,7 +127,7 @@ function drawPath(level: number, random: Random): { start: DrawnCondition; steps
   const parts = PATH.partCounts[random.below(PATH.partCounts.length)]!;
   const even = Array<number>(parts).fill(1 / parts);
   const steps = Array.from({ length: lengthOf(even, random) }, (_, i) => {
-    return { to: sigma, parts, done: i + 1, everywhere: true, observed: i + 1 === parts };
+    return { to: sigma, parts, done: i + 1, least: level === 0 ? LEAST_INFORMATION : 0, observed: i + 1 === parts };
   });
   return { start, steps };
 }
@@ -141,7 +147,7 @@ function lengthOf(odds: readonly number[], random: Random): number {
  */
 export function codeExample(
   { x, codes, z, shift }: Example & { z: Float32Array; shift: number },
-  { to, parts, done, everywhere }: CodedStep,
+  { to, parts, done, least }: CodedStep,
   gains: { mean: ArrayLike<number>; correction: ArrayLike<number> },
   output: Float32Array,
   limit: number,
@@ -166,7 +172,7 @@ export function codeExample(
         const v = gains.correction[g]! ** 2 * 2 ** logVariance;
         const { precision, delta } = measurement(code, to);
         const bits = 0.5 * Math.log2(1 + v * delta);
-        if (!everywhere && bits < FIRST_INFORMATION) continue;
+        if (bits < least) continue;
         const moved = sendSigns(x.data[(y * x.width + column) * COEFFICIENTS + c]! - mean, v, bits, limit, random);
         z[i] = (precision * z[i]! + delta * mean + (delta + 1 / v) * moved) / (precision + delta);
         codes[i] = to;

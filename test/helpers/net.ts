@@ -21,6 +21,8 @@ interface Case {
   picture: [name: string, width: number, height: number, depth?: Depth];
   options: EncodeOptions;
   decodings?: DecodeOptions[];
+  /** Whether by a model that is not told sigma, on a straight path. */
+  straight?: boolean;
 }
 
 const CASES: Record<string, Case> = {
@@ -88,6 +90,28 @@ const CASES: Record<string, Case> = {
   },
   'plain, many': { picture: ['scene', 60, 45], options: { target: 'lossless', plain: true } },
   'plain of sixteen bits': { picture: ['rgba-balls', 20, 15, 16], options: { target: 'lossless', plain: true } },
+  straight: {
+    picture: ['scene', 150, 110],
+    options: { target: { quality: 45 }, plain: false, effort: 2 },
+    decodings: [{ maxBytes: 1500 }, { crop: { x: 11, y: 13, width: 30, height: 20 } }, { scale: 1 / 4 }],
+    straight: true,
+  },
+  'straight, several groups': {
+    picture: ['scene', 820, 60],
+    options: { target: { quality: 20 }, plain: false, effort: 1, tune: 'psnr' },
+    straight: true,
+  },
+  'straight, of a given size': {
+    picture: ['grey-scene', 77, 65],
+    options: { target: { size: 700 }, plain: false, effort: 1 },
+    straight: true,
+  },
+  'straight, to the pixels': {
+    picture: ['scene', 40, 30],
+    options: { target: 'lossless', plain: false, effort: 1 },
+    decodings: [{ maxBytes: 900 }],
+    straight: true,
+  },
   thin: { picture: ['scene', 1, 70], options: { target: { quality: 50 }, plain: false, effort: 1 } },
 };
 
@@ -102,7 +126,7 @@ const hash = (data: Uint8Array | Uint16Array): string =>
     .slice(0, 16);
 
 export async function netHashes(): Promise<Record<string, string>> {
-  const model = tinyModelFile();
+  const [told, untold] = [tinyModelFile(), tinyModelFile({ sigma: false })];
   const hashes: Record<string, string> = {};
   for (const [
     name,
@@ -110,8 +134,10 @@ export async function netHashes(): Promise<Record<string, string>> {
       picture: [kind, width, height, depth = 8],
       options,
       decodings = [],
+      straight = false,
     },
   ] of Object.entries(CASES)) {
+    const model = straight ? untold : told;
     const picture = withDepth(corpusPicture(kind, { width, height }), depth);
     const { bytes } = await encode(picture, { ...options, model, threads: 1 });
     hashes[name] = hash(bytes);
@@ -119,9 +145,9 @@ export async function netHashes(): Promise<Record<string, string>> {
       hashes[`${name} ${JSON.stringify(how)}`] = hash((await decode(bytes, { ...how, model, threads: 1 })).data);
   }
   const picture = corpusPicture('scene', { width: 130, height: 100 });
-  const files = await encodeToSizes(picture, [300, 1200, 2500], { model, threads: 1, plain: false, effort: 1 });
+  const files = await encodeToSizes(picture, [300, 1200, 2500], { model: told, threads: 1, plain: false, effort: 1 });
   files.forEach(({ bytes }, i) => (hashes[`sizes ${i}`] = hash(bytes)));
-  const decoder = new ProgressiveDecoder({ model, threads: 1 });
+  const decoder = new ProgressiveDecoder({ model: told, threads: 1 });
   for (const end of [400, 1100, 2000]) {
     decoder.push(files[2]!.bytes.subarray(decoder.byteLength, end));
     hashes[`progressive ${end}`] = hash((await decoder.picture({ latest: true }))!.data);

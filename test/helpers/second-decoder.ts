@@ -212,8 +212,11 @@ function group(
   // Rows and passes.
   const H = new Float64Array(classes.length * 1281);
   const row = (p: number): number => klass[p]! * 1281 + index[p]!;
-  for (const p of concerned) H[row(p)]!++;
   const I = classes.flatMap((each) => each.I);
+  const isOut = (p: number): boolean =>
+    state.straight && step.level === 0 && classes[klass[p]!]!.P === 0 && I[row(p)]! < 0.1;
+  const left = new Set(concerned.filter(isOut));
+  for (const p of concerned) if (!left.has(p)) H[row(p)]!++;
   let total = 0;
   H.forEach((count, r) => (total += count * I[r]!));
   let [limit, cap] = [0, 1];
@@ -240,7 +243,9 @@ function group(
     x = times(x ^ (x >> h), 0x846ca68b);
     return x ^ (x >> h);
   };
-  const shuffled = Array.from({ length: 2 ** b }, (_, j) => visit(j)).filter((p) => p < N && klass[p]! >= 0);
+  const shuffled = Array.from({ length: 2 ** b }, (_, j) => visit(j)).filter(
+    (p) => p < N && klass[p]! >= 0 && !left.has(p),
+  );
   const order = shuffled
     .map((p, j) => ({ p, j }))
     .sort((a, b) => rank[row(b.p)]! - rank[row(a.p)]! || a.j - b.j)

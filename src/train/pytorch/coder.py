@@ -11,6 +11,7 @@ from recipe import (
     COEFFICIENTS,
     FINE_WIDTH,
     FIRST_INFORMATION,
+    LEAST_INFORMATION,
     LOG_VARIANCE_MAX,
     LOG_VARIANCE_MIN,
     LOWEST,
@@ -28,7 +29,7 @@ class CodedStep(NamedTuple):
     to: int  # sigma code after it
     parts: int  # in how many parts the details are measured
     done: int  # so many of them are, after it
-    everywhere: bool  # also what has little to tell
+    least: float  # information in bits that a coefficient must have to be measured
     observed: bool  # after it the level is observed whole
 
 
@@ -43,13 +44,14 @@ def draw_history(level, rng):
         more = ahead["octaves"] * rng.random() if rng.random() < ahead["chance"] else 0
         lowest = max(LOWEST, sigma - round(PER_OCTAVE * more))
         count = int(rng.choice(RECIPE["path"]["partCounts"]))
-        steps = [CodedStep(sigma, count, i + 1, True, i + 1 == count) for i in range(count)]
+        least = LEAST_INFORMATION if level == 0 else 0
+        steps = [CodedStep(sigma, count, i + 1, least, i + 1 == count) for i in range(count)]
         return (sigma, True, lowest, 1), steps[: 1 + int(rng.integers(count))]
     if u < coded["path"] + coded["refine"]:
         sigma = TOP - int(rng.integers(PER_OCTAVE * (3 if level == 0 else 1) + 1 - width))
-        return (sigma, False, sigma, 0), [CodedStep(sigma - width, 1, 1, True, True)]
-    steps = [CodedStep(TOP, 2, 1, False, False), CodedStep(TOP, 1, 1, True, True)]
-    steps.append(CodedStep(TOP - width, 1, 1, True, True))
+        return (sigma, False, sigma, 0), [CodedStep(sigma - width, 1, 1, 0, True)]
+    steps = [CodedStep(TOP, 2, 1, FIRST_INFORMATION, False), CodedStep(TOP, 1, 1, 0, True)]
+    steps.append(CodedStep(TOP - width, 1, 1, 0, True))
     return (TOP, True, TOP, 0), steps[: 1 + int(rng.choice(3, p=coded["steps"]))]
 
 
@@ -68,8 +70,7 @@ def code_step(normalisation, level, x, inside, codes, z, output, step, shift, li
     bits = torch.where(concerned, 0.5 * torch.log2(1 + v * delta.clamp(min=0)), 0)
     if step.parts > 1:
         concerned &= (parts_of(x, step.parts) + each(shift)) % step.parts < step.done
-    if not step.everywhere:
-        concerned &= bits >= FIRST_INFORMATION
+    concerned &= bits >= step.least
     passes = torch.maximum((bits / limit).ceil(), (2 * bits).ceil()).clamp(1, 255)
     gain = torch.exp2(2 * bits / passes) - 1
     moved = send_signs(x - mean, v, gain, passes)

@@ -10,8 +10,10 @@ EXACT, UNKNOWN, CODE_OF_ONE, PER_OCTAVE = 0, 255, 80, 16
 COEFFICIENTS = 12
 LOG_VARIANCE_MIN, LOG_VARIANCE_MAX = -13.0, 9.0
 
-# As in src/format.ts: least information of what enters first; codes of a step at level 0 and at coarser levels.
+# As in src/format.ts: least information of what enters first, and of what is measured straight at level 0; codes of a
+# step at level 0 and at coarser levels.
 FIRST_INFORMATION = 1 / 8
+LEAST_INFORMATION = 1 / 10
 FINE_WIDTH, COARSE_WIDTH = 4, 2
 
 

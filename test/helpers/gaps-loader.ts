@@ -8,6 +8,10 @@ const WATCHED: Readonly<Record<string, readonly string[]>> = {
   '/dist/src/restore/api.js': ['createRestorer', 'estimateSigma'],
   '/dist/formats/read.js': ['readPicture'],
   '/dist/formats/write.js': ['writePicture'],
+  '/dist/formats/resize.js': ['resizePicture'],
+  '/dist/formats/upright.js': ['barePicture'],
+  '/dist/cluster/handler.js': ['handler'],
+  '/dist/eval/run.js': ['evaluate'],
 };
 
 interface Loaded {

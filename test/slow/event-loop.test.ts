@@ -18,6 +18,7 @@ interface Line {
   place: string;
   call?: string;
   gap?: number;
+  where?: string;
   calls?: number;
   turns?: number;
   longest?: number;

@@ -17,7 +17,7 @@ export function builder(yargs: Argv): void {
     .example('$0 repair photo.dcz whole.dcz', 'One wrong byte in each part of the file is found and put right');
 }
 
-/** @throws DcompError E_DAMAGED_SEGMENT, where more than single bytes are wrong; nothing is written then */
+/** @throws DcompError where nothing is written: E_DAMAGED_SEGMENT, more than single bytes are wrong; E_TRUNCATED, the file ends early */
 export async function run(args: RawArgs): Promise<void> {
   const [input, output] = [fileArgument(args, 'input')!, fileArgument(args, 'output')!];
   const { quiet } = outputFlags(args);
@@ -35,11 +35,17 @@ async function repairedFile(input: string): ReturnType<typeof repair> {
     await verify(bytes); // says what is no .dcz file
     const repaired = await repair(bytes);
     const lost = repaired.lost[0];
-    if (lost === undefined) return repaired;
-    throw new DcompError(
-      'E_DAMAGED_SEGMENT',
-      `${lost.part} (byte offset ${lost.offset}) has more than one wrong byte and cannot be repaired; get the file again, or decode what can be saved with --allow-damaged`,
-    );
+    if (lost !== undefined)
+      throw new DcompError(
+        'E_DAMAGED_SEGMENT',
+        `${lost.part} (byte offset ${lost.offset}) has more than one wrong byte and cannot be repaired; get the file again, or decode what can be saved with --allow-damaged`,
+      );
+    if ((await verify(repaired.bytes)).state === 'cut')
+      throw new DcompError(
+        'E_TRUNCATED',
+        `the file ends early, after ${bytes.length} bytes, and what is missing cannot be repaired; get the file again, or decode what is there with --allow-partial`,
+      );
+    return repaired;
   } catch (error) {
     throw about(inputName(input), error);
   }

@@ -247,6 +247,9 @@ describe('dcomp verify', () => {
     const twice = dcomp('repair', 'two.dcz', 'none.dcz');
     assert.deepEqual([twice.code, existsSync(join(folder, 'none.dcz'))], [1, false]);
     assert.match(twice.stderr, /two\.dcz: segment 1 .*cannot be repaired/);
+    const early = dcomp('repair', 'cut.dcz', 'none.dcz');
+    assert.deepEqual([early.code, existsSync(join(folder, 'none.dcz'))], [1, false]);
+    assert.match(early.stderr, /cut\.dcz: the file ends early/);
     assert.match(dcomp('repair', 'text.dcz', 'none.dcz').stderr, /text\.dcz: not a \.dcz file/);
     assert.match(dcomp('repair', 'one.dcz', 'copy.dcz').stderr, /exists already/);
   });

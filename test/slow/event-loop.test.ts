@@ -33,9 +33,10 @@ describe('the event loop turns while the library is called by', () => {
     it(file, { timeout: 3_600_000 }, () => {
       const out = join(folder, file);
       const { NODE_TEST_CONTEXT: _, ...env } = process.env; // it is no part of this run
-      spawnSync(process.execPath, [join(tests, file)], {
+      const { status, stdout, stderr } = spawnSync(process.execPath, [join(tests, file)], {
         env: { ...env, NODE_OPTIONS: `--import=${preload}`, DCOMP_GAPS: out, DCOMP_GAP: String(GAP) },
-        stdio: 'ignore',
+        encoding: 'utf8',
+        maxBuffer: 2 ** 28,
       });
       const said = readdirSync(folder).includes(file) ? readFileSync(out, 'utf8').trim().split('\n') : [];
       const lines = said.map((line) => JSON.parse(line) as Line);
@@ -47,6 +48,7 @@ describe('the event loop turns while the library is called by', () => {
         lines.filter(({ gap }) => gap !== undefined),
         [],
       );
+      assert.equal(status, 0, `the tests themselves fail:\n${stdout.slice(-4000)}${stderr.slice(-2000)}`);
     });
   }
 });

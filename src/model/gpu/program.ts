@@ -1,6 +1,6 @@
 /** A network on a GPU: its buffers and shaders, and how a strip is handed over. Everything that speaks to WebGPU is here and in device.ts. */
 import { INPUT_TENSOR, OUTPUT_TENSOR } from '../integer/arithmetic.js';
-import type { Architecture, Layer } from '../architecture.js';
+import type { Architecture } from '../architecture.js';
 import { GpuFailure, type GpuAbout, type GpuDevice } from './device.js';
 import { VECTOR_BYTES } from './layout.js';
 import { transferBytes, type GpuLimits, type GpuPlan } from './plan.js';
@@ -69,14 +69,25 @@ export function hostOf(opened: GpuDevice): GpuHost {
 /** Bytes between the fields of two steps: the least distance of uniforms that every device allows. */
 const FIELDS_BYTES = 256;
 
-/** Everything that depends on the size of the picture. */
+/** What a device has of a network, whatever the size of the picture. */
+interface Loaded {
+  /** By step. */
+  pipelines: GPUComputePipeline[];
+  weights: GPUBuffer;
+  tables: GPUBuffer;
+  constants: GPUBuffer;
+}
+
+/** What depends on the size of the picture. */
 interface Placed {
+  /** Of the tensors. */
   buffers: GPUBuffer[];
   z: GPUBuffer;
   codes: GPUBuffer;
   fields: GPUBuffer;
   output: GPUBuffer;
   staging: GPUBuffer;
+  /** By step. */
   groups: GPUBindGroup[];
 }
 
@@ -91,102 +102,26 @@ const MAP_READ = 1;
  */
 async function createProgram(opened: GpuDevice, model: GpuModel): Promise<GpuProgram> {
   const { device, isLost } = opened;
-  const { architecture } = model;
   const guarded = guardOf(device, isLost);
-  const buffer = (size: number, usage: number): GPUBuffer =>
-    device.createBuffer({ size: VECTOR_BYTES * Math.max(1, Math.ceil(size / VECTOR_BYTES)), usage });
-  const table = (data: Int16Array<ArrayBuffer> | Int32Array<ArrayBuffer>): GPUBuffer => {
-    const made = buffer(data.byteLength, USAGE.storage | USAGE.target);
-    device.queue.writeBuffer(made, 0, data);
-    return made;
-  };
-  const { pipelines, weights, tables, constants } = await guarded(async () => {
-    // Only what is done before the first wait is guarded.
-    const compiling = pipelinesOf(opened, architecture);
-    const buffers = {
-      weights: table(model.weights),
-      tables: table(model.tables),
-      constants: buffer(model.constantsBytes, USAGE.storage | USAGE.target),
-    };
-    return { pipelines: await compiling, ...buffers };
-  });
+  const loaded = await guarded(() => load(opened, model));
   let placed: Placed | undefined;
   let result = new Float32Array(0);
-
-  const bind = (step: number, rest: GPUBuffer[], fields: GPUBuffer): GPUBindGroup =>
-    device.createBindGroup({
-      layout: pipelines[step]!.getBindGroupLayout(0),
-      entries: [
-        { buffer: fields, offset: step * FIELDS_BYTES, size: FIELDS_BYTES },
-        ...rest.map((each) => ({ buffer: each })),
-      ].map((resource, binding) => ({ binding, resource })),
-    });
-
-  /** The buffers and their bindings, in the order of the bindings in the shaders. */
-  const make = (plan: GpuPlan): Placed => {
-    const bytes = transferBytes(plan);
-    const buffers = plan.buffers.map((size) => buffer(size, USAGE.storage));
-    const z = buffer(bytes.z, USAGE.storage | USAGE.target);
-    const codes = buffer(bytes.codes, USAGE.storage | USAGE.target);
-    const output = buffer(bytes.output, USAGE.storage | USAGE.source);
-    const staging = buffer(bytes.output, USAGE.read | USAGE.target);
-    const fields = buffer(FIELDS_BYTES * pipelines.length, USAGE.uniform | USAGE.target);
-    const of = (tensor: string): GPUBuffer =>
-      tensor === OUTPUT_TENSOR ? output : buffers[plan.tensors.get(tensor)!.buffer]!;
-    const layerBuffers = ({ from, to, add }: Layer): GPUBuffer[] => [
-      of(from),
-      weights,
-      constants,
-      of(to),
-      ...(add === undefined ? [] : [of(add)]),
-    ];
-    const groups = [
-      bind(0, [z, codes, tables, of(INPUT_TENSOR)], fields),
-      ...architecture.layers.map((layer, index) => bind(index + 1, layerBuffers(layer), fields)),
-    ];
-    return { buffers, z, codes, fields, output, staging, groups };
-  };
-
   const unplace = (): void => {
-    if (placed === undefined) return;
-    const { buffers, z, codes, fields, output, staging } = placed;
-    for (const each of [...buffers, z, codes, fields, output, staging]) each.destroy();
+    if (placed !== undefined) destroyPlaced(placed);
     placed = undefined;
   };
-
-  /** Hands a strip over, in one submission. */
-  const submit = (strip: GpuStrip, { z, codes, fields, output, staging, groups }: Placed): void => {
-    const { queue } = device;
-    queue.writeBuffer(z, 0, strip.z);
-    queue.writeBuffer(codes, 0, strip.codes);
-    if (strip.constants !== undefined) queue.writeBuffer(constants, 0, strip.constants);
-    const all = new Int32Array((FIELDS_BYTES / 4) * pipelines.length);
-    for (const { step, fields: own } of strip.steps) all.set(own, (FIELDS_BYTES / 4) * step);
-    queue.writeBuffer(fields, 0, all);
-    const encoder = device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    for (const { step, groups: count } of strip.steps) {
-      pass.setPipeline(pipelines[step]!);
-      pass.setBindGroup(0, groups[step]!);
-      pass.dispatchWorkgroups(...count);
-    }
-    pass.end();
-    if (strip.results > 0) encoder.copyBufferToBuffer(output, 0, staging, 0, 4 * strip.results);
-    queue.submit([encoder.finish()]);
-  };
-
   return {
     limits: limitsOf(device),
     async place(plan) {
       unplace();
       await guarded(async () => {
-        placed = make(plan);
+        placed = makePlaced(device, model.architecture, loaded, plan);
       });
     },
     async run(strip) {
       const at = placed!;
       await guarded(async () => {
-        submit(strip, at);
+        submit(device, loaded, at, strip);
         if (strip.results === 0) return;
         await at.staging.mapAsync(MAP_READ, 0, 4 * strip.results);
         if (result.length < strip.results) result = new Float32Array(strip.results);
@@ -197,9 +132,89 @@ async function createProgram(opened: GpuDevice, model: GpuModel): Promise<GpuPro
     },
     async close() {
       unplace();
-      for (const each of [weights, tables, constants]) each.destroy();
+      for (const each of [loaded.weights, loaded.tables, loaded.constants]) each.destroy();
     },
   };
+}
+
+/** Compiles the shaders and hands the weights over. Only what is done before the first wait is guarded: all of it. */
+async function load(opened: GpuDevice, { architecture, weights, tables, constantsBytes }: GpuModel): Promise<Loaded> {
+  const { device } = opened;
+  const compiling = pipelinesOf(opened, architecture);
+  const buffers = {
+    weights: makeTable(device, weights),
+    tables: makeTable(device, tables),
+    constants: makeBuffer(device, constantsBytes, USAGE.storage | USAGE.target),
+  };
+  return { pipelines: await compiling, ...buffers };
+}
+
+function makeBuffer(device: GPUDevice, size: number, usage: number): GPUBuffer {
+  return device.createBuffer({ size: VECTOR_BYTES * Math.max(1, Math.ceil(size / VECTOR_BYTES)), usage });
+}
+
+function makeTable(device: GPUDevice, data: Int16Array<ArrayBuffer> | Int32Array<ArrayBuffer>): GPUBuffer {
+  const table = makeBuffer(device, data.byteLength, USAGE.storage | USAGE.target);
+  device.queue.writeBuffer(table, 0, data);
+  return table;
+}
+
+/** The buffers for a size of picture, and their bindings in the order in which the shaders have them. */
+function makePlaced(
+  device: GPUDevice,
+  { layers }: Architecture,
+  { pipelines, weights, tables, constants }: Loaded,
+  plan: GpuPlan,
+): Placed {
+  const bytes = transferBytes(plan);
+  const buffers = plan.buffers.map((size) => makeBuffer(device, size, USAGE.storage));
+  const z = makeBuffer(device, bytes.z, USAGE.storage | USAGE.target);
+  const codes = makeBuffer(device, bytes.codes, USAGE.storage | USAGE.target);
+  const output = makeBuffer(device, bytes.output, USAGE.storage | USAGE.source);
+  const staging = makeBuffer(device, bytes.output, USAGE.read | USAGE.target);
+  const fields = makeBuffer(device, FIELDS_BYTES * pipelines.length, USAGE.uniform | USAGE.target);
+  const of = (tensor: string): GPUBuffer =>
+    tensor === OUTPUT_TENSOR ? output : buffers[plan.tensors.get(tensor)!.buffer]!;
+  const bind = (step: number, rest: GPUBuffer[]): GPUBindGroup =>
+    device.createBindGroup({
+      layout: pipelines[step]!.getBindGroupLayout(0),
+      entries: [
+        { buffer: fields, offset: step * FIELDS_BYTES, size: FIELDS_BYTES },
+        ...rest.map((buffer) => ({ buffer })),
+      ].map((resource, binding) => ({ binding, resource })),
+    });
+  const groups = [
+    bind(0, [z, codes, tables, of(INPUT_TENSOR)]),
+    ...layers.map(({ from, to, add }, index) =>
+      bind(index + 1, [of(from), weights, constants, of(to), ...(add === undefined ? [] : [of(add)])]),
+    ),
+  ];
+  return { buffers, z, codes, fields, output, staging, groups };
+}
+
+function destroyPlaced({ buffers, z, codes, fields, output, staging }: Placed): void {
+  for (const each of [...buffers, z, codes, fields, output, staging]) each.destroy();
+}
+
+/** Hands a strip over, in one submission. */
+function submit(device: GPUDevice, { pipelines, constants }: Loaded, placed: Placed, strip: GpuStrip): void {
+  const { queue } = device;
+  queue.writeBuffer(placed.z, 0, strip.z);
+  queue.writeBuffer(placed.codes, 0, strip.codes);
+  if (strip.constants !== undefined) queue.writeBuffer(constants, 0, strip.constants);
+  const fields = new Int32Array((FIELDS_BYTES / 4) * pipelines.length);
+  for (const { step, fields: own } of strip.steps) fields.set(own, (FIELDS_BYTES / 4) * step);
+  queue.writeBuffer(placed.fields, 0, fields);
+  const encoder = device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  for (const { step, groups } of strip.steps) {
+    pass.setPipeline(pipelines[step]!);
+    pass.setBindGroup(0, placed.groups[step]!);
+    pass.dispatchWorkgroups(...groups);
+  }
+  pass.end();
+  if (strip.results > 0) encoder.copyBufferToBuffer(placed.output, 0, placed.staging, 0, 4 * strip.results);
+  queue.submit([encoder.finish()]);
 }
 
 function limitsOf({ limits }: GPUDevice): GpuLimits {

@@ -53,13 +53,46 @@ export async function fuzz(
     passed: 0,
     slowest: { seconds: 0, input: corpus[0]! },
   };
+  const run = runner(target, report);
+  const change = target.mutate ?? mutate;
+  let changes = 0;
+  let passed = 0;
+  for (const input of corpus) await run(input);
+  coverage.add(await coverage.take());
+  for (let round = 0; report.executions < executions; round++) {
+    const below = numbers(seed + round * 0x9e3779b1);
+    // Half of the time one of the newest, which have been changed least often.
+    const pick = (): Uint8Array =>
+      corpus[below(2) === 0 ? below(corpus.length) : Math.max(0, corpus.length - 1 - below(20))]!;
+    const batch = Array.from({ length: BATCH }, () => change(pick(), pick(), below(2 ** 32)));
+    for (const input of batch) {
+      await run(input);
+      changes++;
+      if (target.passes(input)) passed++;
+    }
+    report.passed = passed / changes;
+    const reached = await coverage.take();
+    if (!coverage.isNew(reached)) continue;
+    corpus.push(await findNew(batch, run, coverage));
+    coverage.add(reached);
+    report.covered = coverage.covered;
+    onProgress?.(report);
+  }
+  report.covered = coverage.covered;
+  return report;
+}
+
+type Run = (input: Uint8Array) => Promise<void>;
+
+/** Runs an input, and reports an error, too much time and too much memory; each error once. */
+function runner(target: Target, report: Report): Run {
   const told = new Set<string>();
   const tell = (error: Error, input: Uint8Array): void => {
     const key = `${error.message.slice(0, 60)} ${(error.stack ?? '').split('\n').find((line) => line.includes('/dist/')) ?? ''}`;
     if (!told.has(key)) report.findings.push({ error, input });
     told.add(key);
   };
-  const run = async (input: Uint8Array): Promise<void> => {
+  return async (input) => {
     const before = process.memoryUsage();
     const started = process.cpuUsage().user; // not the time of a machine that others use, too
     try {
@@ -75,38 +108,17 @@ export async function fuzz(
     if (bytes > LIMITS.bytes) tell(new Error(`took more than ${LIMITS.bytes} bytes of memory`), input);
     report.executions++;
   };
-  const change = target.mutate ?? mutate;
-  let changes = 0;
-  let passed = 0;
-  for (const input of corpus) await run(input);
-  coverage.add(await coverage.take());
-  for (let round = 0; report.executions < executions; round++) {
-    const below = numbers(seed + round * 0x9e3779b1);
-    // Half of the time one of the newest, which have been changed least often.
-    const pick = (): Uint8Array =>
-      corpus[below(2) === 0 ? below(corpus.length) : Math.max(0, corpus.length - 1 - below(20))]!;
-    let batch = Array.from({ length: BATCH }, () => change(pick(), pick(), below(2 ** 32)));
-    for (const input of batch) {
-      await run(input);
-      changes++;
-      if (target.passes(input)) passed++;
-    }
-    report.passed = passed / changes;
-    const reached = await coverage.take();
-    if (!coverage.isNew(reached)) continue;
-    // One of the batch did it: the half that does it again, and again.
-    while (batch.length > 1) {
-      const half = batch.slice(0, batch.length >> 1);
-      for (const input of half) await run(input);
-      batch = coverage.isNew(await coverage.take()) ? half : batch.slice(batch.length >> 1);
-    }
-    corpus.push(batch[0]!);
-    coverage.add(reached);
-    report.covered = coverage.covered;
-    onProgress?.(report);
+}
+
+/** Which of a batch that reached something new did it: the half that does it again, and again. */
+async function findNew(batch: readonly Uint8Array[], run: Run, coverage: Coverage): Promise<Uint8Array> {
+  let left = batch;
+  while (left.length > 1) {
+    const half = left.slice(0, left.length >> 1);
+    for (const input of half) await run(input);
+    left = coverage.isNew(await coverage.take()) ? half : left.slice(left.length >> 1);
   }
-  report.covered = coverage.covered;
-  return report;
+  return left[0]!;
 }
 
 export function nameOf(input: Uint8Array): string {

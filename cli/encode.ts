@@ -80,86 +80,11 @@ function inRange(min: number, max: number): (args: RawArgs, name: string) => num
 
 export function builder(yargs: Argv): void {
   batchOptions(yargs, 'Pictures (PNG, BMP, with sharp JPEG, WebP, AVIF, TIFF, GIF), folders of them');
-  yargs
-    .option('quality', {
-      alias: 'q',
-      type: 'string',
-      requiresArg: true,
-      describe: `Quality 1 to 100  [default: ${DEFAULT_QUALITY}]`,
-    })
-    .option('bpp', { type: 'string', requiresArg: true, describe: 'Or: bits per pixel, not to be exceeded' })
-    .option('size', { type: 'string', requiresArg: true, describe: `Or: bytes, not to be exceeded; ${SIZE_UNITS}` })
-    .option('psnr', { type: 'string', requiresArg: true, describe: 'Or: PSNR in dB, to be reached' })
-    .option('lossless', { type: 'boolean', describe: 'Or: every sample as it is; by default with --model small' })
-    .option('max-error', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'Or: every sample within that of the original, 1 to 255',
-    })
-    .option('plain', {
-      type: 'boolean',
-      describe:
-        'Code without loss where that takes no more bytes; --no-plain: never  [default: true]; ' +
-        'with --lossless or --max-error: --plain without the network and its previews, --no-plain always with it',
-    })
-    .option('alpha-quality', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'Alpha: 0 (two values) to 100 (lossless)  [default: 100]',
-    })
-    .option('effort', {
-      type: 'string',
-      requiresArg: true,
-      describe: `Encoder's search, 1 (quick) to 9 (small file)  [default: ${DEFAULT_EFFORT}, with small ${DEFAULT_STRAIGHT_EFFORT}]`,
-    });
-  yargs
-    .option('views', {
-      type: 'string',
-      requiresArg: true,
-      describe: `Evaluations that the picture shown is the mean of: 1, 2 or 4; fewer decode sooner  [default: ${DEFAULT_VIEWS}]`,
-    })
-    .option('tune', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'eye or psnr: what errors are spread for, by models that can  [default: psnr with --psnr, else eye]',
-    })
-    .option('resize', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'Before coding: WxH, W or xH pixels as the picture is seen, or 50%',
-    })
-    .option('fit', {
-      type: 'string',
-      requiresArg: true,
-      describe: `With --resize WxH: ${FITS.join(', ')}  [default: inside]`,
-    })
-    .option('roi', {
-      type: 'string',
-      requiresArg: true,
-      describe: `Where errors count more: x,y,width,height[:weight], weight 1/256 to 256  [default weight: ${DEFAULT_WEIGHT}]`,
-    })
-    .option('roi-mask', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'Or: picture of the same size, white where errors count most, black where 1/16 of that',
-    })
-    .option('exact', { type: 'boolean', describe: 'Keep the colour of wholly transparent pixels' })
-    .option('allow-damaged', {
-      type: 'boolean',
-      describe: 'Read what is there of a damaged picture and say so, in place of failing',
-    })
-    .option('profile', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'message: at most --size bytes of a picture alone, without anything else  [default: file]',
-    })
-    .option('crc', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'Of a message: checksum of 0, 8, 16 or 32 bits  [default: 0]',
-    })
-    .option('size-is-told', { type: 'boolean', describe: 'Of a message: who decodes it knows width and height' })
-    .option('pixel-hash', { type: 'boolean', describe: 'Store a hash of the decoded pixels, for verify' });
+  targetOptions(yargs);
+  codingOptions(yargs);
+  sourceOptions(yargs);
+  messageOptions(yargs);
+  yargs.option('pixel-hash', { type: 'boolean', describe: 'Store a hash of the decoded pixels, for verify' });
   sizeOption(yargs);
   workOption(yargs);
   metadataOption(yargs, 'default');
@@ -170,6 +95,74 @@ export function builder(yargs: Argv): void {
     .example('$0 encode photo.png --resize 1600x1200', 'Smaller before coding, in its shape')
     .example('$0 encode photos -o coded', 'All pictures of a folder')
     .example("$0 encode 'shots/*.png' -o 'out/{name}-{bpp}.dcz' --bpp 0.5", 'Those of a pattern, named by another');
+}
+
+/** What an option with a value has in common with all others. */
+const VALUE = { type: 'string', requiresArg: true } as const;
+
+/** How much the picture may cost, or how good it is to be. */
+function targetOptions(yargs: Argv): void {
+  yargs
+    .option('quality', { alias: 'q', ...VALUE, describe: `Quality 1 to 100  [default: ${DEFAULT_QUALITY}]` })
+    .option('bpp', { ...VALUE, describe: 'Or: bits per pixel, not to be exceeded' })
+    .option('size', { ...VALUE, describe: `Or: bytes, not to be exceeded; ${SIZE_UNITS}` })
+    .option('psnr', { ...VALUE, describe: 'Or: PSNR in dB, to be reached' })
+    .option('lossless', { type: 'boolean', describe: 'Or: every sample as it is; by default with --model small' })
+    .option('max-error', { ...VALUE, describe: 'Or: every sample within that of the original, 1 to 255' });
+}
+
+/** By what means it is coded. */
+function codingOptions(yargs: Argv): void {
+  yargs
+    .option('plain', {
+      type: 'boolean',
+      describe:
+        'Code without loss where that takes no more bytes; --no-plain: never  [default: true]; ' +
+        'with --lossless or --max-error: --plain without the network and its previews, --no-plain always with it',
+    })
+    .option('alpha-quality', { ...VALUE, describe: 'Alpha: 0 (two values) to 100 (lossless)  [default: 100]' })
+    .option('effort', {
+      ...VALUE,
+      describe: `Encoder's search, 1 (quick) to 9 (small file)  [default: ${DEFAULT_EFFORT}, with small ${DEFAULT_STRAIGHT_EFFORT}]`,
+    })
+    .option('views', {
+      ...VALUE,
+      describe: `Evaluations that the picture shown is the mean of: 1, 2 or 4; fewer decode sooner  [default: ${DEFAULT_VIEWS}]`,
+    })
+    .option('tune', {
+      ...VALUE,
+      describe: 'eye or psnr: what errors are spread for, by models that can  [default: psnr with --psnr, else eye]',
+    });
+}
+
+/** What of the picture that is read is coded, and what of it counts most. */
+function sourceOptions(yargs: Argv): void {
+  yargs
+    .option('resize', { ...VALUE, describe: 'Before coding: WxH, W or xH pixels as the picture is seen, or 50%' })
+    .option('fit', { ...VALUE, describe: `With --resize WxH: ${FITS.join(', ')}  [default: inside]` })
+    .option('roi', {
+      ...VALUE,
+      describe: `Where errors count more: x,y,width,height[:weight], weight 1/256 to 256  [default weight: ${DEFAULT_WEIGHT}]`,
+    })
+    .option('roi-mask', {
+      ...VALUE,
+      describe: 'Or: picture of the same size, white where errors count most, black where 1/16 of that',
+    })
+    .option('exact', { type: 'boolean', describe: 'Keep the colour of wholly transparent pixels' })
+    .option('allow-damaged', {
+      type: 'boolean',
+      describe: 'Read what is there of a damaged picture and say so, in place of failing',
+    });
+}
+
+function messageOptions(yargs: Argv): void {
+  yargs
+    .option('profile', {
+      ...VALUE,
+      describe: 'message: at most --size bytes of a picture alone, without anything else  [default: file]',
+    })
+    .option('crc', { ...VALUE, describe: 'Of a message: checksum of 0, 8, 16 or 32 bits  [default: 0]' })
+    .option('size-is-told', { type: 'boolean', describe: 'Of a message: who decodes it knows width and height' });
 }
 
 /** @throws DcompError E_USAGE if more than one target is given */

@@ -158,33 +158,17 @@ const WEIGHT: Record<string, number> = {
   cwebp: 1.5,
 };
 
+/** Where what happens is told: `failure` counts as well. */
+type Tellers = Record<'notice' | 'failure', (line: string) => void>;
+
 async function measureAll(
   options: EvaluationOptions,
   pictures: PictureFile[],
   codecs: CodecInfo[],
   settings: Record<string, CodecSettings>,
-  { notice, failure }: Record<'notice' | 'failure', (line: string) => void>,
+  tellers: Tellers,
 ): Promise<{ results: PictureResult[]; kept: number }> {
-  const maxRate = options.rates[options.rates.length - 1]!;
-  // The costly first, so that none is left alone at the end.
-  const order = [...codecs].sort((a, b) => (WEIGHT[b.name] ?? 1) - (WEIGHT[a.name] ?? 1));
-  const jobs = pictures.flatMap(({ path, hash }) =>
-    order.map(({ name }): CurveJob => {
-      const byQuality = options.qualities !== undefined && name === 'dcomp';
-      return {
-        kind: 'curve',
-        path,
-        hash,
-        codec: name,
-        ...settings[name]!,
-        maxRate,
-        metrics: options.metrics,
-        own: isOwn({ name }) ? options.own : undefined,
-        byQuality,
-        cache: options.cache,
-      };
-    }),
-  );
+  const jobs = curveJobs(options, pictures, codecs, settings);
   const results = pictures.map(({ name, width, height }): PictureResult => ({ name, width, height, curves: {} }));
   const put = (job: CurveJob, curve: Curve): void =>
     void (results[pictures.findIndex(({ path }) => path === job.path)]!.curves[job.codec] = curve);
@@ -194,38 +178,79 @@ async function measureAll(
     if (curve === undefined) missing.push(job);
     else put(job, curve);
   }
-  const weightOf = ({ path, codec }: CurveJob): number => {
-    const { width, height } = pictures.find((picture) => picture.path === path)!;
-    return width * height * (WEIGHT[codec] ?? 1);
-  };
-  const total = missing.reduce((sum, job) => sum + weightOf(job), 0);
-  const start = performance.now();
-  let done = 0;
   options.onProgress(0, `${missing.length} of ${jobs.length} curves to measure`, undefined);
-  await runJobs<Curve>(
-    missing,
-    options.processes,
-    (index, { result, error }) => {
-      const job = missing[index]!;
-      const { name } = pictures.find(({ path }) => path === job.path)!;
-      if (result === undefined) failure(`${name} with ${job.codec} is left out: ${error ?? ''}`);
-      else {
-        put(job, result);
-        const reached = result.points.length > 0 ? result.points[result.points.length - 1]!.bitsPerPixel : 0;
-        if (job.codec === 'dcomp' && !job.byQuality) tellUnreached(name, job.settings, reached, notice);
-      }
-      done += weightOf(job);
-      const seconds = (performance.now() - start) / 1000;
-      options.onProgress(done / total, `${name}, ${job.codec}`, (seconds / done) * (total - done));
-    },
-    options.signal,
-  );
+  await measureCurves(options, pictures, missing, put, tellers);
   // A picture that one codec fails on is left out for all: means are over the same pictures.
   const whole = results.filter((result) => codecs.every(({ name }) => result.curves[name] !== undefined));
   if (whole.length === 0) throw new DcompError('E_IO', 'no picture could be measured with all codecs');
   for (const result of results)
-    if (!whole.includes(result)) notice(`${result.name} is not in the figures: not all codecs could be measured on it`);
+    if (!whole.includes(result))
+      tellers.notice(`${result.name} is not in the figures: not all codecs could be measured on it`);
   return { results: whole, kept: jobs.length - missing.length };
+}
+
+/** All pictures with all codecs, the costly first, so that none is left alone at the end. */
+function curveJobs(
+  { rates, qualities, metrics, own, cache }: EvaluationOptions,
+  pictures: PictureFile[],
+  codecs: CodecInfo[],
+  settings: Record<string, CodecSettings>,
+): CurveJob[] {
+  const maxRate = rates[rates.length - 1]!;
+  const order = [...codecs].sort((a, b) => (WEIGHT[b.name] ?? 1) - (WEIGHT[a.name] ?? 1));
+  return pictures.flatMap(({ path, hash }) =>
+    order.map(({ name }): CurveJob => {
+      const byQuality = qualities !== undefined && name === 'dcomp';
+      return {
+        kind: 'curve',
+        path,
+        hash,
+        codec: name,
+        ...settings[name]!,
+        maxRate,
+        metrics,
+        own: isOwn({ name }) ? own : undefined,
+        byQuality,
+        cache,
+      };
+    }),
+  );
+}
+
+/** @param put takes each curve as it comes */
+async function measureCurves(
+  { processes, onProgress, signal }: EvaluationOptions,
+  pictures: PictureFile[],
+  jobs: CurveJob[],
+  put: (job: CurveJob, curve: Curve) => void,
+  { notice, failure }: Tellers,
+): Promise<void> {
+  const pictureOf = (job: CurveJob): PictureFile => pictures.find(({ path }) => path === job.path)!;
+  const weightOf = (job: CurveJob): number => {
+    const { width, height } = pictureOf(job);
+    return width * height * (WEIGHT[job.codec] ?? 1);
+  };
+  const total = jobs.reduce((sum, job) => sum + weightOf(job), 0);
+  const start = performance.now();
+  let done = 0;
+  await runJobs<Curve>(
+    jobs,
+    processes,
+    (index, { result, error }) => {
+      const job = jobs[index]!;
+      const { name } = pictureOf(job);
+      if (result === undefined) failure(`${name} with ${job.codec} is left out: ${error ?? ''}`);
+      else {
+        put(job, result);
+        const reached = result.points.at(-1)?.bitsPerPixel ?? 0;
+        if (job.codec === 'dcomp' && !job.byQuality) tellUnreached(name, job.settings, reached, notice);
+      }
+      done += weightOf(job);
+      const seconds = (performance.now() - start) / 1000;
+      onProgress(done / total, `${name}, ${job.codec}`, (seconds / done) * (total - done));
+    },
+    signal,
+  );
 }
 
 function tellUnreached(name: string, rates: readonly number[], reached: number, notice: (line: string) => void): void {

@@ -63,60 +63,67 @@ export function summarise(evaluation: Evaluation): Summary {
   for (const list of [pictures, rates, metrics, codecs])
     if (!Array.isArray(list)) throw mustBe('the evaluation', evaluation, 'what evaluate gives');
   const names = codecs.map(({ name }) => name);
-  const real = names.includes('dcomp');
-  const bdRange = bdRangeOf(rates);
   const summary: Summary = {
     pictures: pictures.length,
     rates,
-    quality: {},
+    quality: Object.fromEntries(metrics.map((metric) => [metric, qualityOf(evaluation, metric)])),
     lead: {},
     bdRates: [],
-    bdRange,
+    bdRange: bdRangeOf(rates),
     costs: names.filter((name) => name !== 'ideal').map((name) => costOf(name, pictures)),
   };
-  for (const metric of metrics) {
-    const table: Record<string, Values> = {};
-    for (const name of names) {
-      const values = rates.map((rate) =>
-        mean(pictures.map((picture) => qualityAt(curvePoints(picture, name, metric), rate))),
-      );
-      if (name !== 'ideal' || values.some((value) => value !== undefined)) table[name] = values;
-    }
-    summary.quality[metric] = table;
-  }
-  if (!real) return summary;
-  for (const name of names) {
-    if (name === 'dcomp' || name === 'ideal') continue;
-    const leads = rates.map((rate) => pictures.map((picture) => lead(picture, name, rate)));
-    summary.lead[name] = {
-      mean: leads.map(mean),
-      wins: leads.map((values) => mean(values.map((value) => (value === undefined ? undefined : Number(value > 0))))),
-    };
-  }
-  if (names.includes('ideal')) {
-    const overheads = rates.map((rate) =>
-      pictures.map((picture) => overhead(picture, rate)).filter((value) => value !== undefined),
-    );
-    summary.overhead = {
-      mean: overheads.map(mean),
-      most: overheads.map((values) => (values.length === 0 ? undefined : Math.max(...values))),
-      counted: overheads.map((values) => values.length),
-    };
-  }
+  if (!names.includes('dcomp')) return summary;
+  for (const name of names) if (name !== 'dcomp' && name !== 'ideal') summary.lead[name] = leadOf(evaluation, name);
+  if (names.includes('ideal')) summary.overhead = overheadOf(evaluation);
   for (const metric of metrics)
     for (const name of names)
       if (name !== 'dcomp' && summary.quality[metric]![name] !== undefined)
         summary.bdRates.push(bdEntry(summary, pictures, metric, name));
+  summary.own = ownOf(evaluation);
+  return summary;
+}
+
+/** Mean quality by codec and rate; the ideal channel only where it was measured. */
+function qualityOf({ codecs, pictures, rates }: Evaluation, metric: MetricName): Record<string, Values> {
+  const table: Record<string, Values> = {};
+  for (const { name } of codecs) {
+    const values = rates.map((rate) =>
+      mean(pictures.map((picture) => qualityAt(curvePoints(picture, name, metric), rate))),
+    );
+    if (name !== 'ideal' || values.some((value) => value !== undefined)) table[name] = values;
+  }
+  return table;
+}
+
+function leadOf({ pictures, rates }: Evaluation, codec: string): Summary['lead'][string] {
+  const leads = rates.map((rate) => pictures.map((picture) => lead(picture, codec, rate)));
+  return {
+    mean: leads.map(mean),
+    wins: leads.map((values) => mean(values.map((value) => (value === undefined ? undefined : Number(value > 0))))),
+  };
+}
+
+function overheadOf({ pictures, rates }: Evaluation): NonNullable<Summary['overhead']> {
+  const overheads = rates.map((rate) =>
+    pictures.map((picture) => overhead(picture, rate)).filter((value) => value !== undefined),
+  );
+  return {
+    mean: overheads.map(mean),
+    most: overheads.map((values) => (values.length === 0 ? undefined : Math.max(...values))),
+    counted: overheads.map((values) => values.length),
+  };
+}
+
+function ownOf({ pictures, rates }: Evaluation): NonNullable<Summary['own']> {
   const at = (of: (point: Point) => number | undefined): Values =>
     rates.map((rate) => mean(pictures.map((picture) => ownAt(picture, rate, of))));
-  summary.own = {
+  return {
     evaluations: at((point) => point.evaluations),
     kiloFlopPerPixel: at((point) => point.kiloFlopPerPixel),
     statedOverhead: at(({ bytes, idealBits }) =>
       idealBits === undefined || idealBits === 0 ? undefined : (8 * bytes) / idealBits - 1,
     ),
   };
-  return summary;
 }
 
 /** Where the rates have no part in the usual range, all of theirs. */

@@ -56,6 +56,7 @@ export {
 } from './models/registry.js';
 export type { GivenModel, ModelOptions } from './kept-models.js';
 export { ENGINES, type EngineName } from './model/evaluator.js';
-export type { DecodeOptions, EncodeOptions, PictureOptions, ProgressiveDecodeOptions } from './api.js';
+export type { DecodeOptions, EncodeOptions } from './api.js';
+export type { PictureOptions, ProgressiveDecodeOptions } from './progressive-decoder.js';
 export type { DcompWorker, WorkerOptions } from './worker/client.js';
 export type { ByteSource } from './worker/portions.js';

@@ -57,6 +57,11 @@ export function engineOf({ engine = 'WebAssembly' }: Pick<Evaluator, 'engine'>):
   return engine;
 }
 
+/** A result that says what the network was computed on. */
+export function withEngine<T extends object>(result: T, evaluator: Pick<Evaluator, 'engine'>): T & { engine: string } {
+  return { ...result, engine: engineOf(evaluator) };
+}
+
 export interface RowEvaluation {
   /**
    * The next rows of what `evaluate` returns.

@@ -1,11 +1,12 @@
 /** The caller's side: calls wait here, and one at a time is with the worker, so that ending the worker ends that call alone. */
-import type { Codec, DecodeOptions, EncodeOptions, ProgressiveDecodeOptions } from '../api.js';
+import type { Codec, DecodeOptions, EncodeOptions } from '../api.js';
 import { MODEL_CHECKS, type ModelOptions } from '../kept-models.js';
 import type { DecodeResult } from '../codec/decoder.js';
 import type { EncodeResult, Progress } from '../codec/encoder-options.js';
 import { DcompError } from '../errors.js';
 import { checkObject, checkOptions, checkValues, isFunction, isSignal, type Checks } from '../options.js';
 import type { Picture } from '../picture.js';
+import type { ProgressiveDecodeOptions } from '../progressive-decoder.js';
 import {
   errorOf,
   parcelOf,

@@ -1,9 +1,10 @@
 /** The worker's side: answers calls with the codec of its platform. */
-import type { Codec, EncodeOptions, ProgressiveDecodeOptions, ProgressiveDecoder } from '../api.js';
+import type { Codec, EncodeOptions } from '../api.js';
 import type { DecodeResult } from '../codec/decoder.js';
 import type { Progress } from '../codec/encoder-options.js';
 import { DcompError } from '../errors.js';
 import type { Picture } from '../picture.js';
+import type { ProgressiveDecodeOptions, ProgressiveDecoder } from '../progressive-decoder.js';
 import { parcelOf, type Call, type FromWorker, type Handed, type StreamPart, type ToWorker } from './messages.js';
 
 /** What a worker needs of a codec. */

@@ -9,17 +9,7 @@ import { root } from './helpers/cli.js';
 const MOST_LINES = 400;
 const MOST_OF_FUNCTION = 60;
 
-/** What is still to be cut. Lists that only get shorter: what is mended has to leave them. */
-const LONG_FUNCTIONS = [
-  'cli/encode.ts',
-  'cluster/metrics.ts',
-  'eval/report/plots.ts',
-  'eval/run.ts',
-  'eval/summary.ts',
-  'fuzz/fuzzer.ts',
-  'src/api.ts',
-  'src/model/gpu/program.ts',
-];
+/** What is still to be mended. A list that only gets shorter: what is mended has to leave it. */
 const NAMES_TWICE = ['api.ts', 'engine.ts', 'exact.ts', 'files.ts', 'gains.ts', 'message.ts', 'options.ts', 'plan.ts'];
 
 const files = ['src', 'formats', 'web', 'cluster', 'cli', 'eval', 'bench', 'fuzz', 'corpus']
@@ -79,7 +69,7 @@ describe('how the code is cut', () => {
   });
 
   it(`no function has more than ${MOST_OF_FUNCTION} lines`, () => {
-    assert.deepEqual(files.filter(hasLongFunction).sort(), LONG_FUNCTIONS);
+    assert.deepEqual(files.filter(hasLongFunction), []);
   });
 
   it('no files import one another in a circle', () => {

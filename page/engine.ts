@@ -2,7 +2,7 @@
 import { estimateSigma, type RestoreState, type States } from 'dcomp/diffusion';
 import type { DecodeResult, Picture, Rectangle } from 'dcomp';
 import { createCodec } from '../dist/src/api.js';
-import { createRestorer } from '../dist/src/restore/api.js';
+import { createRestorer } from '../dist/src/restore/restorer.js';
 import { createWebEvaluator, helpIfAsked, threadsHere } from '../dist/src/model/wasm/threads-web.js';
 import { loadModel, sha256 } from '../dist/src/models/fetched.js';
 import type { Drawing, Made } from './calls.js';

@@ -20,10 +20,10 @@ import {
   type MessageDecodeResult,
   type MessageOptions,
   type MessageResult,
-} from './codec/message.js';
+} from './codec/message-codec.js';
 import { MAX_MESSAGE_PIXELS } from './container/message.js';
 import type { Evaluators } from './evaluators.js';
-import { copyOf } from './files.js';
+import { copyOf } from './verify-and-repair.js';
 import { heard } from './heard.js';
 import { KeptModels, MODEL_CHECKS, type ModelOptions, type Platform } from './kept-models.js';
 import type { Size } from './math/rectangle.js';

@@ -2,7 +2,7 @@
 import { webGpu } from './model/gpu/web.js';
 import { createEvaluator } from './model/wasm/engine.js';
 import { loadModel, sha256 } from './models/fetched.js';
-import { createRestorer, type Restorer } from './restore/api.js';
+import { createRestorer, type Restorer } from './restore/restorer.js';
 
 export * from './restore/index.js';
 

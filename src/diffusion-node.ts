@@ -2,7 +2,7 @@
 import { nodeGpu } from './model/gpu/process-node.js';
 import { createThreadedEvaluator } from './model/wasm/threads-node.js';
 import { loadModel, sha256 } from './models/read-node.js';
-import { createRestorer, type Restorer } from './restore/api.js';
+import { createRestorer, type Restorer } from './restore/restorer.js';
 
 export * from './restore/index.js';
 

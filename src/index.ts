@@ -17,7 +17,7 @@ export {
 } from './picture.js';
 export { inspectFile as info, type FileInfo } from './codec/inspect.js';
 export { type PartInfo, type ScheduleInfo, type SegmentInfo, type StepInfo } from './container/info.js';
-export { repair, verify, type FileOptions } from './files.js';
+export { repair, verify, type FileOptions } from './verify-and-repair.js';
 export type { PartCheck, Verification } from './container/verify.js';
 export { repairText, type Repair, type Repaired } from './container/repair.js';
 export { toRgba } from './pixels/rgba.js';
@@ -42,7 +42,12 @@ export type { Work } from './codec/work.js';
 export type { Rectangle } from './math/rectangle.js';
 export type { DecodeResult } from './codec/decoder.js';
 export type { DecoderOptions } from './codec/decoder-options.js';
-export type { MessageDecodeOptions, MessageDecodeResult, MessageOptions, MessageResult } from './codec/message.js';
+export type {
+  MessageDecodeOptions,
+  MessageDecodeResult,
+  MessageOptions,
+  MessageResult,
+} from './codec/message-codec.js';
 export { MAX_MESSAGE_PIXELS, MESSAGE_CHECKS, MESSAGE_SIZES, type MessageCheck } from './container/message.js';
 export { placeholderBytes, placeholderText } from './placeholder.js';
 export { FORMAT_VERSION } from './format.js';

@@ -13,7 +13,7 @@ import { sumLimit, WEIGHT_LIMIT } from '../src/model/integer/arithmetic.js';
 import type { IntegerModel } from '../src/model/integer/integer-model.js';
 import { createReferenceEvaluator, referenceEvaluate } from '../src/model/integer/reference.js';
 import { UNKNOWN } from '../src/model/sigma.js';
-import { createGpuEngine } from '../src/model/gpu/engine.js';
+import { createGpuEngine } from '../src/model/gpu/gpu-engine.js';
 import type { GpuHost } from '../src/model/gpu/program.js';
 import { createEngine, createEvaluator } from '../src/model/wasm/engine.js';
 import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';

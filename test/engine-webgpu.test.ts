@@ -12,7 +12,7 @@ import { engineOf, rowsOfWhole, type Evaluator } from '../src/model/evaluator.js
 import { SharedGpu } from '../src/model/gpu/choose.js';
 import { GpuFailure } from '../src/model/gpu/device.js';
 import { FallbackEvaluator } from '../src/model/gpu/fallback.js';
-import { advance, planGpu } from '../src/model/gpu/plan.js';
+import { advance, planGpu } from '../src/model/gpu/gpu-plan.js';
 import type { GpuHost, GpuProgram } from '../src/model/gpu/program.js';
 import type { Condition } from '../src/model/inputs.js';
 import { createReferenceEvaluator, referenceEvaluate } from '../src/model/integer/reference.js';

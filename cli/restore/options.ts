@@ -2,7 +2,7 @@
 import { THOROUGH_MODEL } from '../../src/models/registry.js';
 import type { Argv } from 'yargs';
 import { SAMPLERS, type Manner, type ModelOptions, type RestoreOptions } from '../../src/diffusion-node.js';
-import { DEFAULT_STEPS, MAX_GUIDANCE, MAX_STEPS, MAX_TEMPERATURE } from '../../src/restore/options.js';
+import { DEFAULT_STEPS, MAX_GUIDANCE, MAX_STEPS, MAX_TEMPERATURE } from '../../src/restore/restore-options.js';
 import { DcompError } from '../../src/errors.js';
 import { VIEWS } from '../../src/diffusion/schedule.js';
 import {

@@ -6,7 +6,7 @@ import {
   encodeMessages,
   type MessageDecodeResult,
   type MessageOptions,
-} from '../../src/codec/message.js';
+} from '../../src/codec/message-codec.js';
 import { messageOverhead, readMessage, writeMessage } from '../../src/container/message.js';
 import type { Size } from '../../src/math/rectangle.js';
 import { checkPicture } from '../../src/picture.js';

@@ -13,7 +13,7 @@ import {
   type Checks,
 } from '../options.js';
 import { DEFAULT_MAX_PIXELS, pictureOf, type Picture } from '../picture.js';
-import { MAX_MAX_ERROR } from '../container/exact.js';
+import { MAX_MAX_ERROR } from '../container/exact-part.js';
 import type { Form } from '../container/container.js';
 import { VIEWS, type Schedule, type Views } from '../diffusion/schedule.js';
 import { withoutTurns, type Pause } from '../turns.js';

@@ -4,7 +4,7 @@
  * photograph in the plain form.
  */
 import { concat } from '../container/container.js';
-import { exactPart } from '../container/exact.js';
+import { exactPart } from '../container/exact-part.js';
 import { pixelHashInPieces, withPixelHash } from '../container/pixel-hash.js';
 import { isPhotographInPieces, predictedBandsInPieces, type Colours } from '../container/plain-samples.js';
 import { unitCount } from '../diffusion/units.js';

@@ -14,7 +14,7 @@ import type { Measurement } from '../diffusion/variance-table.js';
 import type { Pieces } from '../turns.js';
 import { putInOrder } from './coding-order.js';
 import { correct } from './correct.js';
-import { applyGains } from './gains.js';
+import { applyGains } from './apply-gains.js';
 import {
   forEachRow,
   HALF_INV_LN2,

@@ -7,7 +7,7 @@ import {
   writeSegment,
   type Container,
 } from '../container/container.js';
-import { maxErrorOf } from '../container/exact.js';
+import { maxErrorOf } from '../container/exact-part.js';
 import type { Part } from '../container/parts.js';
 import { BandReader, encodeBandsInPieces, type Colours } from '../container/plain-samples.js';
 import { DcompError } from '../errors.js';

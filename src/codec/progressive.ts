@@ -5,7 +5,7 @@
  */
 import { BitReader } from '../entropy/bits.js';
 import { DEFAULT_MAX_PIXELS, type Metadata, type Samples } from '../picture.js';
-import { maxErrorOf } from '../container/exact.js';
+import { maxErrorOf } from '../container/exact-part.js';
 import { metadataOfInPieces } from '../container/metadata.js';
 import { DcompError } from '../errors.js';
 import type { Evaluator } from '../model/evaluator.js';
@@ -28,7 +28,7 @@ import {
   type DecodeResult,
 } from './decoder.js';
 import type { ProgressiveOptions } from './decoder-options.js';
-import { bandsOf, ExactPicture } from './exact.js';
+import { bandsOf, ExactPicture } from './exact-picture.js';
 import { Receiver } from './receiver.js';
 import { containerOfInPieces, viewOf, type Source } from './source.js';
 import { inTurns, withoutTurns, type Pause } from '../turns.js';

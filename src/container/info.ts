@@ -5,7 +5,7 @@ import { bytesOf } from '../options.js';
 import type { Channels, Depth } from '../picture.js';
 import { readContainer, type Container, type Extent, type Form } from './container.js';
 import { FORMAT_VERSION, groupsOf } from '../format.js';
-import { maxErrorOf } from './exact.js';
+import { maxErrorOf } from './exact-part.js';
 import { partName, type PartName } from './parts.js';
 import { codedSizes, stepsOf, type Schedule, type Step, type StepKind } from '../diffusion/schedule.js';
 

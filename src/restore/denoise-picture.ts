@@ -18,7 +18,7 @@ import {
   RESTORE_CHECKS,
   type RestoreOptions,
   type RestoreState,
-} from './options.js';
+} from './restore-options.js';
 import { pictureOfPlane, planeOf, samplingOf } from './states.js';
 import { codedSigmas, LEAST, sample, stepsOfWay } from './walk.js';
 

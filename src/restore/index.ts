@@ -2,7 +2,7 @@
 export { DcompError, isMisuse, type DcompErrorCode } from '../errors.js';
 export type { Metadata, Picture, Samples } from '../picture.js';
 export type { ModelOptions } from '../kept-models.js';
-export { estimateSigma, type EstimateOptions, type Restorer, type States } from './api.js';
+export { estimateSigma, type EstimateOptions, type Restorer, type States } from './restorer.js';
 export {
   resultOf,
   SAMPLERS,
@@ -10,7 +10,7 @@ export {
   type RestoreOptions,
   type RestoreState,
   type SamplerName,
-} from './options.js';
+} from './restore-options.js';
 export type { DenoisePictureOptions } from './denoise-picture.js';
 export { FACTORS, type UpscaleOptions } from './upscale.js';
 export type { InpaintOptions } from './inpaint.js';

@@ -10,7 +10,13 @@ import { colourRowsInPieces, isGrey } from '../pixels/picture-planes.js';
 import { haarInPieces, type Plane } from '../pixels/pyramid.js';
 import { depthOf, type Picture } from '../picture.js';
 import { inTurns, rowsOfPiece, type Pause, type Pieces } from '../turns.js';
-import { checkClass, checkPixels, type RestoreOptions, type RestoreState, type SamplerName } from './options.js';
+import {
+  checkClass,
+  checkPixels,
+  type RestoreOptions,
+  type RestoreState,
+  type SamplerName,
+} from './restore-options.js';
 import { pictureOfPlane, planeOf, samplingOf } from './states.js';
 import { walk, type WalkState } from './walk.js';
 

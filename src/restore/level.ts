@@ -10,7 +10,7 @@ import { codeOf, EXACT } from '../model/sigma.js';
 import { priorOf } from '../model/weights.js';
 import type { Size } from '../math/rectangle.js';
 import { inTurns, type Pause } from '../turns.js';
-import type { RestoreOptions } from './options.js';
+import type { RestoreOptions } from './restore-options.js';
 
 /** What a level is asked with. */
 export interface LevelOptions extends Pick<RestoreOptions, 'class' | 'guidanceScale' | 'classifier'> {

@@ -3,7 +3,7 @@ import type { Evaluator } from '../model/evaluator.js';
 import { isOneOf, isWhole, type Checks } from '../options.js';
 import { MAX_SIDE, type Picture } from '../picture.js';
 import { inTurns, type Pause } from '../turns.js';
-import { checkClass, checkPixels, RESTORE_CHECKS, type RestoreOptions, type RestoreState } from './options.js';
+import { checkClass, checkPixels, RESTORE_CHECKS, type RestoreOptions, type RestoreState } from './restore-options.js';
 import { pictureFrom, samplingOf } from './states.js';
 import { drawnSizes, walk } from './walk.js';
 

@@ -7,7 +7,7 @@ import { COLOURS } from '../pixels/colour.js';
 import { alphaOfInPieces, joinInPieces } from '../pixels/picture-planes.js';
 import { inverseHaarInPieces, type Plane } from '../pixels/pyramid.js';
 import type { Pause, Pieces } from '../turns.js';
-import { DEFAULT_STEPS, type RestoreOptions, type SamplerName } from './options.js';
+import { DEFAULT_STEPS, type RestoreOptions, type SamplerName } from './restore-options.js';
 import type { Sampling } from './walk.js';
 
 /** Samples that are gone over in a piece. */

@@ -14,7 +14,7 @@ import { alphaOfInPieces, colourRowsInPieces, hasAlpha, isGrey } from '../pixels
 import { inTurns, type Pause, type Pieces } from '../turns.js';
 import { consistent, enlargedSmoothly } from './consistent.js';
 import { isLowest, Level } from './level.js';
-import { checkClass, checkPixels, RESTORE_CHECKS, type RestoreOptions, type RestoreState } from './options.js';
+import { checkClass, checkPixels, RESTORE_CHECKS, type RestoreOptions, type RestoreState } from './restore-options.js';
 import { pictureOfPlane, planeOf, samplingOf, withLowest } from './states.js';
 import { codedSigmas, enterDetails, LEAST, sample, stepsOfWay, TOP } from './walk.js';
 

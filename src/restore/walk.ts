@@ -16,7 +16,7 @@ import { gridOf, type Size } from '../math/rectangle.js';
 import { haar, type Plane } from '../pixels/pyramid.js';
 import { inTurns, type Pause } from '../turns.js';
 import { isLowest, Level, type LevelOptions } from './level.js';
-import type { SamplerName } from './options.js';
+import type { SamplerName } from './restore-options.js';
 
 /**
  * Sigma at which a level is entered: half an octave above where the codec does, the largest that the network was trained for.

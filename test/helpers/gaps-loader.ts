@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 /** What is watched, by the end of the module's path: functions that return promises, or the factory of such. */
 const WATCHED: Readonly<Record<string, readonly string[]>> = {
   '/dist/src/api.js': ['createCodec'],
-  '/dist/src/files.js': ['verify', 'repair'],
-  '/dist/src/restore/api.js': ['createRestorer', 'estimateSigma'],
+  '/dist/src/verify-and-repair.js': ['verify', 'repair'],
+  '/dist/src/restore/restorer.js': ['createRestorer', 'estimateSigma'],
   '/dist/formats/read.js': ['readPicture'],
   '/dist/formats/write.js': ['writePicture'],
   '/dist/formats/resize.js': ['resizePicture'],

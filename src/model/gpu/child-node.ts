@@ -1,6 +1,6 @@
 /** What a process that speaks to the GPU runs: it answers questions, and ends with the program that has started it. */
 import { GpuFailure, openDevice, type GpuAbout } from './device.js';
-import type { GpuLimits, GpuPlan } from './plan.js';
+import type { GpuLimits, GpuPlan } from './gpu-plan.js';
 import { hostOf, type GpuHost, type GpuModel, type GpuProgram, type GpuStrip } from './program.js';
 
 /** Each has one answer. Programs, networks on the GPU, have numbers that the asking side gives. */

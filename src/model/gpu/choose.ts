@@ -3,7 +3,7 @@ import { DcompError } from '../../errors.js';
 import type { EngineName, Evaluator } from '../evaluator.js';
 import type { IntegerModel } from '../integer/integer-model.js';
 import { GpuFailure } from './device.js';
-import { createGpuEngine } from './engine.js';
+import { createGpuEngine } from './gpu-engine.js';
 import { FallbackEvaluator } from './fallback.js';
 import type { GpuHost } from './program.js';
 import { testGpu } from './self-test.js';

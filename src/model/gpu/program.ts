@@ -3,7 +3,7 @@ import { INPUT_TENSOR, OUTPUT_TENSOR } from '../integer/arithmetic.js';
 import type { Architecture } from '../architecture.js';
 import { GpuFailure, type GpuAbout, type GpuDevice } from './device.js';
 import { VECTOR_BYTES } from './layout.js';
-import { transferBytes, type GpuLimits, type GpuPlan } from './plan.js';
+import { transferBytes, type GpuLimits, type GpuPlan } from './gpu-plan.js';
 import { convolutionShader, inputShader, type ConvolutionVariant } from './shaders.js';
 
 /** What of a model a GPU is given; it can be sent to another process. */

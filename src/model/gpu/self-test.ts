@@ -18,7 +18,7 @@ import type { IntegerModel } from '../integer/integer-model.js';
 import { createEvaluator } from '../wasm/engine.js';
 import { DEFAULT_INPUT_SCALE } from '../weights.js';
 import { GpuFailure } from './device.js';
-import { createGpuEngine } from './engine.js';
+import { createGpuEngine } from './gpu-engine.js';
 import type { GpuHost } from './program.js';
 
 const WIDTH = 19;

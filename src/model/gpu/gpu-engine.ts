@@ -29,7 +29,7 @@ import {
   partsOf,
   vectorsOf,
 } from './layout.js';
-import { advance, planGpu, type GpuPlan, type RowRange } from './plan.js';
+import { advance, planGpu, type GpuPlan, type RowRange } from './gpu-plan.js';
 import type { GpuHost, GpuProgram, GpuStep, GpuStrip } from './program.js';
 import { CONVOLUTION_FIELDS, INPUT_FIELDS, TILE } from './shaders.js';
 

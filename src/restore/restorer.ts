@@ -11,7 +11,7 @@ import { inTurns, type Pause } from '../turns.js';
 import { DENOISE_CHECKS, denoiseStates, type DenoisePictureOptions } from './denoise-picture.js';
 import { inpaintStates, type InpaintOptions } from './inpaint.js';
 import { estimateSigmaInPieces } from './noise-level.js';
-import { RESTORE_CHECKS, type RestoreOptions, type RestoreState } from './options.js';
+import { RESTORE_CHECKS, type RestoreOptions, type RestoreState } from './restore-options.js';
 import { DEFAULT_SIDE, SAMPLE_CHECKS, sampleStates, type SampleOptions } from './sample-picture.js';
 import { UPSCALE_CHECKS, upscaleStates, type UpscaleOptions } from './upscale.js';
 

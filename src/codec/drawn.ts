@@ -3,31 +3,23 @@
  * from what the network expects, as in ancestral sampling (Ho et al., "Denoising diffusion probabilistic models", 2020,
  * algorithm 2; src/diffusion/samplers.ts), from the level that the file ends in down to the finest.
  */
-import {
-  finerObservationInPieces,
-  halfOf,
-  observationWithin,
-  rowsOfObservation,
-  type Observation,
-} from '../diffusion/observation.js';
-import { PosteriorMean } from '../diffusion/posterior.js';
+import { finerObservationInPieces, halfOf, observationWithin, type Observation } from '../diffusion/observation.js';
 import { hash32 } from '../math/hash.js';
 import { normalAt } from '../math/normal.js';
 import { gridOf, wholeOf, type Size } from '../math/rectangle.js';
-import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
+import { COEFFICIENTS } from '../model/architecture.js';
 import type { Condition } from '../model/inputs.js';
 import { CODES_PER_OCTAVE, EXACT, sigmaOf, TOP_CODE, UNKNOWN } from '../model/sigma.js';
 import { COLOURS } from '../pixels/colour.js';
-import { inTurns, rowsOfPiece, type Pause } from '../turns.js';
+import { inTurns, type Pause } from '../turns.js';
 import type { Evaluations } from './evaluations.js';
+import { posteriorRows } from './posterior-rows.js';
 
 /** Sigma code at which drawing ends: at level 0 sigma 1, less than rounding to 8 bits leaves to be seen; else sigma_top of the next level. */
 const LAST_DRAWN = 80;
 const LAST_DRAWN_COARSE = TOP_CODE - CODES_PER_OCTAVE;
 /** How much more precise each drawn measurement makes what is known. */
 const STEP = CODES_PER_OCTAVE;
-/** Rows of positions that are evaluated at a time. */
-const ROWS = 64;
 
 /** Evaluations that drawing takes at a level, at most. @param code of what is known @param entered whether details have been measured */
 export function drawnEvaluations(level: number, code: number, entered: boolean): number {
@@ -103,33 +95,23 @@ async function measure(
   { key, to, isDrawn }: Measurement,
   pause: Pause,
 ): Promise<Observation> {
-  const { width, height } = observation;
   const z = observation.z.slice();
   const codes = observation.codes.slice();
-  const posterior = new PosteriorMean(evaluations.priorOf(condition.level));
-  const most = Math.min(ROWS, height);
-  const evaluation = evaluations.rows(observation, condition, most, 1);
   const target = 1 / sigmaOf(to) ** 2;
-  for (let y = 0; y < height; y += most) {
-    const rows = Math.min(most, height - y);
-    const output = await evaluation.next(rows, pause);
-    const piece = rowsOfPiece(width, 2 ** 13);
-    for (let row = 0; row < rows; row += piece) {
-      await pause();
-      const part = rowsOfObservation(observation, y + row, Math.min(piece, rows - row));
-      const said = output.subarray(row * width * OUTPUT_CHANNELS, (row + part.height) * width * OUTPUT_CHANNELS);
-      const first = (y + row) * width * COEFFICIENTS;
-      const mean = posterior.of(part.z, part.codes, said, first);
-      const variance = posterior.variances(part.codes, said);
-      for (let j = 0, i = first; j < mean.length; j++, i++) {
-        const code = codes[i]!;
-        if (code === EXACT || (code !== UNKNOWN && code <= to) || !isDrawn(i)) continue;
-        const before = code === UNKNOWN ? 0 : 1 / sigmaOf(code) ** 2;
-        const added = target - before;
-        const drawn = mean[j]! + Math.sqrt(variance[j]! + 1 / added) * normalAt(key, i);
-        z[i] = before === 0 ? drawn : (before * z[i]! + added * drawn) / target;
-        codes[i] = to;
-      }
+  for await (const { first, mean, variances } of posteriorRows(
+    evaluations,
+    { observation, condition, views: 1 },
+    pause,
+  )) {
+    const variance = variances();
+    for (let j = 0, i = first; j < mean.length; j++, i++) {
+      const code = codes[i]!;
+      if (code === EXACT || (code !== UNKNOWN && code <= to) || !isDrawn(i)) continue;
+      const before = code === UNKNOWN ? 0 : 1 / sigmaOf(code) ** 2;
+      const added = target - before;
+      const drawn = mean[j]! + Math.sqrt(variance[j]! + 1 / added) * normalAt(key, i);
+      z[i] = before === 0 ? drawn : (before * z[i]! + added * drawn) / target;
+      codes[i] = to;
     }
   }
   return { ...observation, z, codes };

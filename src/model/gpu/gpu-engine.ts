@@ -2,22 +2,13 @@
  * The integer network on a GPU, through WebGPU. The result equals that of reference.ts bit for bit. What the GPU is told is
  * found here; program.ts tells it.
  */
-import { DcompError } from '../../errors.js';
-import { withoutTurns, type Pause } from '../../turns.js';
-import { COEFFICIENTS, OUTPUT_CHANNELS, gridMultiple, weightShape, type Layer } from '../architecture.js';
-import { checkArguments, checkCount, type Evaluator, type RowEvaluation } from '../evaluator.js';
+import type { Pause } from '../../turns.js';
+import { COEFFICIENTS, OUTPUT_CHANNELS, weightShape, type Layer } from '../architecture.js';
 import { conditioningInput, type Condition } from '../inputs.js';
-import {
-  INPUT_TENSOR,
-  OUTPUT_TENSOR,
-  inputTables,
-  layerConstants,
-  paddedSize,
-  type InputTables,
-} from '../integer/arithmetic.js';
+import { INPUT_TENSOR, OUTPUT_TENSOR, inputTables, layerConstants, type InputTables } from '../integer/arithmetic.js';
 import { checkModel } from '../integer/check-model.js';
 import type { IntegerModel } from '../integer/integer-model.js';
-import { contextRows, type RowsByTensor } from '../strips.js';
+import { RowEngine, type Course } from '../row-engine.js';
 import { GpuFailure } from './device.js';
 import {
   BLOCK,
@@ -33,19 +24,10 @@ import { advance, planGpu, type GpuPlan, type RowRange } from './gpu-plan.js';
 import type { GpuHost, GpuProgram, GpuStep, GpuStrip } from './program.js';
 import { CONVOLUTION_FIELDS, INPUT_FIELDS, TILE } from './shaders.js';
 
-/** An evaluation on its way from top to bottom. */
-interface Course {
-  z: Float32Array;
-  codes: Uint8Array;
+/** An evaluation on its way from top to bottom, in these buffers. */
+interface GpuCourse extends Course {
   plan: GpuPlan;
-  /** Most rows that may be asked for at a time. */
-  rows: number;
-  /** Output rows that are done; the strips before row 0 fill the tensors that run ahead of the output. */
-  done: number;
-  /** Rows that have been given. */
-  given: number;
-  /** By tensor: where the rows end that have been computed. */
-  ends: RowsByTensor;
+  condition: Condition;
 }
 
 /** @throws DcompError E_DAMAGED_MODEL; GpuFailure */
@@ -63,16 +45,13 @@ export async function createGpuEngine(model: IntegerModel, host: GpuHost): Promi
 }
 
 /** All that is asked of it beside what makes no sense rejects with `GpuFailure` where the GPU fails. */
-export class GpuEngine implements Evaluator {
+export class GpuEngine extends RowEngine<GpuCourse> {
   readonly threads = 1;
   private readonly tables: InputTables;
   private plan: GpuPlan | undefined;
   private planKey = '';
-  private course: Course | undefined;
   private condition = '';
   private result = new Float32Array(0);
-  private closed = false;
-  private busy = false;
 
   /** @param places vectors at which the weights and constants of each layer begin */
   constructor(
@@ -81,6 +60,7 @@ export class GpuEngine implements Evaluator {
     private readonly program: GpuProgram,
     private readonly places: { weights: readonly number[]; constants: readonly number[] },
   ) {
+    super();
     this.tables = inputTables(model);
   }
 
@@ -88,49 +68,24 @@ export class GpuEngine implements Evaluator {
     return `WebGPU, ${this.name}`;
   }
 
-  async evaluate(
-    z: Float32Array,
-    codes: Uint8Array,
-    width: number,
-    height: number,
-    condition: Condition,
-    pause?: Pause,
-  ): Promise<Float32Array> {
-    return this.evaluateRows(z, codes, width, height, condition, height).next(height, pause);
-  }
-
-  /** @param strip rows that are evaluated together; default: as many as memory allows. It makes no difference to the result */
-  evaluateRows(
+  protected begin(
     z: Float32Array,
     codes: Uint8Array,
     width: number,
     height: number,
     condition: Condition,
     rows: number,
-    strip?: number,
-  ): RowEvaluation {
-    if (this.closed) throw new DcompError('E_USAGE', 'evaluate: the evaluator is closed');
-    this.refuseWhileBusy();
-    checkArguments(z, codes, width, height, condition, rows);
-    const { architecture } = this.model;
-    const plan = planGpu(architecture, width, height, this.program.limits, strip);
+    strip: number | undefined,
+  ): GpuCourse {
+    const plan = planGpu(this.model.architecture, width, height, this.program.limits, strip);
     if (plan === undefined) throw new GpuFailure(`the GPU has no buffers for ${width} positions side by side`);
-    const lead = plan.whole ? 0 : paddedSize(contextRows(architecture), gridMultiple(architecture));
-    const course: Course = { z, codes, plan, rows: Math.min(rows, height), done: -lead, given: 0, ends: new Map() };
-    this.course = course;
-    return { next: (count, pause = withoutTurns()) => this.nextRows(course, condition, count, pause) };
+    return { ...this.courseOf(z, codes, height, rows, plan.whole), plan, condition };
   }
 
-  private async nextRows(course: Course, condition: Condition, count: number, pause: Pause): Promise<Float32Array> {
-    const { plan, given, rows } = course;
-    if (this.closed) throw new DcompError('E_USAGE', 'evaluate: the evaluator is closed');
-    this.refuseWhileBusy();
-    if (this.course !== course)
-      throw new DcompError('E_USAGE', 'evaluate: another evaluation has begun since; ask for its rows, or begin anew');
-    checkCount(count, given, plan.height, rows);
+  protected async nextRows(course: GpuCourse, count: number, pause: Pause): Promise<Float32Array> {
+    const { plan, given } = course;
     this.busy = true;
     try {
-      // Of a strip that is not completed nothing is there to go on from.
       this.course = undefined;
       await this.place(plan);
       const base = plan.whole ? 0 : given;
@@ -140,7 +95,7 @@ export class GpuEngine implements Evaluator {
       while (course.done < end) {
         await pause();
         const first = Math.max(base, course.done);
-        const values = await this.program.run(this.stripOf(course, condition, Math.min(end, course.done + plan.strip)));
+        const values = await this.program.run(this.stripOf(course, Math.min(end, course.done + plan.strip)));
         this.result.set(values, (first - base) * row);
       }
       await pause();
@@ -152,14 +107,7 @@ export class GpuEngine implements Evaluator {
     }
   }
 
-  /** One at a time: the memory is that of one strip. */
-  private refuseWhileBusy(): void {
-    if (this.busy) throw new DcompError('E_USAGE', 'evaluate: an evaluation is under way; wait for its rows first');
-  }
-
-  async close(): Promise<void> {
-    if (this.closed) return;
-    this.closed = true;
+  protected async free(): Promise<void> {
     await this.program.close();
   }
 
@@ -174,9 +122,9 @@ export class GpuEngine implements Evaluator {
   }
 
   /** The strip that leads to the output rows below `end`. */
-  private stripOf(course: Course, condition: Condition, end: number): GpuStrip {
+  private stripOf(course: GpuCourse, end: number): GpuStrip {
     const { architecture } = this.model;
-    const { plan, ends } = course;
+    const { plan, condition, ends } = course;
     const ranges = advance(architecture, plan, ends, end);
     course.done = end;
     const input = ranges.get(INPUT_TENSOR)!;

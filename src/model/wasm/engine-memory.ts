@@ -12,6 +12,7 @@ import {
   type LayerConstants,
 } from '../integer/arithmetic.js';
 import type { IntegerModel } from '../integer/integer-model.js';
+import type { Course } from '../row-engine.js';
 import type { RowsByTensor } from '../strips.js';
 import { HEAD, KIND, MAX_CHUNKS, STEP, stepAt, type StepFields } from './chunks.js';
 import { packWeights } from './pack.js';
@@ -31,17 +32,10 @@ import {
 } from './plan.js';
 import { packFilters } from './winograd.js';
 
-/** An evaluation on its way from top to bottom. */
-export interface Course {
-  z: Float32Array;
-  codes: Uint8Array;
+/** An evaluation on its way from top to bottom, in this memory. */
+export interface WasmCourse extends Course {
   plan: GridPlan;
-  /** Output rows that are done; the strips before row 0 fill the tensors that run ahead of the output. */
-  done: number;
-  /** Rows that have been given. */
-  given: number;
-  /** By tensor: the rows of it that are there, and which of them lies first in its memory. */
-  ends: RowsByTensor;
+  /** By tensor: which of its rows lies first in its memory. */
   firsts: RowsByTensor;
 }
 
@@ -142,7 +136,7 @@ export class EngineMemory {
   }
 
   /** Copies the rows of the arguments that the input tensor goes on with. */
-  placeInputRows({ z, codes, plan, ends, firsts }: Course, begin: number): void {
+  placeInputRows({ z, codes, plan, ends, firsts }: WasmCourse, begin: number): void {
     const row = plan.width * COEFFICIENTS;
     const first = Math.min(begin, plan.height);
     const end = Math.min(ends.get(INPUT_TENSOR)!, plan.height);
@@ -157,7 +151,7 @@ export class EngineMemory {
   }
 
   /** Writes the descriptors of a strip. @returns its work in operations */
-  placeSteps(course: Course, begins: RowsByTensor): number {
+  placeSteps(course: WasmCourse, begins: RowsByTensor): number {
     const { architecture } = this.model;
     const place = course.plan.tensors.get(INPUT_TENSOR)!;
     const first = course.firsts.get(INPUT_TENSOR)!;
@@ -180,7 +174,7 @@ export class EngineMemory {
   }
 
   /** Writes the descriptors of a layer. @returns its work */
-  private placeLayer({ plan, ends, firsts }: Course, begins: RowsByTensor, layer: Layer, index: number): number {
+  private placeLayer({ plan, ends, firsts }: WasmCourse, begins: RowsByTensor, layer: Layer, index: number): number {
     const { parts, tensor, weights, weightBytes, constants } = this.places.layers[index]!;
     const { architecture } = this.model;
     const from = plan.tensors.get(layer.from)!;

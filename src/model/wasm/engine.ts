@@ -5,11 +5,11 @@
 import { DcompError } from '../../errors.js';
 import { compileKernelAside, kernelMemory, PAGE } from '../../kernels/load.js';
 import { wasm } from '../../kernels/conv.wasm.js';
-import { OUTPUT_CHANNELS, gridMultiple } from '../architecture.js';
-import { INPUT_TENSOR, OUTPUT_TENSOR, clampLimit, paddedSize } from '../integer/arithmetic.js';
+import { OUTPUT_CHANNELS } from '../architecture.js';
+import { INPUT_TENSOR, OUTPUT_TENSOR, clampLimit } from '../integer/arithmetic.js';
 import type { IntegerModel } from '../integer/integer-model.js';
 import { LOG_VARIANCE_MAX, LOG_VARIANCE_MIN, type Condition } from '../inputs.js';
-import { contextRows, rowsKept, rowsNeeded, type RowsByTensor } from '../strips.js';
+import { rowsKept, rowsNeeded, type RowsByTensor } from '../strips.js';
 import { layoutModel, planGrid, type GridPlan, type ModelPlaces } from './plan.js';
 import {
   EVALUATIONS,
@@ -23,11 +23,12 @@ import {
   type Shared,
 } from './chunks.js';
 import { fitsWinograd } from './winograd.js';
-import { EngineMemory, type Course } from './engine-memory.js';
+import { EngineMemory, type WasmCourse } from './engine-memory.js';
 import { checkModel } from '../integer/check-model.js';
 import { checkObject, mustBe } from '../../options.js';
-import { inTurns, withoutTurns, type Pause, type Pieces } from '../../turns.js';
-import { checkArguments, checkCount, type Evaluator, type RowEvaluation } from '../evaluator.js';
+import { inTurns, type Pause, type Pieces } from '../../turns.js';
+import type { Evaluator } from '../evaluator.js';
+import { RowEngine } from '../row-engine.js';
 
 /** Threads that help an engine; see threads-node.ts. */
 export interface Helpers {
@@ -75,7 +76,7 @@ const CONTROL = 64;
 
 let compiled: Promise<WebAssembly.Module> | undefined;
 
-export class Engine implements Evaluator {
+export class Engine extends RowEngine<WasmCourse> {
   readonly model: IntegerModel;
   readonly threads: number;
   private readonly helpers: Helpers | undefined;
@@ -86,18 +87,16 @@ export class Engine implements Evaluator {
   private readonly laidOut: EngineMemory;
   private plan: GridPlan | undefined;
   private planKey = '';
-  private course: Course | undefined;
   private evaluation = 0;
   private readonly shared: Shared;
   /** Since the engine was made. */
   private operations = 0;
   private started = false;
   private shareable = false;
-  private closed = false;
-  private busy = false;
 
   /** @param module the compiled kernel of convolutions */
   constructor(module: WebAssembly.Module, model: IntegerModel, helpers: Helpers | undefined, convolution: Convolution) {
+    super();
     checkModel(model);
     this.model = model;
     this.helpers = helpers;
@@ -127,47 +126,26 @@ export class Engine implements Evaluator {
     this.shared = { module, memory: this.memory, control: CONTROL, controlLength: controlLength(steps) };
   }
 
-  async evaluate(
-    z: Float32Array,
-    codes: Uint8Array,
-    width: number,
-    height: number,
-    condition: Condition,
-    pause?: Pause,
-  ): Promise<Float32Array> {
-    return this.evaluateRows(z, codes, width, height, condition, height).next(height, pause);
-  }
-
-  /** @param strip rows that are evaluated together; default: as many as memory allows. It makes no difference to the result */
-  evaluateRows(
+  protected begin(
     z: Float32Array,
     codes: Uint8Array,
     width: number,
     height: number,
     condition: Condition,
     rows: number,
-    strip?: number,
-  ): RowEvaluation {
-    if (this.closed) throw new DcompError('E_USAGE', 'evaluate: the evaluator is closed');
-    this.refuseWhileBusy();
-    checkArguments(z, codes, width, height, condition, rows);
-    const plan = this.planFor(width, height, Math.min(rows, height), strip);
+    strip: number | undefined,
+  ): WasmCourse {
+    const plan = this.planFor(width, height, rows, strip);
     this.laidOut.placeConstants(condition);
-    const lead = plan.whole
-      ? 0
-      : paddedSize(contextRows(this.model.architecture), gridMultiple(this.model.architecture));
-    const course: Course = { z, codes, plan, done: -lead, given: 0, ends: new Map(), firsts: new Map() };
-    this.course = course;
-    return { next: async (count, pause = withoutTurns()) => inTurns(this.nextRows(course, count), pause) };
+    return { ...this.courseOf(z, codes, height, plan.outputRows, plan.whole), plan, firsts: new Map() };
   }
 
-  private *nextRows(course: Course, count: number): Pieces<Float32Array> {
+  protected async nextRows(course: WasmCourse, count: number, pause: Pause): Promise<Float32Array> {
+    return inTurns(this.nextRowsInPieces(course, count), pause);
+  }
+
+  private *nextRowsInPieces(course: WasmCourse, count: number): Pieces<Float32Array> {
     const { plan, given } = course;
-    if (this.closed) throw new DcompError('E_USAGE', 'evaluate: the evaluator is closed');
-    this.refuseWhileBusy();
-    if (this.course !== course)
-      throw new DcompError('E_USAGE', 'evaluate: another evaluation has begun since; ask for its rows, or begin anew');
-    checkCount(count, given, plan.height, plan.outputRows);
     const base = plan.whole ? 0 : given;
     const end = plan.whole ? plan.height : given + count;
     while (course.done < end) yield* this.computeStrip(course, Math.min(end, course.done + plan.strip), base);
@@ -177,8 +155,7 @@ export class Engine implements Evaluator {
   }
 
   /** Computes the output rows up to `end`. @param base the row that lies first in the memory of the output */
-  private *computeStrip(course: Course, end: number, base: number): Pieces<void> {
-    // Of a strip that is not completed nothing is there to go on from.
+  private *computeStrip(course: WasmCourse, end: number, base: number): Pieces<void> {
     this.course = undefined;
     this.evaluation = (this.evaluation % (EVALUATIONS - 1)) + 1;
     // A helper that is still leaving the last strip must not take the new one's chunks for that one's.
@@ -219,13 +196,8 @@ export class Engine implements Evaluator {
     }
   }
 
-  /** One at a time: the memory is that of one strip. */
-  private refuseWhileBusy(): void {
-    if (this.busy) throw new DcompError('E_USAGE', 'evaluate: an evaluation is under way; wait for its rows first');
-  }
-
   /** Moves up the rows that are still needed, and sets where each tensor then ends. @returns where each of them ended */
-  private advance(course: Course, end: number, base: number): RowsByTensor {
+  private advance(course: WasmCourse, end: number, base: number): RowsByTensor {
     const { architecture } = this.model;
     const { plan, ends, firsts } = course;
     const kept = plan.whole ? undefined : rowsKept(architecture, rowsNeeded(architecture, course.done));
@@ -253,9 +225,7 @@ export class Engine implements Evaluator {
     return begins;
   }
 
-  async close(): Promise<void> {
-    if (this.closed) return;
-    this.closed = true;
+  protected async free(): Promise<void> {
     await this.helpers?.close();
   }
 

@@ -1,13 +1,6 @@
 /** `dcomp encode IN [OUT.dcz]`, `dcomp encode IN... -o FOLDER` */
 import type { Argv } from 'yargs';
-import {
-  DEFAULT_EFFORT,
-  DEFAULT_QUALITY,
-  DEFAULT_STRAIGHT_EFFORT,
-  TUNES,
-  type Target,
-  type Tune,
-} from '../src/codec/encoder-options.js';
+import { DEFAULT_EFFORT, DEFAULT_QUALITY, DEFAULT_STRAIGHT_EFFORT, type Target } from '../src/codec/encoder-options.js';
 import { DEFAULT_WEIGHT, type Region } from '../src/codec/region.js';
 import { DEFAULT_VIEWS, VIEWS, type Views } from '../src/diffusion/schedule.js';
 import { DcompError } from '../src/errors.js';
@@ -38,6 +31,7 @@ import {
   type CommonOptions,
   type RawArgs,
 } from './options.js';
+import { tuneOption } from './tune.js';
 
 const MOST_PERCENT = 10000;
 
@@ -199,15 +193,6 @@ function viewsOf(args: RawArgs): Views | undefined {
 }
 
 /** @throws DcompError E_USAGE */
-function tuneOf(args: RawArgs): Tune | undefined {
-  const given = textOption(args, 'tune');
-  const tune = TUNES.find((each) => each === given);
-  if (given !== undefined && tune === undefined)
-    throw new DcompError('E_USAGE', `--tune is ${given}; it must be ${TUNES.join(' or ')}`);
-  return tune;
-}
-
-/** @throws DcompError E_USAGE */
 export function resizeOf(args: RawArgs): Resizing | undefined {
   const text = textOption(args, 'resize');
   const given = textOption(args, 'fit');
@@ -266,7 +251,7 @@ export function settingsOf(
     target: chooseTarget(args),
     effort: numberOption(args, 'effort', { min: 1, max: 9, whole: true }),
     views: viewsOf(args),
-    tune: tuneOf(args),
+    tune: tuneOption(args),
     alphaQuality: numberOption(args, 'alpha-quality', { min: 0, max: 100, whole: false }),
     metadata: metadataOf(args, 'default'),
     resize: resizeOf(args),

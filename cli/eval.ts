@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Argv } from 'yargs';
+import type { OwnChoices } from '../eval/measurement.js';
 import { codecNames, DEFAULT_CODECS } from '../eval/codecs/table.js';
 import { exactCodecNames } from '../eval/exact/codecs.js';
 import { checkInstalled, METRICS, OWN_METRICS, type MetricName } from '../eval/metrics/metrics.js';
@@ -11,12 +12,14 @@ import { summaryText } from '../eval/report/text.js';
 import { evaluate } from '../eval/run.js';
 import { summarise } from '../eval/summary.js';
 import { DEFAULT_EFFORT } from '../src/node.js';
+import { TUNES } from '../src/codec/encoder-options.js';
 import { DEFAULT_MODEL, MODELS } from '../src/models/registry.js';
 import { display } from './evaluation/display.js';
 import { exactError, runExact } from './evaluation/exact.js';
-import { numberList, ownSettings, untilStopped, version, wordList } from './evaluation/settings.js';
+import { numberList, ownModel, untilStopped, version, wordList } from './evaluation/settings.js';
 import { fileArguments, flag, numberOption, outputFlags, textOption, type RawArgs } from './options.js';
 import { note, print } from './report.js';
+import { tuneOption } from './tune.js';
 
 const RATES = [0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 0.75, 1, 1.5];
 const DEFAULT_OUTPUT = 'dcomp-eval';
@@ -31,6 +34,7 @@ const OPTIONS: Record<string, string> = {
   limit: 'Only so many pictures, spread over the list',
   samples: `Of so many pictures decoded ones are shown  [default: ${DEFAULT_SAMPLES}]`,
   effort: `Of dcomp’s encoder, 1 to 9  [default: ${DEFAULT_EFFORT}]`,
+  tune: `Of dcomp’s encoder: ${TUNES.join(' or ')}, what errors are spread for  [default: ${TUNES[0]}]`,
   model: `Model: ${Object.keys(MODELS).join(', ')} or a model file (.dcm)  [default: ${DEFAULT_MODEL}]`,
   threads: 'Processes that measure side by side, each codec on one thread  [default: all cores]',
   cache: 'Folder for results that later runs take up  [default: cache in the report’s folder]',
@@ -52,6 +56,13 @@ export function builder(yargs: Argv): void {
     .example('$0 eval photos -o report', 'report/report.html')
     .example('$0 eval photos --codecs dcomp,avif --rates 0.1,0.5 --limit 5', 'Two codecs, two rates, five pictures')
     .example('$0 eval photos --lossless', 'Beside PNG, WebP, AVIF and JPEG XL, without loss');
+}
+
+/** How dcomp codes. @throws DcompError E_USAGE */
+function ownChoices(args: RawArgs): OwnChoices {
+  const tune = tuneOption(args);
+  const effort = numberOption(args, 'effort', { min: 1, max: 9, whole: true }) ?? DEFAULT_EFFORT;
+  return { effort, ...(tune === undefined ? {} : { tune }) };
 }
 
 export async function run(args: RawArgs): Promise<number> {
@@ -76,7 +87,7 @@ export async function run(args: RawArgs): Promise<number> {
     limit: whole('limit', 1, Number.MAX_SAFE_INTEGER) ?? Infinity,
     samples: whole('samples', 0, 1000) ?? DEFAULT_SAMPLES,
     processes: whole('threads', 1, 256) ?? availableParallelism(),
-    own: ownSettings(args, whole('effort', 1, 9) ?? DEFAULT_EFFORT),
+    own: { ...ownModel(args), choices: ownChoices(args) },
     cache: textOption(args, 'cache') ?? join(output, 'cache'),
     fresh: flag(args, 'fresh'),
     dcompVersion: version(),

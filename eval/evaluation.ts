@@ -1,4 +1,5 @@
 /** All that an evaluation found, and what it was found with. */
+import type { Tune } from '../src/codec/encoder-options.js';
 import type { CurvePoint } from './curve.js';
 import type { Curve } from './measurement.js';
 import { metricOf, type MetricName } from './metrics/metrics.js';
@@ -27,7 +28,7 @@ export interface Evaluation {
   date: string;
   dcompVersion: string;
   /** Undefined where dcomp itself was not measured. */
-  model: { id: string; formatVersion: number; effort: number } | undefined;
+  model: { id: string; formatVersion: number; effort: number; tune?: Tune } | undefined;
   machine: string;
   processes: number;
   metrics: MetricName[];

@@ -46,13 +46,13 @@ function pointKey({ hash, codec, about, metrics }: CurveJob, setting: number): K
 
 function ownKey(
   { hash, codec, settings, byQuality, maxRate, metrics }: CurveJob,
-  { modelId, effort }: OwnSettings,
+  { modelId, choices }: OwnSettings,
 ): Key {
   return {
     picture: hash,
     codec,
     modelId,
-    effort,
+    ...choices,
     settings,
     byQuality,
     maxRate,
@@ -149,13 +149,13 @@ async function ownCurve(picture: Picture, job: CurveJob, own: OwnSettings): Prom
     channels: 3,
     data: Uint8Array.from({ length: 3 * 64 * 64 }, (_, i) => (i * i) >> 5),
   };
-  await codedToTarget(small, evaluator, { bitsPerPixel: 1 }, own.effort);
+  await codedToTarget(small, evaluator, { bitsPerPixel: 1 }, own.choices);
   const warm = new RememberingEvaluator(evaluator);
   globalThis.gc?.();
   const base = residentMemory();
   const code = job.byQuality ? codedAtQualities : codedAtRates;
   const files: Coded[] = [];
-  for await (const file of code(picture, warm, job.settings, own.effort, base)) files.push(file);
+  for await (const file of code(picture, warm, job.settings, own.choices, base)) files.push(file);
   await warm.close();
   const score = scorer(picture, job.metrics);
   return { points: files.map(({ point, decoded }) => ({ ...point, scores: score(decoded) })) };
@@ -221,7 +221,7 @@ function sampleKey({ hash, codec, about, bytes, own, crop }: SampleJob): Key {
     about,
     bytes,
     crop: [crop.x, crop.y, crop.width, crop.height],
-    own: own === undefined ? '' : `${own.modelId} ${own.effort} ${OWN_CODE}`,
+    own: own === undefined ? '' : `${own.modelId} ${JSON.stringify(own.choices)} ${OWN_CODE}`,
   };
 }
 
@@ -245,7 +245,7 @@ async function sampleOf(picture: Picture, job: SampleJob): Promise<{ bytes: numb
       picture,
       await openEvaluator(job.own),
       { size: job.bytes },
-      job.own.effort,
+      job.own.choices,
     );
     return { bytes: bytes.length, decoded };
   }

@@ -1,4 +1,5 @@
 /** What is measured, and what a measurement depends on. */
+import type { Tune } from '../src/codec/encoder-options.js';
 import type { ExactJob, ExactLoadJob } from './exact/measurement.js';
 import type { MetricName, Scores } from './metrics/metrics.js';
 
@@ -38,12 +39,18 @@ export interface Curve {
   steps?: StepBits[];
 }
 
+/** How dcomp codes. */
+export interface OwnChoices {
+  effort: number;
+  tune?: Tune;
+}
+
 /** How dcomp is run. */
 export interface OwnSettings {
   /** Name of a model of the package, or path of a model file. */
   model: string;
   modelId: string;
-  effort: number;
+  choices: OwnChoices;
 }
 
 /** A curve to be measured, as it is sent to a process. */

@@ -6,7 +6,7 @@ import { checkList, checkObject, isFunction } from '../src/options.js';
 import { labelOf, OWN_CODECS, RIVALS } from './codecs/table.js';
 import type { CodecInfo, Evaluation, PictureResult } from './evaluation.js';
 import { keptCurve, keptSample } from './measure.js';
-import type { Crop, Curve, CurveJob, Loaded, OwnSettings, Sample, SampleJob } from './measurement.js';
+import type { Crop, Curve, CurveJob, Loaded, OwnChoices, OwnSettings, Sample, SampleJob } from './measurement.js';
 import type { MetricName } from './metrics/metrics.js';
 import { describeAll, spread, type PictureFile } from './pictures.js';
 import { runJobs, type Outcome } from './pool.js';
@@ -73,7 +73,7 @@ export async function evaluate(options: EvaluationOptions): Promise<{ evaluation
     date: new Date().toISOString().slice(0, 10),
     dcompVersion: options.dcompVersion,
     model: codecs.some(isOwn)
-      ? { id: options.own.modelId, formatVersion: FORMAT_VERSION, effort: options.own.effort }
+      ? { id: options.own.modelId, formatVersion: FORMAT_VERSION, ...options.own.choices }
       : undefined,
     machine: `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${cpus().length} threads, ${platform()}, Node ${process.versions.node}`,
     processes: options.processes,
@@ -118,7 +118,7 @@ async function loadCodecs(
       const about =
         name === 'ideal'
           ? `the model’s KL with an ideal Gaussian channel, without headers`
-          : `model ${own.modelId}, format ${FORMAT_VERSION}, effort ${own.effort}`;
+          : `model ${own.modelId}, format ${FORMAT_VERSION}, effort ${own.choices.effort}${tuned(own.choices)}`;
       codecs.push({
         name,
         label,
@@ -143,6 +143,10 @@ async function loadCodecs(
   }
   if (codecs.length === 0) throw new DcompError('E_MISSING_DEPENDENCY', 'none of the codecs can be loaded');
   return { codecs, settings };
+}
+
+function tuned({ tune }: OwnChoices): string {
+  return tune === undefined ? '' : `, tuned for ${tune}`;
 }
 
 /** About how long codecs take, for the time left. */

@@ -60,6 +60,7 @@ describe('dcomp eval', () => {
     fails(1, /cannot write the report's folder broken\.png: a file is in its place/, 'pictures', '-o', 'broken.png');
     fails(2, /--codecs: there is no gif; there are dcomp, /, 'pictures', '--codecs', 'gif');
     fails(2, /--metrics: there is no vmaf; there are psnr, /, 'pictures', '--metrics', 'vmaf');
+    fails(2, /--tune is ear/, 'pictures', '--tune', 'ear');
     fails(2, /--rates is fast/, 'pictures', '--rates', '1,fast');
     fails(2, /file name is missing|files are missing/);
   });
@@ -81,6 +82,8 @@ describe('dcomp eval', () => {
     '2',
     '--effort',
     '1',
+    '--tune',
+    'psnr',
   ];
 
   it('measures, tells what it had to leave out, and takes up from the cache what is there', () => {
@@ -105,6 +108,7 @@ describe('dcomp eval', () => {
     const report = JSON.parse(readFileSync(file('report', 'report.json'), 'utf8')) as Evaluation & { summary: Summary };
     assert.equal(report.pictures.length, 2);
     assert.equal(report.kept, 0);
+    assert.deepEqual([report.model!.effort, report.model!.tune], [1, 'psnr']);
 
     for (const { width, height, curves } of report.pictures) {
       for (const point of curves.dcomp!.points) {

@@ -10,7 +10,7 @@ import { DEFAULT_EFFORT } from '../../src/node.js';
 import { fileArguments, flag, numberOption, outputFlags, textOption, type RawArgs } from '../options.js';
 import { note, print } from '../report.js';
 import { display } from './display.js';
-import { ownSettings, untilStopped, version, wordList } from './settings.js';
+import { ownModel, untilStopped, version, wordList } from './settings.js';
 
 const DEFAULT_OUTPUT = 'dcomp-eval';
 /** Of the options of `dcomp eval`, those that have no meaning here. */
@@ -37,7 +37,7 @@ export async function runExact(args: RawArgs, maxError: number): Promise<number>
   const whole = (name: string, min: number, max: number): number | undefined =>
     numberOption(args, name, { min, max, whole: true });
   const effort = whole('effort', 1, 9) ?? DEFAULT_EFFORT;
-  const given = textOption(args, 'model') === undefined ? undefined : ownSettings(args, effort);
+  const given = textOption(args, 'model') === undefined ? undefined : ownModel(args);
   const codecs = wordList(args, 'codecs', exactCodecNames()) ?? defaultExactCodecs(given !== undefined, maxError);
   if (codecs.includes('dcomp') && given === undefined)
     throw new DcompError('E_USAGE', 'the codec dcomp is dcomp with a model of your own: name it with --model');

@@ -8,12 +8,15 @@ import { about } from '../errors.js';
 import { namedModel, numberOption, textOption, type RawArgs } from '../options.js';
 import { note } from '../report.js';
 
-/** @throws DcompError E_IO, E_NOT_MODEL, … */
-export function ownSettings(args: RawArgs, effort: number): { model: string; modelId: string; effort: number } {
+/**
+ * Which model is measured.
+ * @throws DcompError E_IO, E_NOT_MODEL, …
+ */
+export function ownModel(args: RawArgs): { model: string; modelId: string } {
   const model = textOption(args, 'model') ?? DEFAULT_MODEL;
   try {
     const given = namedModel(model);
-    return { model, modelId: typeof given === 'string' ? MODELS[given].id : readModelFile(given).id, effort };
+    return { model, modelId: typeof given === 'string' ? MODELS[given].id : readModelFile(given).id };
   } catch (error) {
     throw about(model, error);
   }

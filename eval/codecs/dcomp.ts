@@ -24,7 +24,7 @@ import { sigmaOf } from '../../src/model/sigma.js';
 import type { Picture } from '../../src/picture.js';
 import { finish, type Pause, type Pieces } from '../../src/turns.js';
 import { Random } from '../../src/train/random.js';
-import type { Point, StepBits } from '../measurement.js';
+import type { OwnChoices, Point, StepBits } from '../measurement.js';
 import { peakMemory, resetPeak } from '../memory.js';
 
 const NORMAL_SEED = 0x6469666d;
@@ -112,7 +112,7 @@ export async function* codedAtRates(
   picture: Picture,
   evaluator: RememberingEvaluator,
   rates: readonly number[],
-  effort: number,
+  choices: OwnChoices,
   base: number,
 ): AsyncGenerator<Coded> {
   const pixels = picture.width * picture.height;
@@ -120,7 +120,7 @@ export async function* codedAtRates(
     .map((rate) => ({ rate, size: Math.floor((rate * pixels) / 8) }))
     .filter(({ size }) => size >= MIN_BYTES);
   if (isStraight(evaluator.model)) {
-    for (const { rate, size } of wanted) yield await codedOnce(picture, evaluator, { size }, rate, effort, base);
+    for (const { rate, size } of wanted) yield await codedOnce(picture, evaluator, { size }, rate, choices, base);
     return;
   }
   resetPeak();
@@ -129,7 +129,7 @@ export async function* codedAtRates(
     picture,
     evaluator,
     wanted.map(({ size }) => size),
-    { effort, plain: false },
+    { ...choices, plain: false },
   );
   const seconds = (performance.now() - start) / 1000 + evaluator.saved;
   const encodeMemory = peakMemory() - evaluator.bytes - base;
@@ -151,10 +151,10 @@ export async function* codedAtQualities(
   picture: Picture,
   evaluator: RememberingEvaluator,
   qualities: readonly number[],
-  effort: number,
+  choices: OwnChoices,
   base: number,
 ): AsyncGenerator<Coded> {
-  for (const quality of qualities) yield await codedOnce(picture, evaluator, { quality }, quality, effort, base);
+  for (const quality of qualities) yield await codedOnce(picture, evaluator, { quality }, quality, choices, base);
 }
 
 async function codedOnce(
@@ -162,13 +162,13 @@ async function codedOnce(
   evaluator: RememberingEvaluator,
   target: Target,
   setting: number,
-  effort: number,
+  choices: OwnChoices,
   base: number,
 ): Promise<Coded> {
   evaluator.saved = 0;
   resetPeak();
   const start = performance.now();
-  const { bytes } = await encodePicture(picture, evaluator, { target, effort, plain: false });
+  const { bytes } = await encodePicture(picture, evaluator, { ...choices, target, plain: false });
   const encodeSeconds = (performance.now() - start) / 1000 + evaluator.saved;
   const encodeMemory = peakMemory() - evaluator.bytes - base;
   return decoded(bytes, evaluator, base, { setting, encodeSeconds, encodeMemory });
@@ -205,9 +205,9 @@ export async function codedToTarget(
   picture: Picture,
   evaluator: Evaluator,
   target: Target,
-  effort: number,
+  choices: OwnChoices,
 ): Promise<{ bytes: Uint8Array; decoded: Picture }> {
-  const { bytes }: EncodeResult = await encodePicture(picture, evaluator, { target, effort, plain: false });
+  const { bytes }: EncodeResult = await encodePicture(picture, evaluator, { ...choices, target, plain: false });
   return { bytes, decoded: await decodePicture(bytes, evaluator) };
 }
 

@@ -50,6 +50,7 @@ const AHEAD: Readonly<Record<Tune, readonly (readonly [code: number, ahead: Ahea
     [112, [8, 16, 24, 28]],
     [154, [16, 24, 30, 30]],
     [172, [20, 26, 30, 30]],
+    [188, [24, 26, 30, 30]],
   ],
   psnr: [
     [112, [0, 4, 8, 8]],

@@ -6,6 +6,7 @@ import { corpusPicture } from '../corpus/pictures.js';
 import { tinyModelFile } from '../corpus/tiny-model.js';
 import { RansStack } from '../src/entropy/rans.js';
 import {
+  DcompError,
   decode,
   encode,
   info,
@@ -132,6 +133,34 @@ describe('files that end with the samples themselves', () => {
       assert.deepEqual(early?.data, (await decode(bytes, { ...decoding, maxBytes: at })).data);
       decoder.push(bytes.subarray(at));
       assert.deepEqual((await decoder.picture())?.data, picture.data);
+    }
+  });
+
+  it('go on where an error of the caller, of whichever class, has ended a picture; it is no damage', async () => {
+    const picture = scene(40, 30);
+    const own = new DcompError('E_DAMAGED_SEGMENT', 'of the caller');
+    for (const plain of [false, true]) {
+      const bytes = await coded(picture, { plain });
+      for (const atOnce of [true, false]) {
+        let [count, failing] = [0, -1];
+        const onProgress = (): void => {
+          if (count++ === failing) throw own;
+        };
+        const begun = (): (() => Promise<Picture | undefined>) => {
+          if (atOnce) return () => decode(bytes, { ...decoding, allowDamaged: true, onProgress });
+          const decoder = new ProgressiveDecoder({ ...decoding, onProgress });
+          decoder.push(bytes);
+          return () => decoder.picture({ latest: true });
+        };
+        await begun()();
+        for (const calls = count; ++failing < calls;) {
+          count = 0;
+          const picturing = begun();
+          await assert.rejects(picturing(), own);
+          assert.deepEqual((await picturing())?.data, picture.data, `call ${failing}`);
+        }
+        assert.ok(failing > 0);
+      }
     }
   });
 

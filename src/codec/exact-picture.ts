@@ -19,6 +19,10 @@ export function bandsOf({ header, segments }: Container): Segment[] {
 /** A picture whose rows become exact, one band after the other. */
 export class ExactPicture {
   private taken = 0;
+  /** The band that is being taken: where its reading was ended, by a signal or an error of the caller's, it goes on. */
+  private band: Pieces<void> | undefined;
+  /** What is wrong with the next band: that stays so. */
+  private fault: DcompError | undefined;
 
   private constructor(
     private readonly header: Header,
@@ -54,18 +58,23 @@ export class ExactPicture {
     damage: (message: string) => void,
     tell: (fraction: number) => void,
   ): Pieces<void> {
-    for (; this.taken < bands.length; this.taken++) {
+    while (this.taken < bands.length) {
       const { state, fault, offset, payloadOffset, payloadLength } = bands[this.taken]!;
       if (state === 'cut') return;
       try {
+        if (this.fault !== undefined) throw this.fault;
         if (state === 'damaged') throw new DcompError('E_DAMAGED_SEGMENT', fault!);
-        yield* this.reader.takeInPieces(bytes.subarray(payloadOffset, payloadOffset + payloadLength));
-        tell(this.reader.rows / this.header.height);
+        this.band ??= this.reader.takeInPieces(bytes.subarray(payloadOffset, payloadOffset + payloadLength));
+        while (this.band.next().done !== true) yield;
       } catch (error) {
         if (!(error instanceof DcompError)) throw error;
+        this.fault = error;
         damage(`the band at byte offset ${offset} is damaged beyond repair: ${error.message}`);
         return;
       }
+      this.band = undefined;
+      this.taken++;
+      tell(this.reader.rows / this.header.height);
     }
   }
 

@@ -105,12 +105,12 @@ export function* readBandsInPieces(
     try {
       if (state === 'damaged') throw new DcompError('E_DAMAGED_SEGMENT', fault!);
       yield* reader.takeInPieces(bytes.subarray(payloadOffset, payloadOffset + payloadLength));
-      tell(reader.rows / rows);
     } catch (error) {
       if (!(error instanceof DcompError)) throw error;
       damage(`${what} is damaged beyond repair: ${error.message}`);
       break;
     }
+    tell(reader.rows / rows);
   }
   return { picture: { width, height, channels: colours, depth, data: samples }, complete: reader.rows >= rows };
 }

@@ -89,6 +89,8 @@ function resizingOf(resize: Partial<Resizing>): Resizing {
   const { width, height, scale } = resize;
   if (width === undefined && height === undefined && scale === undefined)
     throw mustBe('resize', resize, '{ width }, { height }, both, or { scale }');
+  if (scale !== undefined && (width !== undefined || height !== undefined))
+    throw mustBe('resize', resize, '{ scale } or a width and height, not both');
   return { fit: 'inside', ...resize };
 }
 

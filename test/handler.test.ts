@@ -53,6 +53,7 @@ describe('a handler', LIMIT, () => {
       [file, { ...quick, to: 'png' }, 'E_USAGE'],
       [file, { ...quick, resize: { width: 0 } }, 'E_USAGE'],
       [file, { ...quick, resize: {} }, 'E_USAGE'],
+      [file, { ...quick, resize: { width: 10, scale: 0.5 } }, 'E_USAGE'],
       [file, { ...quick, resize: { widht: 10 } }, 'E_USAGE'],
       [file, { ...quick, maxPixels: 239 }, 'E_TOO_LARGE'],
       [file, { ...quick, allowDamaged: 1 }, 'E_USAGE'],

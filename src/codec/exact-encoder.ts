@@ -181,7 +181,7 @@ function* checkError(picture: Picture, decoded: Picture, maxError: number): Piec
     if (Math.abs(picture.data[i]! - decoded.data[i]!) > maxError)
       throw new DcompError(
         'E_UNREACHABLE',
-        `sample ${i} would be off by more than ${maxError}, which is an error of dcomp's own`,
+        `sample ${i} would be off by more than ${maxError}: picture.data was changed while it was coded, or this is an error of dcomp's own`,
       );
   }
 }

@@ -1,6 +1,7 @@
 /**
  * `node --import ./dist/test/helpers/gaps.js …`: measures how long the calls of the library hold up the event loop. While one is under
- * way, the processor time of its thread between two turns is a gap, less what the test's own code took of it, which may run in between.
+ * way, the processor time of its thread between two turns is a gap, less what the test's own code, which may run in between, and the
+ * collection of garbage took of it.
  * What is longer than `DCOMP_GAP` milliseconds is written as a line of JSON to the file `DCOMP_GAPS`, and so is, at the end, the
  * longest of all.
  */
@@ -26,8 +27,8 @@ let longest = 0;
 function look(what: string): void {
   let gap = threadTime() - last;
   if (gap > limit) {
-    const { test, where } = whoseSince(lastAt, watchedCall.name);
-    gap *= 1 - test;
+    const { others, where } = whoseSince(lastAt, watchedCall.name);
+    gap *= 1 - others;
     if (gap > limit && out !== undefined) appendFileSync(out, `${JSON.stringify({ place, call: what, gap, where })}\n`);
   }
   longest = Math.max(longest, gap);

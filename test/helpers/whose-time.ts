@@ -28,8 +28,8 @@ export function now(): number {
 
 /** Of a stretch of time. */
 export interface Whose {
-  /** Share of the time in which the test's own code ran, 0 to 1. */
-  test: number;
+  /** Share of the time in which the test's own code ran, or garbage was collected, which comes when it will; 0 to 1. */
+  others: number;
   /** Function and line in which the rest was spent most. */
   where: string;
 }
@@ -42,8 +42,9 @@ export function whoseSince(from: number, barrier: string): Whose {
   const { profile } = post('Profiler.stop') as { profile: Profiler.Profile };
   const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
   const parents = new Map(profile.nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id])));
-  const isTests = (id: number | undefined): boolean => {
-    for (let at = id; at !== undefined; at = parents.get(at)) {
+  const isOthers = (id: number): boolean => {
+    if (nodes.get(id)!.callFrame.functionName === '(garbage collector)') return true;
+    for (let at: number | undefined = id; at !== undefined; at = parents.get(at)) {
       const { functionName, url } = nodes.get(at)!.callFrame;
       if (functionName === barrier) return false;
       if (/\/dist\/(test\/(?!helpers\/(gaps|whose-time))|corpus\/)/.test(url)) return true;
@@ -51,12 +52,12 @@ export function whoseSince(from: number, barrier: string): Whose {
     return false;
   };
   const places = new Map<string, number>();
-  let [tests, all, time] = [0, 0, profile.startTime];
+  let [others, all, time] = [0, 0, profile.startTime];
   for (const [i, id] of (profile.samples ?? []).entries()) {
     time += profile.timeDeltas![i]!;
     if (time < from) continue;
     all++;
-    if (isTests(id)) tests++;
+    if (isOthers(id)) others++;
     else {
       const { functionName, url, lineNumber } = nodes.get(id)!.callFrame;
       const place = `${functionName} ${url.split('/').pop()}:${lineNumber + 1}`;
@@ -65,5 +66,5 @@ export function whoseSince(from: number, barrier: string): Whose {
   }
   post('Profiler.start');
   const [where = 'nowhere'] = [...places].sort(([, a], [, b]) => b - a).map(([place]) => place);
-  return { test: all === 0 ? 0 : tests / all, where };
+  return { others: all === 0 ? 0 : others / all, where };
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { USUAL_HEADER } from '../corpus/header.js';
 import {
   concat,
   MAX_SEGMENT_UNITS,
@@ -70,15 +71,6 @@ function fitting(header: Header, body: Body[]): Body[] {
   });
 }
 
-const plain: Header = {
-  width: 40,
-  height: 30,
-  channels: 3,
-  depth: 8,
-  modelId: '01234567',
-  schedule: { coarseWidth: 2, fineWidth: 4, lastCode: 64, tail: 0, views: 1, coarseViews: 1 },
-  nu: 14,
-};
 const hasAlpha = (channels: number): boolean => channels % 2 === 0;
 
 /** A file of any header, alpha, segments and parts. */
@@ -144,16 +136,19 @@ describe('container', () => {
   });
 
   it('a file without parts has no byte for them', () => {
-    assert.equal(writeHeader(plain).length, writeHeader(plain, [{ type: 1, payload: new Uint8Array(0) }]).length - 7);
-    assert.equal(writeHeader(plain)[5], 3);
+    assert.equal(
+      writeHeader(USUAL_HEADER).length,
+      writeHeader(USUAL_HEADER, [{ type: 1, payload: new Uint8Array(0) }]).length - 7,
+    );
+    assert.equal(writeHeader(USUAL_HEADER)[5], 3);
   });
 
   it('a part of an unknown type is passed over below 128, and refused from there on, unless it is damaged', async () => {
     const payload = Uint8Array.of(1, 2, 3);
     const file = (type: number): Uint8Array =>
-      fileOf(plain, payload, [{ payload, units: 1, ratio: 3 }], [{ type, payload }]);
+      fileOf(USUAL_HEADER, payload, [{ payload, units: 1, ratio: 3 }], [{ type, payload }]);
     assert.deepEqual(fileInfo(file(127)).parts, [
-      { type: 127, name: 'unknown', offset: writeHeader(plain).length, byteLength: 3, state: 'complete' },
+      { type: 127, name: 'unknown', offset: writeHeader(USUAL_HEADER).length, byteLength: 3, state: 'complete' },
     ]);
     assert.equal(fileInfo(file(127)).segments.length, 1);
     assert.deepEqual(
@@ -163,7 +158,7 @@ describe('container', () => {
     for (const type of [MUST_BE_KNOWN + 2, 200, 255]) {
       assert.equal(await codeOfError(() => readContainer(file(type))), 'E_VERSION');
       const damaged = file(type);
-      damaged[writeHeader(plain).length + 7]! ^= 1; // in the payload
+      damaged[writeHeader(USUAL_HEADER).length + 7]! ^= 1; // in the payload
       assert.equal(readContainer(damaged).parts[0]!.state, 'damaged');
     }
   });
@@ -171,7 +166,7 @@ describe('container', () => {
   it('a part of more bytes than a part may have is damaged, whatever its checksum', () => {
     for (const length of [MAX_PART_BYTES, MAX_PART_BYTES + 1]) {
       const read = readContainer(
-        fileOf(plain, new Uint8Array(0), [], [{ type: PARTS.exif, payload: new Uint8Array(length) }]),
+        fileOf(USUAL_HEADER, new Uint8Array(0), [], [{ type: PARTS.exif, payload: new Uint8Array(length) }]),
       );
       assert.equal(read.parts[0]!.state, length === MAX_PART_BYTES ? 'complete' : 'damaged');
     }
@@ -186,7 +181,7 @@ describe('container', () => {
 
   it('all headers of a photograph coded at 0.1 bit per pixel are 64 bytes or less', () => {
     // 768 · 512 · 0.1 / 8 = 4915 bytes: segments of 3072 bytes or more are at most two.
-    const overhead = writeHeader({ ...plain, width: 768, height: 512 }).length + 2 * segmentOverhead(3072);
+    const overhead = writeHeader({ ...USUAL_HEADER, width: 768, height: 512 }).length + 2 * segmentOverhead(3072);
     assert.ok(overhead <= 48, `${overhead} bytes`);
   });
 
@@ -217,7 +212,7 @@ describe('container', () => {
 
   it('every prefix is read as what is there, or refused as cut inside the header', () => {
     const bytes = fileOf(
-      { ...plain, channels: 4 },
+      { ...USUAL_HEADER, channels: 4 },
       new Uint8Array(20).fill(7),
       [
         { payload: new Uint8Array(200).fill(1), units: 3, ratio: 120 },
@@ -230,7 +225,7 @@ describe('container', () => {
     );
     assert.equal(readContainer(bytes).truncated, false);
     for (let n = 1; n < bytes.length; n++) {
-      const headerLength = writeHeader(plain).length;
+      const headerLength = writeHeader(USUAL_HEADER).length;
       if (n < headerLength) {
         assert.throws(() => readContainer(bytes.subarray(0, n)), { code: 'E_TRUNCATED' }, `${n} bytes`);
         continue;
@@ -251,7 +246,7 @@ describe('container', () => {
 
   it('a changed bit is damage in exactly the part that it lies in, or moves its end', () => {
     const bytes = fileOf(
-      { ...plain, channels: 2 },
+      { ...USUAL_HEADER, channels: 2 },
       new Uint8Array(20).fill(7),
       [
         { payload: new Uint8Array(40).fill(1), units: 3, ratio: 120 },
@@ -297,7 +292,7 @@ describe('container', () => {
   });
 
   it('a bit changed in the header is never missed', async () => {
-    const bytes = writeHeader(plain);
+    const bytes = writeHeader(USUAL_HEADER);
     for (let bit = 0; bit < 8 * bytes.length; bit++) {
       const damaged = Uint8Array.from(bytes);
       damaged[bit >> 3]! ^= 1 << (bit & 7);
@@ -351,8 +346,8 @@ describe('container', () => {
   });
 
   it('the limit of pixels can be set lower', async () => {
-    assert.equal(await codeOfError(() => readContainer(writeHeader(plain), 1199)), 'E_TOO_LARGE');
-    assert.equal(readContainer(writeHeader(plain), 1200).header.width, 40);
+    assert.equal(await codeOfError(() => readContainer(writeHeader(USUAL_HEADER), 1199)), 'E_TOO_LARGE');
+    assert.equal(readContainer(writeHeader(USUAL_HEADER), 1200).header.width, 40);
   });
 
   it('any bytes are a container or a DcompError, after a good header too', async () => {
@@ -360,7 +355,7 @@ describe('container', () => {
     await assertLimited(fc.asyncProperty(bytes, async (rest) => void (await outcome(() => readContainer(rest)))));
     await assertLimited(
       fc.asyncProperty(fc.constantFrom<Channels>(1, 2, 3, 4), bytes, async (channels, rest) => {
-        const file = concat([writeHeader({ ...plain, channels }), rest]);
+        const file = concat([writeHeader({ ...USUAL_HEADER, channels }), rest]);
         const read = await outcome(() => readContainer(file));
         if (typeof read === 'string') return assert.fail(read);
         for (const segment of read.segments) assert.ok(segment.payloadOffset + segment.payloadLength <= file.length);

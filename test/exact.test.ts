@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { corpusPicture } from '../corpus/pictures.js';
-import { tinyModelFile } from '../corpus/tiny-model.js';
 import { RansStack } from '../src/entropy/rans.js';
 import {
   DcompError,
@@ -19,10 +18,8 @@ import {
 } from '../src/node.js';
 import { pictures } from './helpers/arbitrary.js';
 import { codeOfError } from './helpers/outcome.js';
+import { DECODING, ENCODING } from './helpers/tiny.js';
 
-const model = tinyModelFile();
-const decoding = { model, threads: 1 } as const;
-const options = { ...decoding, effort: 1 } as const;
 const scene = (width: number, height: number): Picture => corpusPicture('scene', { width, height });
 
 function largestError(a: Picture, b: Picture): number {
@@ -32,7 +29,7 @@ function largestError(a: Picture, b: Picture): number {
 }
 
 async function coded(picture: Picture, more: EncodeOptions = {}): Promise<Uint8Array> {
-  return (await encode(picture, { ...options, target: 'lossless', ...more })).bytes;
+  return (await encode(picture, { ...ENCODING, target: 'lossless', ...more })).bytes;
 }
 
 describe('files that end with the samples themselves', () => {
@@ -51,7 +48,7 @@ describe('files that end with the samples themselves', () => {
       const bytes = await coded(picture, { plain: false });
       assert.equal(info(bytes).form, 'diffusion');
       assert.equal(info(bytes).maxError, 0);
-      const back = await decode(bytes, decoding);
+      const back = await decode(bytes, DECODING);
       assert.equal(back.truncated, false);
       assert.deepEqual(back.data, picture.data);
     }
@@ -65,11 +62,11 @@ describe('files that end with the samples themselves', () => {
         fc.constantFrom(true, undefined),
         async (picture, maxError, plain) => {
           const { bytes } = await encode(picture, {
-            ...options,
+            ...ENCODING,
             target: { maxError },
             ...(plain === undefined ? {} : { plain }),
           });
-          const back = await decode(bytes, decoding);
+          const back = await decode(bytes, DECODING);
           assert.ok(largestError(picture, back) <= maxError);
           assert.equal((await verify(bytes)).state, 'intact');
         },
@@ -83,8 +80,8 @@ describe('files that end with the samples themselves', () => {
     for (const plain of [true, false]) {
       let before = Infinity;
       for (const maxError of [0, 1, 2, 5, 13, 32]) {
-        const { bytes } = await encode(picture, { ...options, target: { maxError }, plain });
-        const back = await decode(bytes, decoding);
+        const { bytes } = await encode(picture, { ...ENCODING, target: { maxError }, plain });
+        const back = await decode(bytes, DECODING);
         assert.ok(largestError(picture, back) <= maxError);
         assert.equal(info(bytes).maxError, maxError);
         assert.ok(bytes.length < before);
@@ -98,7 +95,7 @@ describe('files that end with the samples themselves', () => {
     const bytes = await coded(picture, { plain: false });
     const squares = [];
     for (let length = 30; length < bytes.length; length += Math.ceil(bytes.length / 12)) {
-      const early = await decode(bytes.subarray(0, length), { ...decoding, maxBytes: length });
+      const early = await decode(bytes.subarray(0, length), { ...DECODING, maxBytes: length });
       assert.equal(early.truncated, true);
       let sum = 0;
       for (const [i, v] of early.data.entries()) sum += (v - picture.data[i]!) ** 2;
@@ -113,7 +110,7 @@ describe('files that end with the samples themselves', () => {
   it('come in portions to the same end', async () => {
     const picture = scene(96, 70);
     const bytes = await coded(picture, { plain: false });
-    const decoder = new ProgressiveDecoder(decoding);
+    const decoder = new ProgressiveDecoder(DECODING);
     let last: Picture | undefined;
     for (let at = 0; at < bytes.length; at += 700) {
       decoder.push(bytes.subarray(at, at + 700));
@@ -127,10 +124,10 @@ describe('files that end with the samples themselves', () => {
     const bytes = await coded(picture, { plain: false });
     const bands = info(bytes).segments.find(({ steps }) => steps.length === 0)!.offset;
     for (let at = bands - 24; at < bands + 24; at += 3) {
-      const decoder = new ProgressiveDecoder(decoding);
+      const decoder = new ProgressiveDecoder(DECODING);
       decoder.push(bytes.subarray(0, at));
       const early = await decoder.picture({ latest: true });
-      assert.deepEqual(early?.data, (await decode(bytes, { ...decoding, maxBytes: at })).data);
+      assert.deepEqual(early?.data, (await decode(bytes, { ...DECODING, maxBytes: at })).data);
       decoder.push(bytes.subarray(at));
       assert.deepEqual((await decoder.picture())?.data, picture.data);
     }
@@ -147,8 +144,8 @@ describe('files that end with the samples themselves', () => {
           if (count++ === failing) throw own;
         };
         const begun = (): (() => Promise<Picture | undefined>) => {
-          if (atOnce) return () => decode(bytes, { ...decoding, allowDamaged: true, onProgress });
-          const decoder = new ProgressiveDecoder({ ...decoding, onProgress });
+          if (atOnce) return () => decode(bytes, { ...DECODING, allowDamaged: true, onProgress });
+          const decoder = new ProgressiveDecoder({ ...DECODING, onProgress });
           decoder.push(bytes);
           return () => decoder.picture({ latest: true });
         };
@@ -168,13 +165,13 @@ describe('files that end with the samples themselves', () => {
     const picture = scene(96, 70);
     const bytes = await coded(picture, { plain: false });
     const crop = { x: 13, y: 9, width: 20, height: 31 };
-    const part = await decode(bytes, { ...decoding, crop });
+    const part = await decode(bytes, { ...DECODING, crop });
     for (let y = 0; y < crop.height; y++) {
       const from = ((y + crop.y) * picture.width + crop.x) * 3;
       const row = part.data.subarray(y * crop.width * 3, (y + 1) * crop.width * 3);
       assert.deepEqual(row, picture.data.subarray(from, from + crop.width * 3));
     }
-    const small = await decode(bytes, { ...decoding, scale: 0.5 });
+    const small = await decode(bytes, { ...DECODING, scale: 0.5 });
     assert.deepEqual([small.width, small.height], [48, 35]);
   });
 
@@ -184,8 +181,8 @@ describe('files that end with the samples themselves', () => {
     const last = info(bytes).segments.at(-1)!;
     const damaged = bytes.slice();
     for (let i = 0; i < 4; i++) damaged[last.offset + 40 + 9 * i]! ^= 85;
-    assert.equal(await codeOfError(() => decode(damaged, decoding)), 'E_DAMAGED_SEGMENT');
-    const shown = await decode(damaged, { ...decoding, allowDamaged: true });
+    assert.equal(await codeOfError(() => decode(damaged, DECODING)), 'E_DAMAGED_SEGMENT');
+    const shown = await decode(damaged, { ...DECODING, allowDamaged: true });
     assert.equal(shown.width, 60);
   });
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
+import { USUAL_HEADER } from '../corpus/header.js';
 import { Coverage, fuzz } from '../fuzz/fuzzer.js';
 import { mutate } from '../fuzz/mutate.js';
 import type { Target } from '../fuzz/target.js';
@@ -55,15 +56,7 @@ describe('fuzz targets', () => {
   }
 
   it('a run finds the way to a fault, tells of it once, and gives an input that repeats it', async () => {
-    const header = writeHeader({
-      width: 5,
-      height: 5,
-      channels: 3,
-      depth: 8,
-      modelId: '01234567',
-      schedule: { coarseWidth: 2, fineWidth: 4, lastCode: 64, tail: 0, views: 1, coarseViews: 1 },
-      nu: 14,
-    });
+    const header = writeHeader({ ...USUAL_HEADER, width: 5, height: 5 });
     const planted: Target = {
       name: 'planted',
       share: 1,

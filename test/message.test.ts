@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { CORPUS, corpusPicture } from '../corpus/pictures.js';
-import { tinyEvaluator, tinyModelFile } from '../corpus/tiny-model.js';
+import { tinyEvaluator } from '../corpus/tiny-model.js';
 import {
   COARSE_WIDTHS,
   COARSEST_WIDTHS,
@@ -25,16 +25,15 @@ import {
 } from '../src/node.js';
 import { secondDecode } from './helpers/second-decoder.js';
 import { assertLimited } from './helpers/limited.js';
+import { DECODING, ENCODING } from './helpers/tiny.js';
 
-const settings = { model: tinyModelFile(), threads: 1 };
-const quick = { ...settings, effort: 1 };
 const noise = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => hash32(1, i) & 255);
 const names = CORPUS.map(({ name }) => name).filter(
   (name) => corpusPicture(name, { width: 1, height: 1 }).channels % 2 === 1,
 );
 
 const one = async (picture: Picture, size: number, options: MessageOptions = {}): Promise<MessageResult> =>
-  (await encodeMessages(picture, [size], { ...quick, ...options }))[0]!;
+  (await encodeMessages(picture, [size], { ...ENCODING, ...options }))[0]!;
 
 const pictures: fc.Arbitrary<Picture> = fc
   .tuple(fc.constantFrom(...names), fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 60 }), fc.nat())
@@ -87,8 +86,8 @@ describe('message', () => {
       assert.equal(bytes.length, 60);
       if (check === 0) continue;
       bytes[40]! ^= 4;
-      await assert.rejects(decodeMessage(bytes, settings), { code: 'E_DAMAGED_SEGMENT' });
-      await decodeMessage(bytes, { ...settings, allowDamaged: true });
+      await assert.rejects(decodeMessage(bytes, DECODING), { code: 'E_DAMAGED_SEGMENT' });
+      await decodeMessage(bytes, { ...DECODING, allowDamaged: true });
     }
   });
 
@@ -97,7 +96,7 @@ describe('message', () => {
       fc.asyncProperty(pictures, fc.integer({ min: 12, max: 400 }), async (picture, size) => {
         const { bytes, psnr: said } = await one(picture, size);
         assert.ok(bytes.length <= size);
-        const shown = await decodeMessage(bytes, settings);
+        const shown = await decodeMessage(bytes, DECODING);
         assert.deepEqual(
           [shown.width, shown.height, shown.channels],
           [picture.width, picture.height, picture.channels],
@@ -116,7 +115,7 @@ describe('message', () => {
         const { width, height } = picture;
         for (const length of [bytes.length, Math.floor(0.6 * bytes.length)]) {
           const some = bytes.subarray(0, Math.max(length, 7));
-          const { data } = await decodeMessage(some, { ...settings, size: { width, height } });
+          const { data } = await decodeMessage(some, { ...DECODING, size: { width, height } });
           assert.deepEqual(await secondDecode(some, evaluator, [width, height]), [...data]);
         }
       }),
@@ -126,9 +125,9 @@ describe('message', () => {
 
   it('more ways are never worse, and several sizes are what each is alone', async () => {
     const picture = corpusPicture('scene', { width: 48, height: 40 });
-    const one = await encodeMessages(picture, [100], quick);
-    const all = await encodeMessages(picture, [200, 100], settings);
-    const alone = await encodeMessages(picture, [100], settings);
+    const one = await encodeMessages(picture, [100], ENCODING);
+    const all = await encodeMessages(picture, [200, 100], DECODING);
+    const alone = await encodeMessages(picture, [100], DECODING);
     assert.deepEqual(all[1], alone[0]);
     assert.ok(alone[0]!.psnr >= one[0]!.psnr && all[0]!.psnr > all[1]!.psnr);
   });
@@ -138,17 +137,17 @@ describe('message', () => {
     const { bytes } = await one(picture, 90, { sizeIsTold: true });
     const size = { width: 50, height: 34 };
     for (let length = 3; length <= 90; length += 3)
-      assert.equal((await decodeMessage(bytes.subarray(0, length), { ...settings, size })).data.length, 50 * 34 * 3);
-    await assert.rejects(decodeMessage(bytes, settings), { code: 'E_USAGE', message: /tell the size/ });
-    await assert.rejects(decode(bytes, settings), { code: 'E_NOT_DCZ' });
+      assert.equal((await decodeMessage(bytes.subarray(0, length), { ...DECODING, size })).data.length, 50 * 34 * 3);
+    await assert.rejects(decodeMessage(bytes, DECODING), { code: 'E_USAGE', message: /tell the size/ });
+    await assert.rejects(decode(bytes, DECODING), { code: 'E_NOT_DCZ' });
   });
 
   it('16 bits become 8, and what a message does not have is refused by name', async () => {
     const deep = { width: 9, height: 5, channels: 1 as const, data: new Uint16Array(45).fill(40_000) };
     const { bytes } = await one(deep, 30);
-    assert.equal((await decodeMessage(bytes, settings)).data.length, 45);
+    assert.equal((await decodeMessage(bytes, DECODING)).data.length, 45);
     const refuses = async (picture: object, sizes: unknown, code: string): Promise<void> =>
-      assert.rejects(encodeMessages(picture as Picture, sizes as number[], quick), { code });
+      assert.rejects(encodeMessages(picture as Picture, sizes as number[], ENCODING), { code });
     await refuses({ width: 2, height: 2, channels: 4, data: new Uint8Array(16) }, [40], 'E_PICTURE');
     await refuses({ width: 513, height: 512, channels: 1, data: new Uint8Array(513 * 512) }, [40], 'E_TOO_LARGE');
     await refuses(deep, [3], 'E_UNREACHABLE');
@@ -161,13 +160,13 @@ describe('message', () => {
       [Uint8Array.of(2, 0, 0, 200, 100, 200, 100), 'E_TOO_LARGE'],
       [Uint8Array.of(3, 0, 0x99), 'E_OTHER_MODEL'],
     ] as const)
-      await assert.rejects(decodeMessage(given, settings), { code }, code);
+      await assert.rejects(decodeMessage(given, DECODING), { code }, code);
   });
 
   it('a reader may say how many pixels it takes at most', async () => {
     const { bytes } = await one(corpusPicture('scene', { width: 12, height: 10 }), 50);
-    assert.equal((await decodeMessage(bytes, { ...settings, maxPixels: 120 })).width, 12);
-    await assert.rejects(decodeMessage(bytes, { ...settings, maxPixels: 119 }), {
+    assert.equal((await decodeMessage(bytes, { ...DECODING, maxPixels: 120 })).width, 12);
+    await assert.rejects(decodeMessage(bytes, { ...DECODING, maxPixels: 119 }), {
       code: 'E_TOO_LARGE',
       message: /12×10 pixels, more than the limit of 119/,
     });
@@ -178,7 +177,7 @@ describe('message', () => {
     for (let i = 0; i < 24; i++) {
       const bytes = noise(40 + 9 * i).slice(i);
       bytes.set([3 + (i % 3), hash32(3, i) & 0xcf, parseInt(model, 16)]);
-      assert.ok((await decodeMessage(bytes, settings)).data.length > 0);
+      assert.ok((await decodeMessage(bytes, DECODING)).data.length > 0);
     }
   });
 });

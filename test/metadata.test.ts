@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
-import { concat, readContainer, varint, writeHeader, type Header } from '../src/container/container.js';
+import { USUAL_HEADER } from '../corpus/header.js';
+import { concat, readContainer, varint, writeHeader } from '../src/container/container.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
 import { metadataOf, partsOf } from '../src/container/metadata.js';
@@ -14,15 +15,6 @@ import { codeOfError } from './helpers/outcome.js';
 import { tinyEvaluator } from '../corpus/tiny-model.js';
 import { assertLimited } from './helpers/limited.js';
 
-const plain: Header = {
-  width: 40,
-  height: 30,
-  channels: 3,
-  depth: 8,
-  modelId: '01234567',
-  schedule: { coarseWidth: 2, fineWidth: 4, lastCode: 64, tail: 0, views: 1, coarseViews: 1 },
-  nu: 14,
-};
 const plainObjects = { noNullPrototype: true, requiredKeys: [] as [] };
 
 const bytes = fc.oneof(
@@ -74,7 +66,7 @@ const metadatas = fc.record(
 
 /** What a file with these parts says, and what damage is told of. */
 function read(parts: readonly Part[]): { metadata: Metadata | undefined; damages: string[] } {
-  const file = writeHeader(plain, parts);
+  const file = writeHeader(USUAL_HEADER, parts);
   const damages: string[] = [];
   return { metadata: metadataOf(file, readContainer(file).parts, (message) => damages.push(message)), damages };
 }

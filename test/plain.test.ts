@@ -4,7 +4,6 @@ import { after, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { PNG } from 'pngjs';
 import { corpusPicture, CORPUS } from '../corpus/pictures.js';
-import { tinyModelFile } from '../corpus/tiny-model.js';
 import { concat, readContainer } from '../src/container/container.js';
 import { estimatedBytesInPieces } from '../src/container/plain-samples.js';
 import { hash32 } from '../src/math/hash.js';
@@ -23,12 +22,10 @@ import {
 import { finish } from '../src/turns.js';
 import { pictures } from './helpers/arbitrary.js';
 import { codeOfError } from './helpers/outcome.js';
+import { DECODING, ENCODING } from './helpers/tiny.js';
 
-const model = tinyModelFile();
-const decoding = { model, threads: 1 } as const;
-const options = { ...decoding, effort: 1 } as const;
 const lossless = async (picture: Picture): Promise<Uint8Array> =>
-  (await encode(picture, { ...options, target: 'lossless', plain: true })).bytes;
+  (await encode(picture, { ...ENCODING, target: 'lossless', plain: true })).bytes;
 
 /** Text on white, twice the same lines: what a screenshot is like. */
 function screen(width: number, height: number): Picture {
@@ -70,7 +67,7 @@ describe('the plain form', () => {
   it('gives every sample back, of any picture', async () => {
     await fc.assert(
       fc.asyncProperty(pictures(40), async (picture) => {
-        const back = await decode(await lossless(picture), decoding);
+        const back = await decode(await lossless(picture), DECODING);
         assert.deepEqual(back.data, picture.data);
         assert.deepEqual(
           [back.width, back.height, back.channels, back.depth, back.truncated],
@@ -92,7 +89,7 @@ describe('the plain form', () => {
       screen(300, 90),
       dithered(120, 70),
     ];
-    for (const picture of cases) assert.deepEqual((await decode(await lossless(picture), decoding)).data, picture.data);
+    for (const picture of cases) assert.deepEqual((await decode(await lossless(picture), DECODING)).data, picture.data);
     const large = await lossless(noise(400, 350));
     assert.ok(Math.abs(large.length - 400 * 350 * 3) < 200, 'stored');
     assert.ok(readContainer(await lossless(several)).segments.length > 1);
@@ -130,12 +127,12 @@ describe('the plain form', () => {
       [corpusPicture('scene', { width: 64, height: 48 }), { quality: 10 }, 'diffusion'],
     ];
     for (const [picture, target, expected] of cases) {
-      const { bytes, form } = await encode(picture, { ...options, target: target! });
+      const { bytes, form } = await encode(picture, { ...ENCODING, target: target! });
       assert.equal(form, expected, JSON.stringify(target));
       assert.equal(info(bytes).form, expected);
-      if (form === 'plain') assert.deepEqual((await decode(bytes, decoding)).data, picture.data);
+      if (form === 'plain') assert.deepEqual((await decode(bytes, DECODING)).data, picture.data);
       if (target !== undefined && typeof target === 'object' && !('size' in target || 'bitsPerPixel' in target)) {
-        const lossy = await encode(picture, { ...options, target, plain: false }).catch(() => undefined);
+        const lossy = await encode(picture, { ...ENCODING, target, plain: false }).catch(() => undefined);
         if (form === 'diffusion') assert.deepEqual(bytes, lossy?.bytes);
         else if (lossy !== undefined) assert.ok(bytes.length <= lossy.bytes.length);
       }
@@ -154,8 +151,8 @@ describe('the plain form', () => {
       for (let i = 0; i < data.length; i += 3) data.set([255, 0, hash32(5, i) & 255], i);
       const picture: Picture = { width, height, channels: 3, data };
       for (const quality of [1, 50, 100]) {
-        const { bytes } = await encode(picture, { ...options, target: { quality } });
-        assert.deepEqual((await decode(bytes, decoding)).data, data);
+        const { bytes } = await encode(picture, { ...ENCODING, target: { quality } });
+        assert.deepEqual((await decode(bytes, DECODING)).data, data);
       }
     }
   });
@@ -172,12 +169,12 @@ describe('the plain form', () => {
     const picture = screen(201, 99);
     const bytes = await lossless(picture);
     const crop = { x: 33, y: 14, width: 50, height: 21 };
-    const part = await decode(bytes, { ...decoding, crop });
+    const part = await decode(bytes, { ...DECODING, crop });
     for (let y = 0; y < crop.height; y++) {
       const from = ((crop.y + y) * 201 + crop.x) * 3;
       assert.deepEqual(part.data.subarray(y * 150, y * 150 + 150), picture.data.subarray(from, from + 150));
     }
-    const half = await decode(bytes, { ...decoding, scale: 1 / 2 });
+    const half = await decode(bytes, { ...DECODING, scale: 1 / 2 });
     assert.deepEqual([half.width, half.height], [101, 50]);
     for (const [x, y] of [
       [0, 0],
@@ -188,15 +185,15 @@ describe('the plain form', () => {
       const mean = (at(0, 0) + at(1, 0) + at(0, 1) + at(1, 1)) / 4;
       assert.ok(Math.abs(half.data[(y * 101 + x) * 3]! - mean) <= 0.5001);
     }
-    const quarter = await decode(bytes, { ...decoding, scale: 1 / 4, crop: { x: 1, y: 2, width: 10, height: 9 } });
-    const all = await decode(bytes, { ...decoding, scale: 1 / 4 });
+    const quarter = await decode(bytes, { ...DECODING, scale: 1 / 4, crop: { x: 1, y: 2, width: 10, height: 9 } });
+    const all = await decode(bytes, { ...DECODING, scale: 1 / 4 });
     assert.deepEqual(quarter.data.subarray(0, 30), all.data.subarray((2 * 51 + 1) * 3, (2 * 51 + 11) * 3));
   });
 
   it('arrives progressively: the bands that are there, and the whole at the end', async () => {
     const picture = noise(180, 140);
     const bytes = await lossless(picture);
-    const decoder = new ProgressiveDecoder(decoding);
+    const decoder = new ProgressiveDecoder(DECODING);
     decoder.push(bytes.subarray(0, 70000));
     const early = (await decoder.picture())!;
     assert.equal(early.truncated, true);
@@ -217,14 +214,14 @@ describe('the plain form', () => {
     const two = bytes.slice();
     two[bytes.length - 5]! ^= 1;
     two[bytes.length - 9]! ^= 64;
-    assert.equal(await codeOfError(() => decode(two, decoding)), 'E_DAMAGED_SEGMENT');
+    assert.equal(await codeOfError(() => decode(two, DECODING)), 'E_DAMAGED_SEGMENT');
     const told: string[] = [];
-    await decode(two, { ...decoding, allowDamaged: true, onDamage: (message) => told.push(message) });
+    await decode(two, { ...DECODING, allowDamaged: true, onDamage: (message) => told.push(message) });
     assert.equal(told.length, 1);
     const { segments } = readContainer(bytes);
     const twice = concat([bytes, bytes.subarray(segments[0]!.offset)]);
-    const { data, trailing } = await decode(twice, decoding);
-    assert.deepEqual(data, (await decode(bytes, decoding)).data);
+    const { data, trailing } = await decode(twice, DECODING);
+    assert.deepEqual(data, (await decode(bytes, DECODING)).data);
     assert.equal(trailing, twice.length - bytes.length, 'the last band says that it is');
   });
 
@@ -236,8 +233,8 @@ describe('the plain form', () => {
     const bands = segments.map(({ offset }, i) => bytes.subarray(offset, segments[i + 1]?.offset));
     const head = bytes.subarray(0, first);
     for (const order of [bands.slice(1), [bands[0]!, ...bands], [...bands].reverse()])
-      assert.equal(await codeOfError(() => decode(concat([head, ...order]), decoding)), 'E_DAMAGED_SEGMENT');
-    assert.equal((await decode(concat([head, ...bands.slice(0, -1)]), decoding)).truncated, true);
+      assert.equal(await codeOfError(() => decode(concat([head, ...order]), DECODING)), 'E_DAMAGED_SEGMENT');
+    assert.equal((await decode(concat([head, ...bands.slice(0, -1)]), DECODING)).truncated, true);
   });
 
   it('its work is known before, counted by samples, and limited by maxWork and maxPixels', async () => {
@@ -246,22 +243,22 @@ describe('the plain form', () => {
     const { work } = info(bytes);
     assert.deepEqual(work, { evaluations: 0, fullSize: 0, megapixels: (12 * 64 * 48) / 1e6 });
     const less = { maxWork: work!.megapixels / 2 };
-    assert.equal(await codeOfError(() => decode(bytes, { ...decoding, ...less })), 'E_TOO_LARGE');
+    assert.equal(await codeOfError(() => decode(bytes, { ...DECODING, ...less })), 'E_TOO_LARGE');
     assert.equal(
-      await codeOfError(() => encode(picture, { ...options, ...less, target: 'lossless', plain: true })),
+      await codeOfError(() => encode(picture, { ...ENCODING, ...less, target: 'lossless', plain: true })),
       'E_TOO_LARGE',
     );
-    assert.equal(await codeOfError(() => decode(bytes, { ...decoding, maxPixels: 64 * 48 - 1 })), 'E_TOO_LARGE');
-    assert.deepEqual((await decode(bytes, { ...decoding, maxWork: work!.megapixels })).data, picture.data);
+    assert.equal(await codeOfError(() => decode(bytes, { ...DECODING, maxPixels: 64 * 48 - 1 })), 'E_TOO_LARGE');
+    assert.deepEqual((await decode(bytes, { ...DECODING, maxWork: work!.megapixels })).data, picture.data);
   });
 
   it('a limit of work that the network would pass is no obstacle to a drawing, and one to a photograph', async () => {
     const drawing = screen(260, 120);
     const maxWork = info(await lossless(drawing)).work!.megapixels;
-    assert.equal((await encode(drawing, { ...options, maxWork })).form, 'plain');
-    assert.equal(await codeOfError(() => encode(drawing, { ...options, maxWork, plain: false })), 'E_TOO_LARGE');
+    assert.equal((await encode(drawing, { ...ENCODING, maxWork })).form, 'plain');
+    assert.equal(await codeOfError(() => encode(drawing, { ...ENCODING, maxWork, plain: false })), 'E_TOO_LARGE');
     const photograph = corpusPicture('scene', { width: 260, height: 120 });
-    assert.equal(await codeOfError(() => encode(photograph, { ...options, maxWork })), 'E_TOO_LARGE');
+    assert.equal(await codeOfError(() => encode(photograph, { ...ENCODING, maxWork })), 'E_TOO_LARGE');
   });
 
   it('a large picture is looked at in places first: what would take twice the bytes is not tried', async () => {
@@ -290,8 +287,8 @@ describe('the plain form', () => {
     const picture = corpusPicture('scene', { width: 300, height: 260 });
     const bytes = await lossless(picture);
     for (const call of [
-      (signal: AbortSignal) => encode(picture, { ...options, target: 'lossless', plain: true, signal }),
-      (signal: AbortSignal) => decode(bytes, { ...decoding, signal }),
+      (signal: AbortSignal) => encode(picture, { ...ENCODING, target: 'lossless', plain: true, signal }),
+      (signal: AbortSignal) => decode(bytes, { ...DECODING, signal }),
     ]) {
       const stop = new AbortController();
       const timer = setTimeout(() => stop.abort(), 5);
@@ -307,8 +304,8 @@ describe('the plain form', () => {
       data: base.data.map((v, i) => (i % 4 === 3 && i % 3 === 0 ? 0 : v)),
       metadata: { orientation: 6 },
     };
-    const { bytes } = await encode(picture, { ...options, target: 'lossless', plain: true, alphaQuality: 30 });
-    const back = await decode(bytes, decoding);
+    const { bytes } = await encode(picture, { ...ENCODING, target: 'lossless', plain: true, alphaQuality: 30 });
+    const back = await decode(bytes, DECODING);
     assert.deepEqual(back.data, picture.data);
     assert.equal(back.metadata?.orientation, 6);
     assert.notEqual((await verify(bytes)).pixelHash, null);

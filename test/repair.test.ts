@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { USUAL_HEADER } from '../corpus/header.js';
 import { corpusPicture } from '../corpus/pictures.js';
 import {
   concat,
@@ -15,29 +16,20 @@ import {
 import { crc32, crc32Combine, singleByteErrors } from '../src/container/crc32.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
-import { LAST_CODE } from '../src/format.js';
 import { repairFile } from '../src/container/repair.js';
 import { hash32 } from '../src/math/hash.js';
 import { codeOfError } from './helpers/outcome.js';
 import { tinyEvaluator } from '../corpus/tiny-model.js';
 import { assertLimited } from './helpers/limited.js';
 
-const plain: Header = {
-  width: 300,
-  height: 30,
-  channels: 4,
-  depth: 8,
-  modelId: '01234567',
-  schedule: { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE, tail: 0, views: 1, coarseViews: 1 },
-  nu: 14,
-};
+const HEADER: Header = { ...USUAL_HEADER, width: 300, channels: 4 };
 
 function noise(length: number, seed: number): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => hash32(seed, i) & 255);
 }
 
 const some = concat([
-  writeHeader(plain, [
+  writeHeader(HEADER, [
     { type: 2, payload: Uint8Array.of(6) },
     { type: 1, payload: noise(150, 1) },
     { type: 99, payload: new Uint8Array(0) },
@@ -128,7 +120,7 @@ describe('checksums', () => {
 
 describe('repair', () => {
   it('leaves an intact file as it is, and one that was cut', () => {
-    for (let n = writeHeader(plain).length; n <= some.length; n++) {
+    for (let n = writeHeader(HEADER).length; n <= some.length; n++) {
       const part = some.subarray(0, n);
       const { bytes, repairs, lost } = repairFile(part);
       assert.equal(bytes, part, `${n} bytes`);
@@ -219,7 +211,7 @@ describe('repair', () => {
   it('repairs one wrong bit of a long segment, but not one wrong byte, and nothing of an endless one', () => {
     const of = (length: number): Uint8Array =>
       concat([
-        writeHeader({ ...plain, channels: 3 }),
+        writeHeader({ ...HEADER, channels: 3 }),
         writeSegments([{ payload: noise(length, 1), units: 1, idealRatio: 1 }]),
       ]);
     const long = of(2 ** 18);
@@ -241,7 +233,7 @@ describe('repair', () => {
   });
 
   it('another format version is not damage', () => {
-    const other = Uint8Array.from(writeHeader(plain));
+    const other = Uint8Array.from(writeHeader(HEADER));
     other[8] = 2;
     const end = other.length - 4;
     new DataView(other.buffer).setUint32(end, crc32(other.subarray(0, end)), true);
@@ -254,11 +246,13 @@ describe('repair', () => {
       Array.from({ length: 60_000 }, () => ({ payload: noise(9, 1), units: 1, idealRatio: 1 })),
     );
     for (let at = 0; at < segments.length; at += 16) segments[at]! ^= 2;
-    const file = concat([writeHeader({ ...plain, channels: 3 }), segments]);
+    const file = concat([writeHeader({ ...HEADER, channels: 3 }), segments]);
     const { repairs, lost } = repairFile(file);
     assert.ok(repairs.length > 100 && repairs.length < 2000, `${repairs.length} repairs`);
     assert.equal(lost.length, 1);
-    const { lost: none } = repairFile(concat([writeHeader(plain), Uint8Array.from(varint(2 ** 34)), noise(10_000, 2)]));
+    const { lost: none } = repairFile(
+      concat([writeHeader(HEADER), Uint8Array.from(varint(2 ** 34)), noise(10_000, 2)]),
+    );
     assert.deepEqual(none, []);
   });
 

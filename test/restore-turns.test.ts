@@ -1,7 +1,6 @@
 /** What restores and draws pictures lets others have their turn, and hears its signal, while it estimates noise and makes pictures too. */
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import { tinyModelFile } from '../corpus/tiny-model.js';
 import {
   denoisePicture,
   estimateSigma,
@@ -16,11 +15,12 @@ import {
 import { hash32 } from '../src/math/hash.js';
 import type { Channels, Picture } from '../src/picture.js';
 import { abortAt, watched } from './helpers/loop.js';
+import { DECODING } from './helpers/tiny.js';
 
 /** Milliseconds of processor time; pieces take some 20. */
 const GAP = 100;
 
-const common = { model: tinyModelFile(), threads: 1, steps: 2 };
+const common = { ...DECODING, steps: 2 };
 
 function noisy(width: number, height: number, channels: Channels): Picture {
   const data = new Uint8Array(width * height * channels);

@@ -17,9 +17,9 @@ import {
 import { normalAt } from '../src/math/normal.js';
 import type { Channels, Picture } from '../src/picture.js';
 import { assertLimited } from './helpers/limited.js';
+import { DECODING } from './helpers/tiny.js';
 
-const model = tinyModelFile();
-const common = { model, threads: 1, steps: 3 };
+const common = { ...DECODING, steps: 3 };
 after(() => release());
 
 /** Smooth, with some texture; under noise of this sigma. */

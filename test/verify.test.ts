@@ -8,11 +8,11 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
+import { USUAL_HEADER } from '../corpus/header.js';
 import { corpusPicture } from '../corpus/pictures.js';
-import { concat, readContainer, writeHeader, writeSegments, type Header } from '../src/container/container.js';
+import { concat, readContainer, writeHeader, writeSegments } from '../src/container/container.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
-import { LAST_CODE } from '../src/format.js';
 import { pixelHash, withPixelHash } from '../src/container/pixel-hash.js';
 import { verifyFile } from '../src/container/verify.js';
 import type { Picture } from '../src/picture.js';
@@ -94,15 +94,7 @@ describe('verification', () => {
   });
 
   it('is of all files with one byte wrong in a part not repaired to anything else', () => {
-    const header: Header = {
-      width: 9,
-      height: 9,
-      channels: 3,
-      depth: 8,
-      modelId: '01234567',
-      schedule: { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE, tail: 0, views: 1, coarseViews: 1 },
-      nu: 14,
-    };
+    const header = { ...USUAL_HEADER, width: 9, height: 9 };
     assertLimited(
       fc.property(
         fc.array(fc.uint8Array({ maxLength: 300 }), { minLength: 1, maxLength: 4 }),

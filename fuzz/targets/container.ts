@@ -1,26 +1,18 @@
 /** What is fuzzed of the container: structure, repair, verification, metadata, alpha. */
 import assert from 'node:assert/strict';
 import { decodeAlpha, encodeAlpha } from '../../src/container/alpha.js';
+import { USUAL_HEADER } from '../../corpus/header.js';
 import { concat, readContainer, varint, type Header } from '../../src/container/container.js';
 import { fileInfo } from '../../src/container/info.js';
 import { metadataOf, partsOf } from '../../src/container/metadata.js';
 import { PARTS } from '../../src/container/parts.js';
 import { repairFile } from '../../src/container/repair.js';
 import { verifyFile } from '../../src/container/verify.js';
-import { LAST_CODE } from '../../src/format.js';
 import { checkPicture, type Metadata } from '../../src/picture.js';
 import { mutateFile, putTogether, takeApart, type FileParts } from '../file.js';
 import { errorOf, equal, noise, read, type Target } from '../target.js';
 
-const HEADER: Header = {
-  width: 300,
-  height: 7,
-  channels: 4,
-  depth: 8,
-  modelId: '01234567',
-  schedule: { coarseWidth: 2, fineWidth: 4, lastCode: LAST_CODE, tail: 0, views: 1, coarseViews: 1 },
-  nu: 14,
-};
+const HEADER: Header = { ...USUAL_HEADER, width: 300, height: 7, channels: 4 };
 
 const file = (header: Partial<Header>, rest: Partial<FileParts> = {}): Uint8Array =>
   putTogether({

@@ -1,20 +1,17 @@
 /** What every exact file has to show, and pictures of which none may grow. */
 import assert from 'node:assert/strict';
 import { PNG } from 'pngjs';
-import { tinyModelFile } from '../../corpus/tiny-model.js';
 import { stripsOf } from '../../src/format.js';
 import { hash32 } from '../../src/math/hash.js';
 import { decode, encode, info, verify, type Picture } from '../../src/node.js';
 import { depthOf, newSamples, type Samples } from '../../src/picture.js';
-
-const model = tinyModelFile();
-const decoding = { model, threads: 1 } as const;
+import { DECODING, ENCODING } from './tiny.js';
 
 /** By the network, unless the picture is so thin that it cannot be. */
 export async function codedBehindSteps(picture: Picture, maxError = 0): Promise<Uint8Array> {
   const plain = stripsOf(picture) > 1;
   const target = maxError === 0 ? ('lossless' as const) : { maxError };
-  const { bytes } = await encode(picture, { ...decoding, effort: 1, target, plain });
+  const { bytes } = await encode(picture, { ...ENCODING, target, plain });
   assert.equal(info(bytes).form, plain ? 'plain' : 'diffusion');
   return bytes;
 }
@@ -22,7 +19,7 @@ export async function codedBehindSteps(picture: Picture, maxError = 0): Promise<
 /** Comes back within the error, whole, and with the hash of its pixels. */
 export async function comesBack(picture: Picture, maxError = 0, name = ''): Promise<void> {
   const bytes = await codedBehindSteps(picture, maxError);
-  const back = await decode(bytes, decoding);
+  const back = await decode(bytes, DECODING);
   assert.equal(back.truncated, false, name);
   assert.equal(depthOf(back), depthOf(picture), name);
   assert.equal(back.data.length, picture.data.length, name);
@@ -36,7 +33,7 @@ export async function comesBack(picture: Picture, maxError = 0, name = ''): Prom
 export async function prefixesDecode(bytes: Uint8Array, every: number): Promise<void> {
   const first = info(bytes).segments[0]!.offset;
   for (let length = first; length < bytes.length; length += every) {
-    const early = await decode(bytes.subarray(0, length), decoding);
+    const early = await decode(bytes.subarray(0, length), DECODING);
     assert.equal(early.truncated, true, `the first ${length} bytes of ${bytes.length}`);
     assert.equal(info(bytes.subarray(0, length)).truncated, true, `the first ${length} bytes of ${bytes.length}`);
   }

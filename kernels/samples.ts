@@ -6,6 +6,8 @@
 import { beginDistributions, hash, level, logistic, quarterOctaves } from './lib/distributions';
 import { beginMixing, decide } from './lib/expert-mixing';
 import { fade, learn, predict, solve } from './lib/least-squares';
+import { above, aboveLeft, aboveRight, highest, left, leftmost } from './lib/neighbours';
+import { beginNeighbours, row0, row1, row2 } from './lib/neighbours';
 
 const CELL_COLUMNS: i32 = 8;
 /** Bytes of a description of a prediction, and of its weights. */
@@ -55,10 +57,7 @@ let cellBytes: usize = 0;
 let contexts: usize = 0;
 let said: usize = 0;
 let ends: usize = 0;
-// Of a row: where it and those above begin; of the lossy picture this one, those below and the one above.
-let row0: usize = 0;
-let row1: usize = 0;
-let row2: usize = 0;
+// Of a row: where this one of the lossy picture begins, those below and the one above.
 let lossy0: usize = 0;
 let lossy1: usize = 0;
 let lossy2: usize = 0;
@@ -114,9 +113,11 @@ export function begin(at: usize): void {
 
 /** Before the first sample of a row; the caller has set `samples`, `codes` and the rows of the lossy picture. */
 export function beginRow(y: i32): void {
-  row0 = <usize>(y % ROWS) * stride + 8 * MARGIN;
-  row1 = <usize>((y + ROWS - 1) % ROWS) * stride + 8 * MARGIN;
-  row2 = <usize>((y + ROWS - 2) % ROWS) * stride + 8 * MARGIN;
+  beginNeighbours(
+    <usize>(y % ROWS) * stride + 8 * MARGIN,
+    <usize>((y + ROWS - 1) % ROWS) * stride + 8 * MARGIN,
+    <usize>((y + ROWS - 2) % ROWS) * stride + 8 * MARGIN,
+  );
   lossy0 = <usize>(y % LOSSY_ROWS) * stride + 8 * MARGIN;
   lossy1 = <usize>((y + 1) % LOSSY_ROWS) * stride + 8 * MARGIN;
   lossy2 = <usize>((y + 2) % LOSSY_ROWS) * stride + 8 * MARGIN;
@@ -124,8 +125,8 @@ export function beginRow(y: i32): void {
   for (let c = 0; c < channels; c++) {
     const row = values + <usize>(c * ROWS) * stride;
     // Left of the first sample is what is above it.
-    const above = load<f64>(row + row1);
-    for (let i: usize = 0; i < 8 * MARGIN; i += 8) store<f64>(row + row0 - 8 * MARGIN + i, above);
+    const first = above(row);
+    for (let i: usize = 0; i < 8 * MARGIN; i += 8) store<f64>(row + row0 - 8 * MARGIN + i, first);
     memory.fill(errors + <usize>(c * ROWS) * stride + row0 - 8 * MARGIN, 0, stride);
   }
   fade(cells, cellBytes);
@@ -188,22 +189,21 @@ function codeSample(x: i32, cell: i32, k: i32): void {
 function baseOf(c: i32, column: usize): f64 {
   if (lossyThere) return load<f64>(lossies + <usize>(c * LOSSY_ROWS) * stride + lossy0 + column);
   const row = values + <usize>(c * ROWS) * stride + column;
-  return (load<f64>(row + row0 - 8) + load<f64>(row + row1)) / 2;
+  return (left(row) + above(row)) / 2;
 }
 
 /** What the prediction is made of, all relative to `base`. @returns how many inputs */
 function fill(k: i32, c: i32, column: usize): i32 {
   let i = inputs;
   const here = values + <usize>(c * ROWS) * stride + column;
-  const a = here + row0;
   const b = here + row1;
   const d = here + row2;
-  store<f64>(i, load<f64>(a - 8) - base);
-  store<f64>(i, load<f64>(b) - base, 8);
-  store<f64>(i, load<f64>(b - 8) - base, 16);
-  store<f64>(i, load<f64>(b, 8) - base, 24);
-  store<f64>(i, load<f64>(a - 16) - base, 32);
-  store<f64>(i, load<f64>(d) - base, 40);
+  store<f64>(i, left(here) - base);
+  store<f64>(i, above(here) - base, 8);
+  store<f64>(i, aboveLeft(here) - base, 16);
+  store<f64>(i, aboveRight(here) - base, 24);
+  store<f64>(i, leftmost(here) - base, 32);
+  store<f64>(i, highest(here) - base, 40);
   store<f64>(i, load<f64>(b, 16) - base, 48);
   store<f64>(i, load<f64>(b - 16) - base, 56);
   store<f64>(i, load<f64>(d, 8) - base, 64);
@@ -215,10 +215,10 @@ function fill(k: i32, c: i32, column: usize): i32 {
     const row = values + <usize>(other * ROWS) * stride + column;
     const value = load<f64>(row + row0);
     store<f64>(i, value - baseOf(other, column));
-    store<f64>(i, load<f64>(row + row0 - 8) - value, 8);
-    store<f64>(i, load<f64>(row + row1) - value, 16);
-    store<f64>(i, load<f64>(row + row1 - 8) - value, 24);
-    store<f64>(i, load<f64>(row + row1, 8) - value, 32);
+    store<f64>(i, left(row) - value, 8);
+    store<f64>(i, above(row) - value, 16);
+    store<f64>(i, aboveLeft(row) - value, 24);
+    store<f64>(i, aboveRight(row) - value, 32);
     i += 40;
   }
   return <i32>((i - inputs) >> 3);
@@ -245,12 +245,12 @@ function fillLossy(i: usize, at: usize): usize {
 /** Sets distributions, weights and contexts of a sample. */
 function expect(x: i32, k: i32, c: i32, column: usize): void {
   const row = errors + <usize>(c * ROWS) * stride + column;
-  const w = load<f64>(row + row0 - 8);
-  const n = load<f64>(row + row1);
-  const nw = load<f64>(row + row1 - 8);
-  const ne = load<f64>(row + row1, 8);
-  const ww = load<f64>(row + row0 - 16);
-  const nn = load<f64>(row + row2);
+  const w = left(row);
+  const n = above(row);
+  const nw = aboveLeft(row);
+  const ne = aboveRight(row);
+  const ww = leftmost(row);
+  const nn = highest(row);
   const f: f64 = k > 0 ? found0 : 0;
   const g: f64 = k > 1 ? found1 : 0;
   const near = (2 * w * w + 2 * n * n + nw * nw + ne * ne + 0.5 * ww * ww + 0.5 * nn * nn) / 7 + 0.15 * square;
@@ -298,21 +298,21 @@ function offLevel(v: f64): i32 {
 /** Contexts of samples around. @param levelF that of the error of the pixel's first channel */
 function setSampleContexts(c: i32, column: usize, expected: i32, rough: i32, levelF: i32): void {
   const row = values + <usize>(c * ROWS) * stride + column;
-  const w = load<f64>(row + row0 - 8);
-  const n = load<f64>(row + row1);
-  const nw = load<f64>(row + row1 - 8);
-  const ne = load<f64>(row + row1, 8);
-  const ww = load<f64>(row + row0 - 16);
-  const nn = load<f64>(row + row2);
+  const w = left(row);
+  const n = above(row);
+  const nw = aboveLeft(row);
+  const ne = aboveRight(row);
+  const ww = leftmost(row);
+  const nn = highest(row);
   const part = <i32>floor<f64>((centre - rounded + 0.5) * 8);
-  let above = (w > centre ? 32 : 0) + (n > centre ? 16 : 0) + (nw > centre ? 8 : 0);
-  above += (ne > centre ? 4 : 0) + (ww > centre ? 2 : 0) + (nn > centre ? 1 : 0);
+  let larger = (w > centre ? 32 : 0) + (n > centre ? 16 : 0) + (nw > centre ? 8 : 0);
+  larger += (ne > centre ? 4 : 0) + (ww > centre ? 2 : 0) + (nn > centre ? 1 : 0);
   store<i32>(contexts, (offLevel(w) * 32 + offLevel(n)) * 16 + part, 12);
   store<i32>(contexts, <i32>rounded, 16);
   store<i32>(contexts, hash(hash(1, <i32>w), <i32>n), 20);
   store<i32>(contexts, (offLevel(w + n - nw) * 32 + offLevel(2 * w - ww)) * 32 + levelF, 24);
   store<i32>(contexts, (offLevel(ne) * 32 + offLevel(2 * n - nn)) * 32 + rough, 28);
-  store<i32>(contexts, above * SIZES + expected, 36);
+  store<i32>(contexts, larger * SIZES + expected, 36);
 }
 
 /** What an expert gives all below a bin. */

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { corpusPicture } from '../corpus/pictures.js';
-import { alphaLevels, decodeAlpha, encodeAlpha, quantiseAlpha } from '../src/container/alpha.js';
+import { alphaValues, decodeAlpha, encodeAlpha, quantiseAlpha } from '../src/container/alpha.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
 import { DcompError } from '../src/errors.js';
@@ -100,7 +100,7 @@ describe('alpha', () => {
   });
 
   it('has a quality: fewer values and fewer bytes, with 100 all of them', async () => {
-    assert.deepEqual([0, 70, 99].map(alphaLevels), [2, 16, 248]);
+    assert.deepEqual([0, 70, 99].map(alphaValues), [2, 16, 248]);
     const picture = corpusPicture('rgba-balls', { width: 64, height: 48 });
     // Soft and noisy, so that many values are there to lose.
     for (let i = 0; i < 64 * 48; i++)
@@ -117,7 +117,7 @@ describe('alpha', () => {
         });
         const alpha = alphaOf(await decodePicture(bytes, evaluator));
         if (alphaQuality === 100) assert.deepEqual(alpha, alphaOf(source));
-        else assert.ok(differentValues(alpha) <= alphaLevels(alphaQuality));
+        else assert.ok(differentValues(alpha) <= alphaValues(alphaQuality));
         assert.ok(bytes.length > before, `alpha quality ${alphaQuality}: ${bytes.length} bytes`);
         before = bytes.length;
       }

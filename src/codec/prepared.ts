@@ -1,5 +1,5 @@
 /** A picture as it is coded: without hidden colours, with alpha apart, and what is white or black in it. */
-import { encodeAlphaInPieces, alphaLevels, quantiseAlphaInPieces } from '../container/alpha.js';
+import { encodeAlphaInPieces, alphaValues, quantiseAlphaInPieces } from '../container/alpha.js';
 import { writeAlpha } from '../container/container.js';
 import { partsOfInPieces } from '../container/metadata.js';
 import type { Part } from '../container/parts.js';
@@ -43,7 +43,7 @@ function* keptAlpha(picture: Picture, quality: number): Pieces<Samples | undefin
   const alpha = yield* alphaOfInPieces(picture);
   return alpha === undefined || quality === 100
     ? alpha
-    : yield* quantiseAlphaInPieces(alpha, depthOf(picture), alphaLevels(quality));
+    : yield* quantiseAlphaInPieces(alpha, depthOf(picture), alphaValues(quality));
 }
 
 /** What share of the samples must be at an end of the range, and how many times those that would be taken for it. */

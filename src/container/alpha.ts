@@ -52,11 +52,11 @@ export function* decodeAlphaInPieces(bytes: Uint8Array, width: number, height: n
 /** Samples that are gone over in a piece, where there is little to do with each. */
 const PIECE = 2 ** 20;
 
-/** Lloyd's rounds, at most; they end when nothing moves. */
-const ROUNDS = 10;
+/** Lloyd's iterations, at most; they end when nothing moves. */
+const ITERATIONS = 10;
 
 /** Different values that a quality below 100 leaves, those of libwebp (`VP8EncEncodeAlpha`): 2 at 0, 16 at 70, 248 at 99. */
-export function alphaLevels(quality: number): number {
+export function alphaValues(quality: number): number {
   return quality <= 70 ? 2 + Math.floor(quality / 5) : 16 + Math.floor((quality - 70) * 8);
 }
 
@@ -64,14 +64,14 @@ export function alphaLevels(quality: number): number {
  * Alpha with at most so many values, of 8 bits (× 257 at 16 bits), that have about the least squared error: a Lloyd-Max
  * quantiser (Lloyd 1982) on the histogram. The least and the largest value stay, so that what is transparent or opaque
  * remains so.
- * @param levels at least 2
+ * @param most values, at least 2
  */
-export function quantiseAlpha(alpha: Samples, depth: Depth, levels: number): Samples {
-  return finish(quantiseAlphaInPieces(alpha, depth, levels));
+export function quantiseAlpha(alpha: Samples, depth: Depth, most: number): Samples {
+  return finish(quantiseAlphaInPieces(alpha, depth, most));
 }
 
 /** As `quantiseAlpha`. */
-export function* quantiseAlphaInPieces(alpha: Samples, depth: Depth, levels: number): Pieces<Samples> {
+export function* quantiseAlphaInPieces(alpha: Samples, depth: Depth, most: number): Pieces<Samples> {
   const scale = rangeOf(depth) / 255; // alpha has 8 or 16 bits
   const histogram = new Float64Array(256);
   for (let i = 0; i < alpha.length; i++) {
@@ -79,24 +79,24 @@ export function* quantiseAlphaInPieces(alpha: Samples, depth: Depth, levels: num
     if (i % PIECE === 0) yield;
   }
   const used = Array.from(histogram.keys()).filter((value) => histogram[value]! > 0);
-  if (used.length <= levels) return yield* mapped((value) => value);
+  if (used.length <= most) return yield* mapped((value) => value);
 
   const low = used[0]!;
   const high = used[used.length - 1]!;
-  const centres = Array.from({ length: levels }, (_, i) => low + ((high - low) * i) / (levels - 1));
+  const centres = Array.from({ length: most }, (_, i) => low + ((high - low) * i) / (most - 1));
   const nearest = new Uint8Array(256);
-  for (let round = 0; round < ROUNDS; round++) {
-    const sums = new Float64Array(levels);
-    const counts = new Float64Array(levels);
+  for (let iteration = 0; iteration < ITERATIONS; iteration++) {
+    const sums = new Float64Array(most);
+    const counts = new Float64Array(most);
     let k = 0;
     for (const value of used) {
-      while (k + 1 < levels && 2 * value > centres[k]! + centres[k + 1]!) k++;
+      while (k + 1 < most && 2 * value > centres[k]! + centres[k + 1]!) k++;
       nearest[value] = k;
       sums[k]! += value * histogram[value]!;
       counts[k]! += histogram[value]!;
     }
     let moved = false;
-    for (let i = 1; i < levels - 1; i++) {
+    for (let i = 1; i < most - 1; i++) {
       if (counts[i] === 0) continue;
       const mean = sums[i]! / counts[i]!;
       moved ||= mean !== centres[i];

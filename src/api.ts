@@ -60,6 +60,8 @@ export interface Codec {
   encode(picture: Picture, options?: EncodeOptions): Promise<EncodeResult>;
   /**
    * Codes a picture to several sizes in bytes at the cost of one: each file is what `encode` makes for that size.
+   * @param sizes bytes of each, at most
+   * @returns in the order of the sizes
    * @throws DcompError as `encode`
    */
   encodeToSizes(
@@ -70,13 +72,14 @@ export interface Codec {
   /**
    * Decodes a file or any prefix of one that holds the header.
    * @throws DcompError E_EMPTY, E_NOT_DCZ, E_VERSION, E_DAMAGED_HEADER, E_TRUNCATED, E_TOO_LARGE, E_OTHER_MODEL,
-   *   E_DAMAGED_SEGMENT, E_USAGE, E_ABORTED; E_IO and model errors
+   *   E_DAMAGED_SEGMENT, E_DAMAGED_PIXELS, E_USAGE, E_ABORTED; E_IO and model errors
    */
   decode(bytes: Uint8Array, options?: DecodeOptions): Promise<DecodeResult>;
   /**
    * Codes a picture of 1 or 3 channels, of which 8 bits a sample are kept, to messages: a form for some dozen to some thousand bytes without
    * magic, metadata and segments, each as good as it can be made.
    * @param sizes bytes of each, at most
+   * @returns in the order of the sizes
    * @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE, E_UNREACHABLE, E_ABORTED; E_IO and model errors
    */
   encodeMessages(

@@ -18,7 +18,9 @@ export type DataCode =
   | 'E_EXISTS'
   /** The input is empty. */
   | 'E_EMPTY'
+  /** The input is no PNG, where only that is read. */
   | 'E_NOT_PNG'
+  /** A PNG that cannot be read. */
   | 'E_DAMAGED_PNG'
   /** The input is of no picture format that is read. */
   | 'E_NOT_PICTURE'
@@ -26,17 +28,21 @@ export type DataCode =
   | 'E_DAMAGED_PICTURE'
   /** More pixels than the format or the stated limit allows. */
   | 'E_TOO_LARGE'
+  /** A file that does not begin as a `.dcz` file or a message does. */
   | 'E_NOT_DCZ'
   /** A `.dcz` or model file of a format version that this release does not read. */
   | 'E_VERSION'
   /** The file was made with a model that is not at hand. */
   | 'E_OTHER_MODEL'
+  /** The header, or that of a message, is damaged, or says what no encoder writes. */
   | 'E_DAMAGED_HEADER'
+  /** Something behind the header is damaged beyond repair: a part, alpha, a segment. */
   | 'E_DAMAGED_SEGMENT'
   /** All checksums hold, but the decoded pixels are not those whose hash the file holds. */
   | 'E_DAMAGED_PIXELS'
   /** The file ends before its header or its side data is complete. */
   | 'E_TRUNCATED'
+  /** What was given as a model is no model file. */
   | 'E_NOT_MODEL'
   | 'E_DAMAGED_MODEL'
   /** The rate or quality asked for cannot be reached with this picture. */

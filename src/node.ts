@@ -24,7 +24,7 @@ export const encodeToSizes: Codec['encodeToSizes'] = codec.encodeToSizes;
 /**
  * Decodes a file or any prefix of one that holds the header.
  * @throws DcompError E_EMPTY, E_NOT_DCZ, E_VERSION, E_DAMAGED_HEADER, E_TRUNCATED, E_TOO_LARGE, E_OTHER_MODEL,
- *   E_DAMAGED_SEGMENT, E_USAGE, E_ABORTED; E_IO and model errors
+ *   E_DAMAGED_SEGMENT, E_DAMAGED_PIXELS, E_USAGE, E_ABORTED; E_IO and model errors
  */
 export const decode: Codec['decode'] = codec.decode;
 /**
@@ -47,6 +47,7 @@ export class ProgressiveDecoder extends codec.ProgressiveDecoder {}
 /**
  * A codec on a thread of its own: the same calls, while the caller's thread stays free. Several calls at once are done one after the
  * other; a signal ends the one that is being computed at once.
+ * @throws DcompError E_USAGE; the calls also reject with E_WORKER where the worker ends
  */
 export function createWorker(options?: WorkerOptions): DcompWorker {
   return new WorkerClient(nodeThread(), options);

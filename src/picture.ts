@@ -32,7 +32,10 @@ export interface Picture {
   metadata?: Metadata;
 }
 
-/** What belongs to a picture beside its samples. */
+/**
+ * What belongs to a picture beside its samples. Profile, EXIF, XMP and IPTC have 2^23 bytes each at most, all texts together 2^21
+ * characters.
+ */
 export interface Metadata {
   /** ICC profile. */
   icc?: Uint8Array;
@@ -89,7 +92,7 @@ export interface Text {
 
 /** Most texts. */
 export const MAX_TEXTS = 4096;
-/** Longest profile, EXIF, XMP, IPTC and all texts together, in bytes. */
+/** Most bytes of a profile, of EXIF, XMP, IPTC, and of all texts together. */
 export const MAX_METADATA_BYTES = 2 ** 23;
 
 export function depthOf({ depth, data }: Picture): Depth {

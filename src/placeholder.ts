@@ -2,7 +2,10 @@
 import { DcompError } from './errors.js';
 import { bytesOf, shown } from './options.js';
 
-/** A message as text of letters, digits, `-` and `_` (base64url of RFC 4648, without padding): 4 characters for 3 bytes. */
+/**
+ * A message as text of letters, digits, `-` and `_` (base64url of RFC 4648, without padding): 4 characters for 3 bytes.
+ * @throws DcompError E_USAGE for what are no bytes
+ */
 export function placeholderText(message: Uint8Array): string {
   let binary = '';
   for (const byte of bytesOf(message, 'the message')) binary += String.fromCharCode(byte);

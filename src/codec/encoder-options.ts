@@ -26,13 +26,13 @@ export type { Progress };
 export type Target =
   /** 1 (smallest) to 100 (best): the noise level at which the stream ends, so equally good for easy and busy pictures. */
   | { quality: number }
-  /** Bits per pixel, > 0; the file is at most width · height · bitsPerPixel / 8 bytes. */
+  /** Bits per pixel, above 0 and up to 1000; the file is at most width · height · bitsPerPixel / 8 bytes. */
   | { bitsPerPixel: number }
-  /** Bytes of the file, at most. */
+  /** Bytes of the file, at most; a whole number, at least 1. */
   | { size: number }
   /**
-   * PSNR in dB over all colour samples of the decoded picture, at least; colours under alpha 0 count as what replaces them, unless they
-   * are kept (`exact`).
+   * PSNR in dB, above 0 and up to 100, over all colour samples of the decoded picture, at least; colours under alpha 0 count as what
+   * replaces them, unless they are kept (`exact`).
    */
   | { psnr: number }
   /** Every sample within that of the original, also colours under alpha 0; a whole number, 0 to 255. Alpha is kept as it is. */
@@ -125,11 +125,11 @@ export interface EncodeResult {
 
 /** Target of an encoding that names none. */
 export const DEFAULT_QUALITY = 50;
-/** Effort of an encoding that names none; */
+/** Effort of an encoding that names none. */
 export const DEFAULT_EFFORT = 8;
 /**
- * with a model whose files measure every level straight, as `small`: there 8 would take 1.5 % fewer bits, and its search twice as long as
- * the network.
+ * The same with a model whose files measure every level straight, as `small`: there 8 would take 1.5 % fewer bits, and its search twice as
+ * long as the network.
  */
 export const DEFAULT_STRAIGHT_EFFORT = 5;
 

@@ -57,6 +57,7 @@ export interface MessageOptions {
 
 /** A message and how good it is. */
 export interface MessageResult {
+  /** The message, of at most the size that was asked for. */
   bytes: Uint8Array;
   /** In dB over the colour samples of what it decodes to. */
   psnr: number;
@@ -64,7 +65,7 @@ export interface MessageResult {
 
 /** What the reader of a message knows besides. */
 export interface MessageDecodeOptions {
-  /** Size of the picture, where the message does not say it. */
+  /** Size of the picture in pixels, where the message does not say it; 2^18 pixels at most. */
   size?: Size;
   /** Decode it though its checksum does not hold, or though it is only the beginning of a message. */
   allowDamaged?: boolean;

@@ -72,7 +72,7 @@ export interface FileStructure {
    * is damaged.
    */
   maxError: number | null;
-  /** null in the plain form, as are the two below. */
+  /** null in the plain form, as are `trellisBits` and `schedule`. */
   modelId: string | null;
   byteLength: number;
   bitsPerPixel: number;

@@ -82,7 +82,7 @@ export function* repairFileInPieces(file: Uint8Array): Pieces<Repaired> {
   return yield* new Repairer(bytesOf(file, 'the file')).repair();
 }
 
-/** What a repair is for people to read. */
+/** What a repair is for people to read. @throws DcompError E_USAGE for what is none */
 export function repairText(repair: Repair): string {
   checkObject(repair, 'the repair', 'one of those that `repair` gives');
   const { part, offset, found, right } = repair;

@@ -16,11 +16,14 @@ import { headBytes, idOf, MAX_NEED, readPacket, writePacket, type Layout, type P
 
 /** What packets are to be like. */
 export interface PacketOptions {
-  /** Bytes of a packet, at most. */
+  /** Bytes of a packet, at most; 5 to 2^24. */
   bytes: number;
   /** How many packets, 1 to 256. Default: as many as the file needs, and the redundancy. */
   count?: number;
-  /** How many packets may be lost, as a share of those that are needed: 0.3 of 10 are 3 more. Default 0; with `count` at least that. */
+  /**
+   * How many packets may be lost, as a share of those that are needed, from 0 to below 256: 0.3 of 10 are 3 more. Default 0; with `count`
+   * at least that.
+   */
   redundancy?: number;
   /** The beginning of the file, protected better: fewer packets give it. Default: none. */
   preview?: Preview;
@@ -28,7 +31,7 @@ export interface PacketOptions {
 
 /** The beginning of a file that a few packets give, whichever they are. */
 export interface Preview {
-  /** Bytes of the file, rounded up to a multiple of `need`; they take `bytes / need` of every packet. */
+  /** Bytes of the file, 1 to 2^24, rounded up to a multiple of `need`; they take `bytes / need` of every packet. */
   bytes: number;
   /** How many packets give it, 1 to 127, fewer than the file needs. */
   need: number;

@@ -23,9 +23,9 @@ export interface RestoreOptions {
   seed?: number;
   /** Scale of all noise, 0 to 2. Default: 1. */
   temperature?: number;
-  /** The class of pictures that is wanted, of those the model knows. */
+  /** The class of pictures that is wanted, from 0 on, of those the model knows. Default: any. */
   class?: number;
-  /** How much the class or the classifier counts: 0 not at all, 1 as it is. Default: 1. */
+  /** How much the class or the classifier counts, 0 to 100: 0 not at all, 1 as it is. Default: 1. */
   guidanceScale?: number;
   /** The gradient of log p(what is wanted | z) by z, at a level: coefficients as `Observation` has them. */
   classifier?: (z: Float32Array, sigma: number, level: number) => ReturnType<ClassifierGradient>;
@@ -95,7 +95,7 @@ export interface RestoreState {
   fraction: number;
   /** Level of the pyramid; 0 is the full size. */
   level: number;
-  /** Noise that the state still has. */
+  /** Noise that the state still has, in units of 8 bits. */
   sigma: number;
   /** The best guess at this point, of the level's size; that of the last state is the result. @throws DcompError E_ABORTED */
   picture(): Promise<Picture>;

@@ -3,6 +3,9 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { corpusPicture } from '../corpus/pictures.js';
 import { smallModelFile } from '../corpus/small-model.js';
+import { tinyModelFile } from '../corpus/tiny-model.js';
+import { decodePicture } from '../src/codec/decoder.js';
+import { encodePicture } from '../src/codec/encoder.js';
 import { straightAt } from '../src/codec/straight.js';
 import { Session } from '../src/codec/session.js';
 import { STRAIGHT_SCHEDULE, leavesLevelObserved } from '../src/diffusion/schedule.js';
@@ -13,6 +16,7 @@ import { createEvaluator } from '../src/model/wasm/engine.js';
 import { folded } from '../src/pixels/fold.js';
 import { PictureCoefficients } from '../src/pixels/picture-coefficients.js';
 import { finish } from '../src/turns.js';
+import { psnrRgb } from '../eval/metrics/psnr.js';
 import { CountingChannel } from './helpers/channels.js';
 
 /** Errors that are left alone, in sigma: CORRECTION_THRESHOLD of src/codec/correct.ts. */
@@ -44,5 +48,21 @@ it('no detail is left too far off, at whatever level', { timeout: 120_000 }, asy
     }
     assert.ok(corrections > 2, 'the case is too easy');
   }
+  await evaluator.close();
+});
+
+it('a size is met, and well, where a draft of a part says with which noise', { timeout: 300_000 }, async () => {
+  const evaluator = await createEvaluator(readModelFile(tinyModelFile({ sigma: false })));
+  // Calm in the middle, which is not like the whole; shorter than drafts one way, longer the other.
+  const picture = corpusPicture('scene', { width: 900, height: 400 });
+  for (let y = 0; y < 400; y++) picture.data.fill(128, 3 * (900 * y + 200), 3 * (900 * y + 700));
+  const choices = { plain: false, effort: 1 };
+  const wanted = await encodePicture(picture, evaluator, { ...choices, target: { quality: 60 } });
+  const size = wanted.bytes.length;
+  const { bytes } = await encodePicture(picture, evaluator, { ...choices, target: { size } });
+  assert.ok(bytes.length <= size && bytes.length > 0.97 * size, `${bytes.length} of ${size} bytes`);
+  const [by, best] = [await decodePicture(bytes, evaluator), await decodePicture(wanted.bytes, evaluator)];
+  const lost = psnrRgb(picture, best) - psnrRgb(picture, by);
+  assert.ok(lost < 1.5, `${lost} dB`);
   await evaluator.close();
 });

@@ -68,19 +68,21 @@ export class Encoding {
     private readonly nearEnds: Ends,
     private readonly parts: readonly Part[],
     private readonly alpha: Uint8Array,
-    private readonly coefficients: PictureCoefficients,
+    readonly coefficients: PictureCoefficients,
     private readonly point: Point,
   ) {}
 
   /** The header of a file whose session has been forgotten. */
   private ended: Header | undefined;
 
+  /** @param given the coefficients of the picture, where they are known */
   static async of(
     { lags, schedule }: Plan,
     { picture, alphaSection, parts: known }: Prepared,
     evaluator: Evaluator,
     options: EncodingOptions,
     stop: Stop,
+    given?: PictureCoefficients,
   ): Promise<Encoding> {
     const { width, height, channels } = picture;
     const pause = pauseOf(options);
@@ -90,7 +92,8 @@ export class Encoding {
     const parts = [...known];
     if (lags !== undefined) parts.push({ type: PARTS.regions, payload: await inTurns(writeLagsInPieces(lags), pause) });
     const session = new Session(width, height, isGrey(channels), schedule, evaluator, pause, lags);
-    const coefficients = await inTurns(PictureCoefficients.of(folded(picture), session.sizes.length - 1), pause);
+    const coefficients =
+      given ?? (await inTurns(PictureCoefficients.of(folded(picture), session.sizes.length - 1), pause));
     const point = { session, stream: new Stream(nu), schedule };
     return new Encoding(picture, evaluator, options, stop, header, ends, parts, alphaSection, coefficients, point);
   }

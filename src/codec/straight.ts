@@ -2,11 +2,12 @@
  * Which noise a file of a straight schedule is measured with, for a target that names none: drafts by the cheapest search
  * tell how far the estimate is off, and what is left of the target is refined at level 0, as on any path.
  */
-import { AHEAD_UNIT, FINEST_FIRST_CODE, type Ahead, type Schedule } from '../diffusion/schedule.js';
+import { AHEAD_UNIT, codedSizes, FINEST_FIRST_CODE, type Ahead, type Schedule } from '../diffusion/schedule.js';
 import { CODES_LEVEL_SPAN, LAST_CODE, MAX_FIRST_CODE } from '../format.js';
 import { log2 } from '../math/exact.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { codeOf, TOP_CODE } from '../model/sigma.js';
+import { cutOut, wholeOf, type Rectangle, type Size } from '../math/rectangle.js';
 import { folded } from '../pixels/fold.js';
 import { PictureCoefficients } from '../pixels/picture-coefficients.js';
 import { inTurns } from '../turns.js';
@@ -22,11 +23,14 @@ import { Encoding, type Plan } from './encoding.js';
 import { squaredErrorOf } from './psnr.js';
 import type { Prepared } from './prepared.js';
 import { FINEST, type Stop } from './quality.js';
-import { bitsAt, codeForBits, energiesOf } from './rate-estimate.js';
+import { bitsAt, codeForBits, energiesOf, type Energies } from './rate-estimate.js';
 
 /** Effort of drafts, and how many more bits it takes than the default one. */
 const DRAFT_EFFORT = 1;
 const DRAFT_EXCESS = 1.06;
+/** Of pictures with more pixels than a square of this side, drafts to a size are of a part. */
+const DRAFT_SIDE = 512;
+const NOTHING = new Uint8Array(0);
 /** A draft tells the way to codes that are so far from its own. */
 const NEAR = 12;
 const MOST_DRAFTS = 3;
@@ -84,8 +88,19 @@ function clamp(code: number): number {
   return Math.max(FINEST_FIRST_CODE, Math.min(MAX_FIRST_CODE, code));
 }
 
+/** Parts of a picture that a draft may be of, from even columns and rows on: at its edges and in the middle of them. */
+function partsOf({ width, height }: Size): Rectangle[] {
+  const w = Math.min(width, Math.max(DRAFT_SIDE, Math.floor(DRAFT_SIDE ** 2 / height)));
+  const h = Math.min(height, Math.max(DRAFT_SIDE, Math.floor(DRAFT_SIDE ** 2 / width)));
+  const places = (room: number): Set<number> => new Set([0, (room >> 2) << 1, (room >> 1) << 1]);
+  return [...places(height - h)].flatMap((y) => [...places(width - w)].map((x) => ({ x, y, width: w, height: h })));
+}
+
 /** Codes a picture to a target by a straight schedule. */
 export class StraightEncoder {
+  /** Those of the picture: the same for all walks. */
+  private coefficients: PictureCoefficients | undefined;
+
   constructor(
     private readonly plan: Plan,
     private readonly prepared: Prepared,
@@ -112,33 +127,65 @@ export class StraightEncoder {
     }
   }
 
-  private async begin(stop: Stop, lastCode?: number, options = this.options): Promise<Encoding> {
+  /** @param prepared of the picture or a part of it */
+  private async begin(
+    stop: Stop,
+    lastCode?: number,
+    options = this.options,
+    prepared = this.prepared,
+  ): Promise<Encoding> {
     const schedule = straightAt(this.plan.schedule, stop, this.plan.tune);
     const plan = { ...this.plan, schedule: lastCode === undefined ? schedule : { ...schedule, lastCode } };
-    return Encoding.of(plan, this.prepared, this.evaluator, options, lastCode === undefined ? stop : FINEST);
-  }
-
-  private async draft(code: number): Promise<Encoding> {
-    const { onProgress: _, ...quiet } = this.options;
-    const encoding = await this.begin({ level: 0, code }, undefined, { ...quiet, effort: DRAFT_EFFORT });
-    await encoding.toStop(Infinity);
+    const end = lastCode === undefined ? stop : FINEST;
+    if (prepared !== this.prepared) return Encoding.of(plan, prepared, this.evaluator, options, end);
+    const encoding = await Encoding.of(plan, prepared, this.evaluator, options, end, this.coefficients);
+    this.coefficients = encoding.coefficients;
     return encoding;
   }
 
-  private async codeForSize(size: number): Promise<number> {
+  /** What the cheapest search makes of a picture or a part of it, and the bits that it takes beside header, alpha and parts. */
+  private async draft(code: number, prepared = this.prepared): Promise<{ encoding: Encoding; bits: number }> {
+    const { onProgress: _, ...quiet } = this.options;
+    const encoding = await this.begin({ level: 0, code }, undefined, { ...quiet, effort: DRAFT_EFFORT }, prepared);
+    const before = encoding.bytes;
+    await encoding.toStop(Infinity);
+    return { encoding, bits: 8 * (encoding.bytes - before) };
+  }
+
+  /** What drafts to a size are of: the whole of a small picture, else the part that is most like it. */
+  private async sample(energies: Energies, code: number): Promise<{ prepared: Prepared; energies: Energies }> {
+    const { picture } = this.prepared;
+    const { channels, width, height } = picture;
+    const parts = partsOf(picture);
+    if (this.plan.lags !== undefined || parts.length === 1) return { prepared: this.prepared, energies };
     const pause = pauseOf(this.options);
+    const wanted = bitsAt(energies, code) / (width * height);
+    let [best, least] = [{ prepared: this.prepared, energies }, Infinity];
+    for (const part of parts) {
+      const data = cutOut(picture.data, wholeOf(picture), part, channels);
+      const cut = { ...picture, width: part.width, height: part.height, data };
+      const sizes = codedSizes(cut);
+      const coefficients = await inTurns(PictureCoefficients.of(folded(cut), sizes.length - 1), pause);
+      const own = await inTurns(energiesOf(coefficients, sizes), pause);
+      const unlike = Math.abs(log2(bitsAt(own, code) / (part.width * part.height) / wanted));
+      if (!(unlike < least)) continue;
+      least = unlike;
+      best = { prepared: { ...this.prepared, picture: cut, alphaSection: NOTHING, parts: [] }, energies: own };
+    }
+    return best;
+  }
+
+  private async codeForSize(size: number): Promise<number> {
     const encoding = await this.begin({ level: 0, code: TOP_CODE }, LAST_CODE);
     encoding.checkSize(size);
-    const { sizes } = encoding;
-    const coefficients = await inTurns(PictureCoefficients.of(folded(this.prepared.picture), sizes.length - 1), pause);
-    const energies = await inTurns(energiesOf(coefficients, sizes), pause);
+    const energies = await inTurns(energiesOf(encoding.coefficients, encoding.sizes), pauseOf(this.options));
     const bits = 8 * (size - encoding.bytes);
     let code = codeForBits(energies, bits);
+    const sample = await this.sample(energies, code);
     for (let i = 0; i < MOST_DRAFTS; i++) {
-      const draft = await this.draft(code);
-      const taken = (8 * (draft.bytes - encoding.bytes)) / DRAFT_EXCESS;
+      const taken = (await this.draft(code, sample.prepared)).bits / DRAFT_EXCESS;
       const before = code;
-      code = codeForBits(energies, bits, taken / bitsAt(energies, code));
+      code = codeForBits(energies, bits, taken / bitsAt(sample.energies, code));
       if (Math.abs(code - before) <= NEAR) break;
     }
     return clamp(code + MARGIN);
@@ -148,7 +195,7 @@ export class StraightEncoder {
   private async codeForError(goal: number): Promise<number> {
     let code = clamp(codeOf(Math.sqrt(NOISE_OVER_ERROR * goal)));
     for (let i = 0; i < MOST_DRAFTS; i++) {
-      const error = await (await this.draft(code)).error();
+      const error = await (await this.draft(code)).encoding.error();
       const before = code;
       // A flat picture may come out exact.
       code = clamp(error === 0 ? MAX_FIRST_CODE : Math.floor(code + log2(goal / error) / ERROR_SLOPE));

@@ -25,7 +25,7 @@ const base = {
   version: '1',
 };
 
-describe('parts of the work across machines', { timeout: 120_000 }, () => {
+describe('parts of the work across machines', { timeout: 600_000 }, () => {
   const cli = createCli({ force: false });
   after(() => cli.remove());
 

@@ -102,7 +102,7 @@ function runs(body: string): string {
     ${body}
   `;
   const result = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
-    timeout: 60000,
+    timeout: 600_000,
     encoding: 'utf8',
   });
   assert.equal(result.status, 0, result.stderr);

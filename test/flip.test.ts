@@ -25,7 +25,7 @@ test('there is none where there are not two codecs', async () => {
 
 test(
   'flips, counts and keeps choices, and hides names until asked',
-  { skip: noBrowser, timeout: 120_000 },
+  { skip: noBrowser, timeout: 600_000 },
   async () => {
     const html = flipHtml(await samplesOf(['original', 'dcomp', 'avif']), 'title')!;
     const browser = await startBrowser();

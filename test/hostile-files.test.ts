@@ -77,7 +77,7 @@ describe('a hostile file', () => {
   after(() => rmSync(folder, { recursive: true, force: true }));
 
   for (const { name, bytes, says } of hostileFiles(tinyEvaluator().model.id)) {
-    it(`${name}: ${says}, with little memory`, { timeout: 120_000 }, async () => {
+    it(`${name}: ${says}, with little memory`, { timeout: 600_000 }, async () => {
       const path = join(folder, 'file.dcz');
       writeFileSync(path, bytes);
       const { said, seconds, megabytes } = JSON.parse(
@@ -104,7 +104,7 @@ describe('a hostile file', () => {
     });
 
     // At fifty moments: test/slow/hostile-aborts.test.ts.
-    it(`${name}: an abort is obeyed at once`, { timeout: 120_000 }, async () => {
+    it(`${name}: an abort is obeyed at once`, { timeout: 600_000 }, async () => {
       for (const task of Object.values(callsOn(bytes))) await abortAt(1, task);
     });
   }

@@ -30,7 +30,7 @@ function power(picture: Picture): number[] {
 describe('decode with realism', () => {
   after(() => release());
 
-  it('is the mean at 0, and a mixture of mean and drawn picture in between', { timeout: 120_000 }, async () => {
+  it('is the mean at 0, and a mixture of mean and drawn picture in between', { timeout: 600_000 }, async () => {
     for (const [width, height, bitsPerPixel] of [
       [67, 45, 0.12],
       [64, 48, 0.6],
@@ -50,7 +50,7 @@ describe('decode with realism', () => {
     }
   });
 
-  it('depends on the file and the seed alone', { timeout: 120_000 }, async () => {
+  it('depends on the file and the seed alone', { timeout: 600_000 }, async () => {
     const picture = corpusPicture('scene', { width: 96, height: 70 });
     const { bytes } = await encodePicture(picture, evaluator, { plain: false, effort: 1, target: { quality: 30 } });
     const drawn = (seed: number): Promise<{ data: ArrayLike<number> }> =>
@@ -81,7 +81,7 @@ describe('decode with realism', () => {
     }
   });
 
-  it('takes no more work than is told beforehand', { timeout: 60_000 }, async () => {
+  it('takes no more work than is told beforehand', { timeout: 600_000 }, async () => {
     const picture = corpusPicture('scene', { width: 96, height: 70 });
     for (const quality of [10, 50]) {
       const { bytes } = await encodePicture(picture, evaluator, { plain: false, effort: 1, target: { quality } });

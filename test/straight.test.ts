@@ -22,7 +22,7 @@ import { CountingChannel } from './helpers/channels.js';
 /** Errors that are left alone, in sigma: CORRECTION_THRESHOLD of src/codec/correct.ts. */
 const THRESHOLD = 5;
 
-it('no detail is left too far off, at whatever level', { timeout: 120_000 }, async () => {
+it('no detail is left too far off, at whatever level', { timeout: 600_000 }, async () => {
   // A network with random weights is as often sure and wrong as any can be.
   const evaluator = await createEvaluator(readModelFile(smallModelFile()));
   const picture = corpusPicture('edges', { width: 150, height: 110 });

@@ -2,11 +2,12 @@
  * The integer network on a GPU, through WebGPU. The result equals that of reference.ts bit for bit. What the GPU is told is
  * found here; program.ts tells it.
  */
-import type { Pause } from '../../turns.js';
+import { turnIfDue } from '../../event-loop.js';
+import { inTurns, type Pause } from '../../turns.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS, weightShape, type Layer } from '../architecture.js';
 import { conditioningInput, type Condition } from '../inputs.js';
 import { INPUT_TENSOR, OUTPUT_TENSOR, inputTables, layerConstants, type InputTables } from '../integer/arithmetic.js';
-import { checkModel } from '../integer/check-model.js';
+import { checkModelInPieces } from '../integer/check-model.js';
 import type { IntegerModel } from '../integer/integer-model.js';
 import { RowEngine, type Course } from '../row-engine.js';
 import { GpuFailure } from './device.js';
@@ -16,7 +17,7 @@ import {
   constantsPlaces,
   packConstants,
   packTables,
-  packWeights,
+  packWeightsInPieces,
   partsOf,
   vectorsOf,
 } from './layout.js';
@@ -32,8 +33,8 @@ interface GpuCourse extends Course {
 
 /** @throws DcompError E_DAMAGED_MODEL; GpuFailure */
 export async function createGpuEngine(model: IntegerModel, host: GpuHost): Promise<GpuEngine> {
-  checkModel(model);
-  const { data: weights, begins } = packWeights(model);
+  await inTurns(checkModelInPieces(model), turnIfDue);
+  const { data: weights, begins } = await inTurns(packWeightsInPieces(model), turnIfDue);
   const constants = constantsPlaces(model.architecture);
   const program = await host.start({
     architecture: model.architecture,

@@ -7,6 +7,7 @@
  */
 import { COEFFICIENTS, weightShape, type Architecture, type Layer } from '../architecture.js';
 import { inputTables, type LayerConstants } from '../integer/arithmetic.js';
+import type { Pieces } from '../../turns.js';
 import type { IntegerModel } from '../integer/integer-model.js';
 
 /** Channels of a vector. */
@@ -42,7 +43,7 @@ export interface PackedWeights {
 }
 
 /** Weights [row][column][in][out] as [block of outputs][part][vector of inputs][tap][input of it][vector of the block]. */
-export function packWeights({ architecture, layers }: IntegerModel): PackedWeights {
+export function* packWeightsInPieces({ architecture, layers }: IntegerModel): Pieces<PackedWeights> {
   let end = 0;
   const begins = architecture.layers.map((layer) => {
     const [rows, columns, cin, cout] = weightShape(architecture, layer);
@@ -51,9 +52,10 @@ export function packWeights({ architecture, layers }: IntegerModel): PackedWeigh
     return begin;
   });
   const data = new Int16Array(LANES * end);
-  architecture.layers.forEach((layer, index) => {
+  for (const [index, layer] of architecture.layers.entries()) {
+    yield;
     packLayer(layer, weightShape(architecture, layer), layers.get(layer.name)!.weights, data, begins[index]!);
-  });
+  }
   return { data, begins };
 }
 

@@ -9,7 +9,7 @@ import { convolutionShader, inputShader, type ConvolutionVariant } from './shade
 /** What of a model a GPU is given; it can be sent to another process. */
 export interface GpuModel {
   architecture: Architecture;
-  /** As `packWeights`, `packTables` make them. */
+  /** As `packWeightsInPieces`, `packTables` make them. */
   weights: Int16Array<ArrayBuffer>;
   tables: Int32Array<ArrayBuffer>;
   /** Bytes of the constants of a condition. */

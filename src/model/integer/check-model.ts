@@ -17,6 +17,7 @@ import {
 } from '../architecture.js';
 import { INPUT_TENSOR, MAX_BITS, MIN_BITS, OUTPUT_TENSOR, WEIGHT_LIMIT, sumLimit } from './arithmetic.js';
 import { LAST_CODE, MAX_FIRST_CODE } from '../../format.js';
+import { finish, type Pieces } from '../../turns.js';
 import type { IntegerModel, QualityTable, TensorScale } from './integer-model.js';
 
 /** Bounds of what is taken for a network: far above anything useful, low enough that no size computed from them overflows. */
@@ -194,6 +195,11 @@ export function scaleFrom(value: unknown, tensor: string): TensorScale {
  * @throws DcompError E_DAMAGED_MODEL
  */
 export function checkModel(model: Omit<IntegerModel, 'id'>): void {
+  finish(checkModelInPieces(model));
+}
+
+/** As `checkModel`. */
+export function* checkModelInPieces(model: Omit<IntegerModel, 'id'>): Pieces<void> {
   const { architecture, statistics, conditioning } = model;
   checkArchitecture(architecture);
   const { levels, hidden } = architecture.conditioning;
@@ -202,7 +208,10 @@ export function checkModel(model: Omit<IntegerModel, 'id'>): void {
   for (const { name } of architecture.tensors) {
     if (name !== OUTPUT_TENSOR) checkScale(model.tensors.get(name), name);
   }
-  for (const layer of architecture.layers) checkLayer(model, layer);
+  for (const layer of architecture.layers) {
+    checkLayer(model, layer);
+    yield;
+  }
   const count = conditioningLength(architecture);
   checkNumbers(
     conditioning.w1,

@@ -24,7 +24,15 @@ import {
   type Architecture,
 } from '../architecture.js';
 import { OUTPUT_TENSOR } from './arithmetic.js';
-import { architectureFrom, checkModel, damaged, fieldsOf, qualityTableFrom, scaleFrom } from './check-model.js';
+import {
+  architectureFrom,
+  checkModel,
+  checkModelInPieces,
+  damaged,
+  fieldsOf,
+  qualityTableFrom,
+  scaleFrom,
+} from './check-model.js';
 import { MODEL_ID_BYTES, type IntegerLayer, type IntegerModel, type TensorScale } from './integer-model.js';
 import { readRiceInPieces, writeRice } from './rice.js';
 
@@ -132,8 +140,7 @@ export function* readModelFileInPieces(bytes: Uint8Array, digest?: Uint8Array): 
   const w1 = reader.floats(conditioningFeatures(architecture.conditioning) * hidden);
   const conditioning = { w1, b1: reader.floats(hidden), w2: reader.floats(hidden * count), b2: reader.floats(count) };
   const model = { id: modelId(bytes), architecture, statistics, tensors, layers, conditioning, ...settings };
-  checkModel(model);
-  yield;
+  yield* checkModelInPieces(model);
   return model;
 }
 

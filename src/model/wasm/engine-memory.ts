@@ -15,6 +15,7 @@ import type { IntegerModel } from '../integer/integer-model.js';
 import type { Course } from '../row-engine.js';
 import type { RowsByTensor } from '../strips.js';
 import { HEAD, KIND, MAX_CHUNKS, STEP, stepAt, type StepFields } from './chunks.js';
+import type { Pieces } from '../../turns.js';
 import { packWeights } from './pack.js';
 import {
   BLOCK_CONSTANTS,
@@ -58,9 +59,7 @@ export class EngineMemory {
     private readonly control: Int32Array,
     private readonly winograd: readonly boolean[],
     private readonly threads: number,
-  ) {
-    this.placeModel();
-  }
+  ) {}
 
   private words(address: number, length: number): Int32Array {
     return new Int32Array(this.memory.buffer, address, length);
@@ -71,7 +70,7 @@ export class EngineMemory {
   }
 
   /** Tables of the input and packed weights. */
-  private placeModel(): void {
+  *placeModelInPieces(): Pieces<void> {
     const { architecture, layers } = this.model;
     const tables = inputTables(this.model);
     this.words(this.places.gains, tables.gain.length).set(tables.gain);
@@ -85,14 +84,15 @@ export class EngineMemory {
     const inputFloats = this.floats(this.places.input, input.length);
     inputFloats[INPUT.units] = 2 ** INPUT_FRACTION;
     inputFloats[INPUT.bound] = INPUT_VALUE_LIMIT;
-    architecture.layers.forEach((layer, index) => {
+    for (const [index, layer] of architecture.layers.entries()) {
+      yield;
       const place = this.places.layers[index]!;
       const packed = new Int16Array(this.memory.buffer, place.weights, (partsOf(layer) * place.weightBytes) / 2);
       const shape = weightShape(architecture, layer);
       const { weights } = layers.get(layer.name)!;
       if (this.winograd[index]) packFilters(shape, weights, packed, storedChannels(shape[2]) / 2);
       else packWeights(layer, shape, weights, packed);
-    });
+    }
   }
 
   /** Factors and summands for a condition; those of the last one are kept. */

@@ -24,7 +24,8 @@ import {
 } from './chunks.js';
 import { fitsWinograd } from './winograd.js';
 import { EngineMemory, type WasmCourse } from './engine-memory.js';
-import { checkModel } from '../integer/check-model.js';
+import { turnIfDue } from '../../event-loop.js';
+import { checkModelInPieces } from '../integer/check-model.js';
 import { checkObject, mustBe } from '../../options.js';
 import { inTurns, type Pause, type Pieces } from '../../turns.js';
 import type { Evaluator } from '../evaluator.js';
@@ -61,7 +62,10 @@ export async function createEngine(
   helpers?: Helpers,
   convolution: Convolution = 'tiles',
 ): Promise<Engine> {
-  return new Engine(await (compiled ??= compileKernelAside(wasm)), model, helpers, convolution);
+  await inTurns(checkModelInPieces(model), turnIfDue);
+  const engine = new Engine(await (compiled ??= compileKernelAside(wasm)), model, helpers, convolution);
+  await inTurns(engine.placedInPieces(), turnIfDue);
+  return engine;
 }
 
 /** How 3×3 layers are computed: by Winograd's tiles where that is possible and faster, or all directly. The result is the same. */
@@ -94,10 +98,12 @@ export class Engine extends RowEngine<WasmCourse> {
   private started = false;
   private shareable = false;
 
-  /** @param module the compiled kernel of convolutions */
+  /**
+   * To be used once its model is placed.
+   * @param module the compiled kernel of convolutions @param model that has been checked
+   */
   constructor(module: WebAssembly.Module, model: IntegerModel, helpers: Helpers | undefined, convolution: Convolution) {
     super();
-    checkModel(model);
     this.model = model;
     this.helpers = helpers;
     this.threads = helpers?.threads ?? 1;
@@ -124,6 +130,11 @@ export class Engine extends RowEngine<WasmCourse> {
     bounds[HEAD.highest] = LOG_VARIANCE_MAX;
     this.laidOut = new EngineMemory(model, this.memory, this.places, this.control, winograd, this.threads);
     this.shared = { module, memory: this.memory, control: CONTROL, controlLength: controlLength(steps) };
+  }
+
+  /** Puts the model where the kernel reads it. */
+  placedInPieces(): Pieces<void> {
+    return this.laidOut.placeModelInPieces();
   }
 
   protected begin(

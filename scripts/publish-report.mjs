@@ -1,27 +1,36 @@
 /**
- * Puts an evaluation's figures into the documents: docs/rate-distortion.svg and docs/ssimulacra2.svg, and between the marks
- * <!-- report --> and <!-- /report --> one table in README.md, and in docs/results.md all with date, machine, versions and
- * model.
+ * Puts the figures of an evaluation by each model into the documents: docs/rate-distortion.svg and docs/ssimulacra2.svg (of
+ * the first one), and between the marks <!-- report --> and <!-- /report --> one table in README.md, and in docs/results.md
+ * all with date, machine, versions and models.
  *
- * Usage: node scripts/publish-report.mjs REPORT_DIR   (npm run report does the evaluation first)
+ * Usage: node scripts/publish-report.mjs REPORT_DIR...   (npm run report does the evaluations first)
  */
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { leadTable, markdown, number, percent, qualityTable } from '../dist/eval/report/text.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const folder = process.argv[2];
-if (folder === undefined) {
-  console.error('usage: node scripts/publish-report.mjs REPORT_DIR');
+const folders = process.argv.slice(2);
+if (folders.length === 0) {
+  console.error('usage: node scripts/publish-report.mjs REPORT_DIR...');
   process.exit(2);
 }
-const evaluation = JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8'));
-const { summary } = evaluation;
 const MARKS = ['<!-- report -->', '<!-- /report -->'];
+/** What `dcomp eval` has written, by model. */
+const reports = folders.map((folder) => ({
+  modelName: basename(folder),
+  ...JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')),
+}));
+const [first] = reports;
+const rivals = first.codecs.map(({ name }) => name).filter((name) => name !== 'dcomp' && name !== 'ideal');
+const labelOf = (name) => first.codecs.find((codec) => codec.name === name).label;
 
-copyFileSync(join(folder, 'psnr.svg'), join(root, 'docs', 'rate-distortion.svg'));
-copyFileSync(join(folder, 'ssimulacra2.svg'), join(root, 'docs', 'ssimulacra2.svg'));
+for (const [plot, document] of [
+  ['psnr.svg', 'rate-distortion.svg'],
+  ['ssimulacra2.svg', 'ssimulacra2.svg'],
+])
+  copyFileSync(join(folders[0], plot), join(root, 'docs', document));
 
 publish('README.md', shortText());
 publish('docs/results.md', text());
@@ -39,75 +48,92 @@ function publish(name, content) {
   writeFileSync(path, `${document.slice(0, from + MARKS[0].length)}\n\n${content}\n\n${document.slice(to)}`);
 }
 
-/** One table: quality at three rates, what dcomp saves, and the seconds that it takes. */
+/** What a model saves, BD-rate: the mean of the pictures. */
+function saved({ summary }, metric, reference) {
+  const entry = summary.bdRates.find((one) => one.metric === metric && one.reference === reference);
+  if (entry?.pictures == null) return '-';
+  return `${number(entry.pictures, 1, true)} %${entry.counted < summary.pictures ? ` (${entry.counted} pictures)` : ''}`;
+}
+
+/** One table: quality at three rates, what the models need for equal quality, and the seconds that each codec takes. */
 function shortText() {
-  const rates = [0.25, 0.5, 1].filter((rate) => summary.rates.includes(rate));
-  const names = evaluation.codecs.map(({ name }) => name).filter((name) => name !== 'ideal');
-  const saved = (metric, reference) => {
-    const entry = summary.bdRates.find((one) => one.metric === metric && one.reference === reference);
-    return entry?.pictures == null ? '' : `${number(entry.pictures, 1, true)} %`;
-  };
-  const rows = names.map((name) => {
+  const rates = [0.25, 0.5, 1].filter((rate) => first.summary.rates.includes(rate));
+  const row = (label, { summary }, name) => {
     const cost = summary.costs.find(({ codec }) => codec === name);
     const seconds = (value) => (value == null ? '-' : Number(value.toPrecision(2)).toString());
-    return [
-      evaluation.codecs.find((codec) => codec.name === name).label,
-      ...rates.map((rate) => number(summary.quality.psnr?.[name]?.[summary.rates.indexOf(rate)], 2)),
-      saved('psnr', name),
-      saved('ssimulacra2', name),
-      seconds(cost?.encode),
-      seconds(cost?.decode),
-    ];
-  });
-  const [first, ...others] = rates.map(String);
-  const head = ['codec', `PSNR at ${first} bpp`, ...others, 'dcomp at equal PSNR', 'at equal SSIMULACRA 2'];
+    const quality = (metric, digits) =>
+      rates.map((rate) => number(summary.quality[metric]?.[name]?.[summary.rates.indexOf(rate)], digits)).join(', ');
+    return [label, quality('psnr', 2), quality('ssimulacra2', 1), seconds(cost?.encode), seconds(cost?.decode)];
+  };
+  const rows = [
+    ...reports.map((report) => row(`dcomp, ${report.modelName}`, report, 'dcomp')),
+    ...rivals.map((name) => row(labelOf(name), first, name)),
+  ];
+  const at = `at ${rates.join(', ')} bit`;
+  const needs = ['PSNR', 'SSIMULACRA 2'].flatMap((label) =>
+    reports.map(({ modelName }) => `${modelName}, equal ${label}`),
+  );
+  const needed = rivals.map((name) => [
+    labelOf(name),
+    ...['psnr', 'ssimulacra2'].flatMap((metric) => reports.map((report) => saved(report, metric, name))),
+  ]);
   return [
-    `At equal bytes, means of ${summary.pictures} pictures, dcomp with \`--model large\`; PSNR in dB, and how many bytes dcomp needs for equal quality; seconds of one core per megapixel:`,
+    `At equal bytes, means of ${first.summary.pictures} photographs (bits per pixel), and seconds of one core per megapixel:`,
     '',
-    markdown({ head: [...head, 'encoding, s', 'decoding, s'], rows }),
+    markdown({ head: ['codec', `PSNR ${at}, dB`, `SSIMULACRA 2 ${at}`, 'encoding, s', 'decoding, s'], rows }),
     '',
-    'A dash: not reached on every picture, or not measured. All settings, rates and metrics: [results](docs/results.md).',
+    'Bytes that dcomp needs for equal quality; negative: fewer:',
+    '',
+    markdown({ head: ['beside', ...needs], rows: needed }),
+    '',
+    'A dash: not reached on every picture. All settings, rates and metrics: [results](docs/results.md).',
   ].join('\n');
 }
 
 function text() {
-  const bd = (metric, name) => summary.bdRates.find((entry) => entry.metric === metric && entry.reference === name);
-  const rivals = ['avif', 'webp', 'jxl', 'jpeg'].filter((name) => bd('psnr', name) !== undefined);
-  const label = (name) => evaluation.codecs.find((codec) => codec.name === name).label;
-  const value = ({ pictures, counted }) =>
-    pictures == null
-      ? 'the curves do not overlap'
-      : `${number(pictures, 1, true)} %${counted < summary.pictures ? ` (${counted} pictures)` : ''}`;
-  const bdTable = {
-    head: [
-      'BD-rate of dcomp',
-      ...evaluation.metrics.map((name) => evaluation.metricInfo.find((info) => info.name === name).label),
-    ],
-    rows: rivals.map((name) => [
-      `against ${label(name)}`,
-      ...evaluation.metrics.map((metric) => value(bd(metric, name))),
-    ]),
+  const ofModel = (report) => {
+    const { summary, modelName } = report;
+    const bd = {
+      head: [
+        `BD-rate of dcomp, ${modelName}`,
+        ...report.metrics.map((name) => report.metricInfo.find((info) => info.name === name).label),
+      ],
+      rows: rivals.map((name) => [
+        `against ${labelOf(name)}`,
+        ...report.metrics.map((metric) => saved(report, metric, name)),
+      ]),
+    };
+    const overhead = summary.overhead === undefined ? [] : summary.overhead.mean.filter((entry) => entry != null);
+    const over =
+      overhead.length === 0
+        ? []
+        : [
+            '',
+            `Files take ${percent(Math.min(...overhead), 0)} to ${percent(Math.max(...overhead), 0)} % more than the model's KL along their own way.`,
+          ];
+    return [
+      `## ${modelName}`,
+      '',
+      ...report.metrics.flatMap((metric) => {
+        const { label } = report.metricInfo.find((info) => info.name === metric);
+        return [`${label}, at equal bytes:`, '', markdown(qualityTable(summary, metric)), ''];
+      }),
+      ...(summary.lead.avif === undefined ? [] : [markdown(leadTable(summary, 'avif')), '']),
+      markdown(bd),
+      ...over,
+      '',
+    ];
   };
-  const overhead = summary.overhead === undefined ? [] : summary.overhead.mean.filter((entry) => entry != null);
+  const about = ({ codecs }, name) => codecs.find((codec) => codec.name === name).about;
   return [
-    `PSNR (RGB) in dB at equal bytes (real files, headers included), mean of ${summary.pictures} pictures:`,
+    `Real files, headers included, means of ${first.summary.pictures} photographs. A dash: that codec does not reach the rate on every picture. BD-rate: ${first.summary.bdRange[0]} to ${first.summary.bdRange[1]} bits per pixel, PCHIP, mean of the pictures; negative: fewer bytes.`,
     '',
-    markdown(qualityTable(summary, 'psnr')),
-    ...(summary.lead.avif === undefined ? [] : ['', markdown(leadTable(summary, 'avif'))]),
+    ...reports.flatMap(ofModel),
+    `![PSNR over bits per pixel, ${first.modelName}](rate-distortion.svg)`,
     '',
-    '![PSNR over bits per pixel](rate-distortion.svg)',
-    '',
-    markdown(bdTable),
-    '',
-    `A dash: that codec does not reach the rate on every picture. BD-rate: ${summary.bdRange[0]} to ${summary.bdRange[1]} bits per pixel, PCHIP, mean of the pictures; negative: fewer bytes.`,
-    ...(overhead.length === 0
-      ? []
-      : [
-          `dcomp spends ${percent(Math.min(...overhead), 0)} to ${percent(Math.max(...overhead), 0)} % more than the ideal rate, the model's KL.`,
-        ]),
-    `\`npm run report\`, ${evaluation.date}, ${evaluation.machine}; ${evaluation.codecs
-      .filter(({ name }) => name !== 'ideal')
-      .map(({ label: name, about }) => `${name}: ${about}`)
-      .join('. ')}.`,
+    `\`npm run report\`, ${first.date}, ${first.machine}; ${[
+      ...reports.map((report) => `dcomp, ${report.modelName}: ${about(report, 'dcomp')}`),
+      ...rivals.map((name) => `${labelOf(name)}: ${about(first, name)}`),
+    ].join('. ')}.`,
   ].join('\n');
 }

@@ -44,6 +44,9 @@ export interface Plan {
 /** A squared error with one view that is so many times the goal (0.4 dB) is above it with several views, too. */
 const SURELY_ABOVE = 1.1;
 
+/** The share of a size from which on a straight file is not refined: each refining step is an evaluation of the whole picture. */
+const NEARLY = 0.95;
+
 /** How far an encoding has come. */
 interface Point {
   session: Session;
@@ -123,6 +126,7 @@ export class Encoding {
     const open = [...sizes].sort((a, b) => a - b);
     const largest = open[open.length - 1] ?? 0;
     for (let step = session.next?.step; step !== undefined && open.length > 0; step = session.next?.step) {
+      if (this.isNear(largest)) break;
       const before = this.canEndWithin(step) ? fork(this.point) : undefined;
       await this.runStep(this.point, before === undefined ? largest : Infinity);
       while (open.length > 0 && this.bytesAt(this.point) >= open[0]!) {
@@ -312,6 +316,11 @@ export class Encoding {
   /** Bytes of the file that would end here. */
   get bytes(): number {
     return this.bytesAt(this.point);
+  }
+
+  /** Whether a straight file with all its details is so near to a size that refining would cost decoders more than it brings. */
+  private isNear(size: number): boolean {
+    return this.point.schedule.straight !== undefined && this.isEntered && this.bytesAt(this.point) >= NEARLY * size;
   }
 
   /** Whether all details of level 0 have been measured. */

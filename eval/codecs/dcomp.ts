@@ -102,6 +102,7 @@ export interface Coded {
 
 /** Of a file that decodes to anything: the longest header. */
 const MIN_BYTES = 40;
+const BEYOND = 1.06;
 
 /**
  * A file for each rate. Where all come from one walk along the schedule, each is what an encoding to that size alone makes, and the
@@ -120,7 +121,10 @@ export async function* codedAtRates(
     .map((rate) => ({ rate, size: Math.floor((rate * pixels) / 8) }))
     .filter(({ size }) => size >= MIN_BYTES);
   if (isStraight(evaluator.model)) {
-    for (const { rate, size } of wanted) yield await codedOnce(picture, evaluator, { size }, rate, choices, base);
+    // A file may be a little smaller than asked for: one beyond the last makes the curve reach that.
+    const beyond = wanted.slice(-1).map(({ rate, size }) => ({ rate: BEYOND * rate, size: Math.floor(BEYOND * size) }));
+    for (const { rate, size } of [...wanted, ...beyond])
+      yield await codedOnce(picture, evaluator, { size }, rate, choices, base);
     return;
   }
   resetPeak();

@@ -8,11 +8,12 @@ const EFFORT = 7;
 // libjxl's own mapping to a distance: 1 at 90, 6.4 at 30, then up to 25 at 0. 19 is the last before half the resolution.
 const QUALITIES = [0, 6, 12, 19, 25, 33, 45, 57, 68, 78, 86, 92, 95, 98];
 
-export const JPEG_XL: CodecEntry = {
-  name: 'jxl',
-  label: 'JPEG XL',
-  load: () => loadJpegXl('quality', QUALITIES, EFFORT, (quality) => ({ Q: quality })),
-};
+export const JPEG_XL = entry('jxl', 'JPEG XL', EFFORT);
+export const JPEG_XL_SLOW = entry('jxl-9', 'JPEG XL, effort 9', 9);
+
+function entry(name: string, label: string, effort: number): CodecEntry {
+  return { name, label, load: () => loadJpegXl('quality', QUALITIES, effort, (quality) => ({ Q: quality })) };
+}
 
 /**
  * @param optionsOf a setting, of those that libvips has

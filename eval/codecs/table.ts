@@ -1,10 +1,10 @@
 /** All codecs that can be compared with dcomp. */
 import type { CodecEntry } from './codec.js';
-import { JPEG_XL } from './jpeg-xl.js';
+import { JPEG_XL, JPEG_XL_SLOW } from './jpeg-xl.js';
 import { PROGRAM_CODECS } from './programs.js';
 import { SHARP_CODECS } from './sharp.js';
 
-export const RIVALS: readonly CodecEntry[] = [...SHARP_CODECS, JPEG_XL, ...PROGRAM_CODECS];
+export const RIVALS: readonly CodecEntry[] = [...SHARP_CODECS, JPEG_XL, JPEG_XL_SLOW, ...PROGRAM_CODECS];
 
 /** dcomp itself, and what it would need with an ideal channel: the model's KL. */
 export const OWN_CODECS = [

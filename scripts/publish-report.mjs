@@ -58,35 +58,38 @@ function saved({ summary }, metric, reference) {
 /** One table: quality at three rates, what the models need for equal quality, and the seconds that each codec takes. */
 function shortText() {
   const rates = [0.25, 0.5, 1].filter((rate) => first.summary.rates.includes(rate));
-  const row = (label, { summary }, name) => {
+  const row = (label, { summary }, name, beside) => {
     const cost = summary.costs.find(({ codec }) => codec === name);
     const seconds = (value) => (value == null ? '-' : Number(value.toPrecision(2)).toString());
     const quality = (metric, digits) =>
       rates.map((rate) => number(summary.quality[metric]?.[name]?.[summary.rates.indexOf(rate)], digits)).join(', ');
-    return [label, quality('psnr', 2), quality('ssimulacra2', 1), seconds(cost?.encode), seconds(cost?.decode)];
+    return [
+      label,
+      quality('psnr', 2),
+      quality('ssimulacra2', 1),
+      ...beside,
+      seconds(cost?.encode),
+      seconds(cost?.decode),
+    ];
   };
+  const needed = (name) =>
+    reports.map((report) => ['psnr', 'ssimulacra2'].map((of) => saved(report, of, name)).join(', '));
   const rows = [
-    ...reports.map((report) => row(`dcomp, ${report.modelName}`, report, 'dcomp')),
-    ...rivals.map((name) => row(labelOf(name), first, name)),
+    ...reports.map((report) => row(`dcomp, ${report.modelName}`, report, 'dcomp', ['', ''])),
+    ...rivals.map((name) => row(labelOf(name), first, name, needed(name))),
   ];
-  const at = `at ${rates.join(', ')} bit`;
-  const needs = ['PSNR', 'SSIMULACRA 2'].flatMap((label) =>
-    reports.map(({ modelName }) => `${modelName}, equal ${label}`),
-  );
-  const needed = rivals.map((name) => [
-    labelOf(name),
-    ...['psnr', 'ssimulacra2'].flatMap((metric) => reports.map((report) => saved(report, metric, name))),
-  ]);
+  const head = [
+    'codec',
+    'PSNR, dB',
+    'SSIMULACRA 2',
+    ...reports.map(({ modelName }) => `${modelName} beside it`),
+    'encoding, s',
+    'decoding, s',
+  ];
   return [
-    `At equal bytes, means of ${first.summary.pictures} photographs (bits per pixel), and seconds of one core per megapixel:`,
+    `Means of ${first.summary.pictures} photographs: quality at ${rates.join(', ')} bit per pixel; how many bytes dcomp needs beside a codec for equal PSNR and for equal SSIMULACRA 2 (negative: fewer); seconds of one core per megapixel. A dash: not reached on every picture. All settings, rates and metrics: [results](docs/results.md).`,
     '',
-    markdown({ head: ['codec', `PSNR ${at}, dB`, `SSIMULACRA 2 ${at}`, 'encoding, s', 'decoding, s'], rows }),
-    '',
-    'Bytes that dcomp needs for equal quality; negative: fewer:',
-    '',
-    markdown({ head: ['beside', ...needs], rows: needed }),
-    '',
-    'A dash: not reached on every picture. All settings, rates and metrics: [results](docs/results.md).',
+    markdown({ head, rows }),
   ].join('\n');
 }
 

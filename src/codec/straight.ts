@@ -96,17 +96,25 @@ function partsOf({ width, height }: Size): Rectangle[] {
   return [...places(height - h)].flatMap((y) => [...places(width - w)].map((x) => ({ x, y, width: w, height: h })));
 }
 
+/** A picture, or a part of it. */
+interface Source {
+  prepared: Prepared;
+  /** Known from the first walk on: all have the same. */
+  coefficients?: PictureCoefficients;
+}
+
 /** Codes a picture to a target by a straight schedule. */
 export class StraightEncoder {
-  /** Those of the picture: the same for all walks. */
-  private coefficients: PictureCoefficients | undefined;
+  private readonly whole: Source;
 
   constructor(
     private readonly plan: Plan,
-    private readonly prepared: Prepared,
+    prepared: Prepared,
     private readonly evaluator: Evaluator,
     private readonly options: EncodingOptions,
-  ) {}
+  ) {
+    this.whole = { prepared };
+  }
 
   /** @param limit bytes that a quality or an error may not take @returns undefined where it would */
   async to(target: LossyTarget, stop: Stop, limit?: number): Promise<EncodeResult | undefined> {
@@ -115,7 +123,7 @@ export class StraightEncoder {
       const code = await this.codeForError(squaredErrorOf(target.psnr));
       return (await this.begin({ level: 0, code }, LAST_CODE)).to(target, limit);
     }
-    return this.toSize(sizeOf(target, this.prepared.picture));
+    return this.toSize(sizeOf(target, this.whole.prepared.picture));
   }
 
   async toSize(size: number): Promise<EncodeResult> {
@@ -127,50 +135,45 @@ export class StraightEncoder {
     }
   }
 
-  /** @param prepared of the picture or a part of it */
-  private async begin(
-    stop: Stop,
-    lastCode?: number,
-    options = this.options,
-    prepared = this.prepared,
-  ): Promise<Encoding> {
+  private async begin(stop: Stop, lastCode?: number, options = this.options, source = this.whole): Promise<Encoding> {
     const schedule = straightAt(this.plan.schedule, stop, this.plan.tune);
     const plan = { ...this.plan, schedule: lastCode === undefined ? schedule : { ...schedule, lastCode } };
     const end = lastCode === undefined ? stop : FINEST;
-    if (prepared !== this.prepared) return Encoding.of(plan, prepared, this.evaluator, options, end);
-    const encoding = await Encoding.of(plan, prepared, this.evaluator, options, end, this.coefficients);
-    this.coefficients = encoding.coefficients;
+    const encoding = await Encoding.of(plan, source.prepared, this.evaluator, options, end, source.coefficients);
+    source.coefficients = encoding.coefficients;
     return encoding;
   }
 
   /** What the cheapest search makes of a picture or a part of it, and the bits that it takes beside header, alpha and parts. */
-  private async draft(code: number, prepared = this.prepared): Promise<{ encoding: Encoding; bits: number }> {
+  private async draft(code: number, source = this.whole): Promise<{ encoding: Encoding; bits: number }> {
     const { onProgress: _, ...quiet } = this.options;
-    const encoding = await this.begin({ level: 0, code }, undefined, { ...quiet, effort: DRAFT_EFFORT }, prepared);
+    const encoding = await this.begin({ level: 0, code }, undefined, { ...quiet, effort: DRAFT_EFFORT }, source);
     const before = encoding.bytes;
     await encoding.toStop(Infinity);
     return { encoding, bits: 8 * (encoding.bytes - before) };
   }
 
   /** What drafts to a size are of: the whole of a small picture, else the part that is most like it. */
-  private async sample(energies: Energies, code: number): Promise<{ prepared: Prepared; energies: Energies }> {
-    const { picture } = this.prepared;
+  private async sample(energies: Energies, code: number): Promise<{ source: Source; energies: Energies }> {
+    const { prepared } = this.whole;
+    const { picture } = prepared;
     const { channels, width, height } = picture;
     const parts = partsOf(picture);
-    if (this.plan.lags !== undefined || parts.length === 1) return { prepared: this.prepared, energies };
+    if (this.plan.lags !== undefined || parts.length === 1) return { source: this.whole, energies };
     const pause = pauseOf(this.options);
     const wanted = bitsAt(energies, code) / (width * height);
-    let [best, least] = [{ prepared: this.prepared, energies }, Infinity];
-    for (const part of parts) {
-      const data = cutOut(picture.data, wholeOf(picture), part, channels);
-      const cut = { ...picture, width: part.width, height: part.height, data };
+    let [best, least] = [{ source: this.whole, energies }, Infinity];
+    for (const place of parts) {
+      const data = cutOut(picture.data, wholeOf(picture), place, channels);
+      const cut = { ...picture, width: place.width, height: place.height, data };
       const sizes = codedSizes(cut);
       const coefficients = await inTurns(PictureCoefficients.of(folded(cut), sizes.length - 1), pause);
       const own = await inTurns(energiesOf(coefficients, sizes), pause);
-      const unlike = Math.abs(log2(bitsAt(own, code) / (part.width * part.height) / wanted));
+      const unlike = Math.abs(log2(bitsAt(own, code) / (place.width * place.height) / wanted));
       if (!(unlike < least)) continue;
       least = unlike;
-      best = { prepared: { ...this.prepared, picture: cut, alphaSection: NOTHING, parts: [] }, energies: own };
+      const part = { ...prepared, picture: cut, alphaSection: NOTHING, parts: [] };
+      best = { source: { prepared: part, coefficients }, energies: own };
     }
     return best;
   }
@@ -183,7 +186,7 @@ export class StraightEncoder {
     let code = codeForBits(energies, bits);
     const sample = await this.sample(energies, code);
     for (let i = 0; i < MOST_DRAFTS; i++) {
-      const taken = (await this.draft(code, sample.prepared)).bits / DRAFT_EXCESS;
+      const taken = (await this.draft(code, sample.source)).bits / DRAFT_EXCESS;
       const before = code;
       code = codeForBits(energies, bits, taken / bitsAt(sample.energies, code));
       if (Math.abs(code - before) <= NEAR) break;

@@ -28,22 +28,21 @@ export interface Writing {
   keepTimes: boolean;
   /** Whether folders that are missing are made. */
   folders: boolean;
-  /** Whether this was begun before: then what is there may be its own result. */
-  again: boolean;
 }
 
 /**
  * Whole or not at all. What is there and must not be replaced is an error, unless it is byte for byte what would be
- * written: then a run before this one has written it, and died before it could say so.
+ * written: then a run before this one has written it, and died before it could say so. Nothing else tells of that run: a
+ * queue that dies with its worker forgets that the job was begun.
  * @param produce makes the bytes, once at most
  * @returns bytes
  * @throws DcompError E_EXISTS, E_IO, E_USAGE, E_MISSING_DEPENDENCY, and what `produce` throws
  */
 export async function writePlace(writing: Writing, produce: () => Promise<Uint8Array>): Promise<number> {
-  const { output, replace, again } = writing;
+  const { output, replace } = writing;
   let made: Uint8Array | undefined;
   const once = async (): Promise<Uint8Array> => (made ??= await produce());
-  if (again && !replace && (await versionOf(output)) !== undefined) await once();
+  if (!replace && (await versionOf(output)) !== undefined) await once();
   try {
     return await write(writing, once);
   } catch (error) {

@@ -147,8 +147,7 @@ class Outstanding {
           this.tasks.delete(id);
           this.tasks.set(id, entry);
           // Redis may lose the last second when it dies; the file may be there all the same.
-          if (state === 'unknown')
-            await this.queue.add(entry.task.coder, { ...entry.task, again: true }, { jobId: id });
+          if (state === 'unknown') await this.queue.add(entry.task.coder, entry.task, { jobId: id });
         }
       }),
     );

@@ -50,8 +50,8 @@ export interface Failure {
   message: string;
 }
 
-export function makeTask(task: Omit<Task, 'layout' | 'again'>): Task {
-  return { ...task, layout: LAYOUT, again: false };
+export function makeTask(task: Omit<Task, 'layout'>): Task {
+  return { ...task, layout: LAYOUT };
 }
 
 /** The same for the same input, output and options: what waits already is not put there once more. */

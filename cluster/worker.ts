@@ -134,10 +134,9 @@ function processor(
     try {
       const task = checkTask(job.data, coders);
       for (const place of [task.input, task.output]) checkWithin(place, within);
-      const again = task.again || job.attemptsStarted > 1;
       const errand = {
         coder: coders[task.coder]!,
-        task: { ...task, again },
+        task,
         blobs: await blobs.of(task.settings),
         threads: each,
       };

@@ -23,6 +23,14 @@ export const CODES_LEVEL_SPAN = 16;
  */
 export const HANDED_ON_CODE = 162;
 
+/**
+ * Where a level that the file ends in is shown by its posterior mean, that is known to the next finer level with so many codes less than
+ * its variance says, and no less than the second: the error of a mean is not noise, and a network that takes it for noise smooths
+ * once more. Worth 0.1 dB and more, on straight paths always; of a network that was taught the refined path alone with most pictures.
+ */
+export const MEAN_AHEAD = 24;
+export const LEAST_MEAN_CODE = 128;
+
 /** Sigma code at which level 0 ends: sigma ½, beyond which 8-bit samples hold nothing more. */
 export const LAST_CODE = 64;
 /** The noise of a picture of which level 0 has nothing to tell: no level is measured with more. */

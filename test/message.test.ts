@@ -56,7 +56,7 @@ describe('message', () => {
               coarseWidth: fc.constantFrom(...COARSE_WIDTHS),
               coarsestWidth: fc.constantFrom(...COARSEST_WIDTHS),
               firstWidth: fc.nat({ max: MAX_FIRST_WIDTH }),
-              fineWidth: fc.constantFrom(2, 4),
+              trustsMeans: fc.boolean(),
               coarseViews: fc.constantFrom(1 as const, 2 as const, 4 as const),
             }),
             model: fc.constantFrom('00', '9a', 'ff'),

@@ -107,15 +107,15 @@ export const MESSAGE_DECODE_CHECKS: Checks<MessageDecodeOptions> = {
 };
 
 /** Ways of coding, the best ones on average first; which is best for a picture is chance, and worth 0.15 dB. */
-const WAYS: readonly MessageSchedule[] = [
-  { coarseWidth: 4, firstWidth: 0, coarsestWidth: 8, fineWidth: 4, coarseViews: 1 },
-  { coarseWidth: 4, firstWidth: 2, coarsestWidth: 8, fineWidth: 4, coarseViews: 4 },
-  { coarseWidth: 3, firstWidth: 0, coarsestWidth: 8, fineWidth: 4, coarseViews: 4 },
-  { coarseWidth: 4, firstWidth: 1, coarsestWidth: 8, fineWidth: 4, coarseViews: 1 },
-  { coarseWidth: 4, firstWidth: 3, coarsestWidth: 8, fineWidth: 2, coarseViews: 4 },
-  { coarseWidth: 6, firstWidth: 0, coarsestWidth: 16, fineWidth: 4, coarseViews: 2 },
-  { coarseWidth: 3, firstWidth: 1, coarsestWidth: 8, fineWidth: 2, coarseViews: 1 },
-  { coarseWidth: 3, firstWidth: 2, coarsestWidth: 8, fineWidth: 4, coarseViews: 1 },
+const WAYS: readonly Omit<MessageSchedule, 'trustsMeans'>[] = [
+  { coarseWidth: 4, firstWidth: 0, coarsestWidth: 8, coarseViews: 1 },
+  { coarseWidth: 4, firstWidth: 2, coarsestWidth: 8, coarseViews: 4 },
+  { coarseWidth: 3, firstWidth: 0, coarsestWidth: 8, coarseViews: 4 },
+  { coarseWidth: 4, firstWidth: 1, coarsestWidth: 8, coarseViews: 1 },
+  { coarseWidth: 4, firstWidth: 3, coarsestWidth: 8, coarseViews: 4 },
+  { coarseWidth: 6, firstWidth: 0, coarsestWidth: 16, coarseViews: 2 },
+  { coarseWidth: 3, firstWidth: 1, coarsestWidth: 8, coarseViews: 1 },
+  { coarseWidth: 3, firstWidth: 2, coarsestWidth: 8, coarseViews: 1 },
 ];
 /** By effort, from 1 on. */
 const TRIED = [1, 1, 1, 1, 1, 1, 2, 4, WAYS.length];
@@ -151,8 +151,8 @@ export async function encodeMessages(
   const ways = WAYS.slice(0, TRIED[effort - 1]);
   const largest = sizes.reduce((most, size) => Math.max(most, size), 0);
   const smallest = sizes.reduce((least, size) => Math.min(least, size), Infinity);
-  for (const [i, schedule] of ways.entries()) {
-    const header = headerOf(picture, evaluator, check, schedule);
+  for (const [i, way] of ways.entries()) {
+    const header = headerOf(picture, evaluator, check, { ...way, trustsMeans: true });
     const overhead = messageOverhead(header, sizeIsTold);
     const most = largest - overhead;
     if (smallest <= overhead)
@@ -160,12 +160,17 @@ export async function encodeMessages(
         'E_UNREACHABLE',
         `a message of ${smallest} bytes is not possible: its header alone takes ${overhead}`,
       );
-    const bits = await bitsOf(picture, evaluator, schedule, most, pause);
+    const bits = await bitsOf(picture, evaluator, header.schedule, most, pause);
     for (const [k, size] of sizes.entries()) {
-      const some = bits.subarray(0, size - overhead);
-      const shown = await pictureOfBits(some, evaluator, header, pause);
-      const result = { bytes: writeMessage(header, sizeIsTold, some), psnr: psnr(shown, picture) };
-      if (best[k] === undefined || result.psnr > best[k]!.psnr) best[k] = result;
+      const result = await betterShown(
+        picture,
+        bits.subarray(0, size - overhead),
+        evaluator,
+        header,
+        sizeIsTold,
+        pause,
+      );
+      if (best[k] === undefined || result.psnr > best[k].psnr) best[k] = result;
     }
     onProgress?.({ fraction: (i + 1) / ways.length, stage: `way ${i + 1} of ${ways.length}` });
   }
@@ -198,20 +203,40 @@ async function bitsOf(
   return channel.packed().subarray(0, most);
 }
 
-/** The picture of a message's bits, as many as there are. */
+/** A message of the bits, with means trusted or not, as its picture is better. */
+async function betterShown(
+  picture: Picture,
+  bits: Uint8Array,
+  evaluator: Evaluator,
+  header: MessageHeader,
+  sizeIsTold: boolean,
+  pause: Pause,
+): Promise<MessageResult> {
+  const shownBy = async (trustsMeans: boolean): Promise<MessageResult & { level: number }> => {
+    const own = { ...header, schedule: { ...header.schedule, trustsMeans } };
+    const { shown, level } = await pictureOfBits(bits, evaluator, own, pause);
+    return { bytes: writeMessage(own, sizeIsTold, bits), psnr: psnr(shown, picture), level };
+  };
+  const { level, ...trusting } = await shownBy(true);
+  if (level === 0) return trusting; // which has no mean of a coarser level
+  const { level: _, ...other } = await shownBy(false);
+  return other.psnr > trusting.psnr ? other : trusting;
+}
+
+/** The picture of a message's bits, as many as there are, and the level that they end in. */
 async function pictureOfBits(
   bits: Uint8Array,
   evaluator: Evaluator,
   { width, height, grey, schedule }: MessageHeader,
   pause: Pause,
-): Promise<MessageDecodeResult> {
+): Promise<{ shown: MessageDecodeResult; level: number }> {
   const session = new Session(width, height, grey, scheduleOf(schedule), evaluator, pause);
   const reader = new BitReader(bits);
   const channel = new Receiver(reader, MESSAGE_NU);
   while (session.next !== undefined && !channel.ended && reader.remaining > 0) await session.runUnit(channel);
   const rows = new PictureRows(codedSize({ width, height }), grey ? 1 : 3, undefined, 8);
   await session.show(rows.take);
-  return { ...unfolded(rows.picture, { width, height }), ...session.statistics };
+  return { shown: { ...unfolded(rows.picture, { width, height }), ...session.statistics }, level: session.level };
 }
 
 /**
@@ -247,5 +272,5 @@ export async function decodeMessageBytes(
       'E_DAMAGED_SEGMENT',
       `the checksum of the message does not hold: it is damaged or cut; get it again, or allow damage (allowDamaged, --allow-damaged) to see what is there`,
     );
-  return pictureOfBits(bytes.subarray(start), evaluator, header, pause);
+  return (await pictureOfBits(bytes.subarray(start), evaluator, header, pause)).shown;
 }

@@ -99,6 +99,11 @@ export class Session {
     this.scales = new Int8Array(this.groups.length);
   }
 
+  /** The level that was observed last. */
+  get level(): number {
+    return this.condition.level;
+  }
+
   get statistics(): SessionStatistics {
     return this.evaluations.statistics;
   }

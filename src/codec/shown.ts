@@ -10,7 +10,7 @@ import {
   type Observation,
 } from '../diffusion/observation.js';
 import { isHandedOn, type Schedule } from '../diffusion/schedule.js';
-import { CODES_LEVEL_SPAN, LAST_CODE } from '../format.js';
+import { CODES_LEVEL_SPAN, LAST_CODE, LEAST_MEAN_CODE, MEAN_AHEAD } from '../format.js';
 import { COLOURS } from '../pixels/colour.js';
 import { inverseHaar, type Plane } from '../pixels/pyramid.js';
 import { inTurns, rowsOfPiece, type Pause, type Pieces } from '../turns.js';
@@ -89,13 +89,24 @@ export async function showPixels(
       (rows, y) => putLL(fine, rows, y),
       views,
     );
-    const least = schedule.straight === undefined ? TOP_CODE - CODES_LEVEL_SPAN : LAST_CODE;
-    const sigma = Math.min(TOP_CODE + 8, Math.max(least, codeOf(2 * Math.sqrt(variance))));
+    const sigma = codeOfMean(variance, schedule);
     await inTurns(observeLL(fine, sigma), pause);
     observation = fine;
     condition = { level, sigma, mode: 'enter' };
   }
   await showLevel(of, observation, condition, unfinished, pixels, take, views);
+}
+
+/** Sigma code with which LL is known that is a posterior mean. @param variance of the coarser level's coefficients, on average */
+function codeOfMean(variance: number, { straight, trustsMeans }: Schedule): number {
+  const code = codeOf(2 * Math.sqrt(variance));
+  const [least, ahead] =
+    straight !== undefined
+      ? [LAST_CODE, MEAN_AHEAD]
+      : trustsMeans === true
+        ? [LEAST_MEAN_CODE, MEAN_AHEAD]
+        : [TOP_CODE - CODES_LEVEL_SPAN, 0];
+  return Math.min(TOP_CODE + 8, Math.max(least, code - ahead));
 }
 
 /** How much of what the file does not tell is drawn. */

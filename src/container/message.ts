@@ -6,7 +6,7 @@
  *             (varints), from 3 on those of MESSAGE_SIZES; bits 4 and 5: checksum of 0, 1, 2 or 4 bytes; bit 6: grey; bit 7: 0, which a
  *             .dcz file has not
  *   schedule  bits 0 and 1: coarse width, of COARSE_WIDTHS; bits 2 and 3: width of first steps, 0 for no other; bits 4 and 5: log2 of the
- *             coarse views; bit 6: fine width 2, not 4; bit 7: coarsest width 16, not 8
+ *             coarse views; bit 6: means are trusted; bit 7: coarsest width 16, not 8
  *   model     the first byte of its id
  *   size      as `shape` says
  *   checksum  as `shape` says: the lower bytes of the CRC-32 of all before and behind it, the lowest first
@@ -51,7 +51,7 @@ export const MAX_MESSAGE_PIXELS = 2 ** 18;
 
 /** What the messages of a picture may differ in. */
 export type MessageSchedule = Required<
-  Pick<Schedule, 'coarseWidth' | 'fineWidth' | 'coarseViews' | 'coarsestWidth' | 'firstWidth'>
+  Pick<Schedule, 'coarseWidth' | 'coarseViews' | 'coarsestWidth' | 'firstWidth' | 'trustsMeans'>
 >;
 
 /** What a message says before its bits. */
@@ -65,7 +65,7 @@ export interface MessageHeader extends Size {
 
 /** All that a message's schedule says: it is shown as well as can be, and ends where its bits do. */
 export function scheduleOf(schedule: MessageSchedule): Schedule {
-  return { ...schedule, lastCode: LAST_CODE, tail: 0, views: 4 };
+  return { ...schedule, fineWidth: FINE_WIDTH, lastCode: LAST_CODE, tail: 0, views: 4 };
 }
 
 /** log2 of the trellis states at level 0, which a message does not state. */
@@ -75,11 +75,12 @@ const GREY = 64;
 /** Of the second byte: where the other widths and the coarse views are. */
 const FIRST_UNIT = 4;
 const VIEWS_UNIT = 16;
-const FINE_UNIT = 64;
+const TRUST_UNIT = 64;
 const COARSEST_UNIT = 128;
 /** Largest width of first steps that can be stated. */
 export const MAX_FIRST_WIDTH = 3;
-const FINE_WIDTHS = [4, 2] as const;
+/** Width of refining steps at level 0. */
+const FINE_WIDTH = 4;
 /** Coarsest widths that can be stated. */
 export const COARSEST_WIDTHS = [8, 16] as const;
 
@@ -94,7 +95,7 @@ function headBytes({ width, height, grey, check, schedule, model }: MessageHeade
     COARSE_WIDTHS.findIndex((each) => each === schedule.coarseWidth) +
       FIRST_UNIT * schedule.firstWidth +
       VIEWS_UNIT * VIEWS.indexOf(schedule.coarseViews) +
-      (schedule.fineWidth === FINE_WIDTHS[1] ? FINE_UNIT : 0) +
+      (schedule.trustsMeans ? TRUST_UNIT : 0) +
       COARSEST_UNIT * COARSEST_WIDTHS.findIndex((each) => each === schedule.coarsestWidth),
     parseInt(model, 16),
     ...size,
@@ -137,7 +138,7 @@ export function readMessage(bytes: Uint8Array, told?: Size): MessageRead {
   const coarseWidth = COARSE_WIDTHS[steps % FIRST_UNIT]!;
   const firstWidth = Math.floor(steps / FIRST_UNIT) % (MAX_FIRST_WIDTH + 1);
   const coarseViews = VIEWS[Math.floor(steps / VIEWS_UNIT) % 4];
-  const fineWidth = FINE_WIDTHS[Math.floor(steps / FINE_UNIT) % 2]!;
+  const trustsMeans = (steps & TRUST_UNIT) !== 0;
   const coarsestWidth = COARSEST_WIDTHS[Math.floor(steps / COARSEST_UNIT)]!;
   if (coarseViews === undefined)
     throw new DcompError('E_DAMAGED_HEADER', `the message states the schedule ${steps}, which no encoder writes`);
@@ -151,7 +152,7 @@ export function readMessage(bytes: Uint8Array, told?: Size): MessageRead {
     ...checkMessageSize(size),
     grey: (shape & GREY) !== 0,
     check,
-    schedule: { coarseWidth, firstWidth, fineWidth, coarseViews, coarsestWidth },
+    schedule: { coarseWidth, firstWidth, coarseViews, coarsestWidth, trustsMeans },
     model: model.toString(16).padStart(2, '0'),
   };
   const stated = bytes.subarray(end, end + sum);

@@ -57,6 +57,8 @@ export interface Schedule {
   coarsestWidth?: number;
   /** Of messages: width of the first refining step of all other levels, 0 for that of the others. It moves the ends of steps, of which one is best to end at. */
   firstWidth?: number;
+  /** Of messages: whether the posterior mean of a level counts as known better than its variance says, as on a straight path; see `MEAN_AHEAD`. */
+  trustsMeans?: boolean;
   /**
    * How levels are measured straight at their final sigma, in place of being refined from sigma_top down. Takes a few
    * evaluations at any rate, and a network that knows LL to be more precise than sigma_top.

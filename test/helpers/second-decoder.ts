@@ -398,7 +398,7 @@ function messageHead(file: Uint8Array, told: readonly [number, number] | undefin
     firstWidth: (steps >> 2) & 3,
     coarsestWidth: steps & 128 ? 16 : 8,
     coarseViews: 2 ** ((steps >> 4) & 3),
-    widths: steps & 64 ? 2 : 4,
+    trusted: (steps & 64) > 0,
   };
 }
 
@@ -410,7 +410,7 @@ interface Head {
   firstWidth: number;
   coarsestWidth: number;
   coarseViews: number;
-  widths: number;
+  trusted: boolean;
 }
 
 /**
@@ -450,7 +450,7 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
   const [coarse, widths, lastCode, flagged] =
     message === undefined
       ? (file.subarray(at, at + 4) as unknown as [number, number, number, number])
-      : ([0, message.widths, 64, 16] as const);
+      : ([0, 4, 64, 16] as const);
   const coarseWidth = message?.coarseWidth ?? (coarse & 15) + 1;
   const nu = flagged & 31;
   const views = message === undefined ? 2 ** ((coarse >> 4) & 3) : 4;
@@ -702,7 +702,8 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
       n++;
     }
     level--;
-    code = min(176, max(straight ? 64 : 152, codeOf(2 * sqrt(max(1e-6, n === 0 ? 0 : sum / n)))));
+    const [least, less] = straight ? [64, 24] : message?.trusted === true ? [128, 24] : [152, 0];
+    code = min(176, max(least, codeOf(2 * sqrt(max(1e-6, n === 0 ? 0 : sum / n))) - less));
     const fine = blank(sizes[level]!.w, sizes[level]!.h, grey);
     for (let i = 0; i < fine.z.length; i++) {
       if (i % 12 >= 3 || fine.codes[i] === 0) continue;

@@ -1,6 +1,7 @@
 /**
  * Measures the page that `npm run page` has built, in a real Chromium: `npm run page:measure`, or a part of it (`-- first`,
- * `-- use`, `-- memory`). First view, layout shift, long tasks of the page's own thread, bytes, and memory after 50 decodings.
+ * `-- use`, `-- memory`, `-- placeholder`). First view, layout shift, long tasks of the page's own thread, bytes, memory after 50
+ * decodings, and what decoding a placeholder costs.
  *
  * A task's processor time is what it costs; its wall time is longer where the machine is busy with something else. The
  * exit code is 1 where a limit is passed: tasks by their processor time, bytes, layout shift.
@@ -9,10 +10,13 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { corpusPicture } from '../dist/corpus/pictures.js';
+import { encodeMessages } from '../dist/src/node.js';
 import { noBrowser, serveFolder, startBrowser } from '../dist/test/helpers/chromium.js';
 
-const out = fileURLToPath(new URL('../out', import.meta.url));
-const LIMITS = { firstView: 300_000, shift: 0.001, task: 100 };
+const root = fileURLToPath(new URL('..', import.meta.url));
+const out = join(root, 'out');
+const LIMITS = { firstView: 300_000, shift: 0.001, task: 100, placeholder: 30 };
 /** Letters of what stands first in a line. */
 const WIDTH = 48;
 /** Milliseconds after the first picture in which a slow phone is watched on. */
@@ -54,20 +58,29 @@ function watch() {
   observe('longtask', ({ duration }) => seen.tasks.push(duration));
 }
 
-/** The longest tasks of the page's thread in a trace, in milliseconds. */
+/**
+ * The longest tasks of the page's thread in a trace, in milliseconds. Chromium has pages of its own, whose threads have the
+ * same name: the process of this one is named where a frame of it is.
+ */
 function tasksOf(trace) {
   const { traceEvents: events } = JSON.parse(trace.toString());
+  const frames = events
+    .filter(({ name }) => /^(TracingStarted|FrameCommitted)InBrowser$/.test(name))
+    .flatMap(({ args: { data } }) => data.frames ?? [data]);
+  const processes = new Set(frames.filter(({ url }) => url.startsWith(address)).map(({ processId }) => processId));
   const threads = new Set(
     events
-      .filter(({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain')
+      .filter(({ name, pid, args }) => name === 'thread_name' && args.name === 'CrRendererMain' && processes.has(pid))
       .map(({ pid, tid }) => `${pid} ${tid}`),
   );
   const tasks = events.filter(({ name, pid, tid }) => /RunTask$/.test(name) && threads.has(`${pid} ${tid}`));
+  if (tasks.length === 0) throw new Error('the trace has no task of the page');
   const longest = (of) => tasks.reduce((most, task) => Math.max(most, (task[of] ?? 0) / 1000), 0);
-  return { wall: longest('dur'), processor: longest('tdur'), count: tasks.length };
+  const sum = tasks.reduce((total, { name, tdur = 0 }) => total + (name === 'RunTask' ? tdur / 1000 : 0), 0);
+  return { wall: longest('dur'), processor: longest('tdur'), sum };
 }
 
-/** Parts may be named: `first`, `use`, `memory`. */
+/** Parts may be named: `first`, `use`, `memory`, `placeholder`. */
 const parts = process.argv.slice(2);
 const wanted = (part) => parts.length === 0 || parts.includes(part);
 
@@ -223,7 +236,45 @@ async function memory() {
   await context.close();
 }
 
+/** A page of the modules as they are: only bare names have to be told where they are. */
+const MODULES = `<!doctype html><meta charset="utf-8"><title>dcomp</title>
+<script type="importmap">{"imports": {"@noble/hashes/": "/node_modules/@noble/hashes/", "fflate": "/node_modules/fflate/esm/browser.js"}}</script>`;
+/** Placeholders that are decoded before the clock runs, and with it. */
+const WARM = 10;
+const COUNTED = 20;
+
+/** Processor time of the page's thread for a placeholder of 75 bytes, 32×32, by the small model on one thread. */
+async function placeholder() {
+  const model = new Uint8Array(readFileSync(join(root, 'models/dcomp-small.dcm')));
+  const picture = corpusPicture('scene', { width: 32, height: 32 });
+  const [message] = await encodeMessages(picture, [75], { model });
+  const page = await browser.newPage();
+  await page.route(`${address}modules`, (route) => route.fulfill({ contentType: 'text/html', body: MODULES }));
+  await page.route(`${address}{dist,node_modules}/**`, (route) =>
+    route.fulfill({ path: join(root, new URL(route.request().url()).pathname) }),
+  );
+  await page.goto(`${address}modules`);
+  await page.evaluate(
+    async ([file, bytes]) => {
+      const { decodeMessage } = await import('/dist/src/browser.js');
+      const options = { model: new Uint8Array(file) };
+      globalThis.decoded = async (count) => {
+        for (let i = 0; i < count; i++) await decodeMessage(new Uint8Array(bytes), options);
+      };
+    },
+    [[...model], [...message.bytes]],
+  );
+  await page.evaluate((count) => globalThis.decoded(count), WARM);
+  await browser.startTracing(page, { categories: ['toplevel', 'disabled-by-default-devtools.timeline'] });
+  await page.evaluate((count) => globalThis.decoded(count), COUNTED);
+  const each = tasksOf(await browser.stopTracing()).sum / COUNTED;
+  row('a placeholder of 32×32, decoded', `${each.toFixed(1)} ms of processor`, `${LIMITS.placeholder} ms`);
+  if (each > LIMITS.placeholder) failures.push(`a placeholder takes ${each.toFixed(1)} ms`);
+  await page.close();
+}
+
 try {
+  if (wanted('placeholder')) await placeholder();
   if (wanted('first')) for (const profile of PROFILES) await firstView(profile);
   if (wanted('use')) await use();
   if (wanted('memory')) await memory();

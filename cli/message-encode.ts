@@ -92,7 +92,7 @@ export async function code(input: Uint8Array, settings: MessageSettings, { onPro
     bytes,
     figures: { width, height, psnr, bitsPerPixel: (8 * bytes.length) / (width * height) },
     seconds: { read: (ready - started) / 1000, code: (performance.now() - ready) / 1000, write: 0 },
-    summary: `${width}×${height} pixels in ${bytes.length} bytes, ${psnr.toFixed(2)} dB`,
+    summary: `${width}×${height} pixels in ${bytes.length} bytes, ${psnr.toFixed(2)} dB${sizeIsTold ? `; tell decode its size: --size ${width}x${height}` : ''}`,
     notices,
     damage,
   };

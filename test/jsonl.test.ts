@@ -161,4 +161,12 @@ describe('lines of JSON', LIMIT, () => {
   it('the example for Ray', { skip: has('ray') ? false : 'there is no Ray', ...LIMIT }, () =>
     check(runPython('import with_ray; print(json.dumps(with_ray.code_all(records, 2)))')),
   );
+
+  it('the example for Spark', { skip: has('pyspark') ? false : 'there is no Spark', ...LIMIT }, () =>
+    check(
+      runPython(
+        'import pyspark, with_spark; print(json.dumps(with_spark.code_all(pyspark.SparkContext("local[2]"), records, 2)))',
+      ),
+    ),
+  );
 });

@@ -19,7 +19,8 @@ describe('--profile message', () => {
   it('gives a file of so many bytes, and the picture of it back', () => {
     writeFileSync(cli.file('a.png'), writePng(picture));
     const how = ['--profile', 'message', '--effort', '1'];
-    cli.works('encode', 'a.png', ...how, '--size', '90', '--crc', '16', '--size-is-told');
+    const { stderr } = cli.works('encode', 'a.png', ...how, '--size', '90', '--crc', '16', '--size-is-told');
+    assert.match(stderr, /tell decode its size: --size 40x30/);
     assert.equal(statSync(cli.file('a.dcmsg')).size, 90);
     cli.works('decode', 'a.dcmsg', 'b.png', '--profile', 'message', '--size', '40x30');
     const { width, height } = readPng(readFileSync(cli.file('b.png'))).picture;

@@ -218,10 +218,12 @@ for (const shape of values.shapes.split(',')) {
   sections.push(table([`${shape}, 6 × 222 bytes, packets lost`, ...LOSSES.map((loss) => `${100 * loss} %`)], lost));
 }
 
+/** What was given beside what the command itself gives. */
+const given = process.argv.slice(2).filter((argument) => argument !== '--loss' && argument !== '--publish');
 const date = new Date().toISOString().slice(0, 10);
 const text = `PSNR (RGB) in dB and SSIMULACRA 2, mean of ${paths.length} pictures; in brackets, of how many there is a file that small.
 Lost packets: mean PSNR of what can be shown, ${PATTERNS} random losses a picture, a mean grey where that is nothing.
-\`npm run report:tiny${process.argv.slice(2).length > 0 ? ` -- ${process.argv.slice(2).join(' ')}` : ''}\`, ${date}; messages at effort ${EFFORT}, .dcz files at ${DEFAULT_EFFORT}.`;
+\`npm run report:tiny${given.length > 0 ? ` -- ${given.join(' ')}` : ''}\`, ${date}; messages at effort ${EFFORT}, .dcz files at ${DEFAULT_EFFORT}.`;
 mkdirSync('out', { recursive: true });
 writeFileSync('out/tiny.json', JSON.stringify(figures, null, 2));
 if (values.publish) publish('tiny', [...sections, text].join('\n\n'));

@@ -64,7 +64,7 @@ interface Run {
 
 /** Runs the program. @throws Error if it fails */
 function measured(args: string[]): Run {
-  const program = fileURLToPath(new URL('../cli/main.js', import.meta.url));
+  const program = fileURLToPath(new URL('../bin/main.js', import.meta.url));
   const common = [
     ...(values.threads === undefined ? [] : ['--threads', values.threads]),
     ...(values.model === undefined ? [] : ['--model', values.model]),

@@ -36,7 +36,8 @@ export async function run(args: RawArgs): Promise<number> {
   const json = flag(args, 'json');
   const timed = flag(args, 'time');
   const most = flag(args, 'all-segments') ? Infinity : MOST_SEGMENTS;
-  const files = names.flatMap((name) => sourcesOf(name, { accepts: ['.dcz'] }, [])).map(({ path }) => path);
+  const files: string[] = [];
+  for (const name of names) for (const { path } of await sourcesOf(name, { accepts: ['.dcz'] }, [])) files.push(path);
   if (files.length === 1) {
     const found = await infoOf(files[0]!, timed);
     print(json ? `${JSON.stringify(found, null, 2)}\n` : asText(inputName(files[0]!), found, most));

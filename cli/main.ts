@@ -183,7 +183,9 @@ function parserOf(args: string[]): Argv {
         : misuse(complaint ?? error?.message ?? 'the command line is not understood');
     });
   outputOptions(parser); // before or after the command's name
-  for (const { usage, about, load } of COMMANDS) {
+  // Of the others nothing is asked, and laying them out takes a while.
+  const asked = COMMANDS.filter(({ usage }) => command === undefined || usage.split(' ')[0] === command);
+  for (const { usage, about, load } of asked) {
     let file: CommandFile;
     parser.command(
       usage,

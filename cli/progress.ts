@@ -1,5 +1,5 @@
 /** The progress bar: on a terminal only, so that logs and pipes stay clean. It has the last line; what is said goes above. */
-import cliProgress from './vendor/cli-progress.js';
+import type { MultiBar } from 'cli-progress';
 import type { Progress } from '../src/index.js';
 
 export interface ProgressDisplay {
@@ -27,9 +27,37 @@ export function progressDisplay(
   stream: NodeJS.WriteStream = process.stderr,
 ): ProgressDisplay {
   if (quiet || !stream.isTTY) return { update: undefined, stop: () => undefined };
+  let bars: MultiBar | undefined;
+  let bar: ReturnType<MultiBar['create']> | undefined;
+  let last = { value: 0, stage: '' };
+  let stopped = false;
+  void barsOn(stream, label).then((made) => {
+    if (stopped) return;
+    bars = made;
+    bar = bars.create(1000, last.value, { stage: last.stage });
+    streams.add(stream);
+  });
+  const stop = (): void => {
+    stopped = true;
+    if (streams.delete(stream)) bars?.stop();
+    process.off('exit', stop);
+  };
+  process.on('exit', stop); // gives the cursor back after Ctrl-C
+  return {
+    update: ({ fraction, stage }) => {
+      last = { value: Math.round(Math.min(1, Math.max(0, fraction)) * 1000), stage };
+      bar?.update(last.value, { stage });
+    },
+    stop,
+  };
+}
+
+/** Loaded where there is a bar to be shown. */
+async function barsOn(stream: NodeJS.WriteStream, label: string): Promise<MultiBar> {
+  const { default: cliProgress } = await import('./vendor/cli-progress.js');
   // Of several bars, which may be one, the package moves the cursor by lines. A single bar it brings back to where it was
   // when it began, which is another line once something was printed or the window has scrolled.
-  const bars = new cliProgress.MultiBar({
+  return new cliProgress.MultiBar({
     format: `${label} [{bar}] {percentage} %  {duration_formatted}  {stage}`,
     barsize: Math.max(0, Math.min(WIDEST_BAR, (stream.columns || DEFAULT_COLUMNS) - WORDS)),
     stream,
@@ -41,15 +69,4 @@ export function progressDisplay(
     hideCursor: true,
     fps: 5,
   });
-  const bar = bars.create(1000, 0, { stage: '' });
-  streams.add(stream);
-  const stop = (): void => {
-    if (streams.delete(stream)) bars.stop();
-    process.off('exit', stop);
-  };
-  process.on('exit', stop); // gives the cursor back after Ctrl-C
-  return {
-    update: ({ fraction, stage }) => bar.update(Math.round(Math.min(1, Math.max(0, fraction)) * 1000), { stage }),
-    stop,
-  };
 }

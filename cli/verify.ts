@@ -47,15 +47,15 @@ export async function run(args: RawArgs): Promise<number> {
   const limits = { maxPixels: maxPixelsOption(args), ...(maxWork === undefined ? {} : { maxWork }) };
   let bad = 0;
   const leftOut: string[] = [];
-  const files = fileArguments(args, 'files').flatMap((name) => {
+  const files: string[] = [];
+  for (const name of fileArguments(args, 'files')) {
     try {
-      return sourcesOf(name, { accepts: ['.dcz'] }, leftOut).map(({ path }) => path);
+      files.push(...(await sourcesOf(name, { accepts: ['.dcz'] }, leftOut)).map(({ path }) => path));
     } catch (error) {
       bad++;
       reportError(error, verbose);
-      return [];
     }
-  });
+  }
   for (const file of files) {
     try {
       const bytes = await readSource(file);

@@ -25,7 +25,7 @@ const folders = ['small', 'large'].map((model) => {
   const own = ['--model', model, '-o', folder, '--cache', join(out, 'cache')];
   const codecs = 'dcomp,avif,avif-psnr,avif-ssim,jxl,jxl-9,webp,jpeg';
   const rates = '0.1,0.25,0.5,1';
-  run('dist/cli/main.js', 'eval', pictures, ...own, '--codecs', codecs, '--rates', rates, ...process.argv.slice(2));
+  run('dist/bin/main.js', 'eval', pictures, ...own, '--codecs', codecs, '--rates', rates, ...process.argv.slice(2));
   return folder;
 });
 run('scripts/publish-report.mjs', ...folders);

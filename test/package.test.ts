@@ -155,14 +155,20 @@ function packed(): Packed {
   return Object.values(JSON.parse(stdout) as Record<string, Packed>)[0]!;
 }
 
-/** Files of dist/ that a compiled file or its types name: by `import`, `export … from`, `import()` and `new URL(…, import.meta.url)`. */
+/**
+ * Files of dist/ that a compiled file or its types name: by `import`, `export … from`, `import()` and `new URL(…, import.meta.url)`,
+ * in a bundle `new URL(…, new URL(where it would be, import.meta.url).href)`.
+ */
 function namedFiles(file: string, types = true): string[] {
   const typesOf = file.replace(/\.js$/, '.d.ts');
-  const text = [file, ...(types ? [typesOf] : [])].map((path) => readFileSync(join(root, path), 'utf8')).join('\n');
+  const both = [file, ...(types && existsSync(join(root, typesOf)) ? [typesOf] : [])];
+  const text = both.map((path) => readFileSync(join(root, path), 'utf8').replaceAll('"', "'")).join('\n');
   const names = text.matchAll(
-    /(?:\bfrom|\bimport\(?)\s*'(\.[^']+\.js)'|new URL\('([^']+\.js)',\s*import\.meta\.url\)/g,
+    /(?:\bfrom|\bimport\(?)\s*'(\.[^']+\.js)'|new URL\('([^']+\.js)',\s*(?:import\.meta\.url\)(?!\.href\))|new URL\('([^']+)', import\.meta\.url\)\.href\))/g,
   );
-  return [...names].map((match) => posix.join(dirname(file), match[1] ?? match[2]!));
+  return [...names].map(([, imported, addressed, base = '']) =>
+    posix.join(dirname(file), dirname(base), imported ?? addressed!),
+  );
 }
 
 describe('packed', () => {
@@ -180,7 +186,8 @@ describe('packed', () => {
     [...entries, ...Object.values(manifest.bin)].forEach(visit);
     const scripts = paths.filter((path) => path.endsWith('.js'));
     // What was compiled from a source that is gone is not in a package that `prepack` has built.
-    const fresh = scripts.filter((path) => existsSync(join(root, path.replace(/^dist\/(.*)\.js$/, '$1.ts'))));
+    const hasSource = (path: string): boolean => existsSync(join(root, path.replace(/^dist\/(.*)\.js$/, '$1.ts')));
+    const fresh = scripts.filter((path) => path.startsWith('dist/bin/') || hasSource(path));
     assert.deepEqual(
       fresh.filter((path) => !reached.has(path)),
       [],
@@ -233,6 +240,14 @@ describe('packed', () => {
     library.forEach(visit);
     assert.deepEqual([...bare].sort(), ['@noble/hashes', 'fflate', 'webgpu']);
     assert.ok([...reached].every((file) => file.startsWith('dist/src/')));
+  });
+
+  it('the bundled command line says what its sources say, in as few lines', () => {
+    const help = (folder: string): string =>
+      spawnSync(process.execPath, [join(root, 'dist', folder, 'main.js'), 'encode', '--help'], { encoding: 'utf8' })
+        .stdout;
+    assert.match(help('bin'), /--quality/);
+    assert.equal(help('bin'), help('cli'));
   });
 
   it('source maps bring their sources', () => {

@@ -228,7 +228,7 @@ describe('picture formats, by name', () => {
 });
 
 describe('picture formats, on the command line', () => {
-  const program = fileURLToPath(new URL('../cli/main.js', import.meta.url));
+  const program = fileURLToPath(new URL('../bin/main.js', import.meta.url));
   const hidden = `data:text/javascript,import{register}from'node:module';register('data:text/javascript,export function resolve(s,c,n){if(s==="sharp")throw new Error("none");return n(s,c)}')`;
 
   function run(folder: string, node: string[], ...args: string[]): { status: number | null; stderr: string } {

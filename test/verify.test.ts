@@ -142,7 +142,7 @@ describe('the pixel hash', () => {
 });
 
 describe('dcomp verify', () => {
-  const program = fileURLToPath(new URL('../cli/main.js', import.meta.url));
+  const program = fileURLToPath(new URL('../bin/main.js', import.meta.url));
   let folder = '';
   let file: Uint8Array;
   before(async () => {

@@ -8,7 +8,7 @@ import type { IntegerModel } from '../src/model/integer/integer-model.js';
 import type { Condition } from '../src/model/inputs.js';
 import { createEngine } from '../src/model/wasm/engine.js';
 import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
-import { fitsWinograd } from '../src/model/wasm/winograd.js';
+import { Filters, fitsWinograd } from '../src/model/wasm/winograd.js';
 import { randomArguments } from './helpers/random-network.js';
 import { TRAINED_SHARE, randomModel, uniform } from '../corpus/random-model.js';
 
@@ -17,9 +17,11 @@ const CONDITION: Condition = { level: 0, sigma: 140, mode: 'refine' };
 /** Layers of a model that tiles compute. */
 function tiled(model: IntegerModel): Layer[] {
   const { architecture, layers, tensors } = model;
-  return architecture.layers.filter((layer) =>
-    fitsWinograd(architecture, layer, layers.get(layer.name)!.weights, clampLimit(tensors.get(layer.from)!.bits)),
-  );
+  const filters = new Filters(architecture);
+  return architecture.layers.filter((layer) => {
+    const limit = clampLimit(tensors.get(layer.from)!.bits);
+    return fitsWinograd(architecture, layer, layers.get(layer.name)!.weights, limit, filters);
+  });
 }
 
 test('whole networks by tiles equal them computed directly, on one thread and on three, of odd sizes too', async () => {

@@ -23,7 +23,7 @@ export async function planPlaces(request: Request, remote: boolean): Promise<Pla
   const { names, output } = request;
   const objects = [...names, ...(output === undefined ? [] : [output])].some(isObject);
   if (!objects) {
-    const plan = planJobs(request);
+    const plan = await planJobs(request);
     if (remote) plan.jobs.forEach(checkShared);
     return plan;
   }
@@ -52,7 +52,7 @@ function isFolderName(name: string): boolean {
 
 async function foundOf(name: string, request: Request, leftOut: string[]): Promise<Found[]> {
   if (!isObject(name))
-    return sourcesOf(name, request, leftOut).map((source) => ({ source, size: source.stats?.size ?? 0 }));
+    return (await sourcesOf(name, request, leftOut)).map((source) => ({ source, size: source.stats?.size ?? 0 }));
   if (!isFolderName(name)) {
     const object = await lookAt(name);
     if (object === undefined)

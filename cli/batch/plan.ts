@@ -35,10 +35,10 @@ export interface Plan {
 }
 
 /** @throws DcompError E_USAGE; E_IO for a folder that cannot be read or holds nothing */
-export function planJobs(request: Request): Plan {
+export async function planJobs(request: Request): Promise<Plan> {
   const { names, output } = request;
-  if (output === undefined) return { jobs: [withoutOption(request)], many: false, named: false, leftOut: [] };
-  const many = names.length > 1 || isFolder(names[0]!) || isPattern(names[0]!);
+  if (output === undefined) return { jobs: [await withoutOption(request)], many: false, named: false, leftOut: [] };
+  const many = names.length > 1 || isFolder(names[0]!) || (await isPattern(names[0]!));
   if (many && (names.includes(STANDARD) || output === STANDARD)) {
     throw new DcompError(
       'E_USAGE',
@@ -47,22 +47,23 @@ export function planJobs(request: Request): Plan {
   }
   const nameOf = outputNames(request, many);
   const leftOut: string[] = [];
-  const jobs = names
-    .flatMap((name) => sourcesOf(name, request, leftOut))
-    .map((source) => ({ input: source.path, output: nameOf(source), size: source.stats?.size ?? 0 }));
+  const jobs: Job[] = [];
+  for (const name of names)
+    for (const source of await sourcesOf(name, request, leftOut))
+      jobs.push({ input: source.path, output: nameOf(source), size: source.stats?.size ?? 0 });
   checkOutputs(jobs);
   for (const job of jobs) checkKinds(job, request);
   return { jobs, many, named: jobs.some((job) => job.output !== output), leftOut };
 }
 
 /** `encode IN [OUT]` */
-function withoutOption(request: Request): Job {
+async function withoutOption(request: Request): Promise<Job> {
   const { extension } = request;
-  const names = request.names.flatMap((name, i) => {
-    if (!isPattern(name)) return [name];
-    const found = matchesOf(name);
-    return found.length === 0 && i === 1 ? [name] : found; // a second name may be that of an output
-  });
+  const names: string[] = [];
+  for (const [i, name] of request.names.entries()) {
+    const found = (await isPattern(name)) ? await matchesOf(name) : [name];
+    names.push(...(found.length === 0 && i === 1 ? [name] : found)); // a second name may be that of an output
+  }
   if (names.length === 0) throw noMatch(request.names[0]!);
   const [input, second] = names as [string, string | undefined];
   if (names.length > 2)

@@ -5,9 +5,9 @@ import { makeFolder, STANDARD, statOrUndefined } from '../../formats/files.js';
 import { writeOutput } from '../../formats/output.js';
 import { stoppable } from '../../formats/stop.js';
 import { progressDisplay } from '../progress.js';
-import type { CodedFile, Hooks } from './coder.js';
+import { codeFile, type CodedFile, type Coder, type Hooks } from './coder.js';
 import type { Job, Plan } from './plan.js';
-import { createPool } from './pool.js';
+import type { Pool } from './pool.js';
 import { Teller, type Report, type RunOptions } from './teller.js';
 
 export interface Command<Settings extends { threads: number }> {
@@ -40,7 +40,12 @@ export async function runJobs<Settings extends { threads: number }>(
   const settings = { ...command.settings, threads: Math.max(1, Math.floor(options.threads / lanes)) };
   const display = progressDisplay(command.name, options.quiet);
   const teller = new Teller(plan, options, display);
-  const pool = createPool(lanes, { command: command.url, settings });
+  const pool = await poolFor(
+    waiting.filter(({ skip }) => !skip).map(({ job }) => job),
+    lanes,
+    command.url,
+    settings,
+  );
   const execute: Execute = (input, { onProgress }) => pool.code(input, onProgress);
   const next = waiting.entries();
   const lane = async (): Promise<void> => {
@@ -60,6 +65,26 @@ export async function runJobs<Settings extends { threads: number }>(
     await pool.close();
   }
   return teller.end();
+}
+
+/** Most bytes of a file that is coded without a thread of its own. */
+const FEW_BYTES = 16384;
+
+/**
+ * Threads for the jobs. A file of few bytes is done here, alone: to start a thread takes as long as to decode it, and signals are
+ * heard in the turns that coding gives. Larger ones may want more memory than there is, which ends a thread and not the program.
+ */
+async function poolFor(jobs: readonly Job[], lanes: number, url: string, settings: unknown): Promise<Pool> {
+  const [first, second] = jobs;
+  // Of what is no regular file, the size is 0.
+  if (first === undefined || second !== undefined || first.size === 0 || first.size > FEW_BYTES)
+    return (await import('./pool.js')).createPool(lanes, { command: url, settings });
+  const { code } = (await import(url)) as { code: Coder<unknown> };
+  return {
+    code: (input, onProgress) =>
+      codeFile(input, undefined, code, settings, onProgress === undefined ? {} : { onProgress }),
+    close: async () => undefined,
+  };
 }
 
 /** What a picture of 24 megapixels may take, and something to spare. */

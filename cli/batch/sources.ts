@@ -3,7 +3,6 @@ import { readdirSync, type Stats } from 'node:fs';
 import { dirname, extname, join, relative } from 'node:path';
 import { DcompError } from '../../src/errors.js';
 import { inputName, ioError, STANDARD, statOrUndefined } from '../../formats/files.js';
-import { globSync, isDynamicPattern } from '../vendor/tinyglobby.js';
 
 export interface Source {
   path: string;
@@ -36,13 +35,21 @@ function withSlashes(name: string): string {
   return process.platform === 'win32' ? name.replaceAll('\\', '/') : name;
 }
 
+/** Characters of which a pattern has one at least. */
+const OF_PATTERNS = /[*?[\]{}()!+@|\\]/;
+
+/** What reads patterns; most names are none, and it takes a while to load. */
+const patterns = (): Promise<typeof import('../vendor/tinyglobby.js')> => import('../vendor/tinyglobby.js');
+
 /** Such as `photos/*.png`: the shell of Windows leaves them to the program, others where they are quoted. A file's name is none. */
-export function isPattern(name: string): boolean {
-  return name !== STANDARD && statOf(name) === undefined && isDynamicPattern(withSlashes(name));
+export async function isPattern(name: string): Promise<boolean> {
+  if (name === STANDARD || !OF_PATTERNS.test(name) || statOf(name) !== undefined) return false;
+  return (await patterns()).isDynamicPattern(withSlashes(name));
 }
 
 /** Files that a pattern stands for, in the order of their names; not hidden ones. */
-export function matchesOf(pattern: string): string[] {
+export async function matchesOf(pattern: string): Promise<string[]> {
+  const { globSync } = await patterns();
   return globSync(withSlashes(pattern), { expandDirectories: false, onlyFiles: true, dot: false }).sort();
 }
 
@@ -51,7 +58,8 @@ export function noMatch(pattern: string): DcompError {
 }
 
 /** The part of a pattern that stands for itself. */
-function baseOf(pattern: string): string {
+async function baseOf(pattern: string): Promise<string> {
+  const { isDynamicPattern } = await patterns();
   const parts = withSlashes(pattern).split('/');
   return (
     parts
@@ -79,11 +87,11 @@ export function leftOutText(paths: readonly string[], words: string): string {
  * @param leftOut gets what is left out of folders though it looks as if it were meant
  * @throws DcompError E_IO for what cannot be read, and where there is nothing
  */
-export function sourcesOf(name: string, accepted: Accepted, leftOut: string[]): Source[] {
+export async function sourcesOf(name: string, accepted: Accepted, leftOut: string[]): Promise<Source[]> {
   if (isFolder(name)) return filesBelow(name, accepted, leftOut);
-  if (!isPattern(name)) return [{ path: name, folder: '.', stats: statOf(name) }];
-  const base = baseOf(name);
-  const found = matchesOf(name);
+  if (!(await isPattern(name))) return [{ path: name, folder: '.', stats: statOf(name) }];
+  const base = await baseOf(name);
+  const found = await matchesOf(name);
   if (found.length === 0) throw noMatch(name);
   return found.map((path) => ({ path, folder: relative(base, dirname(path)) || '.', stats: statOf(path) }));
 }

@@ -1,2 +1,2 @@
-/** cli-progress, which scripts/inline-vendor.mjs puts into this file: only the command line needs it, so the package does not depend on it. */
+/** cli-progress, which scripts/bundle-cli.mjs puts into dist/bin: only the command line needs it, so the package does not depend on it. */
 export { default } from 'cli-progress';

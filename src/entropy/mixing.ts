@@ -6,6 +6,7 @@
  */
 import { DcompError } from '../errors.js';
 import { exp2, log2 } from '../math/exact.js';
+import { onDemand } from '../math/on-demand.js';
 import { COMPACT, RansStack } from './rans.js';
 import type { Pieces } from '../turns.js';
 
@@ -15,13 +16,14 @@ export const QUANTA = 1 << BITS;
 
 /** Log odds in bits of the probability (i + ½) / STRETCHES. */
 export const STRETCHES = 4096;
-export const STRETCH = Float64Array.from({ length: STRETCHES }, (_, i) => log2((i + 0.5) / (STRETCHES - i - 0.5)));
+export const stretchTable = onDemand(() =>
+  Float64Array.from({ length: STRETCHES }, (_, i) => log2((i + 0.5) / (STRETCHES - i - 0.5))),
+);
 /** Mixed log odds are clamped to ±LIMIT and rounded to 1 / SQUASH_STEPS. */
 export const LIMIT = 16;
 export const SQUASH_STEPS = 128;
-export const SQUASH = Float64Array.from(
-  { length: 2 * LIMIT * SQUASH_STEPS + 1 },
-  (_, i) => 1 / (1 + exp2(LIMIT - i / SQUASH_STEPS)),
+export const squashTable = onDemand(() =>
+  Float64Array.from({ length: 2 * LIMIT * SQUASH_STEPS + 1 }, (_, i) => 1 / (1 + exp2(LIMIT - i / SQUASH_STEPS))),
 );
 
 /** A probability that was used n times moves by 1 / (n + 1.5) of its error; n counts no further than this. */
@@ -54,6 +56,8 @@ export interface BinaryCoder {
 export class Mixer {
   /** Of the next decision; the caller sets them. */
   readonly contexts: Uint32Array;
+  private readonly stretch = stretchTable();
+  private readonly squash = squashTable();
   private readonly slots: Uint32Array;
   private readonly logOdds: Float64Array;
   private readonly probabilities: Float32Array;
@@ -88,17 +92,17 @@ export class Mixer {
    * @param set of weights
    */
   code(coder: BinaryCoder, node: number, set: number, bit: number): number {
-    const { inputs, contexts, slots, logOdds, probabilities, weights } = this;
+    const { inputs, contexts, slots, logOdds, probabilities, weights, stretch, squash } = this;
     const first = set * inputs;
     let sum = 0;
     for (let i = 0; i < inputs; i++) {
       const key = contexts[i]! ^ Math.imul(node * inputs + i + 1, 0x9e3779b1);
       const slot = (slots[i] = Math.imul(key, 0x85ebca6b) >>> this.shift);
-      const x = (logOdds[i] = STRETCH[Math.floor(probabilities[slot]! * STRETCHES)]!);
+      const x = (logOdds[i] = stretch[Math.floor(probabilities[slot]! * STRETCHES)]!);
       sum += weights[first + i]! * x;
     }
     const clamped = sum < -LIMIT ? -LIMIT : sum > LIMIT ? LIMIT : sum;
-    const one = SQUASH[Math.floor((clamped + LIMIT) * SQUASH_STEPS + 0.5)]!;
+    const one = squash[Math.floor((clamped + LIMIT) * SQUASH_STEPS + 0.5)]!;
     const ones = Math.max(1, Math.min(QUANTA - 1, Math.floor(one * QUANTA + 0.5)));
     const result = coder.code(ones, bit);
     this.learn(first, (result - one) * (LEARNING + EARLY / (1 + this.decisions[set]!++ / EARLY_DECISIONS)), result);
@@ -120,13 +124,16 @@ export class Mixer {
 }
 
 /** Bits of a decision by its quanta. */
-const COST = Float32Array.from({ length: QUANTA + 1 }, (_, quanta) => (quanta === 0 ? 0 : BITS - log2(quanta)));
+const costTable = onDemand(() =>
+  Float32Array.from({ length: QUANTA + 1 }, (_, quanta) => (quanta === 0 ? 0 : BITS - log2(quanta))),
+);
 
 /** Decisions that are pushed in a piece. */
 const PIECE = 2 ** 16;
 
 /** Notes decisions in their order, and pushes them in reverse. */
 export class BinaryEncoder implements BinaryCoder {
+  private readonly costs = costTable();
   /** Bits of the decisions noted. */
   bits = 0;
   /** 2 · ones + bit */
@@ -141,7 +148,7 @@ export class BinaryEncoder implements BinaryCoder {
       this.notes = grown;
     }
     this.notes[this.count++] = 2 * ones + bit;
-    this.bits += COST[bit === 1 ? ones : QUANTA - ones]!;
+    this.bits += this.costs[bit === 1 ? ones : QUANTA - ones]!;
     return bit;
   }
 

@@ -2,7 +2,8 @@
 import { compileKernel, instantiateKernel, kernelMemory } from '../kernels/load.js';
 import { wasm } from '../kernels/samples.wasm.js';
 import { exp2 } from '../math/exact.js';
-import { SQUASH, STRETCH } from './mixing.js';
+import { onDemand } from '../math/on-demand.js';
+import { squashTable, stretchTable } from './mixing.js';
 
 /** Codes of variances that there are. */
 export const VARIANCES = 96;
@@ -40,9 +41,11 @@ export const VARIANCE = Float64Array.from({ length: VARIANCES }, (_, i) => exp2(
 const CDF_LIMIT = 24;
 const CDF_STEPS = 64;
 const LOG2_E = 1.4426950408889634;
-const CDF = Float64Array.from(
-  { length: 2 * CDF_LIMIT * CDF_STEPS + 2 },
-  (_, i) => 1 / (1 + exp2((CDF_LIMIT - i / CDF_STEPS) * LOG2_E)),
+const cdfTable = onDemand(() =>
+  Float64Array.from(
+    { length: 2 * CDF_LIMIT * CDF_STEPS + 2 },
+    (_, i) => 1 / (1 + exp2((CDF_LIMIT - i / CDF_STEPS) * LOG2_E)),
+  ),
 );
 
 /** About the logarithm of a magnitude below 128. */
@@ -95,10 +98,11 @@ export function createSampleKernel(picture: KernelPicture, code: (ones: number, 
   const memory = kernelMemory(places.end);
   const { buffer } = memory;
   new Int32Array(buffer, NUMBERS).set(numbersOf(picture, places));
-  new Float64Array(buffer, places.cdf, CDF.length).set(CDF);
+  const [cdf, stretch, squash] = [cdfTable(), stretchTable(), squashTable()];
+  new Float64Array(buffer, places.cdf, cdf.length).set(cdf);
   new Float64Array(buffer, places.variances, VARIANCES).set(VARIANCE);
-  new Float64Array(buffer, places.stretch, STRETCH.length).set(STRETCH);
-  new Float64Array(buffer, places.squash, SQUASH.length).set(SQUASH);
+  new Float64Array(buffer, places.stretch, stretch.length).set(stretch);
+  new Float64Array(buffer, places.squash, squash.length).set(squash);
   new Uint8Array(buffer, places.levels, LEVELS.length).set(LEVELS);
   new Float64Array(buffer, places.values, (places.errors - places.values) / 8).fill(2 ** (bits - 1));
   for (const [k, count] of counts.entries())
@@ -136,8 +140,8 @@ function placesOf({ width, channels, lossy, ...picture }: KernelPicture, counts:
   const lossies = take(lossy ? LOSSY_ROWS * row : 0);
   const samples = take(2 * width * channels);
   const [codes, levels] = [take(((width + 1) >> 1) * channels), take(LEVELS.length)];
-  const [cdf, variances] = [take(CDF.byteLength), take(VARIANCE.byteLength)];
-  const [stretch, squash] = [take(STRETCH.byteLength), take(SQUASH.byteLength)];
+  const [cdf, variances] = [take(cdfTable().byteLength), take(VARIANCE.byteLength)];
+  const [stretch, squash] = [take(stretchTable().byteLength), take(squashTable().byteLength)];
   const [predictions, weights] = [take(PREDICTION * channels), take(WEIGHTS * channels)];
   const [inputs, weighed] = [take(8 * MOST_INPUTS), take(8 * MOST_INPUTS)];
   const sums = take(cellBytes(counts[channels - 1]!));

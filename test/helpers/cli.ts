@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { smallModelFile } from '../../corpus/small-model.js';
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
-export const program = join(root, 'dist', 'cli', 'main.js');
+/** The program as it is in the package. */
+export const program = join(root, 'dist', 'bin', 'main.js');
 
 export interface Outcome {
   code: number | null;

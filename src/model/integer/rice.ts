@@ -5,13 +5,10 @@
  * A list begins with 4 bits, its p.
  */
 import { finish, type Pieces } from '../../turns.js';
+import { modelKernel } from '../model-kernel.js';
 
 const PARAMETER_BITS = 4;
 const MAX_PARAMETER = 2 ** PARAMETER_BITS - 1;
-/** f of a value in int16. */
-const MAX_FOLDED = 65535;
-/** Bits that are there of a word of 32 whose first byte may be begun. */
-const WINDOW_BITS = 25;
 
 /** Writes lists of integers, one behind the other. @returns packed bits, the last byte filled with zeros */
 export function writeRice(lists: readonly Int16Array[]): Uint8Array {
@@ -55,49 +52,21 @@ export function readRice(bytes: Uint8Array, lengths: readonly number[]): Int16Ar
   return finish(readRiceInPieces(bytes, lengths));
 }
 
-/** As `readRice`; a list is a piece. */
+/** Where the bytes lie for the kernel: it takes address 0 for none. Behind them are zeros that a code may be looked for in. */
+const BYTES = 16;
+const BEHIND = 16;
+
+/** As `readRice`; a list is a piece. @throws DcompError E_ENVIRONMENT */
 export function* readRiceInPieces(bytes: Uint8Array, lengths: readonly number[]): Pieces<Int16Array[] | undefined> {
-  const end = 8 * bytes.length;
-  let at = 0;
-  // Up to 15 bits; those behind the end read as 0.
-  const low = (count: number): number => {
-    const first = at >>> 3;
-    const window = (bytes[first]! << 16) | (bytes[first + 1]! << 8) | bytes[first + 2]!;
-    const value = (window >>> (24 - (at & 7) - count)) & ((1 << count) - 1);
-    at += count;
-    return value;
-  };
+  const place = 2 * Math.ceil((BYTES + bytes.length + BEHIND) / 2);
+  const { kernel, buffer } = modelKernel(place + 2 * lengths.reduce((most, length) => Math.max(most, length), 0));
+  new Uint8Array(buffer, BYTES).set(bytes);
+  kernel.beginRice(BYTES, bytes.length);
   const lists: Int16Array[] = [];
   for (const length of lengths) {
-    const parameter = low(PARAMETER_BITS);
-    const most = MAX_FOLDED >> parameter;
-    const list = new Int16Array(length);
-    for (let i = 0; i < length; i++) {
-      const first = at >>> 3;
-      // 25 bits at least: nearly all codes are within.
-      const window =
-        ((bytes[first]! << 24) | (bytes[first + 1]! << 16) | (bytes[first + 2]! << 8) | bytes[first + 3]!) << (at & 7);
-      let ones = Math.clz32(~window);
-      let f: number;
-      if (ones + parameter < WINDOW_BITS) {
-        if (ones > most) return undefined;
-        f = (ones << parameter) | (((window << (ones + 1)) >>> 1) >>> (31 - parameter));
-        at += ones + 1 + parameter;
-      } else {
-        ones = 0;
-        while (((bytes[at >>> 3]! >> (7 - (at & 7))) & 1) === 1) {
-          if (++ones > most) return undefined;
-          at++;
-        }
-        at++;
-        f = (ones << parameter) | low(parameter);
-      }
-      list[i] = (f & 1) === 0 ? f >> 1 : -((f + 1) >> 1);
-      if (at > end) return undefined;
-    }
-    lists.push(list);
+    if (kernel.readRice(place, length) === 0) return undefined;
+    lists.push(new Int16Array(buffer, place, length).slice());
     yield;
   }
-  const unused = end - at;
-  return unused >= 0 && unused < 8 && low(unused) === 0 ? lists : undefined;
+  return kernel.endsRice() === 0 ? undefined : lists;
 }

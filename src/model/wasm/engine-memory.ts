@@ -31,7 +31,7 @@ import {
   type ModelPlaces,
   type TensorPlace,
 } from './plan.js';
-import { packFilters } from './winograd.js';
+import type { Filters } from './winograd.js';
 
 /** An evaluation on its way from top to bottom, in this memory. */
 export interface WasmCourse extends Course {
@@ -70,7 +70,7 @@ export class EngineMemory {
   }
 
   /** Tables of the input and packed weights. */
-  *placeModelInPieces(): Pieces<void> {
+  *placeModelInPieces(filters: Filters): Pieces<void> {
     const { architecture, layers } = this.model;
     const tables = inputTables(this.model);
     this.words(this.places.gains, tables.gain.length).set(tables.gain);
@@ -90,7 +90,7 @@ export class EngineMemory {
       const packed = new Int16Array(this.memory.buffer, place.weights, (partsOf(layer) * place.weightBytes) / 2);
       const shape = weightShape(architecture, layer);
       const { weights } = layers.get(layer.name)!;
-      if (this.winograd[index]) packFilters(shape, weights, packed, storedChannels(shape[2]) / 2);
+      if (this.winograd[index]) filters.pack(shape, weights, packed);
       else packWeights(layer, shape, weights, packed);
     }
   }

@@ -22,7 +22,7 @@ import {
   type ConvKernel,
   type Shared,
 } from './chunks.js';
-import { fitsWinograd } from './winograd.js';
+import { Filters, fitsWinograd } from './winograd.js';
 import { EngineMemory, type WasmCourse } from './engine-memory.js';
 import { turnIfDue } from '../../event-loop.js';
 import { checkModelInPieces } from '../integer/check-model.js';
@@ -89,6 +89,7 @@ export class Engine extends RowEngine<WasmCourse> {
   private readonly kernel: ConvKernel;
   private readonly control: Int32Array;
   private readonly laidOut: EngineMemory;
+  private filters: Filters | undefined;
   private plan: GridPlan | undefined;
   private planKey = '';
   private evaluation = 0;
@@ -108,6 +109,7 @@ export class Engine extends RowEngine<WasmCourse> {
     this.helpers = helpers;
     this.threads = helpers?.threads ?? 1;
     const steps = model.architecture.layers.length + 1;
+    const filters = new Filters(model.architecture);
     const winograd = model.architecture.layers.map(
       (layer) =>
         convolution === 'tiles' &&
@@ -116,6 +118,7 @@ export class Engine extends RowEngine<WasmCourse> {
           layer,
           model.layers.get(layer.name)!.weights,
           clampLimit(model.tensors.get(layer.from)!.bits),
+          filters,
         ),
     );
     this.places = layoutModel(model.architecture, CONTROL + 4 * controlLength(steps), this.threads, winograd);
@@ -129,12 +132,14 @@ export class Engine extends RowEngine<WasmCourse> {
     bounds[HEAD.lowest] = LOG_VARIANCE_MIN;
     bounds[HEAD.highest] = LOG_VARIANCE_MAX;
     this.laidOut = new EngineMemory(model, this.memory, this.places, this.control, winograd, this.threads);
+    this.filters = filters;
     this.shared = { module, memory: this.memory, control: CONTROL, controlLength: controlLength(steps) };
   }
 
   /** Puts the model where the kernel reads it. */
-  placedInPieces(): Pieces<void> {
-    return this.laidOut.placeModelInPieces();
+  *placedInPieces(): Pieces<void> {
+    if (this.filters !== undefined) yield* this.laidOut.placeModelInPieces(this.filters);
+    this.filters = undefined; // and its memory
   }
 
   protected begin(

@@ -4,6 +4,8 @@
  */
 import { tensorOf, weightShape, type Architecture, type Layer } from '../architecture.js';
 import { absoluteSums } from '../integer/check-model.js';
+import { modelKernel, type ModelKernel } from '../model-kernel.js';
+import { storedChannels } from './plan.js';
 
 /** Values of the transformed tile, and of the transformed filter. */
 const POINTS = 16;
@@ -11,10 +13,62 @@ const POINTS = 16;
 const TILES = 16;
 const LINE = 64;
 const INT16 = 32767;
+/** Where weights lie for the kernel: it takes address 0 for none. */
+const WEIGHTS = 16;
 
 /** Bytes of scratch memory a thread needs. @param channels stored ones, the most of any layer's input */
 export function scratchBytes(channels: number): number {
   return POINTS * (2 * TILES * channels + LINE) + POINTS * (32 * TILES + LINE);
+}
+
+/** What filters are transformed and packed with, of any layer of a network. */
+export class Filters {
+  private readonly kernel: ModelKernel;
+  private readonly buffer: ArrayBufferLike;
+  private readonly packed: number;
+
+  /** @throws DcompError E_ENVIRONMENT */
+  constructor(architecture: Architecture) {
+    const most = architecture.layers.reduce((size, layer) => Math.max(size, storedFilters(architecture, layer)), 0);
+    this.packed = WEIGHTS + 2 * 9 * most;
+    ({ kernel: this.kernel, buffer: this.buffer } = modelKernel(this.packed + 2 * POINTS * most));
+  }
+
+  /** The largest magnitude among transformed filters. @param weights [row][column][in][out] of 3×3 */
+  largest(shape: readonly number[], weights: Int16Array): number {
+    const [inputs, outputs] = this.place(shape, weights);
+    return this.kernel.largestOfFilters(WEIGHTS, inputs * outputs);
+  }
+
+  /** Weights [row][column][in][out] to [8 outputs][16][pair of inputs][output][2], zeros where a block or pair is not full. */
+  pack(shape: readonly number[], weights: Int16Array, packed: Int16Array): void {
+    const [inputs, outputs] = this.place(shape, weights);
+    this.kernel.packFilters(WEIGHTS, inputs, outputs, this.packed);
+    packed.set(new Int16Array(this.buffer, this.packed, POINTS * inputs * outputs));
+  }
+
+  /** Puts weights where the kernel takes them, with zeros up to whole blocks. @returns inputs and outputs */
+  private place(shape: readonly number[], weights: Int16Array): [inputs: number, outputs: number] {
+    const [, , cin, cout] = shape as [number, number, number, number];
+    const [inputs, outputs] = [storedChannels(cin), storedChannels(cout)];
+    const placed = new Int16Array(this.buffer, WEIGHTS, 9 * inputs * outputs);
+    if (inputs === cin && outputs === cout) placed.set(weights);
+    else {
+      placed.fill(0);
+      for (let row = 0; row < 9 * cin; row++)
+        placed.set(
+          weights.subarray(row * cout, (row + 1) * cout),
+          (Math.floor(row / cin) * inputs + (row % cin)) * outputs,
+        );
+    }
+    return [inputs, outputs];
+  }
+}
+
+/** Pairs of an input and an output of a layer of 3×3 as they are stored, 0 of others. */
+function storedFilters(architecture: Architecture, layer: Layer): number {
+  const [, , cin, cout] = weightShape(architecture, layer);
+  return layer.kind === 'conv3x3' ? storedChannels(cin) * storedChannels(cout) : 0;
 }
 
 /**
@@ -22,55 +76,17 @@ export function scratchBytes(channels: number): number {
  * transformed filters; four times an output must fit int32. What is on the way may wrap around.
  * @param limit largest magnitude of the layer's input
  */
-export function fitsWinograd(architecture: Architecture, layer: Layer, weights: Int16Array, limit: number): boolean {
+export function fitsWinograd(
+  architecture: Architecture,
+  layer: Layer,
+  weights: Int16Array,
+  limit: number,
+  filters: Filters,
+): boolean {
   if (layer.kind !== 'conv3x3' || 4 * limit > INT16) return false;
   const shape = weightShape(architecture, layer);
   if (absoluteSums(layer, shape, weights).some((sums) => sums.some((sum) => 4 * sum * limit >= 2 ** 31))) return false;
-  let most = 0;
-  for (let i = 0; i < weights.length; i++) most = Math.max(most, Math.abs(weights[i]!));
-  if (9 * most <= INT16) return true;
-  const plane = shape[2] * shape[3];
-  const filter = new Int32Array(POINTS);
-  for (let i = 0; i < plane; i++) {
-    transformFilter(weights, i, plane, filter);
-    if (filter.some((value) => Math.abs(value) > INT16)) return false;
-  }
-  return true;
-}
-
-/**
- * (2G) w (2G)ᵀ with 2G = [2 0 0; 1 1 1; 1 −1 1; 0 0 2].
- * @param i index of the filter among the `plane` of them @param weights [row][column][filter]
- */
-function transformFilter(weights: Int16Array, i: number, plane: number, result: Int32Array): void {
-  for (let column = 0; column < 3; column++) {
-    const at = column * plane + i;
-    const [a, b, c] = [weights[at]!, weights[at + 3 * plane]!, weights[at + 6 * plane]!];
-    result[column] = 2 * a;
-    result[4 + column] = a + b + c;
-    result[8 + column] = a - b + c;
-    result[12 + column] = 2 * c;
-  }
-  for (let row = 0; row < POINTS; row += 4) {
-    const [a, b, c] = [result[row]!, result[row + 1]!, result[row + 2]!];
-    result[row] = 2 * a;
-    result[row + 1] = a + b + c;
-    result[row + 2] = a - b + c;
-    result[row + 3] = 2 * c;
-  }
-}
-
-/** Weights [row][column][in][out] to [8 outputs][16][pair of inputs][output][2], zeros where a block or pair is not full. */
-export function packFilters(shape: readonly number[], weights: Int16Array, packed: Int16Array, pairs: number): void {
-  const [, , cin, cout] = shape as [number, number, number, number];
-  const filter = new Int32Array(POINTS);
-  for (let i = 0; i < cin; i++) {
-    for (let o = 0; o < cout; o++) {
-      transformFilter(weights, i * cout + o, cin * cout, filter);
-      const first = (((o >> 3) * POINTS * pairs + (i >> 1)) * 8 + (o & 7)) * 2 + (i & 1);
-      for (let k = 0; k < POINTS; k++) packed[first + k * pairs * 16] = filter[k]!;
-    }
-  }
+  return filters.largest(shape, weights) <= INT16;
 }
 
 /** The most channels that any layer reads. */

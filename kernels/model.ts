@@ -1,6 +1,6 @@
 /**
  * What is done with the weights of a model when it is read (src/model/integer/rice.ts) and laid out
- * (src/model/wasm/winograd.ts). Addresses in bytes.
+ * (src/model/wasm/filters.ts). Addresses in bytes.
  */
 
 // Where the next code begins, and where the bytes end, behind which there are 8 zeros.

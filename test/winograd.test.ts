@@ -8,7 +8,7 @@ import type { IntegerModel } from '../src/model/integer/integer-model.js';
 import type { Condition } from '../src/model/inputs.js';
 import { createEngine } from '../src/model/wasm/engine.js';
 import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
-import { Filters, fitsWinograd } from '../src/model/wasm/winograd.js';
+import { Filters, fitsWinograd } from '../src/model/wasm/filters.js';
 import { randomArguments } from './helpers/random-network.js';
 import { TRAINED_SHARE, randomModel, uniform } from '../corpus/random-model.js';
 

@@ -31,7 +31,7 @@ import {
   type ModelPlaces,
   type TensorPlace,
 } from './plan.js';
-import type { Filters } from './winograd.js';
+import type { Filters } from './filters.js';
 
 /** An evaluation on its way from top to bottom, in this memory. */
 export interface WasmCourse extends Course {

@@ -22,7 +22,7 @@ import {
   type ConvKernel,
   type Shared,
 } from './chunks.js';
-import { Filters, fitsWinograd } from './winograd.js';
+import { Filters, fitsWinograd } from './filters.js';
 import { EngineMemory, type WasmCourse } from './engine-memory.js';
 import { turnIfDue } from '../../event-loop.js';
 import { checkModelInPieces } from '../integer/check-model.js';

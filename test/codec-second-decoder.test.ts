@@ -7,6 +7,7 @@ import { corpusPicture } from '../corpus/pictures.js';
 import { concat, readContainer, writeHeader } from '../src/container/container.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
+import { DEFAULT_SCHEDULE, NOT_SETTLED } from '../src/diffusion/schedule.js';
 import { PARTS } from '../src/container/parts.js';
 import { pictures, picturesOfAnyDepth, qualities, schedules } from './helpers/arbitrary.js';
 import { secondDecode } from './helpers/second-decoder.js';
@@ -47,6 +48,27 @@ describe('a second decoder, written from the description of the format,', () => 
       ),
       { numRuns: 6 },
     );
+  });
+
+  it('of settled files, whole and cut within the last step', async () => {
+    for (const [width, height, channels] of [
+      [70, 66, 3],
+      [37, 90, 1],
+      [16, 5, 3],
+    ] as const) {
+      const { data } = corpusPicture('scene', { width, height });
+      const samples = new Uint8Array(width * height * channels).map((_, i) => data[i]!);
+      const picture = { width, height, channels, data: samples };
+      const schedule = { ...DEFAULT_SCHEDULE, settled: [8, NOT_SETTLED, 16, 0] as const };
+      const { bytes } = await encodePicture(picture, evaluator, {
+        plain: false,
+        effort: 1,
+        schedule,
+        target: { quality: 60 },
+      });
+      await assertSame(bytes);
+      for (let cut = 1; cut < 50; cut += 6) await assertSame(bytes.subarray(0, bytes.length - cut));
+    }
   });
 
   it('in the plain form, whole and cut', async () => {

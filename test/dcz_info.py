@@ -85,7 +85,7 @@ def read_header(data):
     end = height[1]
     if not plain:
         flags = data[end + 3]
-        end += 4 + (3 if flags & 128 else 0) + (1 if flags & 32 else 0)
+        end += 4 + (3 if flags & 128 else 0) + (2 if flags & 64 else 0) + (1 if flags & 32 else 0)
         if end + 4 > len(data):
             raise Refused
     if zlib.crc32(data[:end]) != u32(data, end):
@@ -98,14 +98,14 @@ def read_header(data):
     if not (1 <= w <= 65535 and 1 <= h <= 65535 and w * h <= 2**28):
         raise Refused
     if plain:
-        return w, h, channels, depth, bool(kind & 8), None, None, None, None, None, None, None, None, end + 4
+        return w, h, channels, depth, bool(kind & 8), None, None, None, None, None, None, None, None, False, end + 4
     coarse, fine, last, nu = data[height[1] : height[1] + 4]
-    straight, nu = bool(nu & 128), nu & ~160
+    straight, settled, nu = bool(nu & 128), bool(nu & 64), nu & ~224
     coarse_views, views, coarse = coarse // 64, coarse // 16 % 4, coarse % 16 + 1
     fine, tail = fine % 32, fine // 32
     if not (views <= 2 and coarse_views <= 2 and 1 <= fine <= 16 and 64 <= last <= (240 if straight else TOP) and 8 <= nu <= 16):
         raise Refused
-    return w, h, channels, depth, bool(kind & 8), data[6:10].hex(), views, coarse_views, coarse, fine, tail, last, nu, end + 4
+    return w, h, channels, depth, bool(kind & 8), data[6:10].hex(), views, coarse_views, coarse, fine, tail, last, nu, settled, end + 4
 
 
 def coded_size(w, h):
@@ -117,16 +117,16 @@ def coded_size(w, h):
     return (-(-long // strips), strips * short) if w > h else (strips * short, -(-long // strips))
 
 
-def units_of(w, h, coarse, fine, tail, last):
+def units_of(w, h, coarse, fine, tail, last, settled):
     """Steps, each as often as it has groups: section 4."""
-    for step in steps_of(w, h, coarse, fine, tail, last):
+    for step in steps_of(w, h, coarse, fine, tail, last, settled):
         scale = 2 ** (step[0] + 1)
         columns, rows = ((-(-side // scale) + 383) // 384 for side in coded_size(w, h))
         for _ in range(columns * rows):
             yield step
 
 
-def steps_of(w, h, coarse, fine, tail, last):
+def steps_of(w, h, coarse, fine, tail, last, settled):
     """Sections 2 (number of levels) and 3 (steps)."""
     w, h = coded_size(w, h)
     levels = 0
@@ -142,11 +142,11 @@ def steps_of(w, h, coarse, fine, tail, last):
             to = max(before_end, code - width) if code > before_end else end
             steps.append((level, "refine", code, to))
             code = to
-    return steps
+    return steps + ([(0, "settle", last, last)] if settled else [])
 
 
 def info(data):
-    w, h, channels, depth, has_parts, model, views, coarse_views, coarse, fine, tail, last, nu, at = read_header(data)
+    w, h, channels, depth, has_parts, model, views, coarse_views, coarse, fine, tail, last, nu, settled, at = read_header(data)
     plain = model is None
     result = {
         "width": w,
@@ -207,7 +207,7 @@ def info(data):
         at = e["payload"] + e["there"]
         if e["cut"]:
             return result
-    units = [] if plain else list(units_of(w, h, coarse, fine, tail, last))
+    units = [] if plain else list(units_of(w, h, coarse, fine, tail, last, settled))
     most = h if plain else len(units) + (h if 129 in types else 0)
     done = 0
     ended = False

@@ -1,6 +1,13 @@
 /** The encoder: a picture and a target to a file, in the form that serves it best. */
 import { pixelHashInPieces, withPixelHash } from '../container/pixel-hash.js';
-import { coarseViewsOf, DEFAULT_SCHEDULE, STRAIGHT_SCHEDULE, type Schedule } from '../diffusion/schedule.js';
+import {
+  coarseViewsOf,
+  DEFAULT_SCHEDULE,
+  NOT_SETTLED,
+  STRAIGHT_SCHEDULE,
+  type Schedule,
+  type Settled,
+} from '../diffusion/schedule.js';
 import { unitCount } from '../diffusion/units.js';
 import { LAST_CODE } from '../format.js';
 import { withinMemory } from '../memory.js';
@@ -45,7 +52,7 @@ export async function encodePicture(
   if (isExact(target)) return encodeExact(picture, options, (take) => take(evaluator));
   const stop = 'quality' in target ? stopOfQuality(target.quality, evaluator.model.quality) : FINEST;
   return withinMemory(picture, async () => {
-    const plan = await planOf(picture, evaluator, options, stop);
+    const plan = await planOf(picture, evaluator, options, stop, target);
     const prepared = await inTurns(preparedOf(picture, options), pauseOf(options));
     const lossy = async (limit?: number): Promise<EncodeResult | undefined> => {
       checkPlan(plan, picture, options);
@@ -115,7 +122,7 @@ export async function encodePictureToSizes(
   const picture = checkEncoding(source, options);
   for (const size of sizes) checkTarget({ size }, 'target');
   return withinMemory(picture, async () => {
-    const plan = await planOf(picture, evaluator, options, FINEST);
+    const plan = await planOf(picture, evaluator, options, FINEST, { size: 0 });
     const prepared = await inTurns(preparedOf(picture, options), pauseOf(options));
     const largest = sizes.reduce((most, size) => Math.max(most, size), 0);
     const plain = await new PlainEncoder(prepared, options).within(largest);
@@ -144,20 +151,44 @@ async function codedToSizes(
   return results;
 }
 
-async function planOf(source: Picture, evaluator: Evaluator, options: EncodingOptions, stop: Stop): Promise<Plan> {
+/** @param target left out where what is shown is not the end */
+async function planOf(
+  source: Picture,
+  evaluator: Evaluator,
+  options: EncodingOptions,
+  stop: Stop,
+  target?: LossyTarget,
+): Promise<Plan> {
   const told = isToldSigma(evaluator.model.architecture.conditioning);
   const { importance, schedule: base = scheduleOf(evaluator), views } = options;
   const tune = options.schedule === undefined ? tuneOf(options) : undefined;
   const lags =
     importance === undefined ? undefined : await inTurns(lagsOfInPieces(importance, source), pauseOf(options));
   const viewed = views === undefined ? base : { ...base, views, coarseViews: coarseViewsOf(views) };
-  const lastCode = stop.level === 0 ? Math.min(stop.code, TOP_CODE) : LAST_CODE; // refined
-  return {
-    schedule: viewed.straight === undefined ? { ...viewed, lastCode } : straightAt(viewed, stop, tune),
-    lags,
-    told,
-    tune,
-  };
+  const plan = { lags, told, tune };
+  if (viewed.straight !== undefined) return { ...plan, schedule: straightAt(viewed, stop, tune) };
+  const lastCode = stop.level === 0 ? Math.min(stop.code, TOP_CODE) : LAST_CODE;
+  const settled = tune === 'eye' && target !== undefined && !('psnr' in target) ? settlingOf(stop) : undefined;
+  // Which code comes before it is known now of a quality, and in the end of a size.
+  const known = settled !== undefined && 'quality' in target! && stop.level === 0 ? { settled } : {};
+  return { ...plan, schedule: { ...viewed, lastCode, ...known }, settled };
+}
+
+/**
+ * How coarse levels of refined files are settled for the eye, from not at all to where SSIMULACRA 2 gains most: some 13
+ * points at equal bytes below half a bit per pixel, for 0.4 dB of PSNR. Level 1 costs more than it brings.
+ */
+const SETTLINGS: readonly (Settled | undefined)[] = [
+  undefined,
+  [NOT_SETTLED, NOT_SETTLED, 0, 4],
+  [NOT_SETTLED, NOT_SETTLED, 12, 16],
+  [NOT_SETTLED, 0, 8, 12],
+  [NOT_SETTLED, 8, 16, 20],
+  [NOT_SETTLED, 16, 24, 28],
+];
+
+function settlingOf({ settled: share = 1 }: Stop): Settled | undefined {
+  return SETTLINGS[Math.floor(share * (SETTLINGS.length - 1) + 0.5)];
 }
 
 /** That of the model. */

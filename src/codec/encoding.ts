@@ -1,7 +1,7 @@
 /** Walks the schedule, sends every step through the trellis, and cuts the stream where the target is reached. */
 import { concat, writeHeader, type Header } from '../container/container.js';
 import { PARTS, type Part } from '../container/parts.js';
-import { entersLevel, leavesLevelObserved, type Schedule, type Step } from '../diffusion/schedule.js';
+import { entersLevel, leavesLevelObserved, type Schedule, type Settled, type Step } from '../diffusion/schedule.js';
 import { DcompError } from '../errors.js';
 import { log2 } from '../math/exact.js';
 import type { Evaluator } from '../model/evaluator.js';
@@ -28,6 +28,7 @@ import { endsAtCode, nearEndsOf, type Prepared } from './prepared.js';
 import { decibelsOf, errorOf, meanSquaredError, squaredErrorOf } from './psnr.js';
 import type { Stop } from './quality.js';
 import { writeLagsInPieces, type Lags } from './region.js';
+import { fork, SizeEnds, type Point, type Walk } from './end-at-size.js';
 import { Session } from './session.js';
 import { LEAST_BYTES, Stream } from './stream.js';
 
@@ -39,6 +40,8 @@ export interface Plan {
   told: boolean;
   /** What errors are spread over levels for; undefined where the schedule says how. */
   tune?: Tune | undefined;
+  /** How a refined file is settled in the end, if it is. */
+  settled?: Settled | undefined;
 }
 
 /** A squared error with one view that is so many times the goal (0.4 dB) is above it with several views, too. */
@@ -46,13 +49,6 @@ const SURELY_ABOVE = 1.1;
 
 /** The share of a size from which on a straight file is not refined: each refining step is an evaluation of the whole picture. */
 const NEARLY = 0.95;
-
-/** How far an encoding has come. */
-interface Point {
-  session: Session;
-  stream: Stream;
-  schedule: Schedule;
-}
 
 /** Pictures of more pixels are cut within a step of full width: a copy of the state, to end in another way, costs 15 bytes a pixel. */
 const MAX_FORKED_PIXELS = 2 ** 23;
@@ -75,12 +71,15 @@ export class Encoding {
     private readonly point: Point,
   ) {}
 
+  /** How files of given sizes are settled. */
+  private settled: Settled | undefined;
+
   /** The header of a file whose session has been forgotten. */
   private ended: Header | undefined;
 
   /** @param given the coefficients of the picture, where they are known */
   static async of(
-    { lags, schedule }: Plan,
+    { lags, schedule, settled }: Plan,
     { picture, alphaSection, parts: known }: Prepared,
     evaluator: Evaluator,
     options: EncodingOptions,
@@ -98,7 +97,21 @@ export class Encoding {
     const coefficients =
       given ?? (await inTurns(PictureCoefficients.of(folded(picture), session.sizes.length - 1), pause));
     const point = { session, stream: new Stream(nu), schedule };
-    return new Encoding(picture, evaluator, options, stop, header, ends, parts, alphaSection, coefficients, point);
+    const made = new Encoding(
+      picture,
+      evaluator,
+      options,
+      stop,
+      header,
+      ends,
+      parts,
+      alphaSection,
+      coefficients,
+      point,
+    );
+    // Only from copies of the state can a file end in another way than it was begun for.
+    if (width * height <= MAX_FORKED_PIXELS) made.settled = settled;
+    return made;
   }
 
   /** @param limit bytes that a quality or an error may not take @returns undefined where it would */
@@ -114,7 +127,7 @@ export class Encoding {
     for (let step = session.next?.step; step !== undefined; step = session.next?.step) {
       await this.runStep(this.point);
       if (this.bytesAt(this.point) >= limit) return undefined;
-      if (this.isStop(step)) break;
+      if (this.isStop(step) && session.next?.step.kind !== 'settle') break;
     }
     return this.finish(this.point, Infinity);
   }
@@ -123,20 +136,19 @@ export class Encoding {
     for (const size of sizes) this.checkSize(size);
     const { session } = this.point;
     const results = new Map<number, EncodeResult>();
-    const open = [...sizes].sort((a, b) => a - b);
+    const { width, height } = this.picture;
+    const ends = new SizeEnds(this.walk, this.settled, width * height);
+    let open = [...new Set(sizes)].sort((a, b) => a - b);
     const largest = open[open.length - 1] ?? 0;
     for (let step = session.next?.step; step !== undefined && open.length > 0; step = session.next?.step) {
       if (this.isNear(largest)) break;
       const before = this.canEndWithin(step) ? fork(this.point) : undefined;
       await this.runStep(this.point, before === undefined ? largest : Infinity);
-      while (open.length > 0 && this.bytesAt(this.point) >= open[0]!) {
-        const size = open.shift()!;
-        if (results.has(size)) continue;
-        results.set(
-          size,
-          before === undefined ? this.finish(this.point, size) : await this.endWithin(before, step, size),
-        );
+      for (const size of open) {
+        const result = await ends.endAt({ before, step, after: this.point }, size);
+        if (result !== undefined) results.set(size, result);
       }
+      open = open.filter((size) => !results.has(size));
     }
     for (const size of open) results.set(size, this.finish(this.point, size));
     return sizes.map((size) => results.get(size)!);
@@ -182,34 +194,6 @@ export class Encoding {
     const { fineWidth, straight } = this.point.schedule;
     const even = ((straight?.firstCode ?? TOP_CODE) - from) % fineWidth === 0;
     return level === 0 && kind === 'refine' && from - to > 1 && even && width * height <= MAX_FORKED_PIXELS;
-  }
-
-  /**
-   * Ends a file of a size that lies within a step: by as much of the step as there is room for and a last step of one
-   * code, which is cut.
-   * @param before the state before the step; the whole step is more than there is room for
-   */
-  private async endWithin(before: Point, { from, to }: Step, size: number): Promise<EncodeResult> {
-    const room = size - this.bytesAt(before);
-    const needed = this.bytesAt(this.point) - this.bytesAt(before);
-    // The beginning of a wide step is as good as a narrow one; but where there are several groups, the first may be in the middle of it.
-    const narrowest = before.session.next!.groups === 1 ? 1 : 0;
-    let widest = from - to - 1;
-    let width = Math.min(widest, Math.floor(((from - to) * room) / needed));
-    while (width >= narrowest) {
-      const point = fork(before, { ...before.schedule, lastCode: from - width - 1, tail: width === 0 ? 0 : 1 });
-      if (width > 0) await this.runStep(point);
-      if (this.bytesAt(point) > size) {
-        widest = --width;
-        continue;
-      }
-      await this.runStep(point);
-      if (this.bytesAt(point) >= size) return this.finish(point, size);
-      // In two steps the same range may take fewer bytes than in one: the whole step fills the size.
-      if (width >= widest) break;
-      width++;
-    }
-    return this.finish(this.point, size);
   }
 
   /** Ends a file with the narrowest step that reaches an error. @param error before the step, above the goal */
@@ -299,9 +283,17 @@ export class Encoding {
         ? schedule.lastCode
         : step.level === 0 && step.kind === 'refine'
           ? step.from
-          : (schedule.straight?.firstCode ?? TOP_CODE);
+          : step.kind === 'settle'
+            ? schedule.lastCode
+            : (schedule.straight?.firstCode ?? TOP_CODE);
     return { ...this.header, schedule, ends: endsAtCode(this.nearEnds, code) };
   }
+
+  private readonly walk: Walk = {
+    runStep: (point) => this.runStep(point),
+    bytesAt: (point) => this.bytesAt(point),
+    finish: (point, size) => this.finish(point, size),
+  };
 
   /** Bytes of the file that ends here. */
   private bytesAt(point: Point): number {
@@ -382,9 +374,4 @@ export class Encoding {
       ...session.statistics,
     };
   }
-}
-
-/** @param schedule that differs in steps to come */
-function fork({ session, stream, schedule }: Point, other: Schedule = schedule): Point {
-  return { session: session.fork(undefined, other), stream: stream.fork(), schedule: other };
 }

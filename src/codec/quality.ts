@@ -7,29 +7,32 @@ import { TOP_CODE } from '../model/sigma.js';
 export interface Stop {
   level: number;
   code: number;
+  /** Share of what a refined file is settled by for the eye. Default: 1, all of it. */
+  settled?: number;
 }
 
 /** Where nothing else ends a stream. */
 export const FINEST: Stop = { level: 0, code: LAST_CODE };
 
 /**
- * What qualities mean where a model has no table of its own. Of pictures that end there, the mean SSIMULACRA 2 score is about the quality, up to 90;
- * from there on to sigma ½, which scores 96.
+ * What qualities mean where a model has no table of its own. Of pictures that end there, the mean SSIMULACRA 2 score is about the quality, up to 91;
+ * from there on to sigma ½, which scores 96. At the first code two qualities are told apart by how much is settled.
  */
 export const DEFAULT_QUALITY_TABLE: QualityTable = [
-  [10, 168],
-  [26, 160],
-  [42, 152],
-  [56, 144],
-  [66, 136],
-  [74, 128],
-  [80, 120],
-  [84, 112],
-  [88, 104],
-  [90.5, 96],
-  [93, 88],
-  [95.5, 80],
-  [98, 72],
+  [18, TOP_CODE],
+  [39, TOP_CODE],
+  [52, 160],
+  [62.5, 152],
+  [70.5, 144],
+  [77, 136],
+  [81.5, 128],
+  [85.5, 120],
+  [88.5, 112],
+  [91, 104],
+  [92.5, 96],
+  [94.5, 88],
+  [96.5, 80],
+  [98.5, 72],
   [100, LAST_CODE],
 ];
 
@@ -46,5 +49,9 @@ export function stopOfQuality(quality: number, table: QualityTable = DEFAULT_QUA
   const i = table.findIndex(([q]) => q >= quality);
   const [high, to] = table[i]!;
   const [low, from] = table[Math.max(0, i - 1)]!;
-  return { level: 0, code: i === 0 ? to : Math.floor(from + ((quality - low) * (to - from)) / (high - low) + 0.5) };
+  const share = high === low ? 1 : (quality - low) / (high - low);
+  // Where two qualities have one code, the higher one is settled and the lower one is not.
+  const code = Math.floor(from + share * (to - from) + 0.5);
+  if (i === 0) return table[1]?.[1] === to ? { level: 0, code, settled: 0 } : { level: 0, code };
+  return from === to ? { level: 0, code, settled: share } : { level: 0, code };
 }

@@ -10,6 +10,7 @@ import type { Channel } from './channel.js';
 import { Evaluations, passOver, type SessionStatistics } from './evaluations.js';
 import { codeGroupStep } from './group-step.js';
 import type { Truth } from './group-work.js';
+import { settleGroup, SettledLevel, type SettleOptions } from './settle.js';
 import { putCurrentMeans } from './update.js';
 import type { StepNeeds } from './needs.js';
 import {
@@ -26,10 +27,12 @@ import type { Lags } from './region.js';
 import { showDrawn, showNothing, showPixels, showPosterior, type Realism, type TakeRows } from './shown.js';
 import type { Side } from '../entropy/sample-model.js';
 import { SideRows } from './side.js';
-import { giveBack, takeWorkspace } from './workspace.js';
+import { giveBack, takeWorkspace, type Workspace } from './workspace.js';
 import {
   entersLevel,
   leavesLevelObserved,
+  modeBefore,
+  viewsBefore,
   codedSizes,
   stepsOf,
   type Schedule,
@@ -66,6 +69,7 @@ export class Session {
   private started = false;
   /** Posterior mean after a step that ended early, by the Kalman rule alone; of the whole grid. */
   private unfinished: Float32Array | undefined;
+  private settled: SettledLevel | undefined;
   /** The unit that comes next, by step and by group. */
   private stepIndex = 0;
   private groupIndex = 0;
@@ -127,6 +131,12 @@ export class Session {
     return groupsOf(width, height);
   }
 
+  /** Groups of level 0. */
+  get finestGroups(): number {
+    const { width, height } = gridOf(this.sizes[0]!);
+    return groupsOf(width, height).length;
+  }
+
   private isNeeded({ index }: Step, group: Group): boolean {
     const needs = this.needs[index];
     return needs === undefined || intersect(group, needs.wanted);
@@ -147,6 +157,7 @@ export class Session {
     copy.observation = { ...this.observation, z: z.slice(), codes: codes.slice() };
     copy.condition = this.condition;
     copy.started = this.started;
+    copy.settled = this.settled;
     copy.unfinished = this.unfinished;
     copy.stepIndex = this.stepIndex;
     copy.scales = this.scales.slice();
@@ -197,14 +208,15 @@ export class Session {
     let ideal: number;
     let cut: boolean;
     try {
-      ideal = await inTurns(
-        codeGroupStep({ ...options, ...lags, ...(x === undefined ? {} : { truth: x }) }, workspace),
-        this.pause,
-      );
+      const given = { ...options, ...lags, ...(x === undefined ? {} : { truth: x }) };
+      ideal =
+        step.kind === 'settle'
+          ? await this.settle({ ...given, output: output! }, group, workspace)
+          : await inTurns(codeGroupStep(given, workspace), this.pause);
       // That the last of several groups is cut makes no difference to what the others know; and a decoder that leaves out
       // groups cannot see it.
       cut = channel.ended && !(groups > 1 && groupIndex + 1 === groups);
-      if (cut && output !== undefined && groups === 1) {
+      if (cut && step.kind !== 'settle' && output !== undefined && groups === 1) {
         this.unfinished = new PosteriorMean(prior).of(observation.z, observation.codes, output, 0);
         await inTurns(putCurrentMeans(workspace, observation, group, this.unfinished), this.pause);
       }
@@ -213,6 +225,18 @@ export class Session {
     }
     this.endUnit(step, groups, cut);
     return ideal;
+  }
+
+  /** @param group within the level, as that of the options is within the observation */
+  private async settle(
+    options: Omit<SettleOptions, 'sizes' | 'schedule'>,
+    group: Group,
+    workspace: Workspace,
+  ): Promise<number> {
+    const { sizes, schedule } = this;
+    const settled = await inTurns(settleGroup({ ...options, sizes, schedule }, workspace), this.pause);
+    this.settled!.put(group, settled);
+    return settled.ideal;
   }
 
   /** Passes over the next unit, which must not be needed. */
@@ -244,21 +268,16 @@ export class Session {
       : observationWithin(this.observation, window);
     this.groups = this.groupsOf(step);
     if (entersLevel(step)) this.scales = new Int8Array(this.groups.length);
-    const entering = step.kind !== 'refine';
     // Details that are measured straight are told by the noise that they will have: LL may have less.
     const sigma = step.kind === 'enter' && this.schedule.straight !== undefined ? step.to : step.from;
-    this.condition = { level: step.level, sigma, mode: entering ? 'enter' : 'refine' };
+    this.condition = { level: step.level, sigma, mode: modeBefore(step.kind) };
+    if (step.kind === 'settle') this.settled = new SettledLevel(this.observation);
     const rows = this.groups.reduce((most, { height }) => Math.max(most, height), 0);
     this.evaluated = 0;
     this.evaluation =
       step.kind === 'root'
         ? undefined
-        : this.evaluations.rows(
-            this.observation,
-            this.condition,
-            rows,
-            step.level === 0 ? 1 : this.schedule.coarseViews,
-          );
+        : this.evaluations.rows(this.observation, this.condition, rows, viewsBefore(step, this.schedule));
   }
 
   private async beginRow({ y, height }: Group, truth: CoefficientRows | undefined): Promise<GroupRow> {
@@ -280,6 +299,7 @@ export class Session {
 
   private end(step: Step, cut: boolean): void {
     if (!cut && leavesLevelObserved(step)) this.condition = { level: step.level, sigma: step.to, mode: 'refine' };
+    if (this.settled !== undefined) this.settled.done = true;
     this.evaluation = undefined;
     this.row = undefined;
     this.stepIndex++;
@@ -319,8 +339,8 @@ export class Session {
   ): Promise<void> {
     this.evaluation = undefined;
     if (!this.started) return showNothing(this.pause, take, pixels);
-    const { observation, condition, unfinished } = this;
-    const known = { observation, condition, unfinished };
+    const { observation, condition, unfinished, settled } = this;
+    const known = { observation, condition, unfinished, settled };
     if (realism === undefined) await showPixels(known, this, take, shown, pixels, views);
     else await showDrawn(known, this, take, views, realism);
   }
@@ -329,8 +349,8 @@ export class Session {
   async side(): Promise<Side> {
     this.evaluation = undefined;
     const rows = new SideRows(this.sizes[0]!, this.grey);
-    const { observation, condition } = this;
-    await showPosterior({ observation, condition }, this, rows.takeMean, rows.takeVariances);
+    const { observation, condition, settled } = this;
+    await showPosterior({ observation, condition, settled }, this, rows.takeMean, rows.takeVariances);
     return rows.side;
   }
 }

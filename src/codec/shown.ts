@@ -18,6 +18,7 @@ import { drawOn } from './drawn.js';
 import type { Evaluations } from './evaluations.js';
 import { windowOf } from './needs.js';
 import { posteriorRows } from './posterior-rows.js';
+import { move, type SettledLevel } from './settle.js';
 
 /** What is known at a point of the walk. */
 export interface Known {
@@ -26,6 +27,8 @@ export interface Known {
   condition: Condition;
   /** Posterior mean after a step that ended early, by the Kalman rule alone; of the whole grid. */
   unfinished: Float32Array | undefined;
+  /** Where the last step has been run, or begun. */
+  settled: SettledLevel | undefined;
 }
 
 /** Whose picture it is. */
@@ -60,6 +63,7 @@ export async function showPixels(
     const grid = gridOf(sizes[level]!);
     return level === shown ? windowOf(evaluations.architecture, positionsOf(pixels), grid) : wholeOf(grid);
   };
+  if (views === schedule.views && (await showSettled(known, take, pixels, pause))) return;
   let unfinished: Float32Array | undefined;
   if (condition.level === shown) {
     const window = windowAt(shown);
@@ -84,7 +88,7 @@ export async function showPixels(
       of,
       observation,
       condition,
-      undefined,
+      {},
       wholeOf(observation.size),
       (rows, y) => putLL(fine, rows, y),
       views,
@@ -94,7 +98,8 @@ export async function showPixels(
     observation = fine;
     condition = { level, sigma, mode: 'enter' };
   }
-  await showLevel(of, observation, condition, unfinished, pixels, take, views);
+  const told = { unfinished, moves: known.settled?.movesWithin(observation) };
+  await showLevel(of, observation, condition, told, pixels, take, views);
 }
 
 /** Sigma code with which LL is known that is a posterior mean. @param variance of the coarser level's coefficients, on average */
@@ -140,19 +145,28 @@ export async function showDrawn(
     rows.data.forEach((value, i) => (rows.data[i] = mean[before + i]! + realism * (value - mean[before + i]!)));
     take(rows, y);
   };
-  await showLevel(of, observation, condition, undefined, pixels, mix, 1);
+  const moves = known.settled?.movesWithin(wholeOf(observation));
+  await showLevel(of, observation, condition, { moves }, pixels, mix, 1);
   await pause();
 }
 
 /** The posterior of level 0 when all steps are done: rows of the mean, and the variances of its coefficients. */
 export async function showPosterior(
-  { observation, condition }: Pick<Known, 'observation' | 'condition'>,
+  { observation, condition, settled }: Omit<Known, 'unfinished'>,
   of: Shown,
   take: TakeRows,
   takeVariances: (variances: Float32Array, y: number) => void,
 ): Promise<void> {
   const pixels = wholeOf(of.sizes[0]!);
-  await showLevel(of, observation, condition, undefined, pixels, take, of.schedule.views, takeVariances);
+  const told = { moves: settled?.movesWithin(observation) };
+  await showLevel(of, observation, condition, told, pixels, take, of.schedule.views, takeVariances);
+}
+
+/** What is known of a level besides its observation, laid out as that. */
+interface Told {
+  unfinished?: Float32Array | undefined;
+  /** Of brightness of LL, by position. */
+  moves?: Float32Array | undefined;
 }
 
 /** Pixels of a level's picture: its posterior mean. @returns the average variance of the coefficients in their rows */
@@ -160,7 +174,7 @@ async function showLevel(
   { evaluations, pause }: Shown,
   observation: Observation,
   condition: Condition,
-  unfinished: Float32Array | undefined,
+  { unfinished, moves }: Told,
   pixels: Rectangle,
   take: TakeRows,
   views: number,
@@ -176,6 +190,8 @@ async function showLevel(
       // Both together are better than either by up to 0.2 dB.
       for (let i = 0; i < mean.length; i++) mean[i] = (3 * mean[i]! + unfinished[first + i]!) / 4;
     }
+    if (moves !== undefined)
+      move(mean, moves, first / COEFFICIENTS, (first + mean.length) / COEFFICIENTS, first / COEFFICIENTS);
     takePixels(part, mean, pixels, take);
     takeVariances?.(variances(), y);
     variance = average;
@@ -193,9 +209,29 @@ export async function showNothing(pause: Pause, take: TakeRows, { width, height 
   }
 }
 
+/** Shows the mean that was settled, where it is kept. @returns whether it is */
+async function showSettled(
+  { observation: { size }, settled }: Known,
+  take: TakeRows,
+  pixels: Rectangle,
+  pause: Pause,
+): Promise<boolean> {
+  const { x, y, width, height } = positionsOf(pixels);
+  const mean = settled?.meanWithin({ x, y, width, height });
+  if (mean === undefined) return false;
+  const piece = rowsOfPiece(width, 2 ** 13);
+  for (let row = 0; row < height; row += piece) {
+    await pause();
+    const rows = Math.min(piece, height - row);
+    const part = mean.subarray(row * width * COEFFICIENTS, (row + rows) * width * COEFFICIENTS);
+    takePixels({ size, x, y: y + row, width, height: rows }, part, pixels, take);
+  }
+  return true;
+}
+
 /** Gives the pixels that rows of coefficients make, as far as they are wanted. */
 function takePixels(
-  { x, y, width, height, size }: Observation,
+  { x, y, width, height, size }: Omit<Observation, 'z' | 'codes'>,
   mean: Float32Array,
   pixels: Rectangle,
   take: TakeRows,

@@ -9,6 +9,8 @@ import {
   DEFAULT_SCHEDULE,
   isHandedOn,
   leavesLevelObserved,
+  modeBefore,
+  viewsBefore,
   codedSizes,
   stepsOf,
   viewsAt,
@@ -25,6 +27,7 @@ import { DEFAULT_MAX_PIXELS, type Channels, type Depth } from '../picture.js';
 import { hasAlpha, isGrey } from '../pixels/picture-planes.js';
 import { drawnEvaluations } from './drawn.js';
 import { windowOf, type StepNeeds } from './needs.js';
+import { isKept } from './settle.js';
 import { lagsWithin, laggingCode, readLags, type Lags } from './region.js';
 
 /** What decoding or encoding a file asks of the network, known before it begins. */
@@ -123,8 +126,7 @@ export function workOf({
     last = { step, whole: left >= groups };
     left -= groups;
     if (step.kind === 'root') continue;
-    const window = part?.needs[step.index]?.window ?? wholeOf(gridOf(sizes[step.level]!));
-    counter.add(before(step), step.level === 0 ? 1 : schedule.coarseViews, window);
+    counter.add(before(step), viewsBefore(step, schedule), windowBefore(step, sizes, part));
   }
   const steps = counter.work;
   const picture = last === undefined ? undefined : shownWork(last, lags, { sizes, schedule, shown, part });
@@ -164,8 +166,13 @@ function samplesOf({ width, height, depth }: Request['header']): number {
   return ((depth === 16 ? 2 : 1) * width * height) / 1e6;
 }
 
+/** What a step begins with. */
+function windowBefore({ index, level }: Step, sizes: readonly Size[], part: Request['part']): Rectangle {
+  return part?.needs[index]?.window ?? wholeOf(gridOf(sizes[level]!));
+}
+
 function before({ level, from, kind }: Step): Condition {
-  return { level, sigma: from, mode: kind === 'refine' ? 'refine' : 'enter' };
+  return { level, sigma: from, mode: modeBefore(kind) };
 }
 
 interface Shown {
@@ -178,6 +185,9 @@ interface Shown {
 /** The picture, as `Session.show` makes it; of the two ways that a step may have ended the dearer one. */
 function shownWork({ step, whole }: { step: Step; whole: boolean }, lags: Lags | undefined, how: Shown): Work {
   const { level, to, kind } = step;
+  // The mean that was settled is what is shown.
+  if (kind === 'settle' && whole && isKept(windowBefore(step, how.sizes, how.part)))
+    return new Counter(how.sizes, lags).work;
   const conditions: Condition[] = [kind === 'root' ? { level, sigma: TOP_CODE, mode: 'enter' } : before(step)];
   if (whole && leavesLevelObserved(step)) conditions.push({ level, sigma: to, mode: 'refine' });
   const works = conditions.map((condition) => {

@@ -5,6 +5,9 @@ import {
   FINEST_FIRST_CODE,
   AHEAD_UNIT,
   type Ahead,
+  NOT_SETTLED,
+  SETTLE_UNIT,
+  type Settled,
   VIEWS,
   type Schedule,
   type Straight,
@@ -56,8 +59,10 @@ export const MODEL_ID = KIND + 1;
 export const SIZES = MODEL_ID + MODEL_ID_BYTES;
 /** Bytes of schedule and nu, behind the sizes. */
 const SETTINGS_BYTES = 4;
-/** Bytes of a straight schedule, behind them: the first code, and by how much levels are ahead, four bits each. */
-const STRAIGHT_BYTES = 3;
+/** Bytes that hold a number for each of levels 1, 2, 3 and 4, four bits each. */
+const LEVELS_BYTES = 2;
+/** Bytes of a straight schedule, behind them: the first code, and by how much levels are ahead. */
+const STRAIGHT_BYTES = 1 + LEVELS_BYTES;
 /** The byte behind those that says how near to white and black samples are taken for them, four bits each. */
 const ENDS_BYTES = 1;
 /** Most bytes behind the model id, without the checksum: width and height have 1 to 5 bytes each. */
@@ -72,6 +77,8 @@ const FINE_UNITS = 32;
 
 /** Above nu: what is near white or black is taken for it; a byte says how near. */
 const HAS_ENDS = 32;
+/** Above nu: coarse levels are settled in the end. */
+const IS_SETTLED = 64;
 /** Above nu: levels are measured straight. */
 const IS_STRAIGHT = 128;
 
@@ -92,8 +99,14 @@ export function headerBytes(header: Header, hasParts: boolean): Uint8Array {
     schedule.coarseWidth - 1 + COARSE_UNITS * (VIEWS.indexOf(schedule.views) + 4 * VIEWS.indexOf(schedule.coarseViews)),
     schedule.fineWidth + FINE_UNITS * schedule.tail,
     schedule.lastCode,
-    header.nu | (hasEnds(header) ? HAS_ENDS : 0) | (schedule.straight === undefined ? 0 : IS_STRAIGHT),
+    header.nu |
+      (hasEnds(header) ? HAS_ENDS : 0) |
+      (schedule.settled === undefined ? 0 : IS_SETTLED) |
+      (schedule.straight === undefined ? 0 : IS_STRAIGHT),
     ...(schedule.straight === undefined ? [] : straightBytes(schedule.straight)),
+    ...(schedule.settled === undefined
+      ? []
+      : levelsBytes(schedule.settled.map((codes) => (codes - NOT_SETTLED) / SETTLE_UNIT))),
     ...(hasEnds(header) ? [header.ends.white + (MAX_NEAR + 1) * header.ends.black] : []),
   ];
   const fields = Uint8Array.of(
@@ -109,14 +122,26 @@ function hasEnds(header: Header): header is Header & { ends: Ends } {
   return ends !== undefined && (ends.white > 0 || ends.black > 0);
 }
 
-function straightBytes({ firstCode, ahead: [one, two, three, more] }: Straight): number[] {
-  return [firstCode, (one + 16 * two) / AHEAD_UNIT, (three + 16 * more) / AHEAD_UNIT];
+function straightBytes({ firstCode, ahead }: Straight): number[] {
+  return [firstCode, ...levelsBytes(ahead.map((codes) => codes / AHEAD_UNIT))];
+}
+
+function levelsBytes(numbers: readonly number[]): number[] {
+  const [one, two, three, four] = numbers as [number, number, number, number];
+  return [one + 16 * two, three + 16 * four];
 }
 
 function readStraight(bytes: Uint8Array): Straight {
-  const [firstCode, low, high] = bytes as unknown as [number, number, number];
-  const ahead = [low & 15, low >> 4, high & 15, high >> 4].map((units) => AHEAD_UNIT * units);
-  return { firstCode, ahead: ahead as unknown as Ahead };
+  const ahead = readLevels(bytes.subarray(1)).map((units) => AHEAD_UNIT * units);
+  return { firstCode: bytes[0]!, ahead: ahead as unknown as Ahead };
+}
+
+function readSettled(bytes: Uint8Array): Settled {
+  return readLevels(bytes).map((units) => NOT_SETTLED + SETTLE_UNIT * units) as unknown as Settled;
+}
+
+function readLevels([low, high]: Uint8Array): number[] {
+  return [low! & 15, low! >> 4, high! & 15, high! >> 4];
 }
 
 /**
@@ -196,8 +221,10 @@ function findFields(bytes: Uint8Array): Fields {
 
 /** @param flags the byte of nu @returns bytes of the settings */
 function settingsLength(flags: number): number {
-  const [straight, ends] = [(flags & IS_STRAIGHT) !== 0, (flags & HAS_ENDS) !== 0];
-  return SETTINGS_BYTES + (straight ? STRAIGHT_BYTES : 0) + (ends ? ENDS_BYTES : 0);
+  const extra = (flag: number, bytes: number): number => ((flags & flag) === 0 ? 0 : bytes);
+  return (
+    SETTINGS_BYTES + extra(IS_STRAIGHT, STRAIGHT_BYTES) + extra(IS_SETTLED, LEVELS_BYTES) + extra(HAS_ENDS, ENDS_BYTES)
+  );
 }
 
 /** @throws DcompError E_DAMAGED_HEADER */
@@ -254,13 +281,16 @@ function readSettings(bytes: Uint8Array): Pick<Header, 'schedule' | 'nu' | 'ends
     (straight.firstCode < Math.max(lastCode, FINEST_FIRST_CODE) || straight.firstCode > MAX_FIRST_CODE)
   )
     throw impossible(`a first code of ${straight.firstCode}`);
-  const nu = last & ~(HAS_ENDS | IS_STRAIGHT);
+  const settled = (last & IS_SETTLED) === 0 ? undefined : readSettled(bytes.subarray(SETTINGS_BYTES));
+  if (straight !== undefined && settled !== undefined) throw impossible('a straight schedule that is settled');
+  const nu = last & ~(HAS_ENDS | IS_SETTLED | IS_STRAIGHT);
   if (nu < MIN_NU || nu > MAX_FINE_NU) throw impossible(`a trellis of ${nu} bits`);
   const ends = bytes.at(-1)!;
   return {
     schedule: {
       ...{ coarseWidth, fineWidth, lastCode, tail, views, coarseViews },
       ...(straight === undefined ? {} : { straight }),
+      ...(settled === undefined ? {} : { settled }),
     },
     nu,
     ...((last & HAS_ENDS) === 0 ? {} : { ends: { white: ends & MAX_NEAR, black: ends >> 4 } }),

@@ -6,12 +6,13 @@ import { DcompError } from '../errors.js';
 import { TOP_CODE } from '../model/sigma.js';
 import { codedSize, CODES_LEVEL_SPAN, HANDED_ON_CODE, LAST_CODE, MAX_FIRST_CODE, ROOT_SIDE } from '../format.js';
 import type { Size } from '../math/rectangle.js';
+import type { Mode } from '../model/inputs.js';
 
 /**
  * root: LL of the coarsest level, against the prior. enter: the details of a level, LL being known (step A of the
- * design), in one step or two. refine: all of a level (steps B).
+ * design), in one step or two. refine: all of a level (steps B). settle: what is shown, once more at coarse levels.
  */
-export type StepKind = 'root' | 'enter' | 'refine';
+export type StepKind = 'root' | 'enter' | 'refine' | 'settle';
 
 export interface Step {
   index: number;
@@ -64,7 +65,22 @@ export interface Schedule {
    * evaluations at any rate, and a network that knows LL to be more precise than sigma_top.
    */
   straight?: Straight;
+  /** Of a refined schedule whose last code is reached: with what noise coarse levels are settled in the end; see src/codec/settle.ts. */
+  settled?: Settled;
 }
+
+/**
+ * By how many codes levels 1 to 4 are settled more precisely than noise of the last code, if it were white, has them:
+ * multiples of SETTLE_UNIT up to MAX_SETTLED, or NOT_SETTLED.
+ */
+export type Settled = readonly [number, number, number, number];
+/** What the header counts `settled` in. */
+export const SETTLE_UNIT = 4;
+/** Of a level that stays as it is. */
+export const NOT_SETTLED = -SETTLE_UNIT;
+export const MAX_SETTLED = 14 * SETTLE_UNIT;
+/** Levels that are settled, at most. */
+export const SETTLED_LEVELS = 4;
 
 /** The path that finishes coarse levels first, and measures the details of each level at once. */
 export interface Straight {
@@ -94,6 +110,12 @@ export function straightCode({ firstCode, ahead }: Straight, level: number): num
   if (level === 0) return firstCode;
   const offset = ahead[Math.min(level, ahead.length) - 1]!;
   return Math.max(FINEST_COARSE_CODE, firstCode - CODES_LEVEL_SPAN * level - offset);
+}
+
+/** Sigma code that a level ≥ 1 is settled with; undefined where it stays as it is. */
+export function settledCode({ lastCode, settled }: Schedule, level: number): number | undefined {
+  const ahead = settled?.[level - 1] ?? NOT_SETTLED;
+  return ahead === NOT_SETTLED ? undefined : Math.max(1, lastCode - CODES_LEVEL_SPAN * level - ahead);
 }
 
 /** What `views` may be. */
@@ -179,9 +201,20 @@ function isCorrected(
   { straight, coarsestWidth }: Schedule,
   { level, kind, to, part }: Omit<Step, 'corrected' | 'leavesOut'>,
 ): boolean {
-  if (level === 0) return true;
+  if (level === 0) return kind !== 'settle';
   if (coarsestWidth !== undefined) return false;
   return kind === 'refine' ? to % (CODES_LEVEL_SPAN / 2) === 0 : straight !== undefined || part !== 'first';
+}
+
+/** What the network is asked in before a step: all of a level is observed, or LL alone. */
+export function modeBefore(kind: StepKind): Mode {
+  return kind === 'refine' || kind === 'settle' ? 'refine' : 'enter';
+}
+
+/** Views of the evaluation that a step begins with. What is settled is what will be shown. */
+export function viewsBefore({ kind, level }: Pick<Step, 'kind' | 'level'>, { views, coarseViews }: Schedule): Views {
+  if (kind === 'settle') return views;
+  return level === 0 ? 1 : coarseViews;
 }
 
 /** Whether a level that a file ends in is shown by handing its observation on: see HANDED_ON_CODE. */
@@ -191,7 +224,7 @@ export function isHandedOn(kind: StepKind, code: number): boolean {
 
 /** @throws DcompError E_USAGE unless a header can state it */
 export function checkSchedule(schedule: Schedule): void {
-  const { coarseWidth, fineWidth, lastCode, tail, views, coarseViews, straight } = schedule;
+  const { coarseWidth, fineWidth, lastCode, tail, views, coarseViews, straight, settled } = schedule;
   const whole = (name: string, value: number, min: number, max: number): void => {
     if (!Number.isInteger(value) || value < min || value > max)
       throw new DcompError('E_USAGE', `schedule.${name} is ${value}; it must be a whole number from ${min} to ${max}`);
@@ -206,6 +239,16 @@ export function checkSchedule(schedule: Schedule): void {
       whole(`straight.ahead[${i}] / ${AHEAD_UNIT}`, codes / AHEAD_UNIT, 0, MAX_AHEAD / AHEAD_UNIT),
     );
   }
+  settled?.forEach((codes, i) =>
+    whole(
+      `schedule.settled[${i}] / ${SETTLE_UNIT}`,
+      codes / SETTLE_UNIT,
+      NOT_SETTLED / SETTLE_UNIT,
+      MAX_SETTLED / SETTLE_UNIT,
+    ),
+  );
+  if (straight !== undefined && settled !== undefined)
+    throw new DcompError('E_USAGE', 'schedule.settled is of refined schedules; a straight one has coarse levels ahead');
   if (!VIEWS.includes(views) || !VIEWS.includes(coarseViews))
     throw new DcompError(
       'E_USAGE',
@@ -222,7 +265,11 @@ export function stepsOf(schedule: Schedule, levels: number): Step[] {
   const steps: Step[] = [];
   const add = (level: number, kind: StepKind, from: number, to: number, part: Pick<Step, 'part'> = {}): void => {
     const step = { index: steps.length, level, kind, from, to, ...part };
-    steps.push({ ...step, corrected: isCorrected(schedule, step), leavesOut: straight !== undefined && level === 0 });
+    steps.push({
+      ...step,
+      corrected: isCorrected(schedule, step),
+      leavesOut: level === 0 && (straight !== undefined || kind === 'settle'),
+    });
   };
   const { straight, coarseWidth, fineWidth, lastCode } = schedule;
   /** Sigma code at which a level is entered. */
@@ -245,5 +292,6 @@ export function stepsOf(schedule: Schedule, levels: number): Step[] {
     }
     from = end + CODES_LEVEL_SPAN;
   }
+  if (schedule.settled !== undefined) add(0, 'settle', lastCode, lastCode);
   return steps;
 }

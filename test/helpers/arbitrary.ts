@@ -3,7 +3,15 @@ import fc from 'fast-check';
 import { CORPUS, corpusPicture } from '../../corpus/pictures.js';
 import type { EncodingOptions, LossyTarget } from '../../src/codec/encoder-options.js';
 import { LAST_CODE, MAX_FIRST_CODE } from '../../src/format.js';
-import { AHEAD_UNIT, FINEST_FIRST_CODE, MAX_AHEAD, MAX_TAIL, type Schedule } from '../../src/diffusion/schedule.js';
+import {
+  AHEAD_UNIT,
+  FINEST_FIRST_CODE,
+  MAX_AHEAD,
+  MAX_TAIL,
+  NOT_SETTLED,
+  SETTLE_UNIT,
+  type Schedule,
+} from '../../src/diffusion/schedule.js';
 import { TOP_CODE } from '../../src/model/sigma.js';
 import { hash32 } from '../../src/math/hash.js';
 import { depthOf, newSamples, rangeOf, withDepth, type Channels, type Depth, type Picture } from '../../src/picture.js';
@@ -91,6 +99,8 @@ export const refinedSchedules: fc.Arbitrary<Schedule> = fc.record(
   { noNullPrototype: true },
 );
 
+const settled = fc.integer({ min: 0, max: 15 }).map((units) => NOT_SETTLED + SETTLE_UNIT * units);
+
 /** All that a header can state. */
 export const anySchedules: fc.Arbitrary<Schedule> = fc.oneof(
   refinedSchedules,
@@ -105,6 +115,9 @@ export const anySchedules: fc.Arbitrary<Schedule> = fc.oneof(
       lastCode: Math.min(firstCode, schedule.lastCode),
       straight: { firstCode, ahead },
     })),
+  fc
+    .record({ schedule: refinedSchedules, settled: fc.tuple(settled, settled, settled, settled) })
+    .map(({ schedule, settled }) => ({ ...schedule, settled })),
 );
 
 /** Those that go on to the end. */

@@ -17,7 +17,7 @@ const sigma = (code: number): number => exp2((code - 80) / 16);
 const codeOf = (s: number): number => min(254, max(1, 80 + floor(16 * log2(s) + 0.5)));
 const V = Array.from({ length: 1281 }, (_, i) => exp2((i - 512) / 32));
 
-type Mode = 'root' | 'enter' | 'refine';
+type Mode = 'root' | 'enter' | 'refine' | 'settle';
 interface Grid {
   w: number;
   h: number;
@@ -138,15 +138,17 @@ function group(
   number: number,
   out: Float32Array | undefined,
   means: Float32Array,
+  moves?: Float32Array,
 ): void {
   const { model, bits, scales, lag } = state;
-  const more = state.straight ? step.level >= 3 : step.level > 0;
+  const settles = step.mode === 'settle';
+  const more = !settles && (state.straight ? step.level >= 3 : step.level > 0);
   const nu = !more ? state.nu : state.straight ? min(18, state.nu + 3) : max(16, min(18, state.nu + 3));
   const [x0, y0, x1, y1] = area as [number, number, number, number];
   const gw = x1 - x0;
   const N = gw * (y1 - y0) * 12;
   const at = (p: number): number => ((y0 + floor(p / 12 / gw)) * grid.gw + x0 + (floor(p / 12) % gw)) * 12 + (p % 12);
-  const prior = priorOf(model, step.level);
+  const prior = settles ? new Float32Array(12).fill(1) : priorOf(model, step.level);
   const classes: { P: number; delta: number; I: number[] }[] = [];
   const target = (i: number): number => max(step.to, min(TOP, step.to + lag(i)));
   const classOf = new Map<number, number>();
@@ -214,7 +216,7 @@ function group(
   const row = (p: number): number => klass[p]! * 1281 + index[p]!;
   const I = classes.flatMap((each) => each.I);
   const isOut = (p: number): boolean =>
-    state.straight && step.level === 0 && classes[klass[p]!]!.P === 0 && I[row(p)]! < 0.1;
+    ((state.straight && step.level === 0) || settles) && classes[klass[p]!]!.P === 0 && I[row(p)]! < 0.1;
   const left = new Set(concerned.filter(isOut));
   for (const p of concerned) if (!left.has(p)) H[row(p)]!++;
   let total = 0;
@@ -307,6 +309,7 @@ function group(
       if (grid.codes[i] === 255) grid.z[i] = mu[p]!;
       continue;
     }
+    if (moves !== undefined) moves[i] = d[p]!;
     const { P, delta: full } = classes[klass[p]!]!;
     const v = V[index[p]!]!;
     let delta = full;
@@ -322,6 +325,7 @@ function group(
     grid.codes[i] = code;
   }
   if (ended) throw new Ended();
+  if (settles) return;
   if (
     step.level > 0 &&
     (state.message || (step.part === 1 && !state.straight) || (step.mode === 'refine' && step.to % 8 > 0))
@@ -336,6 +340,87 @@ function group(
     if (grid.codes[i] === 255) grid.codes[i] = target(i);
     grid.z[i] = grid.z[i]! + steps[k]! * 3 * sigma(grid.codes[i]!);
   });
+}
+
+/** Section 4, settling: one group. @returns what LL of its positions is moved by, and whether the data ended */
+function settle(
+  state: State,
+  step: { index: number; level: number; mode: Mode; part: number },
+  size: { w: number; h: number },
+  given: { m: Float32Array; v: Float32Array },
+  ahead: readonly (number | undefined)[],
+  lastCode: number,
+  J: number,
+): { moves: Float32Array; ended: boolean } {
+  const haar = ({ w, h, data }: Plane): Plane => {
+    const [gw, gh] = [ceil(w / 2), ceil(h / 2)];
+    const pixel = (x: number, y: number): number => data[min(h - 1, y) * w + min(w - 1, x)]!;
+    const band = [
+      [1, 1, 1],
+      [-1, 1, -1],
+      [1, -1, -1],
+      [-1, -1, 1],
+    ];
+    const of = (i: number): number => {
+      const [x, y] = [2 * (floor(i / 4) % gw), 2 * floor(i / 4 / gw)];
+      const [p, q, r, s] = [pixel(x, y), pixel(x + 1, y), pixel(x, y + 1), pixel(x + 1, y + 1)];
+      const [a, b, c] = band[i % 4] as [number, number, number];
+      return (p + a * q + b * r + c * s) * 0.5;
+    };
+    return { w: gw, h: gh, data: Float32Array.from({ length: gw * gh * 4 }, (_, i) => of(i)) };
+  };
+  const half = ({ w, h, data }: Plane, by: number): Plane => ({
+    w,
+    h,
+    data: data.filter((_, i) => i % 4 === 0).map((x) => x * by),
+  });
+  const levels: { u: Plane; M: Plane; S: Plane }[] = [];
+  let [u, s]: [Plane, Plane] = [
+    { ...size, data: given.m.map((x) => x / 2) },
+    { ...size, data: given.v.map((x) => x / 4) },
+  ];
+  for (let j = 0; j < J; j++) {
+    const [M, S] = [haar(u), haar(s)];
+    levels.push({ u, M, S });
+    [u, s] = [half(M, 0.5), half(S, 0.125)];
+  }
+  let ended = false;
+  let coarser: Float32Array | undefined;
+  for (let j = J; j >= 1; j--) {
+    const { u, M, S } = levels[j - 1]!;
+    const grid = blank(u.w, u.h, true);
+    const moves = new Float32Array(grid.z.length);
+    if (j < J) for (let i = 0; i < grid.codes.length; i += 12) grid.codes[i] = 0;
+    const out = new Float32Array(2 * grid.z.length);
+    for (let i = 0; i < M.data.length; i++) {
+      const at = 24 * floor(i / 4) + 3 * (i % 4);
+      out[at] = M.data[i]!;
+      out[at + 12] = log2(max(2 ** -20, 0.5 * S.data[i - (i % 4)]!));
+    }
+    const more = ahead[j - 1];
+    if (more !== undefined && !ended) {
+      const to = max(1, lastCode - 16 * j - more);
+      const own = { ...state, scales: [], lag: () => 0 };
+      try {
+        group(
+          own,
+          grid,
+          { ...step, level: j, to },
+          [0, 0, grid.gw, grid.gh],
+          0,
+          out,
+          new Float32Array(moves.length),
+          moves,
+        );
+      } catch (error) {
+        if (!(error instanceof Ended)) throw error;
+        ended = true;
+      }
+    }
+    for (let i = 0; coarser !== undefined && i < moves.length; i += 12) moves[i] = 2 * coarser[i / 12]!;
+    coarser = unHaar(grid, moves).data.filter((_, i) => i % 3 === 0);
+  }
+  return { moves: (coarser ?? new Float32Array(size.w * size.h)).map((x) => 2 * x), ended };
 }
 
 function priorOf({ architecture, statistics }: IntegerModel, level: number): Float32Array {
@@ -462,6 +547,9 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
   const codeAt = (level: number): number =>
     !straight ? TOP : level === 0 ? firstCode : max(48, firstCode - 16 * level - aheadOf(level));
   if (straight) at += 3;
+  const isSettled = !plain && !straight && (flagged & 64) > 0;
+  const settled = [firstCode & 15, firstCode >> 4, ahead & 15, ahead >> 4].map((n) => (n > 0 ? 4 * n - 4 : undefined));
+  if (isSettled) at += 2;
   const near = (flagged & 32) > 0 && !plain ? file[at++ - 4]! : 0;
   if (message !== undefined) at = 0;
   const scales: number[] = [];
@@ -538,6 +626,8 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
     }
   }
 
+  if (isSettled) steps.push({ index: steps.length, level: 0, mode: 'settle', from: lastCode, to: lastCode, part: 0 });
+
   let grid = blank(sizes[K - 1]!.w, sizes[K - 1]!.h, grey);
   const lagIn =
     (g: Grid, level: number, mode: Mode) =>
@@ -591,6 +681,12 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
       const [cs, co] = wiener(g.codes[i]!, priorOf(model, level)[i % 12]!);
       return (g.codes[i] === 255 ? 0 : cs * z) + co * out[2 * i - (i % 12)]!;
     });
+  const variancesOf = (g: Grid, out: Float32Array): Float32Array =>
+    g.z.map((_, i) => {
+      const [, co] = wiener(g.codes[i]!, priorOf(model, 0)[i % 12]!);
+      return co * co * exp2(out[2 * i - (i % 12) + 12]!);
+    });
+  const moves = new Float32Array(ceil(cw / 2) * ceil(ch / 2));
   let condition: { level: number; code: number; mode: 'enter' | 'refine' } | undefined;
   let whole = true;
   let shown: Plane | undefined;
@@ -613,7 +709,7 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
     at += head + length;
     for (let k = 0; k < count && whole && (message === undefined || bits.left > 0); k++) {
       const step = steps[next]!;
-      const mode = step.mode === 'refine' ? 'refine' : 'enter';
+      const mode = step.mode === 'refine' || step.mode === 'settle' ? 'refine' : 'enter';
       const code = straight && step.mode === 'enter' ? step.to : step.from;
       if (g === 0) {
         if (step.mode === 'enter' && step.part !== 2 && step.level < K - 1)
@@ -622,7 +718,13 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
         out =
           step.mode === 'root'
             ? undefined
-            : await viewed(grid, step.level, code, mode, step.level > 0 ? coarseViews : 1);
+            : await viewed(
+                grid,
+                step.level,
+                code,
+                mode,
+                step.mode === 'settle' ? views : step.level > 0 ? coarseViews : 1,
+              );
       }
       const [columns, rows] = [ceil(grid.gw / 384), ceil(grid.gh / 384)];
       const last = g === columns * rows - 1;
@@ -637,27 +739,31 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
           floor(((r + 1) * grid.gh) / rows),
         ];
         if (step.mode === 'enter' && step.part !== 2 && g === 0) scales.fill(0);
-        group(
-          {
-            model,
-            nu,
-            bits,
-            scales,
-            straight,
-            lag: lagIn(grid, step.level, step.mode),
-            message: message !== undefined,
-          },
-          grid,
-          step,
-          area,
-          g,
-          out,
-          means,
-        );
+        const own = {
+          model,
+          nu,
+          bits,
+          scales,
+          straight,
+          lag: lagIn(grid, step.level, step.mode),
+          message: message !== undefined,
+        };
+        if (step.mode === 'settle') {
+          const [x0, y0, x1, y1] = area as [number, number, number, number];
+          const inside = (_: number, i: number): boolean => {
+            const [x, y] = [floor(i / 12) % grid.gw, floor(i / 12 / grid.gw)];
+            return i % 12 === 0 && x >= x0 && x < x1 && y >= y0 && y < y1;
+          };
+          const m = posterior(grid, out!, 0).filter(inside);
+          const v = variancesOf(grid, out!).filter(inside);
+          const told = settle(own, step, { w: x1 - x0, h: y1 - y0 }, { m, v }, settled, lastCode, min(4, K - 1));
+          told.moves.forEach((d, i) => (moves[(y0 + floor(i / (x1 - x0))) * grid.gw + x0 + (i % (x1 - x0))] = d));
+          if (told.ended) throw new Ended();
+        } else group(own, grid, step, area, g, out, means);
       } catch (error) {
         if (!(error instanceof Ended)) throw error;
         ended = true;
-        if (step.level === 0 && out !== undefined && columns * rows === 1) {
+        if (step.level === 0 && step.mode !== 'settle' && out !== undefined && columns * rows === 1) {
           unfinished = posterior(grid, out, 0).map((value, i) => (Number.isNaN(means[i]!) ? value : means[i]!));
         }
       }
@@ -673,7 +779,7 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
   }
   if (condition === undefined) shown = { w: cw, h: ch, data: new Float32Array(cw * ch * 3) };
   let direct = condition?.mode === 'refine' && condition.code <= 162;
-  const variances = new Float32Array(12 * ceil(cw / 2) * ceil(ch / 2));
+  let variances: Float32Array = new Float32Array(12 * ceil(cw / 2) * ceil(ch / 2));
   while (shown === undefined) {
     let { level, code, mode } = condition!;
     if (level > 0 && direct) {
@@ -685,12 +791,10 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
     direct = false;
     const out = await viewed(grid, level, code, mode, views);
     const mean = posterior(grid, out, level);
+    if (level === 0) moves.forEach((d, p) => (mean[12 * p] = mean[12 * p]! + d));
     const u = unHaar(grid, unfinished === undefined ? mean : mean.map((value, i) => (3 * value + unfinished![i]!) / 4));
     if (level === 0) {
-      variances.forEach((_, i) => {
-        const [, co] = wiener(grid.codes[i]!, priorOf(model, 0)[i % 12]!);
-        variances[i] = co * co * exp2(out[2 * i - (i % 12) + 12]!);
-      });
+      variances = variancesOf(grid, out);
       shown = u;
       break;
     }

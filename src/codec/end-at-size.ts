@@ -1,0 +1,150 @@
+/** The last steps of a refined file of a given size: how wide they are, so that it is filled. */
+import { leavesLevelObserved, type Schedule, type Settled, type Step } from '../diffusion/schedule.js';
+import type { EncodeResult } from './encoder-options.js';
+import type { Session } from './session.js';
+import type { Stream } from './stream.js';
+
+/** How far an encoding has come. */
+export interface Point {
+  session: Session;
+  stream: Stream;
+  schedule: Schedule;
+}
+
+/** @param schedule that differs in steps to come */
+export function fork({ session, stream, schedule }: Point, other: Schedule = schedule): Point {
+  return { session: session.fork(undefined, other), stream: stream.fork(), schedule: other };
+}
+
+/** What may be done with a point. */
+export interface Walk {
+  runStep(point: Point): Promise<void>;
+  /** Of the file that ends there. */
+  bytesAt(point: Point): number;
+  /** That file, cut to a size. */
+  finish(point: Point, size: number): EncodeResult;
+}
+
+/** A step that has been run. */
+export interface Ran {
+  step: Step;
+  /** The states before it, where it may end narrower, and after it. */
+  before: Point | undefined;
+  after: Point;
+}
+
+/** Bits per pixel that settling takes, as is believed to begin with. */
+const SETTLED_BITS = 0.055;
+
+/** Ends files of sizes that lie within a step. */
+export class SizeEnds {
+  /** Bytes that settling takes in a file of a size. */
+  private readonly beliefs = new Map<number, number>();
+
+  /** @param settled how files are settled; undefined where they are not @param pixels of the picture */
+  constructor(
+    private readonly walk: Walk,
+    private readonly settled: Settled | undefined,
+    private readonly pixels: number,
+  ) {}
+
+  /** @returns undefined where there is room for more than the step */
+  async endAt(ran: Ran, size: number): Promise<EncodeResult | undefined> {
+    const { walk } = this;
+    const settled = await this.endSettled(ran, size);
+    if (settled !== undefined || walk.bytesAt(ran.after) < size) return settled;
+    return ran.before === undefined
+      ? walk.finish(ran.after, size)
+      : this.endWithin({ ...ran, before: ran.before }, size);
+  }
+
+  /**
+   * By as much of the step as there is room for and a last step of one code, which is cut. The whole step is more than
+   * there is room for.
+   */
+  private async endWithin(
+    { before, after, step: { from, to } }: Ran & { before: Point },
+    size: number,
+  ): Promise<EncodeResult> {
+    const { walk } = this;
+    const room = size - walk.bytesAt(before);
+    const needed = walk.bytesAt(after) - walk.bytesAt(before);
+    // The beginning of a wide step is as good as a narrow one; but where there are several groups, the first may be in the middle of it.
+    const narrowest = before.session.next!.groups === 1 ? 1 : 0;
+    let widest = from - to - 1;
+    let width = Math.min(widest, Math.floor(((from - to) * room) / needed));
+    while (width >= narrowest) {
+      const point = fork(before, { ...before.schedule, lastCode: from - width - 1, tail: width === 0 ? 0 : 1 });
+      if (width > 0) await walk.runStep(point);
+      if (walk.bytesAt(point) > size) {
+        widest = --width;
+        continue;
+      }
+      await walk.runStep(point);
+      if (walk.bytesAt(point) >= size) return walk.finish(point, size);
+      // In two steps the same range may take fewer bytes than in one: the whole step fills the size.
+      if (width >= widest) break;
+      width++;
+    }
+    return walk.finish(after, size);
+  }
+
+  /**
+   * By as much of the step as leaves room for settling. The last bytes of that matter least, so they are cut where one code
+   * less would leave some over; but not of several groups, as the last one would lose most of it.
+   */
+  private async endSettled(ran: Ran, size: number): Promise<EncodeResult | undefined> {
+    const { walk } = this;
+    const { before, after, step } = ran;
+    const whole = walk.bytesAt(after);
+    const believed = this.beliefs.get(size) ?? (SETTLED_BITS * this.pixels) / 8;
+    const isDone = step.level === 0 && leavesLevelObserved(step) && after.session.next?.step.index !== step.index;
+    if (this.settled === undefined || !isDone || whole + believed < size) return undefined;
+    const start = before === undefined ? whole : walk.bytesAt(before);
+    const most = before === undefined ? 0 : step.from - step.to;
+    const ends = new Map<number, Point>();
+    const bytesAfter = async (width: number): Promise<number> => {
+      const end = await this.settledEnd(ran, width, size);
+      ends.set(width, end);
+      return walk.bytesAt(end);
+    };
+    const guess = (most * (size - start - believed)) / Math.max(1, whole - start);
+    const { fits, over } = await widthsAround(size, bytesAfter, guess, most);
+    if (fits === most) return undefined;
+    const width = after.session.finestGroups === 1 ? (over ?? fits) : (fits ?? over);
+    return walk.finish(ends.get(width!)!, size);
+  }
+
+  /** After so many codes of the step, settled. */
+  private async settledEnd({ before, after, step }: Ran, width: number, size: number): Promise<Point> {
+    const { walk } = this;
+    const lastCode = before === undefined ? step.to : step.from - width;
+    const point = fork(before ?? after, { ...after.schedule, lastCode, tail: 0, settled: this.settled! });
+    if (width > 0) await walk.runStep(point);
+    const bytes = walk.bytesAt(point);
+    await walk.runStep(point);
+    this.beliefs.set(size, walk.bytesAt(point) - bytes);
+    return point;
+  }
+}
+
+/**
+ * Of neighbouring widths the one that fits a size and the one that does not, found by trying from a guess on.
+ * @param bytesAfter grows with the width @param most codes of the step
+ */
+async function widthsAround(
+  size: number,
+  bytesAfter: (width: number) => Promise<number>,
+  guess: number,
+  most: number,
+): Promise<{ fits: number | undefined; over: number | undefined }> {
+  let fits: number | undefined;
+  let over: number | undefined;
+  for (let width = Math.min(most, Math.max(0, Math.floor(guess + 0.5))); width >= 0 && width <= most;) {
+    if ((await bytesAfter(width)) <= size) fits = width;
+    else over = width;
+    if (fits !== undefined && over !== undefined) break;
+    width = over === undefined ? fits! + 1 : over - 1;
+  }
+  return { fits, over };
+}

@@ -6,7 +6,9 @@
  * upscale   means of 2×2 and 4×4 pixels, rounded; the best guess, bicubic and Lanczos (a = 3).
  * inpaint   text, scratches, blocks of 16, 32, 64 pixels; PSNR of the best guess within the hole, and how steep the border is.
  *
- * Usage: node dist/bench/restore.js denoise|upscale|inpaint [FOLDER or PNG…] [--side 256] [--limit N] [--out FOLDER]
+ * estimate  the same noise; the estimated sigma alone.
+ *
+ * Usage: node dist/bench/restore.js denoise|upscale|inpaint|estimate [FOLDER or PNG…] [--side 256] [--limit N] [--out FOLDER]
  * With --out the pictures are written; bench/restore-opencv.py then says what OpenCV makes of the same.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -94,6 +96,18 @@ async function denoising(): Promise<void> {
         `sigma ${sigma}, ${what} (${some.length}): dcomp ${mean(some.map(({ ours }) => ours)).toFixed(2)} dB, median ${mean(some.map(({ median }) => median)).toFixed(2)} dB; sigma estimated within a tenth: ${right}`,
       );
     }
+  }
+}
+
+async function estimating(): Promise<void> {
+  for (const sigma of values.sigmas.split(',').map(Number)) {
+    const found: { name: string; sigma: number }[] = [];
+    for (const { name, picture } of pictures) found.push({ name, sigma: await estimateSigma(noisy(picture, sigma)) });
+    const wrong = found.filter((each) => Math.abs(each.sigma / sigma - 1) > 0.1);
+    const said = wrong.map((each) => `${each.name} ${each.sigma.toFixed(2)}`).join(', ');
+    console.log(
+      `sigma ${sigma}: within a tenth ${found.length - wrong.length} of ${found.length}; else ${said || 'none'}`,
+    );
   }
 }
 
@@ -260,7 +274,12 @@ async function inpainting(): Promise<void> {
   }
 }
 
-const tasks: Record<string, () => Promise<void>> = { denoise: denoising, upscale: upscaling, inpaint: inpainting };
+const tasks: Record<string, () => Promise<void>> = {
+  denoise: denoising,
+  upscale: upscaling,
+  inpaint: inpainting,
+  estimate: estimating,
+};
 if (tasks[task] === undefined) throw new Error(`${task}: one of ${Object.keys(tasks).join(', ')}`);
 await tasks[task]();
 await release();

@@ -95,6 +95,7 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     ['estimateSigma', [], diffusion.estimateSigma],
     ['resultOf', [], diffusion.resultOf],
     ['readModelFile', [], diffusion.readModelFile],
+    ['readClassFile', [], diffusion.readClassFile],
     ['createEvaluator', [], diffusion.createEvaluator],
   ],
   'restored and drawn pictures': [
@@ -110,8 +111,9 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
         ['seed', ['-0', '2']],
         ['temperature', UNITS],
         ['class', []],
+        ['classes', [...BYTES, ...EMPTY]],
         ['guidanceScale', UNITS],
-        ['classifier', ['function that throws']],
+        ['classifier', ['function that throws', 'false']],
         ['views', ['2']],
         ['maxPixels', []],
         ['signal', []],
@@ -128,6 +130,7 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
   ],
   'models and evaluation': [
     ['loadModel', [], models.loadModel],
+    ['loadClasses', [], models.loadClasses],
     ['sha256', [...BYTES, ...EMPTY], models.sha256],
     ['bdRate', ['empty list'], (points) => evaluation.bdRate(points, [])],
     ['qualityAt', ['empty list'], (points) => evaluation.qualityAt(points, 1)],

@@ -1,10 +1,11 @@
 /** Options that `denoise`, `upscale`, `inpaint` and `sample` share. */
-import { THOROUGH_MODEL } from '../../src/models/registry.js';
+import { CLASS_MODEL, THOROUGH_MODEL } from '../../src/models/registry.js';
 import type { Argv } from 'yargs';
 import { SAMPLERS, type Manner, type ModelOptions, type RestoreOptions } from '../../src/diffusion-node.js';
 import { DEFAULT_STEPS, MAX_GUIDANCE, MAX_STEPS, MAX_TEMPERATURE } from '../../src/restore/restore-options.js';
 import { DcompError } from '../../src/errors.js';
 import { VIEWS } from '../../src/diffusion/schedule.js';
+import { readInput } from '../../formats/files.js';
 import {
   commonOptions,
   engineOptions,
@@ -37,9 +38,11 @@ export function restoreOptions(yargs: Argv, byDefault: Manner, many: 'samples' |
     .option('temperature', { ...value, describe: `Scale of all noise, 0 to ${MAX_TEMPERATURE}  [default: 1]` })
     .option('class', {
       ...value,
-      describe: 'Class of pictures, if the model knows classes (that of the package does not)',
+      describe: 'Class of pictures that is wanted: 0 to 31 of the model small, which is then the default',
     })
+    .option('classes', { ...value, describe: 'Class file (.dcc) of a --model that is not of the package' })
     .option('guidance-scale', { ...value, describe: 'How much the class counts; 0 not at all  [default: 1]' })
+    .option('classifier', { type: 'boolean', describe: 'Guide to the class by a classifier' })
     .option('views', {
       ...value,
       describe: 'Evaluations that a guess is the mean of: 1, 2 or 4  [default: 2 for mean]',
@@ -54,7 +57,7 @@ export function restoreOptions(yargs: Argv, byDefault: Manner, many: 'samples' |
       describe: "Of the output: png, jpeg, webp, avif, tiff  [default: by the output's name]",
     });
   sizeOption(yargs);
-  engineOptions(yargs, THOROUGH_MODEL);
+  engineOptions(yargs, `${THOROUGH_MODEL}; ${CLASS_MODEL} with --class`);
 }
 
 /** What they say. */
@@ -80,11 +83,14 @@ export function restoreArgs(args: RawArgs, byDefault: Manner, many: 'samples' | 
   const views = VIEWS.find((each) => each === whole('views', 1, 4));
   if (args['views'] !== undefined && views === undefined)
     throw new DcompError('E_USAGE', `--views is ${textOption(args, 'views')}; it must be 1, 2 or 4`);
+  const classes = textOption(args, 'classes');
   const given = {
     steps: whole('steps', 1, MAX_STEPS),
     seed: whole('seed', 0, 2 ** 32 - 1),
     temperature: numberOption(args, 'temperature', { min: 0, max: MAX_TEMPERATURE, whole: false }),
     class: whole('class', 0, 65535),
+    classes: classes === undefined ? undefined : readInput(classes),
+    classifier: flag(args, 'classifier') ? true : undefined,
     guidanceScale: numberOption(args, 'guidance-scale', { min: 0, max: MAX_GUIDANCE, whole: false }),
     views,
     model,

@@ -23,6 +23,8 @@ export interface Condition {
   mode: Mode;
   /** Of the classes that the network tells apart, from 0; default: none. */
   class?: number;
+  /** Numbers added to the gammas and betas, in the order of `conditioningLength`: of a class (class-file.ts). Default: none. */
+  shift?: Float64Array;
 }
 
 const LOG2_12 = log2(12);

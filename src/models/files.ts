@@ -3,6 +3,13 @@
  * Rollup's plug-in for assets and browsers without a bundler understand: each model becomes a file beside the bundle.
  */
 export const MODEL_FILES = {
-  small: { id: '97c249fb', url: new URL('../../../models/dcomp-small.dcm', import.meta.url) },
-  large: { id: '57fa5214', url: new URL('../../../models/dcomp-1.dcm', import.meta.url) },
+  small: {
+    id: '97c249fb',
+    url: new URL('../../../models/dcomp-small.dcm', import.meta.url),
+    classes: new URL('../../../models/dcomp-small-classes.dcc', import.meta.url),
+  },
+  large: {
+    id: '57fa5214',
+    url: new URL('../../../models/dcomp-1.dcm', import.meta.url),
+  },
 } as const;

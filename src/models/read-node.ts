@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { DcompError } from '../errors.js';
 import { bytesOf, mustBe, shown } from '../options.js';
-import { DEFAULT_MODEL, isModelName, MODELS } from './registry.js';
+import { DEFAULT_MODEL, isModelName, MODELS, type ModelName } from './registry.js';
 
 export { DEFAULT_MODEL, MODELS, type ModelName, type PackageModel } from './registry.js';
 
@@ -22,6 +22,16 @@ export async function loadModel(model: URL | string = DEFAULT_MODEL): Promise<Ui
     const path = shown(url instanceof URL ? url.pathname : url);
     throw new DcompError('E_IO', `cannot read the model ${path}; install the package anew or give a model`, { cause });
   }
+}
+
+/**
+ * Reads the class file of a model of the package; undefined where it has none.
+ * @throws DcompError E_IO, E_USAGE
+ */
+export async function loadClasses(model: ModelName): Promise<Uint8Array | undefined> {
+  if (!isModelName(model)) throw mustBe('the model', model, Object.keys(MODELS).join(' or '));
+  const { classes } = MODELS[model];
+  return classes === undefined ? undefined : loadModel(classes);
 }
 
 /** SHA-256 by Node's own code, some ten times as fast as JavaScript. */

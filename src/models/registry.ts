@@ -10,6 +10,8 @@ export interface PackageModel {
   readonly id: string;
   /** Where its file is, in Node and in a bundle. */
   readonly url: URL;
+  /** Where its class file is, if it has one. */
+  readonly classes?: URL;
 }
 
 /** The models of the package: a small and fast one, and a large one that takes fewer bits. */
@@ -19,6 +21,9 @@ export const MODELS: Readonly<Record<ModelName, PackageModel>> = MODEL_FILES;
 export const DEFAULT_MODEL: ModelName = 'small';
 /** The model of messages, whose pictures are tiny, and of what makes pictures anew, unless they are given another. */
 export const THOROUGH_MODEL: ModelName = 'large';
+
+/** The model of what makes pictures anew, where a class is wanted: the one that knows classes. */
+export const CLASS_MODEL: ModelName = 'small';
 
 /** Whether it is a name of the package's models. */
 export function isModelName(value: unknown): value is ModelName {

@@ -18,6 +18,7 @@ import {
   RESTORE_CHECKS,
   type RestoreOptions,
   type RestoreState,
+  type Told,
 } from './restore-options.js';
 import { pictureOfPlane, planeOf, samplingOf } from './states.js';
 import { codedSigmas, LEAST, sample, stepsOfWay } from './walk.js';
@@ -49,12 +50,12 @@ export const DENOISE_CHECKS: Checks<DenoisePictureOptions> = {
 export async function* denoiseStates(
   picture: Picture,
   evaluator: Evaluator,
-  options: DenoisePictureOptions,
+  options: DenoisePictureOptions & Told,
   pause: Pause,
 ): AsyncGenerator<RestoreState, void, void> {
   const { width, height, channels } = picture;
   checkPixels(width, height, options.maxPixels);
-  checkClass(evaluator, options.class);
+  checkClass(evaluator, options);
   const sigma = options.sigma ?? (await inTurns(estimateSigmaInPieces(picture), pause));
   if (sigma < LEAST_SIGMA) {
     yield { fraction: 1, level: 0, sigma: 0, picture: async () => picture };

@@ -42,6 +42,7 @@ export {
 export { normalAt } from '../math/normal.js';
 export type { Condition } from '../model/inputs.js';
 export type { Evaluator } from '../model/evaluator.js';
+export { readClassFile, type ClassFile } from '../model/class-file.js';
 export { codeOf, EXACT, sigmaOf, UNKNOWN } from '../model/sigma.js';
 export { readModelFile } from '../model/integer/model-file.js';
 export { createEvaluator } from '../model/wasm/engine.js';

@@ -16,7 +16,10 @@ import {
   type RestoreOptions,
   type RestoreState,
   type SamplerName,
+  type Told,
 } from './restore-options.js';
+import { Level } from './level.js';
+import { isThin, settled, THIN_STEPS, type Known } from './thin-holes.js';
 import { pictureOfPlane, planeOf, samplingOf } from './states.js';
 import { walk, type WalkState } from './walk.js';
 
@@ -44,12 +47,12 @@ export async function* inpaintStates(
   picture: Picture,
   mask: Uint8Array,
   evaluator: Evaluator,
-  options: InpaintOptions,
+  options: InpaintOptions & Told,
   pause: Pause,
 ): AsyncGenerator<RestoreState, void, void> {
   const { width, height } = picture;
   checkPixels(width, height, options.maxPixels);
-  checkClass(evaluator, options.class);
+  checkClass(evaluator, options);
   if (mask.length !== width * height)
     throw new DcompError(
       'E_USAGE',
@@ -69,7 +72,7 @@ export async function* inpaintStates(
   }
   const grey = isGrey(picture.channels);
   const painting = { known, grey, evaluator, options, pause };
-  const states = sampler === 'mean' ? meanOfDraws(painting) : painted(painting, sampler, {});
+  const states = sampler === 'mean' ? bestGuess(painting) : painted(painting, sampler, {});
   for await (const { mean, size, ...state } of states)
     yield { ...state, picture: () => inTurns(render(mean, size, state.level), pause) };
 }
@@ -78,7 +81,7 @@ interface Painting {
   known: Known[];
   grey: boolean;
   evaluator: Evaluator;
-  options: InpaintOptions;
+  options: InpaintOptions & Told;
   pause: Pause;
 }
 
@@ -99,6 +102,18 @@ function painted(
     impose: (level) => (denoised) => inTurns(impose(known[level]!, denoised), pause),
     root: filled(known[known.length - 1]!),
   });
+}
+
+/** In thin holes one way leads there; elsewhere many, which are averaged. */
+async function* bestGuess(painting: Painting): AsyncGenerator<WalkState, void, void> {
+  const { known, grey, evaluator, options, pause } = painting;
+  const [finest] = known as [Known];
+  if (known.length < 2 || !(await inTurns(isThin(finest), pause))) return yield* meanOfDraws(painting);
+  const { width, height } = finest.plane;
+  const views = options.views ?? 2;
+  const level = await Level.of(evaluator, { width, height }, 0, { ...options, grey, views }, pause);
+  const imposed = (denoised: Denoised): Promise<void> => inTurns(impose(finest, denoised), pause);
+  yield* settled(level, known, imposed, options.steps ?? THIN_STEPS, pause);
 }
 
 /** Draws that a best guess is the mean of, and the share that the path without noise has in it besides. */
@@ -129,12 +144,6 @@ async function* meanOfDraws(painting: Painting): AsyncGenerator<WalkState, void,
     });
     yield { ...last!, fraction: (draw + 1) / (DRAWS + 1), mean };
   }
-}
-
-/** What is known of a level: a mean of the known pixels below each, and how much of it is known, 0 to 1. */
-interface Known {
-  plane: Plane;
-  share: Float32Array;
 }
 
 /** The part of a picture around what is painted; undefined where there is nothing to paint. */

@@ -5,15 +5,16 @@ import { blankObservationInPieces } from '../diffusion/observation.js';
 import type { Views } from '../diffusion/schedule.js';
 import { COEFFICIENTS } from '../model/architecture.js';
 import type { Evaluator } from '../model/evaluator.js';
-import type { Mode } from '../model/inputs.js';
+import type { Condition, Mode } from '../model/inputs.js';
 import { codeOf, EXACT } from '../model/sigma.js';
 import { priorOf } from '../model/weights.js';
 import type { Size } from '../math/rectangle.js';
 import { inTurns, type Pause } from '../turns.js';
-import type { RestoreOptions } from './restore-options.js';
+import { Classifier } from './classifier.js';
+import type { RestoreOptions, Told } from './restore-options.js';
 
 /** What a level is asked with. */
-export interface LevelOptions extends Pick<RestoreOptions, 'class' | 'guidanceScale' | 'classifier'> {
+export interface LevelOptions extends Pick<RestoreOptions, 'class' | 'guidanceScale' | 'classifier'>, Told {
   grey: boolean;
   views: Views;
 }
@@ -96,12 +97,32 @@ export class Level {
   }
 
   private denoiser(mode: Mode, codesOf: (code: number) => Promise<Uint8Array>): Denoiser {
-    const { class: wanted, guidanceScale = 1, classifier } = this.options;
+    const { class: wanted, guidanceScale = 1, classifier = false } = this.options;
     const plain = this.ask(mode, codesOf, undefined);
+    if (classifier === true) {
+      if (guidanceScale === 0) return plain;
+      return (z, sigma, pause) =>
+        classified(plain, (at) => this.gradient(at, sigma, pause), guidanceScale)(z, sigma, pause);
+    }
     const denoiser = wanted === undefined ? plain : guided(this.ask(mode, codesOf, wanted), plain, guidanceScale);
-    return classifier === undefined || guidanceScale === 0
+    return classifier === false || guidanceScale === 0
       ? denoiser
       : classified(denoiser, (z, sigma) => classifier(z, sigma, this.level), guidanceScale);
+  }
+
+  /** Of the wanted class's log-probability by z. */
+  private gradient(z: Float32Array, sigma: number, pause: Pause): Promise<Float32Array> {
+    const { width, height, level } = this;
+    const { class: wanted, told } = this.options;
+    const classifier = new Classifier(told!, this.evaluator.model.statistics.inputScale);
+    return inTurns(classifier.gradient({ z, width, height, sigma, level }, wanted!), pause);
+  }
+
+  /** What a network is told of a class: by its class file, or in the way that it was trained with. */
+  private classCondition(wanted: number | undefined): Pick<Condition, 'class' | 'shift'> {
+    if (wanted === undefined) return {};
+    const { told } = this.options;
+    return told === undefined ? { class: wanted } : { shift: told.shift(this.level, wanted) };
   }
 
   private ask(mode: Mode, codesOf: (code: number) => Promise<Uint8Array>, wanted: number | undefined): Denoiser {
@@ -110,7 +131,7 @@ export class Level {
       const { width, height, size, level } = this;
       const seen = this.hasExact ? await this.clear(z.slice(), pause) : z;
       const observation = { x: 0, y: 0, width, height, size, z: seen, codes: await codesOf(code) };
-      const condition = { level, sigma: code, mode, ...(wanted === undefined ? {} : { class: wanted }) };
+      const condition = { level, sigma: code, mode, ...this.classCondition(wanted) };
       return denoise(this.evaluator, observation, condition, { views: this.options.views, pause });
     };
   }

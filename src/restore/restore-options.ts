@@ -2,8 +2,9 @@
 import { DcompError } from '../errors.js';
 import type { ClassifierGradient } from '../diffusion/denoiser.js';
 import { VIEWS, type Views } from '../diffusion/schedule.js';
+import type { ClassFile } from '../model/class-file.js';
 import type { Evaluator } from '../model/evaluator.js';
-import { isNumber, isOneOf, isSignal, isWhole, mustBe, type Check, type Checks } from '../options.js';
+import { bytesOf, isNumber, isOneOf, isSignal, isWhole, mustBe, type Check, type Checks } from '../options.js';
 import { DEFAULT_MAX_PIXELS, MAX_PIXELS, type Picture } from '../picture.js';
 
 /** How a picture is drawn. */
@@ -23,12 +24,20 @@ export interface RestoreOptions {
   seed?: number;
   /** Scale of all noise, 0 to 2. Default: 1. */
   temperature?: number;
-  /** The class of pictures that is wanted, from 0 on, of those the model knows. Default: any. */
+  /**
+   * The class of pictures that is wanted, from 0 on, of those the model knows; of the package's models `small` knows some, and
+   * is the default where a class is wanted. Default: any.
+   */
   class?: number;
+  /** The contents of the class file (.dcc) of a model. Default: that of the package's model. */
+  classes?: Uint8Array;
   /** How much the class or the classifier counts, 0 to 100: 0 not at all, 1 as it is. Default: 1. */
   guidanceScale?: number;
-  /** The gradient of log p(what is wanted | z) by z, at a level: coefficients as `Observation` has them. */
-  classifier?: (z: Float32Array, sigma: number, level: number) => ReturnType<ClassifierGradient>;
+  /**
+   * true: a classifier leads to the class, in place of a network that is told it. Or the gradient of log p(what is wanted |
+   * z) by z, at a level: coefficients as `Observation` has them. Default: false.
+   */
+  classifier?: boolean | ((z: Float32Array, sigma: number, level: number) => ReturnType<ClassifierGradient>);
   /** Evaluations that a guess is the mean of: 1, 2 (also mirrored) or 4. Default: 2 for `mean`, else 1. */
   views?: Views;
   /** Most pixels of the result. Default: 2^25. */
@@ -43,7 +52,8 @@ const isManner: Check<Manner> = (value, name) => {
 };
 
 const isClassifier: Check<NonNullable<RestoreOptions['classifier']>> = (value, name) => {
-  if (typeof value !== 'function') throw mustBe(name, value, 'a function that gives a gradient');
+  if (typeof value !== 'function' && typeof value !== 'boolean')
+    throw mustBe(name, value, 'true, false or a function that gives a gradient');
   return value as NonNullable<RestoreOptions['classifier']>;
 };
 
@@ -63,6 +73,7 @@ export const RESTORE_CHECKS: Checks<RestoreOptions> = {
   seed: isWhole(0, 2 ** 32 - 1),
   temperature: isNumber(`a number from 0 to ${MAX_TEMPERATURE}`, (value) => value >= 0 && value <= MAX_TEMPERATURE),
   class: isWhole(0),
+  classes: bytesOf,
   guidanceScale: isNumber(`a number from 0 to ${MAX_GUIDANCE}`, (value) => value >= 0 && value <= MAX_GUIDANCE),
   classifier: isClassifier,
   views: isOneOf(VIEWS),
@@ -70,14 +81,24 @@ export const RESTORE_CHECKS: Checks<RestoreOptions> = {
   signal: isSignal,
 };
 
-/** @throws DcompError E_USAGE where the model knows no such class */
-export function checkClass(evaluator: Evaluator, wanted: number | undefined): void {
+/** The classes of the model that a call is computed with; not of the callers' giving. */
+export interface Told {
+  told?: ClassFile;
+}
+
+/** @throws DcompError E_USAGE where the model knows no such class, or no classifier of it */
+export function checkClass(
+  { model: { id, architecture } }: Evaluator,
+  { class: wanted, classifier, told }: Pick<RestoreOptions, 'class' | 'classifier'> & Told,
+): void {
+  if (classifier === true && wanted === undefined)
+    throw new DcompError('E_USAGE', 'the classifier needs a class that it is to lead to; give one');
   if (wanted === undefined) return;
-  const { id, architecture } = evaluator.model;
-  const known = architecture.conditioning.classes ?? 0;
-  if (wanted < known) return;
+  const known = told?.classes ?? architecture.conditioning.classes ?? 0;
   const what = known === 0 ? 'knows no classes; leave the class out' : `knows the classes 0 to ${known - 1}`;
-  throw new DcompError('E_USAGE', `class ${wanted}: the model ${id} ${what}`);
+  if (wanted >= known) throw new DcompError('E_USAGE', `class ${wanted}: the model ${id} ${what}`);
+  if (classifier === true && told === undefined)
+    throw new DcompError('E_USAGE', `there is no classifier for the model ${id}; give its class file, or leave it out`);
 }
 
 /** @throws DcompError E_TOO_LARGE */

@@ -1,5 +1,4 @@
 /** Restoring and drawing pictures over evaluators that are kept between calls; the entries say where models and threads come from. */
-import { THOROUGH_MODEL } from '../models/registry.js';
 import { KeptModels, MODEL_CHECKS, type ModelOptions, type Platform } from '../kept-models.js';
 import { hearing } from '../event-loop.js';
 import type { Size } from '../math/rectangle.js';
@@ -10,8 +9,9 @@ import { pictureOf, type Picture } from '../picture.js';
 import { inTurns, type Pause } from '../turns.js';
 import { DENOISE_CHECKS, denoiseStates, type DenoisePictureOptions } from './denoise-picture.js';
 import { inpaintStates, type InpaintOptions } from './inpaint.js';
+import { KeptClasses, modelFor, type ClassSource } from './kept-classes.js';
 import { estimateSigmaInPieces } from './noise-level.js';
-import { RESTORE_CHECKS, type RestoreOptions, type RestoreState } from './restore-options.js';
+import { RESTORE_CHECKS, type RestoreOptions, type RestoreState, type Told } from './restore-options.js';
 import { DEFAULT_SIDE, SAMPLE_CHECKS, sampleStates, type SampleOptions } from './sample-picture.js';
 import { UPSCALE_CHECKS, upscaleStates, type UpscaleOptions } from './upscale.js';
 
@@ -70,60 +70,77 @@ const CHECKS = {
   sample: withModel(SAMPLE_CHECKS),
 };
 
-/** All calls share evaluators, by model. */
-export function createRestorer(platform: Platform): Restorer {
-  const models = new KeptModels(platform);
+/** Makes states with an evaluator that is held until the last of them, or until they are left. */
+type Holding = (
+  size: Size,
+  options: RestoreOptions & ModelOptions,
+  make: (evaluator: Evaluator, told: Told, pause: Pause) => States,
+) => States;
 
-  async function* holding(
-    size: Size,
-    options: RestoreOptions & ModelOptions,
-    make: (evaluator: Evaluator, pause: Pause) => States,
-  ): States {
-    const { signal } = options;
-    const pause = hearing(signal);
-    let leave: () => void = () => undefined;
-    let use: Promise<void> = Promise.resolve();
-    const evaluator = await new Promise<Evaluator>((resolve, reject) => {
-      const pixels = size.width * size.height;
-      use = models.chosen(options, pixels, THOROUGH_MODEL).use(pixels, signal, (mine) => {
-        resolve(mine);
-        return new Promise<void>((done) => (leave = done));
-      });
-      use.catch(reject);
+async function* holdingFrom(
+  models: KeptModels,
+  classes: KeptClasses,
+  ...[size, options, make]: Parameters<Holding>
+): States {
+  const { signal } = options;
+  const pause = hearing(signal);
+  let leave: () => void = () => undefined;
+  let use: Promise<void> = Promise.resolve();
+  const evaluator = await new Promise<Evaluator>((resolve, reject) => {
+    const pixels = size.width * size.height;
+    use = models.chosen(options, pixels, modelFor(options)).use(pixels, signal, (mine) => {
+      resolve(mine);
+      return new Promise<void>((done) => (leave = done));
     });
-    try {
-      yield* make(evaluator, pause);
-    } catch (error) {
-      throw namedIfMemory(error, size);
-    } finally {
-      leave();
-      await use;
-    }
+    use.catch(reject);
+  });
+  try {
+    yield* make(evaluator, await classes.told(evaluator, options), pause);
+  } catch (error) {
+    throw namedIfMemory(error, size);
+  } finally {
+    leave();
+    await use;
   }
+}
 
+/** All calls share evaluators, by model. */
+export function createRestorer(platform: Platform & ClassSource): Restorer {
+  const models = new KeptModels(platform);
+  const classes = new KeptClasses(platform);
+
+  const holding: Holding = (...how) => holdingFrom(models, classes, ...how);
   return {
     denoisePicture(source, given) {
       const options = checkOptions(given, CHECKS.denoise, 'denoisePicture');
       const picture = pictureOf(source);
-      return holding(picture, options, (mine, pause) => denoiseStates(picture, mine, options, pause));
+      return holding(picture, options, (mine, told, pause) =>
+        denoiseStates(picture, mine, { ...options, ...told }, pause),
+      );
     },
     upscalePicture(source, given) {
       const options = checkOptions(given, CHECKS.upscale, 'upscalePicture');
       const picture = pictureOf(source);
       const { factor = 2 } = options;
       const size = { width: factor * picture.width, height: factor * picture.height };
-      return holding(size, options, (mine, pause) => upscaleStates(picture, mine, options, pause));
+      return holding(size, options, (mine, told, pause) =>
+        upscaleStates(picture, mine, { ...options, ...told }, pause),
+      );
     },
     inpaintPicture(source, given, more) {
       const options = checkOptions(more, CHECKS.inpaint, 'inpaintPicture');
       const picture = pictureOf(source);
       const mask = bytesOf(given, 'the mask');
-      return holding(picture, options, (mine, pause) => inpaintStates(picture, mask, mine, options, pause));
+      return holding(picture, options, (mine, told, pause) =>
+        inpaintStates(picture, mask, mine, { ...options, ...told }, pause),
+      );
     },
     samplePicture(given) {
       const options = checkOptions(given, CHECKS.sample, 'samplePicture');
       const { width = DEFAULT_SIDE, height = width } = options;
-      return holding({ width, height }, options, (mine, pause) => sampleStates(mine, options, pause));
+      return holding({ width, height }, options, (mine, told, pause) =>
+        sampleStates(mine, { ...options, ...told }, pause),
+      );
     },
     release: () => models.release(),
   };

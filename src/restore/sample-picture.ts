@@ -3,7 +3,14 @@ import type { Evaluator } from '../model/evaluator.js';
 import { isOneOf, isWhole, type Checks } from '../options.js';
 import { MAX_SIDE, type Picture } from '../picture.js';
 import { inTurns, type Pause } from '../turns.js';
-import { checkClass, checkPixels, RESTORE_CHECKS, type RestoreOptions, type RestoreState } from './restore-options.js';
+import {
+  checkClass,
+  checkPixels,
+  RESTORE_CHECKS,
+  type RestoreOptions,
+  type RestoreState,
+  type Told,
+} from './restore-options.js';
 import { pictureFrom, samplingOf } from './states.js';
 import { drawnSizes, walk } from './walk.js';
 
@@ -36,12 +43,12 @@ export const SAMPLE_CHECKS: Checks<SampleOptions> = {
  */
 export async function* sampleStates(
   evaluator: Evaluator,
-  options: SampleOptions,
+  options: SampleOptions & Told,
   pause: Pause,
 ): AsyncGenerator<RestoreState, void, void> {
   const { width = DEFAULT_SIDE, height = width, channels = 3, sampler = 'ancestral', views = 1 } = options;
   checkPixels(width, height, options.maxPixels);
-  checkClass(evaluator, options.class);
+  checkClass(evaluator, options);
   const mean = sampler === 'mean';
   const states = walk({
     ...options,

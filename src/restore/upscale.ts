@@ -14,7 +14,14 @@ import { alphaOfInPieces, colourRowsInPieces, hasAlpha, isGrey } from '../pixels
 import { inTurns, type Pause, type Pieces } from '../turns.js';
 import { consistent, enlargedSmoothly } from './consistent.js';
 import { isLowest, Level } from './level.js';
-import { checkClass, checkPixels, RESTORE_CHECKS, type RestoreOptions, type RestoreState } from './restore-options.js';
+import {
+  checkClass,
+  checkPixels,
+  RESTORE_CHECKS,
+  type RestoreOptions,
+  type RestoreState,
+  type Told,
+} from './restore-options.js';
 import { pictureOfPlane, planeOf, samplingOf, withLowest } from './states.js';
 import { codedSigmas, enterDetails, LEAST, sample, stepsOfWay, TOP } from './walk.js';
 
@@ -49,13 +56,13 @@ const TOLD_AGAIN = 8;
 export async function* upscaleStates(
   picture: Picture,
   evaluator: Evaluator,
-  options: UpscaleOptions,
+  options: UpscaleOptions & Told,
   pause: Pause,
 ): AsyncGenerator<RestoreState, void, void> {
   const { factor = 2, sampler = 'mean', views = sampler === 'mean' ? 2 : 1 } = options;
   const { width, height, channels } = picture;
   checkPixels(factor * width, factor * height, options.maxPixels);
-  checkClass(evaluator, options.class);
+  checkClass(evaluator, options);
   const doublings = factor === 4 ? 2 : 1;
   let plane = await inTurns(colourRowsInPieces(picture, 0, height), pause);
   const cost = (level: number): number => 0.25 ** level;
@@ -88,7 +95,7 @@ interface Doubled {
 async function* doubled(
   level: Level,
   known: Float32Array,
-  options: UpscaleOptions & { level: number },
+  options: UpscaleOptions & Told & { level: number },
   pause: Pause,
 ): AsyncGenerator<Doubled, void, void> {
   const impose = ({ mean, variance }: Denoised): Promise<void> =>

@@ -13,6 +13,7 @@ import { CODES_PER_OCTAVE, codeOf, EXACT, sigmaOf, TOP_CODE } from '../model/sig
 import { hash32 } from '../math/hash.js';
 import { normalAt } from '../math/normal.js';
 import { gridOf, type Size } from '../math/rectangle.js';
+import { COLOURS } from '../pixels/colour.js';
 import { haar, type Plane } from '../pixels/pyramid.js';
 import { inTurns, type Pause } from '../turns.js';
 import { isLowest, Level, type LevelOptions } from './level.js';
@@ -136,7 +137,7 @@ export async function* walk(options: Walk): AsyncGenerator<WalkState, void, void
     const level = await Level.of(evaluator, sizes[k]!, k, options, pause);
     const own = { ...options, key: hash32(options.key, k) };
     const known = impose?.(k);
-    const z = coarser === undefined ? drawRoot(level, options.root, own) : await drawFromCoarser(level, coarser, own);
+    const z = coarser === undefined ? drawRoot(level, own) : await drawFromCoarser(level, coarser, own);
     await enterDetails(level, z, known, own);
     const denoiser = known === undefined ? level.refine : knowing(level.refine, known);
     const sigmas = ways[k]!;
@@ -161,16 +162,31 @@ function wayOf(level: number, steps: number): [steps: number, from: number, to: 
   return [stepsOfWay(level === 0 ? steps : 2 * steps, TOP, to), TOP, to];
 }
 
-/** LL of the coarsest level, under noise: as it is known, or by its prior. */
-function drawRoot(level: Level, root: Plane | undefined, { key, temperature }: Sampling): Float32Array {
+/** LL of the coarsest level, under noise: as it is known, or by its prior, which is that of its class where one is told. */
+function drawRoot(level: Level, walk: Walk): Float32Array {
+  const { root, key, temperature } = walk;
   const z = root === undefined ? new Float32Array(level.blank.length) : haar(root).data;
   const own = hash32(key, DRAWS.root);
+  const { mean, deviation } = root === undefined ? rootPrior(level, walk) : { mean: NOTHING, deviation: NOTHING };
   for (let i = 0; i < z.length; i++) {
     if (!isLowest(i) || level.blank[i] === EXACT) continue;
-    const prior = root === undefined ? level.prior[i % COEFFICIENTS]! : 0;
-    z[i] = z[i]! + temperature * Math.sqrt(prior * prior + TOP * TOP) * normalAt(own, i);
+    const [expected, prior] = [mean[i % COEFFICIENTS]!, deviation[i % COEFFICIENTS]!];
+    z[i] = z[i]! + expected + temperature * Math.sqrt(prior * prior + TOP * TOP) * normalAt(own, i);
   }
   return z;
+}
+
+const NOTHING = new Float64Array(COLOURS);
+
+/** By colour; as `guided` has it: the mean goes from that of all, which is 0, towards that of the class, and beyond. */
+function rootPrior(
+  level: Level,
+  { class: wanted, guidanceScale = 1, classifier = false, told }: Walk,
+): { mean: ArrayLike<number>; deviation: ArrayLike<number> } {
+  if (wanted === undefined || told === undefined || guidanceScale === 0 || classifier === true)
+    return { mean: NOTHING, deviation: level.prior };
+  const { mean, deviation } = told.root(wanted);
+  return { mean: mean.map((value) => guidanceScale * value), deviation };
 }
 
 /** LL of a level from what the coarser one has come to, all of it at TOP. */

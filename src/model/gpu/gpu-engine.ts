@@ -52,6 +52,7 @@ export class GpuEngine extends RowEngine<GpuCourse> {
   private plan: GpuPlan | undefined;
   private planKey = '';
   private condition = '';
+  private shift: Float64Array | undefined;
   private result = new Float32Array(0);
 
   /** @param places vectors at which the weights and constants of each layer begin */
@@ -148,8 +149,9 @@ export class GpuEngine extends RowEngine<GpuCourse> {
   /** Factors and summands for a condition, unless they are those of the strip before. */
   private constantsFor(condition: Condition): Int32Array<ArrayBuffer> | undefined {
     const key = conditioningInput(this.model.architecture.conditioning, condition).join(' ');
-    if (key === this.condition) return undefined;
+    if (key === this.condition && condition.shift === this.shift) return undefined;
     this.condition = key;
+    this.shift = condition.shift;
     return packConstants(layerConstants(this.model, condition), this.places.constants);
   }
 

@@ -9,6 +9,7 @@
  * No product or sum leaves int32 (see `scaledProduct`), so that units without 64-bit integers and without exact floats
  * can follow, as those of GPUs. m, b, f, r and shift come from doubles, once for a condition.
  */
+import { DcompError } from '../../errors.js';
 import { COEFFICIENTS, conditioningFeatures, conditioningLength, tensorOf, type Layer } from '../architecture.js';
 import { conditioningInput, inputGain, logSigmaFeature, type Condition } from '../inputs.js';
 import type { IntegerModel } from './integer-model.js';
@@ -89,7 +90,9 @@ export interface LayerConstants {
 
 /**
  * Scale and shift of every conditioned layer for a condition, in the order of `conditioningLength`: gamma and beta of
- * the first conditioned layer, then of the second, and so on. Doubles, sums in ascending order starting from the bias.
+ * the first conditioned layer, then of the second, and so on. Doubles, sums in ascending order starting from the bias;
+ * the shift of a class comes last.
+ * @throws DcompError E_USAGE for a shift of another length
  */
 export function conditioningOutput(
   model: Pick<IntegerModel, 'architecture' | 'conditioning'>,
@@ -109,6 +112,14 @@ export function conditioningOutput(
     if (value <= 0) continue;
     for (let k = 0; k < count; k++) result[k]! += value * conditioning.w2[j * count + k]!;
   }
+  const { shift } = condition;
+  if (shift === undefined) return result;
+  if (shift.length !== count)
+    throw new DcompError(
+      'E_USAGE',
+      `evaluate: a shift of ${shift.length} numbers; the model has ${count} gammas and betas`,
+    );
+  for (let k = 0; k < count; k++) result[k]! += shift[k]!;
   return result;
 }
 

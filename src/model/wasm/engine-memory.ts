@@ -50,6 +50,7 @@ const CHUNKS_PER_THREAD = 12;
 /** The memory of an engine, with a model laid out in it. */
 export class EngineMemory {
   private condition = '';
+  private shift: Float64Array | undefined;
 
   /** @param winograd by layer, whether it is computed by Winograd's tiles */
   constructor(
@@ -98,12 +99,13 @@ export class EngineMemory {
   /** Factors and summands for a condition; those of the last one are kept. */
   placeConstants(condition: Condition): void {
     const key = conditioningInput(this.model.architecture.conditioning, condition).join(' ');
-    if (key === this.condition) return;
+    if (key === this.condition && condition.shift === this.shift) return;
     const constants = layerConstants(this.model, condition);
     this.model.architecture.layers.forEach((layer, i) =>
       this.placeLayerConstants(layer, this.places.layers[i]!, constants[i]!),
     );
     this.condition = key;
+    this.shift = condition.shift;
   }
 
   private placeLayerConstants(layer: Layer, place: LayerPlace, constants: LayerConstants): void {

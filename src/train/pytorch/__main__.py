@@ -15,6 +15,7 @@ A folder holds photographs: PNG, lossless WebP, or JPEG, which serves noise far 
 import argparse
 
 from begin import begin
+from classes import classes
 from denoise import denoise
 from fixture import fixture
 from trainer import train
@@ -61,6 +62,22 @@ def parser():
     fourth.add_argument("--prefix", default="", help="only pictures whose names begin so")
     fourth.add_argument("--threads", type=int, default=0)
     fourth.set_defaults(run=denoise)
+    fifth = commands.add_parser("classes", help="the class file (.dcc) of a finished model")
+    fifth.add_argument("--data", required=True, nargs="+", help="folders of photographs")
+    fifth.add_argument("--checkpoint", required=True, help="whose averaged weights the model was made from")
+    fifth.add_argument("--model", required=True, help="the model file (.dcm)")
+    fifth.add_argument("--clusters", required=True, help="CSV of the classes; made, unless it is there")
+    fifth.add_argument("--output", required=True, help="class file to write")
+    fifth.add_argument("--cache", help=".npz file that regions are kept in, for the next start")
+    fifth.add_argument("--table", help=".npy file that the class table is kept in; it goes on from there, with --minutes 0 it is done")
+    fifth.add_argument("--classes", type=int, default=32)
+    fifth.add_argument("--minutes", type=float, default=24, help="of the class table")
+    fifth.add_argument("--rate", type=float, default=3e-4, help="peak learning rate of the class table")
+    fifth.add_argument("--classifier-minutes", type=float, default=12)
+    fifth.add_argument("--classifier-rate", type=float, default=2e-3)
+    fifth.add_argument("--seed", type=int, default=1)
+    fifth.add_argument("--threads", type=int, default=0)
+    fifth.set_defaults(run=classes)
     return top
 
 

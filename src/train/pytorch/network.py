@@ -56,14 +56,17 @@ class Network:
             parts.append(tensor.detach().float().cpu().numpy().transpose(np.argsort(axes)).reshape(-1))
         return np.concatenate(parts)
 
-    def forward(self, parameters, x, features, half):
+    def forward(self, parameters, x, features, half, shift=None):
         """
         The first layer in float32, as it sees the picture itself; the rest in `half`. Returns float32.
         features: [batch, n], or [1, n] when all examples share them: then the modulation goes into the weights.
+        shift: [batch, gammas and betas] of each example's class, or none.
         """
         p = lambda name: parameters[self.index[name]]
         modulation = F.relu(features @ p("cond.w1") + p("cond.b1")) @ p("cond.w2") + p("cond.b2")
-        shared = len(features) == 1
+        if shift is not None:
+            modulation = modulation + shift
+        shared = len(modulation) == 1
         tensors = {"input": x}
         column = 0
         for layer in self.layers:

@@ -1,7 +1,14 @@
 /** Walks the schedule, sends every step through the trellis, and cuts the stream where the target is reached. */
 import { concat, writeHeader, type Header } from '../container/container.js';
 import { PARTS, type Part } from '../container/parts.js';
-import { entersLevel, leavesLevelObserved, type Schedule, type Settled, type Step } from '../diffusion/schedule.js';
+import {
+  entersLevel,
+  leavesLevelObserved,
+  modeBefore,
+  type Schedule,
+  type Settled,
+  type Step,
+} from '../diffusion/schedule.js';
 import { DcompError } from '../errors.js';
 import { log2 } from '../math/exact.js';
 import type { Evaluator } from '../model/evaluator.js';
@@ -69,10 +76,9 @@ export class Encoding {
     private readonly alpha: Uint8Array,
     readonly coefficients: PictureCoefficients,
     private readonly point: Point,
+    /** How files of given sizes are settled. */
+    private readonly settled: Settled | undefined,
   ) {}
-
-  /** How files of given sizes are settled. */
-  private settled: Settled | undefined;
 
   /** The header of a file whose session has been forgotten. */
   private ended: Header | undefined;
@@ -97,7 +103,7 @@ export class Encoding {
     const coefficients =
       given ?? (await inTurns(PictureCoefficients.of(folded(picture), session.sizes.length - 1), pause));
     const point = { session, stream: new Stream(nu), schedule };
-    const made = new Encoding(
+    return new Encoding(
       picture,
       evaluator,
       options,
@@ -108,10 +114,9 @@ export class Encoding {
       alphaSection,
       coefficients,
       point,
+      // Only from copies of the state can a file end in another way than it was begun for.
+      width * height <= MAX_FORKED_PIXELS ? settled : undefined,
     );
-    // Only from copies of the state can a file end in another way than it was begun for.
-    if (width * height <= MAX_FORKED_PIXELS) made.settled = settled;
-    return made;
   }
 
   /** @param limit bytes that a quality or an error may not take @returns undefined where it would */
@@ -281,11 +286,9 @@ export class Encoding {
     const code =
       step === undefined
         ? schedule.lastCode
-        : step.level === 0 && step.kind === 'refine'
+        : step.level === 0 && modeBefore(step.kind) === 'refine'
           ? step.from
-          : step.kind === 'settle'
-            ? schedule.lastCode
-            : (schedule.straight?.firstCode ?? TOP_CODE);
+          : (schedule.straight?.firstCode ?? TOP_CODE);
     return { ...this.header, schedule, ends: endsAtCode(this.nearEnds, code) };
   }
 

@@ -1,5 +1,6 @@
 /** The last steps of a refined file of a given size: how wide they are, so that it is filled. */
 import { leavesLevelObserved, type Schedule, type Settled, type Step } from '../diffusion/schedule.js';
+import { groupCount } from '../diffusion/units.js';
 import type { EncodeResult } from './encoder-options.js';
 import type { Session } from './session.js';
 import type { Stream } from './stream.js';
@@ -111,7 +112,7 @@ export class SizeEnds {
     const guess = (most * (size - start - believed)) / Math.max(1, whole - start);
     const { fits, over } = await widthsAround(size, bytesAfter, guess, most);
     if (fits === most) return undefined;
-    const width = after.session.finestGroups === 1 ? (over ?? fits) : (fits ?? over);
+    const width = groupCount(after.session.sizes[0]!) === 1 ? (over ?? fits) : (fits ?? over);
     return walk.finish(ends.get(width!)!, size);
   }
 

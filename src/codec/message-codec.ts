@@ -212,31 +212,40 @@ async function betterShown(
   sizeIsTold: boolean,
   pause: Pause,
 ): Promise<MessageResult> {
-  const shownBy = async (trustsMeans: boolean): Promise<MessageResult & { level: number }> => {
+  const session = await sessionOfBits(bits, evaluator, header, pause);
+  const shownBy = async (trustsMeans: boolean): Promise<MessageResult> => {
     const own = { ...header, schedule: { ...header.schedule, trustsMeans } };
-    const { shown, level } = await pictureOfBits(bits, evaluator, own, pause);
-    return { bytes: writeMessage(own, sizeIsTold, bits), psnr: psnr(shown, picture), level };
+    const shown = await shownPicture(session, own);
+    return { bytes: writeMessage(own, sizeIsTold, bits), psnr: psnr(shown, picture) };
   };
-  const { level, ...trusting } = await shownBy(true);
-  if (level === 0) return trusting; // which has no mean of a coarser level
-  const { level: _, ...other } = await shownBy(false);
+  const trusting = await shownBy(true);
+  if (session.level === 0) return trusting; // which has no mean of a coarser level
+  const other = await shownBy(false);
   return other.psnr > trusting.psnr ? other : trusting;
 }
 
-/** The picture of a message's bits, as many as there are, and the level that they end in. */
-async function pictureOfBits(
+/** What is known by a message's bits, as many as there are. */
+async function sessionOfBits(
   bits: Uint8Array,
   evaluator: Evaluator,
   { width, height, grey, schedule }: MessageHeader,
   pause: Pause,
-): Promise<{ shown: MessageDecodeResult; level: number }> {
+): Promise<Session> {
   const session = new Session(width, height, grey, scheduleOf(schedule), evaluator, pause);
   const reader = new BitReader(bits);
   const channel = new Receiver(reader, MESSAGE_NU);
   while (session.next !== undefined && !channel.ended && reader.remaining > 0) await session.runUnit(channel);
+  return session;
+}
+
+/** The picture of what is known, as the header says. */
+async function shownPicture(
+  session: Session,
+  { width, height, grey, schedule }: MessageHeader,
+): Promise<MessageDecodeResult> {
   const rows = new PictureRows(codedSize({ width, height }), grey ? 1 : 3, undefined, 8);
-  await session.show(rows.take);
-  return { shown: { ...unfolded(rows.picture, { width, height }), ...session.statistics }, level: session.level };
+  await session.show(rows.take, 0, undefined, undefined, undefined, scheduleOf(schedule));
+  return { ...unfolded(rows.picture, { width, height }), ...session.statistics };
 }
 
 /**
@@ -272,5 +281,5 @@ export async function decodeMessageBytes(
       'E_DAMAGED_SEGMENT',
       `the checksum of the message does not hold: it is damaged or cut; get it again, or allow damage (allowDamaged, --allow-damaged) to see what is there`,
     );
-  return (await pictureOfBits(bytes.subarray(start), evaluator, header, pause)).shown;
+  return shownPicture(await sessionOfBits(bytes.subarray(start), evaluator, header, pause), header);
 }

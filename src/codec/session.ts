@@ -131,12 +131,6 @@ export class Session {
     return groupsOf(width, height);
   }
 
-  /** Groups of level 0. */
-  get finestGroups(): number {
-    const { width, height } = gridOf(this.sizes[0]!);
-    return groupsOf(width, height).length;
-  }
-
   private isNeeded({ index }: Step, group: Group): boolean {
     const needs = this.needs[index];
     return needs === undefined || intersect(group, needs.wanted);
@@ -329,6 +323,7 @@ export class Session {
    * @param pixels of u_shown that are wanted; default: all. What they need must have been run
    * @param views at most, for a look that is worth less than the schedule's
    * @param realism of what is drawn, of the whole of level 0 alone
+   * @param schedule which differs in how means are shown
    */
   async show(
     take: TakeRows,
@@ -336,13 +331,16 @@ export class Session {
     pixels: Rectangle = wholeOf(this.sizes[shown]!),
     views: number = this.schedule.views,
     realism?: Realism,
+    schedule: Schedule = this.schedule,
   ): Promise<void> {
     this.evaluation = undefined;
     if (!this.started) return showNothing(this.pause, take, pixels);
     const { observation, condition, unfinished, settled } = this;
     const known = { observation, condition, unfinished, settled };
-    if (realism === undefined) await showPixels(known, this, take, shown, pixels, views);
-    else await showDrawn(known, this, take, views, realism);
+    const { evaluations, sizes, grey, pause } = this;
+    const of = { evaluations, sizes, grey, schedule, pause };
+    if (realism === undefined) await showPixels(known, of, take, shown, pixels, views);
+    else await showDrawn(known, of, take, views, realism);
   }
 
   /** What is known of each sample when all steps are done. */

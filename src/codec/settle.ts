@@ -12,7 +12,13 @@ import { cutOut, wholeOf, type Rectangle, type Size } from '../math/rectangle.js
 import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
 import { EXACT, UNKNOWN } from '../model/sigma.js';
 import { COLOURS } from '../pixels/colour.js';
-import { haarInPieces, inverseHaarInPieces, type Coefficients, type Plane } from '../pixels/pyramid.js';
+import {
+  haarInPieces,
+  inverseHaarInPieces,
+  planeOfLLInPieces,
+  type Coefficients,
+  type Plane,
+} from '../pixels/pyramid.js';
 import type { Pieces } from '../turns.js';
 import { codeGroupStep } from './group-step.js';
 import type { GroupStepOptions } from './group-work.js';
@@ -105,7 +111,7 @@ export function* settleGroup(options: SettleOptions, workspace: Workspace): Piec
     pixels.push({ width: u.mean.width, height: u.mean.height });
     const level = yield* coefficientsOf(u);
     levels.push(level);
-    u = coarserOf(level);
+    u = yield* coarserOf(level);
   }
   let ideal = 0;
   let moves: Plane | undefined;
@@ -191,19 +197,12 @@ function* coefficientsOf({ mean, variance, truth }: Foreseen<Plane>): Pieces<For
 }
 
 /** The mean of four has a quarter of their mean variance, as if their errors were independent; how far that is off, the scale of the step says. */
-function coarserOf({ mean, variance, truth }: Foreseen<Coefficients>): Foreseen<Plane> {
+function* coarserOf({ mean, variance, truth }: Foreseen<Coefficients>): Pieces<Foreseen<Plane>> {
   return {
-    mean: planeOfLL(mean, 0.5),
-    variance: planeOfLL(variance, 0.125),
-    ...(truth === undefined ? {} : { truth: planeOfLL(truth, 0.5) }),
+    mean: yield* planeOfLLInPieces(mean, 0.5),
+    variance: yield* planeOfLLInPieces(variance, 0.125),
+    ...(truth === undefined ? {} : { truth: yield* planeOfLLInPieces(truth, 0.5) }),
   };
-}
-
-function planeOfLL({ width, height, data }: Coefficients, factor: number): Plane {
-  const plane = { width, height, data: new Float32Array(width * height * COLOURS) };
-  for (let i = 0, o = 0; i < data.length; i += COEFFICIENTS, o += COLOURS)
-    for (let c = 0; c < COLOURS; c++) plane.data[o + c] = data[i + c]! * factor;
-  return plane;
 }
 
 /** The mean of all coefficients of the group, and what follows for u₁, which is half of LL. */
@@ -224,13 +223,14 @@ function* foreseenOf({
   yield;
   const variance = posterior.variances(codes, said);
   yield;
-  const plane = (data: Float32Array, factor: number): Plane => planeOfLL({ width, height, data }, factor);
+  const plane = (data: Float32Array, factor: number): Pieces<Plane> =>
+    planeOfLLInPieces({ width, height, data }, factor);
   return {
     mean,
     finest: {
-      mean: plane(mean, 0.5),
-      variance: plane(variance, 0.25),
-      ...(truth === undefined ? {} : { truth: plane(cut(truth.x), 0.5) }),
+      mean: yield* plane(mean, 0.5),
+      variance: yield* plane(variance, 0.25),
+      ...(truth === undefined ? {} : { truth: yield* plane(cut(truth.x), 0.5) }),
     },
   };
 }

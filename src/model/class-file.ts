@@ -18,12 +18,17 @@ import { bytesToHex } from '@noble/hashes/utils.js';
 import { DcompError } from '../errors.js';
 import { bytesOf } from '../options.js';
 import { COEFFICIENTS, conditioningLength } from './architecture.js';
+import { checkFrame, DIGEST, magicOf, type FileKind } from './file-frame.js';
 import { MODEL_ID_BYTES, type IntegerModel } from './integer/integer-model.js';
 
-const MAGIC = Uint8Array.of(0x89, 0x44, 0x43, 0x43, 0x0d, 0x0a, 0x1a, 0x0a);
-const CLASS_FILE_VERSION = 1;
 const FIXED = 32;
-const DIGEST = 32;
+const KIND: FileKind = {
+  name: 'class file',
+  file: 'class file (.dcc)',
+  magic: magicOf('DCC'),
+  version: 1,
+  fixed: FIXED,
+};
 const COLOURS = COEFFICIENTS / 4;
 /** Magnitudes, as in model files: products of a few stay in the range of doubles. */
 const MOST = 2 ** 20;
@@ -67,7 +72,8 @@ function damaged(problem: string): never {
  */
 export function readClassFile(given: Uint8Array): ClassFile {
   const bytes = bytesOf(given, 'the class file');
-  checkFrame(bytes);
+  checkFrame(KIND, bytes, damaged);
+  if (bytes.length < FIXED + DIGEST) damaged(`it has ${bytes.length} bytes, too few for a digest`);
   const end = bytes.length - DIGEST;
   if (bytesToHex(sha256(bytes.subarray(0, end))) !== bytesToHex(bytes.subarray(end)))
     damaged('the checksum at the end does not fit the content');
@@ -109,29 +115,6 @@ export function readClassFile(given: Uint8Array): ClassFile {
     root: (wanted) => roots[wanted]!,
     layers: layers as [DenseLayer, DenseLayer, DenseLayer, DenseLayer],
   };
-}
-
-/** Magic, version and length. */
-function checkFrame(bytes: Uint8Array): void {
-  if (bytes.length === 0) throw new DcompError('E_NOT_MODEL', 'class file: the file is empty');
-  for (let i = 0; i < Math.min(MAGIC.length, bytes.length); i++) {
-    if (bytes[i] !== MAGIC[i])
-      throw new DcompError('E_NOT_MODEL', 'class file: not a dcomp class file (.dcc): it begins with other bytes');
-  }
-  const truncated = (needed: number): DcompError =>
-    new DcompError('E_TRUNCATED', `class file: the file ends at byte ${bytes.length} of ${needed}; get it again`);
-  if (bytes.length < FIXED) throw truncated(FIXED);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const version = view.getUint32(8, true);
-  if (version !== CLASS_FILE_VERSION)
-    throw new DcompError(
-      'E_VERSION',
-      `class file: format version ${version}, but this release reads version ${CLASS_FILE_VERSION}; use a release of dcomp that fits the file`,
-    );
-  const length = view.getUint32(12, true);
-  if (length > bytes.length) throw truncated(length);
-  if (length < bytes.length || length < FIXED + DIGEST)
-    damaged(`the file has ${bytes.length} bytes, but says ${length}`);
 }
 
 function rootFrom(reader: Reader): RootStatistics {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { DcompError } from '../errors.js';
 import { bytesOf, mustBe, shown } from '../options.js';
-import { DEFAULT_MODEL, isModelName, MODELS, type ModelName } from './registry.js';
+import { classFileOf, DEFAULT_MODEL, isModelName, MODELS, type ModelName } from './registry.js';
 
 export { DEFAULT_MODEL, MODELS, type ModelName, type PackageModel } from './registry.js';
 
@@ -29,8 +29,7 @@ export async function loadModel(model: URL | string = DEFAULT_MODEL): Promise<Ui
  * @throws DcompError E_IO, E_USAGE
  */
 export async function loadClasses(model: ModelName): Promise<Uint8Array | undefined> {
-  if (!isModelName(model)) throw mustBe('the model', model, Object.keys(MODELS).join(' or '));
-  const { classes } = MODELS[model];
+  const classes = classFileOf(model);
   return classes === undefined ? undefined : loadModel(classes);
 }
 

@@ -1,4 +1,5 @@
 /** The models of the package, by name and by id. Nothing is read or fetched here. */
+import { mustBe } from '../options.js';
 import { MODEL_FILES } from './files.js';
 
 /** Name of a model of the package. */
@@ -33,4 +34,10 @@ export function isModelName(value: unknown): value is ModelName {
 /** The name of the model of an id, undefined where the package has no such model. */
 export function modelNameOf(id: string): ModelName | undefined {
   return (Object.keys(MODELS) as ModelName[]).find((name) => MODELS[name].id === id);
+}
+
+/** Where the class file of a model of the package is; undefined where it has none. @throws DcompError E_USAGE */
+export function classFileOf(model: ModelName): URL | undefined {
+  if (!isModelName(model)) throw mustBe('the model', model, Object.keys(MODELS).join(' or '));
+  return MODELS[model].classes;
 }

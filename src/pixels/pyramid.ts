@@ -112,12 +112,16 @@ export function halve(u: Plane): Plane {
 
 /** As `halve`. */
 export function* halveInPieces(u: Plane): Pieces<Plane> {
-  const coefficients = yield* haarInPieces(u);
+  return yield* planeOfLLInPieces(yield* haarInPieces(u), 0.5);
+}
+
+/** LL as a picture. @param factor that it is multiplied with: ½ for u_{k+1} */
+export function* planeOfLLInPieces(coefficients: Coefficients, factor: number): Pieces<Plane> {
   const { width, height } = coefficients;
   const data = new Float32Array(width * height * COLOURS);
   for (let i = 0, o = 0; o < data.length; i += COEFFICIENTS, o += COLOURS) {
     if (o % PIECE === 0) yield;
-    for (let c = 0; c < COLOURS; c++) data[o + c] = coefficients.data[i + c]! * 0.5;
+    for (let c = 0; c < COLOURS; c++) data[o + c] = coefficients.data[i + c]! * factor;
   }
   return { width, height, data };
 }

@@ -19,7 +19,7 @@ import {
   type Told,
 } from './restore-options.js';
 import { Level } from './level.js';
-import { isThin, settled, THIN_STEPS, type Known } from './thin-holes.js';
+import { filledThinly, isThin, THIN_STEPS, type Known } from './thin-holes.js';
 import { pictureOfPlane, planeOf, samplingOf } from './states.js';
 import { walk, type WalkState } from './walk.js';
 
@@ -113,7 +113,7 @@ async function* bestGuess(painting: Painting): AsyncGenerator<WalkState, void, v
   const views = options.views ?? 2;
   const level = await Level.of(evaluator, { width, height }, 0, { ...options, grey, views }, pause);
   const imposed = (denoised: Denoised): Promise<void> => inTurns(impose(finest, denoised), pause);
-  yield* settled(level, known, imposed, options.steps ?? THIN_STEPS, pause);
+  yield* filledThinly(level, known, imposed, options.steps ?? THIN_STEPS, pause);
 }
 
 /** Draws that a best guess is the mean of, and the share that the path without noise has in it besides. */

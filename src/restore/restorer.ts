@@ -70,17 +70,16 @@ const CHECKS = {
   sample: withModel(SAMPLE_CHECKS),
 };
 
-/** Makes states with an evaluator that is held until the last of them, or until they are left. */
-type Holding = (
-  size: Size,
-  options: RestoreOptions & ModelOptions,
-  make: (evaluator: Evaluator, told: Told, pause: Pause) => States,
-) => States;
-
-async function* holdingFrom(
+/**
+ * Makes states with an evaluator that is held until the last of them, or until they are left.
+ * @param make is given the options with what the call is told of classes
+ */
+async function* holdingFrom<O extends RestoreOptions & ModelOptions>(
   models: KeptModels,
   classes: KeptClasses,
-  ...[size, options, make]: Parameters<Holding>
+  size: Size,
+  options: O,
+  make: (evaluator: Evaluator, options: O & Told, pause: Pause) => States,
 ): States {
   const { signal } = options;
   const pause = hearing(signal);
@@ -95,7 +94,7 @@ async function* holdingFrom(
     use.catch(reject);
   });
   try {
-    yield* make(evaluator, await classes.told(evaluator, options), pause);
+    yield* make(evaluator, { ...options, ...(await classes.told(evaluator, options)) }, pause);
   } catch (error) {
     throw namedIfMemory(error, size);
   } finally {
@@ -109,38 +108,34 @@ export function createRestorer(platform: Platform & ClassSource): Restorer {
   const models = new KeptModels(platform);
   const classes = new KeptClasses(platform);
 
-  const holding: Holding = (...how) => holdingFrom(models, classes, ...how);
+  const holding = <O extends RestoreOptions & ModelOptions>(
+    size: Size,
+    options: O,
+    make: (evaluator: Evaluator, options: O & Told, pause: Pause) => States,
+  ): States => holdingFrom(models, classes, size, options, make);
   return {
     denoisePicture(source, given) {
       const options = checkOptions(given, CHECKS.denoise, 'denoisePicture');
       const picture = pictureOf(source);
-      return holding(picture, options, (mine, told, pause) =>
-        denoiseStates(picture, mine, { ...options, ...told }, pause),
-      );
+      return holding(picture, options, (mine, told, pause) => denoiseStates(picture, mine, told, pause));
     },
     upscalePicture(source, given) {
       const options = checkOptions(given, CHECKS.upscale, 'upscalePicture');
       const picture = pictureOf(source);
       const { factor = 2 } = options;
       const size = { width: factor * picture.width, height: factor * picture.height };
-      return holding(size, options, (mine, told, pause) =>
-        upscaleStates(picture, mine, { ...options, ...told }, pause),
-      );
+      return holding(size, options, (mine, told, pause) => upscaleStates(picture, mine, told, pause));
     },
     inpaintPicture(source, given, more) {
       const options = checkOptions(more, CHECKS.inpaint, 'inpaintPicture');
       const picture = pictureOf(source);
       const mask = bytesOf(given, 'the mask');
-      return holding(picture, options, (mine, told, pause) =>
-        inpaintStates(picture, mask, mine, { ...options, ...told }, pause),
-      );
+      return holding(picture, options, (mine, told, pause) => inpaintStates(picture, mask, mine, told, pause));
     },
     samplePicture(given) {
       const options = checkOptions(given, CHECKS.sample, 'samplePicture');
       const { width = DEFAULT_SIDE, height = width } = options;
-      return holding({ width, height }, options, (mine, told, pause) =>
-        sampleStates(mine, { ...options, ...told }, pause),
-      );
+      return holding({ width, height }, options, sampleStates);
     },
     release: () => models.release(),
   };

@@ -124,7 +124,7 @@ function* filledFromCoarser(known: readonly Known[]): Pieces<Plane> {
 }
 
 /** States of the level of full size. @param known full size first, two levels at least */
-export async function* settled(
+export async function* filledThinly(
   level: Level,
   known: readonly Known[],
   impose: Imposing,

@@ -13,7 +13,6 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
-import { DcompError } from '../../errors.js';
 import { bytesOf } from '../../options.js';
 import { finish, type Pieces } from '../../turns.js';
 import {
@@ -23,6 +22,7 @@ import {
   weightShape,
   type Architecture,
 } from '../architecture.js';
+import { checkFrame, DIGEST, magicOf, writeFrame, type FileKind } from '../file-frame.js';
 import { OUTPUT_TENSOR } from './arithmetic.js';
 import {
   architectureFrom,
@@ -36,10 +36,15 @@ import {
 import { MODEL_ID_BYTES, type IntegerLayer, type IntegerModel, type TensorScale } from './integer-model.js';
 import { readRiceInPieces, writeRice } from './rice.js';
 
-const MAGIC = Uint8Array.of(0x89, 0x44, 0x43, 0x4d, 0x0d, 0x0a, 0x1a, 0x0a);
 export const MODEL_FILE_VERSION = 1;
 const FIXED = 20;
-const DIGEST = 32;
+const KIND: FileKind = {
+  name: 'model',
+  file: 'model file (.dcm)',
+  magic: magicOf('DCM'),
+  version: MODEL_FILE_VERSION,
+  fixed: FIXED,
+};
 /** Bytes that are hashed in a piece. */
 const HASHED_AT_ONCE = 2 ** 20;
 /** A header of the largest useful network has 100 kB. */
@@ -69,9 +74,7 @@ export function writeModelFile(model: ModelContent): Uint8Array {
   const length = FIXED + header.length + arrayBytes(architecture) + weights.length + DIGEST;
   const bytes = new Uint8Array(length);
   const view = new DataView(bytes.buffer);
-  bytes.set(MAGIC);
-  view.setUint32(8, MODEL_FILE_VERSION, true);
-  view.setUint32(12, length, true);
+  writeFrame(KIND, bytes);
   view.setUint32(16, header.length, true);
   bytes.set(header, FIXED);
   let at = FIXED + header.length;
@@ -90,7 +93,7 @@ export function writeModelFile(model: ModelContent): Uint8Array {
  * @throws DcompError E_NOT_MODEL, E_VERSION, E_TRUNCATED or E_DAMAGED_MODEL
  */
 export function idOfModelFile(bytes: Uint8Array): string {
-  checkFrame(bytes);
+  headerLengthOf(bytes);
   return modelId(bytes);
 }
 
@@ -112,7 +115,7 @@ export function readModelFile(bytes: Uint8Array): IntegerModel {
  * @param digest SHA-256 of `digestedPart`, where the platform has it at hand sooner
  */
 export function* readModelFileInPieces(bytes: Uint8Array, digest?: Uint8Array): Pieces<IntegerModel> {
-  const headerLength = checkFrame(bytes);
+  const headerLength = headerLengthOf(bytes);
   const end = bytes.length - DIGEST;
   const found = digest ?? (yield* sha256InPieces(digestedPart(bytes)));
   if (bytesToHex(found) !== bytesToHex(bytes.subarray(end)))
@@ -159,33 +162,12 @@ function* sha256InPieces(bytes: Uint8Array): Pieces<Uint8Array> {
 }
 
 /** Magic, version and lengths. @returns the length of the header */
-function checkFrame(bytes: Uint8Array): number {
-  if (bytes.length === 0) throw new DcompError('E_NOT_MODEL', 'model: the file is empty');
-  for (let i = 0; i < Math.min(MAGIC.length, bytes.length); i++) {
-    if (bytes[i] !== MAGIC[i])
-      throw new DcompError('E_NOT_MODEL', 'model: not a dcomp model file (.dcm): it begins with other bytes');
-  }
-  if (bytes.length < FIXED) throw truncated(bytes.length, FIXED);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const version = view.getUint32(8, true);
-  if (version !== MODEL_FILE_VERSION) {
-    const advice = 'use a release of dcomp that fits the file';
-    throw new DcompError(
-      'E_VERSION',
-      `model: format version ${version}, but this release reads version ${MODEL_FILE_VERSION}; ${advice}`,
-    );
-  }
-  const length = view.getUint32(12, true);
-  const headerLength = view.getUint32(16, true);
-  if (length > bytes.length) throw truncated(bytes.length, length);
-  if (length < bytes.length) damaged(`the file has ${bytes.length} bytes, but says ${length}`);
-  if (headerLength > MAX_HEADER || FIXED + headerLength + DIGEST > length)
+function headerLengthOf(bytes: Uint8Array): number {
+  checkFrame(KIND, bytes, damaged);
+  const headerLength = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(16, true);
+  if (headerLength > MAX_HEADER || FIXED + headerLength + DIGEST > bytes.length)
     damaged(`a header of ${headerLength} bytes does not fit`);
   return headerLength;
-}
-
-function truncated(length: number, needed: number): DcompError {
-  return new DcompError('E_TRUNCATED', `model: the file ends at byte ${length} of ${needed}; get it again`);
 }
 
 function parseHeader(bytes: Uint8Array): Pick<IntegerModel, 'architecture' | 'tensors' | 'quality' | 'straight'> {

@@ -108,10 +108,10 @@ describe('files of the system', { skip: posix }, () => {
           stdio: 'ignore',
         });
         const ended = new Promise<unknown[]>((resolve) => child.on('exit', (...how) => resolve(how)));
-        // It waits when it does not do anything any more.
-        for (let idle = 0, before = -1; idle < 5; await sleep(100)) {
+        // It waits when it does not do anything any more, and to have started takes some time of the processor.
+        for (let idle = 0, before = -1; idle < 10; await sleep(100)) {
           const now = processorTime(child.pid!);
-          idle = now === before && now > 20 ? idle + 1 : 0;
+          idle = now === before && now > 3 ? idle + 1 : 0;
           before = now;
         }
         child.kill(signal);

@@ -51,16 +51,16 @@ it('no detail is left too far off, at whatever level', { timeout: 600_000 }, asy
   await evaluator.close();
 });
 
-it('a size is met, and well, where a draft of a part says with which noise', { timeout: 300_000 }, async () => {
+it('a size is met, and well, whatever a part of the picture is like', { timeout: 300_000 }, async () => {
   const evaluator = await createEvaluator(readModelFile(tinyModelFile({ sigma: false })));
-  // Calm in the middle, which is not like the whole; shorter than drafts one way, longer the other.
+  // Calm in the middle, which is not like the whole.
   const picture = corpusPicture('scene', { width: 900, height: 400 });
   for (let y = 0; y < 400; y++) picture.data.fill(128, 3 * (900 * y + 200), 3 * (900 * y + 700));
   const choices = { plain: false, effort: 1 };
   const wanted = await encodePicture(picture, evaluator, { ...choices, target: { quality: 73 } });
   const size = wanted.bytes.length;
   const { bytes } = await encodePicture(picture, evaluator, { ...choices, target: { size } });
-  assert.ok(bytes.length <= size && bytes.length > 0.9 * size, `${bytes.length} of ${size} bytes`);
+  assert.ok(bytes.length <= size && bytes.length >= 0.95 * size, `${bytes.length} of ${size} bytes`);
   const [by, best] = [await decodePicture(bytes, evaluator), await decodePicture(wanted.bytes, evaluator)];
   const lost = psnrRgb(picture, best) - psnrRgb(picture, by);
   assert.ok(lost < 1.5, `${lost} dB`);

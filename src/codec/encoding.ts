@@ -8,6 +8,7 @@ import {
   type Schedule,
   type Settled,
   type Step,
+  type Straight,
 } from '../diffusion/schedule.js';
 import { DcompError } from '../errors.js';
 import { log2 } from '../math/exact.js';
@@ -55,7 +56,7 @@ export interface Plan {
 const SURELY_ABOVE = 1.1;
 
 /** The share of a size from which on a straight file is not refined: each refining step is an evaluation of the whole picture. */
-const NEARLY = 0.95;
+export const NEARLY = 0.95;
 
 /** Pictures of more pixels are cut within a step of full width: a copy of the state, to end in another way, costs 15 bytes a pixel. */
 const MAX_FORKED_PIXELS = 2 ** 23;
@@ -75,7 +76,7 @@ export class Encoding {
     private readonly parts: readonly Part[],
     private readonly alpha: Uint8Array,
     readonly coefficients: PictureCoefficients,
-    private readonly point: Point,
+    private point: Point,
     /** How files of given sizes are settled. */
     private readonly settled: Settled | undefined,
   ) {}
@@ -243,8 +244,25 @@ export class Encoding {
     return inTurns(meanSquaredError(this.picture, decoded), pause);
   }
 
-  /** Runs the next step, or what of it fits into a file of `limit` bytes. */
-  private async runStep(point: Point, limit = Infinity): Promise<void> {
+  /** Measures levels that are still to come in another way; it measures those that have been as they were. */
+  aim(straight: Straight): void {
+    this.point = fork(this.point, { ...this.point.schedule, straight });
+  }
+
+  /**
+   * Measures u_level: of the coarsest all, of the others what is not known from the coarser one.
+   * @param size of the file @param limit bytes at which it is given up
+   */
+  async enter(level: number, size: number, limit = Infinity): Promise<void> {
+    const { session } = this.point;
+    for (let step = session.next?.step; step !== undefined; step = session.next?.step) {
+      if ((step.kind !== 'root' && step.level < level) || step.kind === 'refine' || this.bytes >= limit) return;
+      await this.runStep(this.point, limit, size);
+    }
+  }
+
+  /** Runs the next step, or what of it fits into a file of `limit` bytes. @param size of the file, as far as is known */
+  private async runStep(point: Point, limit = Infinity, size = limit): Promise<void> {
     const { session, stream } = point;
     const { step } = session.next!;
     for (let unit = session.next; unit?.step === step;) {
@@ -256,7 +274,7 @@ export class Encoding {
       const bytes = this.bytesAt(point);
       const share = (step.index + (groupIndex + 1) / groups) / session.steps.length;
       this.options.onProgress?.({
-        fraction: limit === Infinity ? share : Math.min(1, bytes / limit),
+        fraction: size === Infinity ? share : Math.min(1, bytes / size),
         stage: `level ${step.level}`,
       });
       if (bytes >= limit) break;
@@ -331,7 +349,7 @@ export class Encoding {
 
   /** @throws DcompError E_UNREACHABLE where a file cannot be so small */
   checkSize(size: number): void {
-    const least = this.bytesAt(this.point) + LEAST_BYTES;
+    const least = this.bytesAt(this.point) - this.point.stream.bytes + LEAST_BYTES;
     if (size >= least) return;
     const what = [
       'header',

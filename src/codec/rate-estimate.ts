@@ -2,7 +2,7 @@
  * About how many bits a picture takes by the noise that it is measured with, from its coefficients alone: where the search
  * for the noise of a given size begins. No decoder sees it.
  */
-import { CODES_LEVEL_SPAN, LAST_CODE } from '../format.js';
+import { straightCode, type Straight } from '../diffusion/schedule.js';
 import { exp2, log2 } from '../math/exact.js';
 import { gridOf, type Size } from '../math/rectangle.js';
 import { COEFFICIENTS } from '../model/architecture.js';
@@ -10,17 +10,26 @@ import { log2SigmaOf } from '../model/sigma.js';
 import { COLOURS } from '../pixels/colour.js';
 import type { PictureCoefficients } from '../pixels/picture-coefficients.js';
 import type { Pieces } from '../turns.js';
-import { MAX_FIRST_CODE } from '../format.js';
 
 /** Energies are those of so many positions side by side and below each other. */
 const BLOCK = 2;
 /** Energies are counted by their log2, in bins of half an octave from 2^LOWEST on. */
 const LOWEST = -8;
 const BINS = 80;
-/** What a network that knows pictures makes of the Gaussian bits of those blocks. */
-const SHARE = 0.6;
 /** Rows of positions that are looked at, of each level: every so many where there are more. */
 const ROWS = 256;
+/** Log2 of bits over estimate by level, on the mean; of coarser ones the last. At level 0 the less, the less there is to tell. */
+const USUAL = [-0.87, -0.27, -0.09, 0.06, 0.22, 0.39];
+const LESS_TOLD = 0.045;
+/** What a level differs from the usual by, of what the two coarser ones do; of coarser ones the last. */
+const FOLLOWS = [
+  [3.8, -3.1],
+  [1.67, -0.77],
+  [1.33, -0.28],
+  [0.8, 0],
+] as const;
+/** So many bits of a level say as much about it as what others say. */
+const DOUBTED_BITS = 2000;
 
 /** How many details of each level have which energy. */
 export type Energies = readonly Float64Array[];
@@ -57,20 +66,64 @@ function countEnergies(rows: Float32Array, width: number, counts: Float64Array, 
   }
 }
 
-/** Bits of the details of all levels, with white noise of a sigma code at level 0. */
-export function bitsAt(energies: Energies, code: number): number {
+/** Bits of the details of a level that are measured with a sigma code. */
+function bitsOf(counts: Float64Array, code: number): number {
+  const noise = 2 * log2SigmaOf(code);
   let bits = 0;
-  for (const [level, counts] of energies.entries()) {
-    const noise = 2 * (log2SigmaOf(code) - level);
-    for (let bin = 0; bin < BINS; bin++)
-      if (counts[bin]! > 0) bits += 0.5 * counts[bin]! * log2(1 + exp2(LOWEST + (bin + 0.5) / 2 - noise));
-  }
-  return SHARE * bits;
+  for (let bin = 0; bin < BINS; bin++)
+    if (counts[bin]! > 0) bits += 0.5 * counts[bin]! * log2(1 + exp2(LOWEST + (bin + 0.5) / 2 - noise));
+  return bits;
 }
 
-/** The code at which so many bits are taken, in whole steps, the coarser of two. @param factor by which the estimate is off */
-export function codeForBits(energies: Energies, bits: number, factor = 1): number {
-  let code = LAST_CODE + CODES_LEVEL_SPAN;
-  while (code < MAX_FIRST_CODE && factor * bitsAt(energies, code) > bits) code++;
-  return code;
+/**
+ * Foresees the bits of a picture that is measured straight, better with each level that has been: what one differs
+ * from the usual by the next does, too. Its coefficients were fitted to the pictures of dev and dev2 at five qualities each:
+ * what is foreseen of the whole from its coefficients alone is right within 9 % (standard deviation), from all but the two
+ * finest levels within 4 %, from all but the finest within 1 to 3 %.
+ */
+export class RateForecast {
+  /** By level, log2 of bits over estimate beside the usual; where it is known. */
+  private readonly surprises: number[] = [];
+
+  /** @param pixels of the picture */
+  constructor(
+    private readonly energies: Energies,
+    private readonly pixels: number,
+  ) {}
+
+  /** @param code that the details of a level have been measured with @param bits that they took */
+  learn(level: number, code: number, bits: number): void {
+    const share = bits / (bits + DOUBTED_BITS);
+    const surprise = log2(Math.max(1, bits) / this.estimate(level, code)) - this.usual(level, code);
+    this.surprises[level] = share * surprise + (1 - share) * this.expected(level);
+  }
+
+  /** Bits of the details of all levels below one. */
+  bitsBelow(end: number, straight: Straight): number {
+    let bits = 0;
+    for (let level = 0; level < Math.min(end, this.energies.length); level++) {
+      const code = straightCode(straight, level);
+      bits += this.estimate(level, code) * exp2(this.usual(level, code) + this.surprise(level));
+    }
+    return bits;
+  }
+
+  /** Log2 of bits over estimate beside the usual, as known or foreseen; above the coarsest level none. */
+  private surprise(level: number): number {
+    return this.surprises[level] ?? (level < this.energies.length ? this.expected(level) : 0);
+  }
+
+  private expected(level: number): number {
+    const [last, before] = FOLLOWS[Math.min(level, FOLLOWS.length - 1)]!;
+    return last * this.surprise(level + 1) + before * this.surprise(level + 2);
+  }
+
+  private usual(level: number, code: number): number {
+    const information = level > 0 ? 0 : log2(this.estimate(0, code) / this.pixels);
+    return USUAL[Math.min(level, USUAL.length - 1)]! - LESS_TOLD * information ** 2;
+  }
+
+  private estimate(level: number, code: number): number {
+    return Math.max(1, bitsOf(this.energies[level]!, code));
+  }
 }

@@ -1,15 +1,21 @@
 /**
- * Which noise a file of a straight schedule is measured with, for a target that names none: drafts by the cheapest search
- * tell how far the estimate is off, and what is left of the target is refined at level 0, as on any path.
+ * Files of a straight schedule: with which noise they are measured, for a target that names none. To a size the walk itself
+ * tells, to an error drafts by the cheapest search do; what is left of the target is refined at level 0, as on any path.
  */
-import { AHEAD_UNIT, codedSizes, FINEST_FIRST_CODE, type Ahead, type Schedule } from '../diffusion/schedule.js';
+import {
+  AHEAD_UNIT,
+  FINEST_FIRST_CODE,
+  MAX_AHEAD,
+  straightCode,
+  type Ahead,
+  type Schedule,
+  type Straight,
+} from '../diffusion/schedule.js';
 import { CODES_LEVEL_SPAN, LAST_CODE, MAX_FIRST_CODE } from '../format.js';
 import { log2 } from '../math/exact.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { codeOf, TOP_CODE } from '../model/sigma.js';
-import { cutOut, wholeOf, type Rectangle, type Size } from '../math/rectangle.js';
-import { folded } from '../pixels/fold.js';
-import { PictureCoefficients } from '../pixels/picture-coefficients.js';
+import type { PictureCoefficients } from '../pixels/picture-coefficients.js';
 import { inTurns } from '../turns.js';
 import {
   sizeOf,
@@ -23,22 +29,16 @@ import { Encoding, type Plan } from './encoding.js';
 import { squaredErrorOf } from './psnr.js';
 import type { Prepared } from './prepared.js';
 import { FINEST, type Stop } from './quality.js';
-import { bitsAt, codeForBits, energiesOf, type Energies } from './rate-estimate.js';
+import { energiesOf, RateForecast } from './rate-estimate.js';
+import { SizeSearch, type Straights } from './size-search.js';
 
-/** Effort of drafts, and how many more bits it takes than the default one. */
+/** Effort of drafts. */
 const DRAFT_EFFORT = 1;
-const DRAFT_EXCESS = 1.06;
-/** Of pictures with more pixels than a square of this side, drafts to a size are of a part. */
-const DRAFT_SIDE = 512;
-const NOTHING = new Uint8Array(0);
 /** A draft tells the way to codes that are so far from its own. */
 const NEAR = 12;
 const MOST_DRAFTS = 3;
-/** So many codes above what the drafts say begins the file: what is missing is refined, what is too much would be cut. */
+/** So many codes above what the drafts say begins the file: what is missing is refined. */
 const MARGIN = 1;
-/** A file that ends before all details are measured begins with so many codes more. */
-const STEP_BACK = 3;
-const MOST_ATTEMPTS = 3;
 /** How log2 of the squared error falls by code, and how many times the squared error the noise has: in the middle of what is used. */
 const ERROR_SLOPE = 1.43 / 16;
 const NOISE_OVER_ERROR = 2;
@@ -88,32 +88,50 @@ function clamp(code: number): number {
   return Math.max(FINEST_FIRST_CODE, Math.min(MAX_FIRST_CODE, code));
 }
 
-/** Parts of a picture that a draft may be of, from even columns and rows on: at its edges and in the middle of them. */
-function partsOf({ width, height }: Size): Rectangle[] {
-  const w = Math.min(width, Math.max(DRAFT_SIDE, Math.floor(DRAFT_SIDE ** 2 / height)));
-  const h = Math.min(height, Math.max(DRAFT_SIDE, Math.floor(DRAFT_SIDE ** 2 / width)));
-  const places = (room: number): Set<number> => new Set([0, (room >> 2) << 1, (room >> 1) << 1]);
-  return [...places(height - h)].flatMap((y) => [...places(width - w)].map((x) => ({ x, y, width: w, height: h })));
+/**
+ * What measures finer levels as one does and those from `reached` on as another did.
+ * @returns undefined where no header can state it
+ */
+function goneOnWith(
+  wanted: Straight,
+  measured: Straight,
+  { reached, levels }: { reached: number; levels: number },
+): Straight | undefined {
+  const ahead = [...wanted.ahead] as [number, number, number, number];
+  for (let level = levels - 1; level >= reached; level--)
+    ahead[Math.min(level, ahead.length) - 1] =
+      wanted.firstCode - CODES_LEVEL_SPAN * level - straightCode(measured, level);
+  const straight = { ...wanted, ahead };
+  for (let level = reached; level < levels; level++)
+    if (straightCode(straight, level) !== straightCode(measured, level)) return undefined;
+  return ahead.every((codes) => codes >= 0 && codes <= MAX_AHEAD && codes % AHEAD_UNIT === 0) ? straight : undefined;
 }
 
-/** A picture, or a part of it. */
-interface Source {
-  prepared: Prepared;
-  /** Known from the first walk on: all have the same. */
-  coefficients?: PictureCoefficients;
+/** Progress that never goes back, though a walk may begin anew. */
+function onward({ onProgress }: EncodingOptions): Pick<EncodingOptions, 'onProgress'> {
+  if (onProgress === undefined) return {};
+  let most = 0;
+  return {
+    onProgress: (progress) => {
+      most = Math.max(most, progress.fraction);
+      onProgress({ ...progress, fraction: most });
+    },
+  };
 }
 
 /** Codes a picture to a target by a straight schedule. */
 export class StraightEncoder {
-  private readonly whole: Source;
+  /** Known from the first walk on: all have the same. */
+  private coefficients?: PictureCoefficients;
+  private readonly options: EncodingOptions;
 
   constructor(
     private readonly plan: Plan,
-    prepared: Prepared,
+    private readonly prepared: Prepared,
     private readonly evaluator: Evaluator,
-    private readonly options: EncodingOptions,
+    options: EncodingOptions,
   ) {
-    this.whole = { prepared };
+    this.options = { ...options, ...onward(options) };
   }
 
   /** @param limit bytes that a quality or an error may not take @returns undefined where it would */
@@ -123,82 +141,53 @@ export class StraightEncoder {
       const code = await this.codeForError(squaredErrorOf(target.psnr));
       return (await this.begin({ level: 0, code }, LAST_CODE)).to(target, limit);
     }
-    return this.toSize(sizeOf(target, this.whole.prepared.picture));
+    return this.toSize(sizeOf(target, this.prepared.picture));
   }
 
   async toSize(size: number): Promise<EncodeResult> {
-    let code = await this.codeForSize(size);
-    for (let attempt = 1; ; attempt++, code = clamp(code + STEP_BACK)) {
-      const encoding = await this.begin({ level: 0, code }, LAST_CODE);
-      const result = (await encoding.toSizes([size]))[0]!;
-      if (encoding.isEntered || attempt === MOST_ATTEMPTS || code === MAX_FIRST_CODE) return result;
+    const start = await this.begin({ level: 0, code: TOP_CODE }, LAST_CODE);
+    start.checkSize(size);
+    const { width, height } = start.sizes[0]!;
+    const energies = await inTurns(energiesOf(start.coefficients, start.sizes), pauseOf(this.options));
+    const at = (code: number): Straight => this.scheduleAt({ level: 0, code }).straight!;
+    const levels = start.sizes.length - 1;
+    const straights: Straights = {
+      at,
+      from: (code, measured, reached) => goneOnWith(at(code), measured, { reached, levels }),
+    };
+    const search = new SizeSearch(new RateForecast(energies, width * height), straights, size, start);
+    for (;;) {
+      const encoding = await this.begin({ level: 0, code: search.code }, LAST_CODE);
+      if (await search.walk(encoding)) return (await encoding.toSizes([size]))[0]!;
     }
   }
 
-  private async begin(stop: Stop, lastCode?: number, options = this.options, source = this.whole): Promise<Encoding> {
-    const schedule = straightAt(this.plan.schedule, stop, this.plan.tune);
+  private scheduleAt(stop: Stop): Schedule {
+    return straightAt(this.plan.schedule, stop, this.plan.tune);
+  }
+
+  private async begin(stop: Stop, lastCode?: number, options = this.options): Promise<Encoding> {
+    const schedule = this.scheduleAt(stop);
     const plan = { ...this.plan, schedule: lastCode === undefined ? schedule : { ...schedule, lastCode } };
     const end = lastCode === undefined ? stop : FINEST;
-    const encoding = await Encoding.of(plan, source.prepared, this.evaluator, options, end, source.coefficients);
-    source.coefficients = encoding.coefficients;
+    const encoding = await Encoding.of(plan, this.prepared, this.evaluator, options, end, this.coefficients);
+    this.coefficients = encoding.coefficients;
     return encoding;
   }
 
-  /** What the cheapest search makes of a picture or a part of it, and the bits that it takes beside header, alpha and parts. */
-  private async draft(code: number, source = this.whole): Promise<{ encoding: Encoding; bits: number }> {
+  /** What the cheapest search makes of the picture. */
+  private async draft(code: number): Promise<Encoding> {
     const { onProgress: _, ...quiet } = this.options;
-    const encoding = await this.begin({ level: 0, code }, undefined, { ...quiet, effort: DRAFT_EFFORT }, source);
-    const before = encoding.bytes;
+    const encoding = await this.begin({ level: 0, code }, undefined, { ...quiet, effort: DRAFT_EFFORT });
     await encoding.toStop(Infinity);
-    return { encoding, bits: 8 * (encoding.bytes - before) };
-  }
-
-  /** What drafts to a size are of: the whole of a small picture, else the part that is most like it. */
-  private async sample(energies: Energies, code: number): Promise<{ source: Source; energies: Energies }> {
-    const { prepared } = this.whole;
-    const { picture } = prepared;
-    const { channels, width, height } = picture;
-    const parts = partsOf(picture);
-    if (this.plan.lags !== undefined || parts.length === 1) return { source: this.whole, energies };
-    const pause = pauseOf(this.options);
-    const wanted = bitsAt(energies, code) / (width * height);
-    let [best, least] = [{ source: this.whole, energies }, Infinity];
-    for (const place of parts) {
-      const data = cutOut(picture.data, wholeOf(picture), place, channels);
-      const cut = { ...picture, width: place.width, height: place.height, data };
-      const sizes = codedSizes(cut);
-      const coefficients = await inTurns(PictureCoefficients.of(folded(cut), sizes.length - 1), pause);
-      const own = await inTurns(energiesOf(coefficients, sizes), pause);
-      const unlike = Math.abs(log2(bitsAt(own, code) / (place.width * place.height) / wanted));
-      if (!(unlike < least)) continue;
-      least = unlike;
-      const part = { ...prepared, picture: cut, alphaSection: NOTHING, parts: [] };
-      best = { source: { prepared: part, coefficients }, energies: own };
-    }
-    return best;
-  }
-
-  private async codeForSize(size: number): Promise<number> {
-    const encoding = await this.begin({ level: 0, code: TOP_CODE }, LAST_CODE);
-    encoding.checkSize(size);
-    const energies = await inTurns(energiesOf(encoding.coefficients, encoding.sizes), pauseOf(this.options));
-    const bits = 8 * (size - encoding.bytes);
-    let code = codeForBits(energies, bits);
-    const sample = await this.sample(energies, code);
-    for (let i = 0; i < MOST_DRAFTS; i++) {
-      const taken = (await this.draft(code, sample.source)).bits / DRAFT_EXCESS;
-      const before = code;
-      code = codeForBits(energies, bits, taken / bitsAt(sample.energies, code));
-      if (Math.abs(code - before) <= NEAR) break;
-    }
-    return clamp(code + MARGIN);
+    return encoding;
   }
 
   /** @param goal mean squared error */
   private async codeForError(goal: number): Promise<number> {
     let code = clamp(codeOf(Math.sqrt(NOISE_OVER_ERROR * goal)));
     for (let i = 0; i < MOST_DRAFTS; i++) {
-      const error = await (await this.draft(code)).encoding.error();
+      const error = await (await this.draft(code)).error();
       const before = code;
       // A flat picture may come out exact.
       code = clamp(error === 0 ? MAX_FIRST_CODE : Math.floor(code + log2(goal / error) / ERROR_SLOPE));

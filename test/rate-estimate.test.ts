@@ -27,7 +27,7 @@ describe('forecasts of bits', () => {
     const known = forecast();
     let before = Infinity;
     for (let code = FINEST_FIRST_CODE; code <= MAX_FIRST_CODE; code += 4) {
-      const bits = known.bitsBelow(levels, straightAt(code));
+      const bits = known.bitsWithin(0, levels, straightAt(code));
       assert.ok(bits > 0 && bits < before, `code ${code}: ${bits} after ${before} bits`);
       before = bits;
     }
@@ -41,7 +41,7 @@ describe('forecasts of bits', () => {
         const [known, straight] = [forecast(), straightAt(firstCode)];
         for (let level = levels - 1; level >= 0; level--)
           known.learn(level, straightCode(straight, level), taken[level]!);
-        const told = known.bitsBelow(levels, straight);
+        const told = known.bitsWithin(0, levels, straight);
         const sum = taken.reduce((a, b) => a + b);
         assert.ok(Math.abs(told / sum - 1) < 0.2, `${told} of ${sum} bits`);
       }),
@@ -52,7 +52,7 @@ describe('forecasts of bits', () => {
     for (const quality of [30, 60, 85]) {
       const { bytes } = await encode(picture, { plain: false, model: 'small', effort: 1, target: { quality } });
       const { straight } = readContainer(bytes).header.schedule;
-      const share = forecast().bitsBelow(levels, straight!) / (8 * bytes.length);
+      const share = forecast().bitsWithin(0, levels, straight!) / (8 * bytes.length);
       assert.ok(share > 0.7 && share < 1.4, `quality ${quality}: ${share} of the file`);
     }
   });

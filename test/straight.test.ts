@@ -6,6 +6,7 @@ import { smallModelFile } from '../corpus/small-model.js';
 import { tinyModelFile } from '../corpus/tiny-model.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
+import { inspectFile } from '../src/codec/inspect.js';
 import { straightAt } from '../src/codec/straight.js';
 import { Session } from '../src/codec/session.js';
 import { STRAIGHT_SCHEDULE, leavesLevelObserved } from '../src/diffusion/schedule.js';
@@ -13,6 +14,7 @@ import { COEFFICIENTS } from '../src/model/architecture.js';
 import { readModelFile } from '../src/model/integer/model-file.js';
 import { EXACT, sigmaOf } from '../src/model/sigma.js';
 import { createEvaluator } from '../src/model/wasm/engine.js';
+import { loadModel } from '../src/models/read-node.js';
 import { folded } from '../src/pixels/fold.js';
 import { PictureCoefficients } from '../src/pixels/picture-coefficients.js';
 import { finish } from '../src/turns.js';
@@ -47,6 +49,25 @@ it('no detail is left too far off, at whatever level', { timeout: 600_000 }, asy
       }
     }
     assert.ok(corrections > 2, 'the case is too easy');
+  }
+  await evaluator.close();
+});
+
+it('the fewer bytes, the coarser the finest level that a file has', { timeout: 300_000 }, async () => {
+  const evaluator = await createEvaluator(readModelFile(await loadModel('small')));
+  const picture = corpusPicture('scene', { width: 256, height: 192 });
+  for (const tune of ['eye', 'psnr'] as const) {
+    let [finest, best] = [Infinity, 0];
+    for (const size of [200, 500, 1500, 5000]) {
+      const { bytes } = await encodePicture(picture, evaluator, { plain: false, effort: 1, tune, target: { size } });
+      assert.ok(bytes.length <= size && bytes.length > 0.85 * size, `${bytes.length} of ${size} bytes`);
+      const { level } = inspectFile(bytes).segments.at(-1)!;
+      assert.ok(level <= finest, `${size} bytes: level ${level} after ${finest}`);
+      const psnr = psnrRgb(picture, await decodePicture(bytes, evaluator));
+      assert.ok(psnr > best, `${size} bytes: ${psnr} dB after ${best}`);
+      [finest, best] = [level, psnr];
+    }
+    assert.equal(finest, 0);
   }
   await evaluator.close();
 });

@@ -32,9 +32,10 @@ import {
   type Target,
   type Tune,
 } from './encoder-options.js';
-import { Encoding, OWN, type Plan } from './encoding.js';
+import { Encoding, OWN } from './encoding.js';
 import { ExactEncoder, exactStop } from './exact-encoder.js';
 import { PlainEncoder, smallest } from './plain-encoder.js';
+import type { Plan } from './coding-plan.js';
 import { preparedOf, type Prepared } from './prepared.js';
 import { FINEST, stopOfQuality, type Stop } from './quality.js';
 import { lagsOfInPieces } from './region.js';

@@ -5,7 +5,6 @@ import {
   entersLevel,
   leavesLevelObserved,
   modeBefore,
-  type Schedule,
   type Settled,
   type Step,
   type Straight,
@@ -23,34 +22,15 @@ import { PictureCoefficients } from '../pixels/picture-coefficients.js';
 import { isGrey } from '../pixels/picture-planes.js';
 import { inTurns } from '../turns.js';
 import { decodeUnchecked } from './decoder.js';
-import {
-  nuOf,
-  pauseOf,
-  sizeOf,
-  type EncodeResult,
-  type EncodingOptions,
-  type LossyTarget,
-  type Tune,
-} from './encoder-options.js';
+import { nuOf, pauseOf, sizeOf, type EncodeResult, type EncodingOptions, type LossyTarget } from './encoder-options.js';
+import type { Plan } from './coding-plan.js';
 import { endsAtCode, nearEndsOf, type Prepared } from './prepared.js';
 import { decibelsOf, errorOf, meanSquaredError, squaredErrorOf } from './psnr.js';
 import type { Stop } from './quality.js';
-import { writeLagsInPieces, type Lags } from './region.js';
+import { writeLagsInPieces } from './region.js';
 import { fork, SizeEnds, type Point, type Walk } from './end-at-size.js';
 import { Session } from './session.js';
 import { LEAST_BYTES, Stream } from './stream.js';
-
-/** How the network is to code a picture. */
-export interface Plan {
-  schedule: Schedule;
-  lags: Lags | undefined;
-  /** Whether the network is told sigma. */
-  told: boolean;
-  /** What errors are spread over levels for; undefined where the schedule says how. */
-  tune?: Tune | undefined;
-  /** How a refined file is settled in the end, if it is. */
-  settled?: Settled | undefined;
-}
 
 /** A squared error with one view that is so many times the goal (0.4 dB) is above it with several views, too. */
 const SURELY_ABOVE = 1.1;
@@ -246,7 +226,9 @@ export class Encoding {
 
   /** Measures levels that are still to come in another way; it measures those that have been as they were. */
   aim(straight: Straight): void {
-    this.point = fork(this.point, { ...this.point.schedule, straight });
+    const { schedule } = this.point;
+    const lastCode = Math.min(schedule.lastCode, straight.firstCode);
+    this.point = fork(this.point, { ...schedule, straight, lastCode });
   }
 
   /**
@@ -333,13 +315,20 @@ export class Encoding {
 
   /** Whether a straight file with all its details is so near to a size that refining would cost decoders more than it brings. */
   private isNear(size: number): boolean {
-    return this.point.schedule.straight !== undefined && this.isEntered && this.bytesAt(this.point) >= NEARLY * size;
+    return (
+      this.point.schedule.straight !== undefined && this.entered === 0 && this.bytesAt(this.point) >= NEARLY * size
+    );
   }
 
-  /** Whether all details of level 0 have been measured. */
-  get isEntered(): boolean {
+  /** The finest level all details of which have been measured; of none that of the root. */
+  get entered(): number {
     const step = this.point.session.next?.step;
-    return step === undefined || (step.level === 0 && step.kind === 'refine');
+    return step === undefined ? 0 : step.level + (modeBefore(step.kind) === 'enter' ? 1 : 0);
+  }
+
+  /** The file that ends here, cut to a size. */
+  cutTo(size: number): EncodeResult {
+    return this.finish(this.point, size);
   }
 
   /** Mean squared error of what the decoder shows of the file that ends here. */

@@ -98,10 +98,10 @@ export class RateForecast {
     this.surprises[level] = share * surprise + (1 - share) * this.expected(level);
   }
 
-  /** Bits of the details of all levels below one. */
-  bitsBelow(end: number, straight: Straight): number {
+  /** Bits of the details of levels from one on, and below another. */
+  bitsWithin(from: number, to: number, straight: Straight): number {
     let bits = 0;
-    for (let level = 0; level < Math.min(end, this.energies.length); level++) {
+    for (let level = from; level < Math.min(to, this.energies.length); level++) {
       const code = straightCode(straight, level);
       bits += this.estimate(level, code) * exp2(this.usual(level, code) + this.surprise(level));
     }

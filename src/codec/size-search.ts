@@ -28,6 +28,8 @@ const MOST_ENDS = 3;
 
 /** How levels are measured. */
 export interface Straights {
+  /** With a higher sigma code than this a level is not worth measuring. */
+  faintest: number;
   /** @param code of level 0 */
   at(code: number): Straight;
   /** As that; but levels from `reached` on have been measured by another one. @returns undefined where no header can state it */
@@ -36,7 +38,9 @@ export interface Straights {
 
 /** One search: walks are begun with `code` until one is near the size. */
 export class SizeSearch {
-  code: number;
+  code = MAX_FIRST_CODE;
+  /** The finest level that is measured. */
+  end = 0;
   private readonly tried = new Set<number>();
   private ends = 0;
   private rootBits = 0;
@@ -56,6 +60,7 @@ export class SizeSearch {
     const cuts = groupCount(sizes[0]!) === 1;
     this.aim = (cuts ? AIM : AIM_UNCUT) * size;
     this.most = (cuts ? MOST_CUT : 1) * size;
+    this.end = this.worthwhile(sizes.length - 2);
     this.code = this.wanted();
   }
 
@@ -68,7 +73,7 @@ export class SizeSearch {
     this.tried.add(this.code);
     const top = encoding.sizes.length - 1;
     let straight = this.straights.at(this.code);
-    for (let level = top; level > 0; level--) {
+    for (let level = top; level > this.end; level--) {
       const bits = await this.measured(encoding, level);
       if (level === top) {
         this.rootBits = bits;
@@ -81,11 +86,12 @@ export class SizeSearch {
       if (better !== straight) encoding.aim(better);
       straight = better;
     }
-    const bits = await this.measured(encoding, 0, this.most);
+    const bits = await this.measured(encoding, this.end, this.most);
     this.ends++;
-    const { bytes, isEntered } = encoding;
+    const { bytes } = encoding;
+    const isEntered = encoding.entered === this.end;
     if ((isEntered && this.isNear(bytes)) || this.isSpent) return true;
-    if (isEntered) this.forecast.learn(0, straight.firstCode, bits);
+    if (isEntered) this.forecast.learn(this.end, straightCode(straight, this.end), bits);
     return !this.begins(isEntered ? this.wanted() : this.code + STEP_BACK);
   }
 
@@ -101,7 +107,7 @@ export class SizeSearch {
    * @returns undefined where a walk from the beginning is better; `code` is its
    */
   private better(bits: number, straight: Straight, level: number): Straight | undefined {
-    const taken = (other: Straight): number => (bits + this.forecast.bitsBelow(level, other)) / 8;
+    const taken = (other: Straight): number => (bits + this.forecast.bitsWithin(this.end, level, other)) / 8;
     const distance = (other: Straight): number => Math.abs(taken(other) - this.aim);
     let best = straight;
     for (let code = this.code - MOST_LESS; code <= this.code + MOST_MORE; code++) {
@@ -127,12 +133,21 @@ export class SizeSearch {
     return this.tried.size >= MOST_WALKS || this.ends >= MOST_ENDS;
   }
 
+  /** The finest level that is worth its noise, if not the coarsest. */
+  private worthwhile(coarsest: number): number {
+    const { straights } = this;
+    for (; this.end < coarsest; this.end++) {
+      const code = straightCode(straights.at(this.wanted() - MARGIN), this.end);
+      if (code <= straights.faintest) break;
+    }
+    return this.end;
+  }
+
   private wanted(): number {
-    const { forecast, straights, aim, header, rootBits } = this;
-    const levels = Infinity;
+    const { forecast, straights, aim, header, rootBits, end } = this;
     const bits = 8 * (aim - header) - rootBits;
     let code = FINEST_FIRST_CODE;
-    while (code < MAX_FIRST_CODE && forecast.bitsBelow(levels, straights.at(code)) > bits) code++;
+    while (code < MAX_FIRST_CODE && forecast.bitsWithin(end, Infinity, straights.at(code)) > bits) code++;
     return Math.min(MAX_FIRST_CODE, code + MARGIN);
   }
 }

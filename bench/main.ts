@@ -17,6 +17,7 @@ import { loadModel } from '../src/models/read-node.js';
 import { readModelFile } from '../src/model/integer/model-file.js';
 import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
 import { DEFAULT_MODEL } from '../src/node.js';
+import { besideAvif, meanAndMost, picturesBesideAvif } from './beside-avif.js';
 import { bare, measureInTurn, network, processorTime, registers, trainedLike } from './engine.js';
 
 const PICTURE = { name: 'scene', width: 768, height: 512 };
@@ -25,6 +26,7 @@ const BITS_PER_PIXEL = 0.25;
 const MEMORY = '--memory';
 const ROUNDS = 30;
 const STRAIGHT_ROUNDS = 6;
+const BESIDE_AVIF = { pictures: 4, rates: [0.25, 1] };
 
 function report(what: string, value: number, digits: number, target: string): void {
   console.log(`${what.padEnd(64)} ${value.toFixed(digits).padStart(7)}   ${target}`);
@@ -153,6 +155,24 @@ async function benchStraight(): Promise<void> {
   await evaluator.close();
 }
 
+/** Times of either model beside those of AVIF's encoder. */
+async function benchBesideAvif(): Promise<void> {
+  const pictures = picturesBesideAvif(BESIDE_AVIF.pictures);
+  for (const name of ['small', 'large'] as const) {
+    const evaluator = await createThreadedEvaluator(readModelFile(await loadModel(name)), { threads: 1 });
+    const [first] = pictures;
+    await decodePicture((await encodePicture(first!, evaluator, { target: { quality: 30 } })).bytes, evaluator);
+    for (const rate of BESIDE_AVIF.rates) {
+      const { decoding, encoding, sizing } = await besideAvif(pictures, evaluator, rate);
+      console.log(
+        `times of AVIF's encoder, ${name}, ${rate} bits per pixel: decoding ${meanAndMost(decoding)}, ` +
+          `encoding to a quality ${meanAndMost(encoding)}, to a size ${meanAndMost(sizing)}`,
+      );
+    }
+    await evaluator.close();
+  }
+}
+
 /** Peak memory of a process that encodes the picture, in MiB. */
 function peakMemory(modelName: string): number {
   const { stdout, stderr, status } = spawnSync(execPath, [fileURLToPath(import.meta.url), MEMORY, modelName], {
@@ -181,5 +201,6 @@ else {
   await benchTiles();
   for (const threads of [1, 2]) await benchCodec(model, threads);
   await benchStraight();
+  await benchBesideAvif();
   report('peak memory of one encoding (MiB)', peakMemory(modelName), 0, 'below 400');
 }

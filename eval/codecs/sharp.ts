@@ -16,7 +16,7 @@ export interface Format {
   encode(image: Pipeline, setting: number): Pipeline;
 }
 
-const FORMATS: readonly Format[] = [
+export const SHARP_FORMATS: readonly Format[] = [
   {
     name: 'jpeg',
     label: 'JPEG (mozjpeg)',
@@ -51,7 +51,7 @@ function avif(name: string, tune: 'iq' | 'psnr' | 'ssim'): Format {
   };
 }
 
-export const SHARP_CODECS: readonly CodecEntry[] = FORMATS.map((format) => ({
+export const SHARP_CODECS: readonly CodecEntry[] = SHARP_FORMATS.map((format) => ({
   name: format.name,
   label: format.label,
   load: () => loadFormat(format),

@@ -146,8 +146,12 @@ export class SizeSearch {
   private wanted(): number {
     const { forecast, straights, aim, header, rootBits, end } = this;
     const bits = 8 * (aim - header) - rootBits;
-    let code = FINEST_FIRST_CODE;
-    while (code < MAX_FIRST_CODE && forecast.bitsWithin(end, Infinity, straights.at(code)) > bits) code++;
-    return Math.min(MAX_FIRST_CODE, code + MARGIN);
+    let [low, high] = [FINEST_FIRST_CODE, MAX_FIRST_CODE];
+    while (low < high) {
+      const code = (low + high) >> 1;
+      if (forecast.bitsWithin(end, Infinity, straights.at(code)) > bits) low = code + 1;
+      else high = code;
+    }
+    return Math.min(MAX_FIRST_CODE, low + MARGIN);
   }
 }

@@ -130,16 +130,13 @@ function onward({ onProgress }: EncodingOptions): Pick<EncodingOptions, 'onProgr
 export class StraightEncoder {
   /** Known from the first walk on: all have the same. */
   private coefficients?: PictureCoefficients;
-  private readonly options: EncodingOptions;
 
   constructor(
     private readonly plan: Plan,
     private readonly prepared: Prepared,
     private readonly evaluator: Evaluator,
-    options: EncodingOptions,
-  ) {
-    this.options = { ...options, ...onward(options) };
-  }
+    private readonly options: EncodingOptions,
+  ) {}
 
   /** @param limit bytes that a quality or an error may not take @returns undefined where it would */
   async to(target: LossyTarget, stop: Stop, limit?: number): Promise<EncodeResult | undefined> {
@@ -164,10 +161,11 @@ export class StraightEncoder {
       from: (code, measured, reached) => goneOnWith(at(code), measured, { reached, levels }),
     };
     const search = new SizeSearch(new RateForecast(energies, width * height), straights, size, start);
+    const options = { ...this.options, ...onward(this.options) };
     for (;;) {
       const { code, end } = search;
       const stop = { level: end, code: code - CODES_LEVEL_SPAN * end };
-      const encoding = await this.begin(stop, end === 0 ? LAST_CODE : undefined);
+      const encoding = await this.begin(stop, end === 0 ? LAST_CODE : undefined, options);
       if (await search.walk(encoding)) return end === 0 ? (await encoding.toSizes([size]))[0]! : encoding.cutTo(size);
     }
   }

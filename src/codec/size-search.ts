@@ -38,8 +38,8 @@ export interface Straights {
 
 /** One search: walks are begun with `code` until one is near the size. */
 export class SizeSearch {
-  code = MAX_FIRST_CODE;
-  /** The finest level that is measured. */
+  code: number;
+  /** The finest level that is measured: the finest that is worth its noise, if not the coarsest. */
   end = 0;
   private readonly tried = new Set<number>();
   private ends = 0;
@@ -60,8 +60,8 @@ export class SizeSearch {
     const cuts = groupCount(sizes[0]!) === 1;
     this.aim = (cuts ? AIM : AIM_UNCUT) * size;
     this.most = (cuts ? MOST_CUT : 1) * size;
-    this.end = this.worthwhile(sizes.length - 2);
     this.code = this.wanted();
+    for (; this.end < sizes.length - 2 && this.isFaint(); this.end++) this.code = this.wanted(this.end + 1);
   }
 
   /**
@@ -133,18 +133,14 @@ export class SizeSearch {
     return this.tried.size >= MOST_WALKS || this.ends >= MOST_ENDS;
   }
 
-  /** The finest level that is worth its noise, if not the coarsest. */
-  private worthwhile(coarsest: number): number {
-    const { straights } = this;
-    for (; this.end < coarsest; this.end++) {
-      const code = straightCode(straights.at(this.wanted() - MARGIN), this.end);
-      if (code <= straights.faintest) break;
-    }
-    return this.end;
+  /** Whether the finest level is not worth its noise. */
+  private isFaint(): boolean {
+    const { straights, code, end } = this;
+    return straightCode(straights.at(code - MARGIN), end) > straights.faintest;
   }
 
-  private wanted(): number {
-    const { forecast, straights, aim, header, rootBits, end } = this;
+  private wanted(end = this.end): number {
+    const { forecast, straights, aim, header, rootBits } = this;
     const bits = 8 * (aim - header) - rootBits;
     let [low, high] = [FINEST_FIRST_CODE, MAX_FIRST_CODE];
     while (low < high) {

@@ -30,7 +30,7 @@ import type { Plan } from './coding-plan.js';
 import { squaredErrorOf } from './psnr.js';
 import type { Prepared } from './prepared.js';
 import { FINEST, type Stop } from './quality.js';
-import { energiesOf, RateForecast } from './rate-estimate.js';
+import { energiesOf, RateForecast, type Energies } from './rate-estimate.js';
 import { SizeSearch, type Straights } from './size-search.js';
 
 /** Effort of drafts. */
@@ -128,8 +128,9 @@ function onward({ onProgress }: EncodingOptions): Pick<EncodingOptions, 'onProgr
 
 /** Codes a picture to a target by a straight schedule. */
 export class StraightEncoder {
-  /** Known from the first walk on: all have the same. */
+  /** Both known from the first walk on: all have the same. */
   private coefficients?: PictureCoefficients;
+  private energies?: Energies;
 
   constructor(
     private readonly plan: Plan,
@@ -152,7 +153,7 @@ export class StraightEncoder {
     const start = await this.begin({ level: 0, code: TOP_CODE }, LAST_CODE);
     start.checkSize(size);
     const { width, height } = start.sizes[0]!;
-    const energies = await inTurns(energiesOf(start.coefficients, start.sizes), pauseOf(this.options));
+    this.energies ??= await inTurns(energiesOf(start.coefficients, start.sizes), pauseOf(this.options));
     const at = (code: number): Straight => this.scheduleAt({ level: 0, code }).straight!;
     const levels = start.sizes.length - 1;
     const straights: Straights = {
@@ -160,7 +161,7 @@ export class StraightEncoder {
       at,
       from: (code, measured, reached) => goneOnWith(at(code), measured, { reached, levels }),
     };
-    const search = new SizeSearch(new RateForecast(energies, width * height), straights, size, start);
+    const search = new SizeSearch(new RateForecast(this.energies, width * height), straights, size, start);
     const options = { ...this.options, ...onward(this.options) };
     for (;;) {
       const { code, end } = search;

@@ -13,7 +13,6 @@ import {
 import {
   checkMessagePicture,
   decodeMessageBytes,
-  encodeMessages,
   MESSAGE_DECODE_CHECKS,
   MESSAGE_ENCODE_CHECKS,
   type MessageDecodeOptions,
@@ -21,6 +20,7 @@ import {
   type MessageOptions,
   type MessageResult,
 } from './codec/message-codec.js';
+import { encodeMessages } from './codec/message-encoder.js';
 import { MAX_MESSAGE_PIXELS } from './container/message.js';
 import type { Evaluators } from './evaluators.js';
 import { copyOf } from './verify-and-repair.js';

@@ -1,12 +1,8 @@
 /** What is fuzzed of messages. */
 import assert from 'node:assert/strict';
 import { corpusPicture } from '../../corpus/pictures.js';
-import {
-  decodeMessageBytes,
-  encodeMessages,
-  type MessageDecodeResult,
-  type MessageOptions,
-} from '../../src/codec/message-codec.js';
+import { decodeMessageBytes, type MessageDecodeResult, type MessageOptions } from '../../src/codec/message-codec.js';
+import { encodeMessages } from '../../src/codec/message-encoder.js';
 import { messageOverhead, readMessage, writeMessage } from '../../src/container/message.js';
 import type { Size } from '../../src/math/rectangle.js';
 import { checkPicture } from '../../src/picture.js';

@@ -1,7 +1,7 @@
 /**
  * Measures the page that `npm run page` has built, in a real Chromium: `npm run page:measure`, or a part of it (`-- first`,
- * `-- use`, `-- memory`, `-- placeholder`). First view, layout shift, long tasks of the page's own thread, bytes, memory after 50
- * decodings, and what decoding a placeholder costs.
+ * `-- use`, `-- memory`, `-- streams`, `-- placeholder`). First view, layout shift, long tasks of the page's own thread, bytes, memory
+ * after 50 decodings, two elements whose files come slowly, and what decoding a placeholder costs.
  *
  * A task's processor time is what it costs; its wall time is longer where the machine is busy with something else. The
  * exit code is 1 where a limit is passed: tasks by their processor time, bytes, layout shift.
@@ -11,8 +11,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { corpusPicture } from '../dist/corpus/pictures.js';
-import { encodeMessages } from '../dist/src/node.js';
+import { encode, encodeMessages } from '../dist/src/node.js';
 import { noBrowser, serveFolder, startBrowser } from '../dist/test/helpers/chromium.js';
+import { MODULES as AT, startWebApp } from '../dist/test/helpers/web-app.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const out = join(root, 'out');
@@ -62,12 +63,12 @@ function watch() {
  * The longest tasks of the page's thread in a trace, in milliseconds. Chromium has pages of its own, whose threads have the
  * same name: the process of this one is named where a frame of it is.
  */
-function tasksOf(trace) {
+function tasksOf(trace, place = address) {
   const { traceEvents: events } = JSON.parse(trace.toString());
   const frames = events
     .filter(({ name }) => /^(TracingStarted|FrameCommitted)InBrowser$/.test(name))
     .flatMap(({ args: { data } }) => data.frames ?? [data]);
-  const processes = new Set(frames.filter(({ url }) => url.startsWith(address)).map(({ processId }) => processId));
+  const processes = new Set(frames.filter(({ url }) => url.startsWith(place)).map(({ processId }) => processId));
   const threads = new Set(
     events
       .filter(({ name, pid, args }) => name === 'thread_name' && args.name === 'CrRendererMain' && processes.has(pid))
@@ -80,7 +81,7 @@ function tasksOf(trace) {
   return { wall: longest('dur'), processor: longest('tdur'), sum };
 }
 
-/** Parts may be named: `first`, `use`, `memory`, `placeholder`. */
+/** Parts may be named: `first`, `use`, `memory`, `streams`, `placeholder`. */
 const parts = process.argv.slice(2);
 const wanted = (part) => parts.length === 0 || parts.includes(part);
 
@@ -236,6 +237,55 @@ async function memory() {
   await context.close();
 }
 
+/** Of a slow line: bytes that come at once, and milliseconds between them. */
+const SLOW = { bytes: 300, pause: 60 };
+
+/** Two elements, whose files come slowly and at the same time. */
+async function streams() {
+  const app = await startWebApp();
+  Object.assign(app, { slow: SLOW, isolated: true });
+  const picture = corpusPicture('scene', { width: 768, height: 512 });
+  const { bytes } = await encode(picture, { model: 'small', effort: 1, target: { quality: 60 } });
+  const elements = ['one', 'two'].map((name) => {
+    app.files.set(`/${name}.dcz`, bytes);
+    return `<dcz-image id="${name}" src="${name}.dcz?slow" alt="${name}" width="384" height="256"></dcz-image>`;
+  });
+  const script = `<script type="module">import '${AT}/element.js'; document.body.innerHTML += '${elements.join('')}<p>after</p>';</script>`;
+  app.files.set('/', `<!doctype html><meta charset="utf-8"><title>streams</title><p>before</p>${script}`);
+  const page = await browser.newPage();
+  page.setDefaultTimeout(300_000);
+  await page.addInitScript(watch);
+  await page.addInitScript(() => {
+    globalThis.order = [];
+    for (const type of ['progress', 'load', 'error'])
+      document.addEventListener(
+        type,
+        ({ target, message }) => target.id && globalThis.order.push([type, target.id, message]),
+        true,
+      );
+  });
+  await browser.startTracing(page, { categories: ['toplevel', 'disabled-by-default-devtools.timeline'] });
+  await page.goto(app.address);
+  await page.waitForFunction(() => globalThis.order.filter(([type]) => type !== 'progress').length === 2);
+  const { processor, wall } = tasksOf(await browser.stopTracing(), app.address);
+  const { order, shift } = await page.evaluate(() => ({ order: globalThis.order, shift: globalThis.seen.shift }));
+  const betters = order.filter(([type]) => type === 'progress').map(([, id]) => id);
+  const [one, two] = ['one', 'two'].map((id) => betters.filter((other) => other === id).length);
+  row('two streams: pictures of each', `${one}, ${two} (files of ${kilobytes(bytes.length)})`);
+  row('two streams: layout shift', shift.toFixed(4), LIMITS.shift);
+  row(
+    'two streams: longest task',
+    `${milliseconds(processor)} of processor, ${milliseconds(wall)} of wall`,
+    `${LIMITS.task} ms`,
+  );
+  if (shift > LIMITS.shift) failures.push('two streams: layout shift');
+  if (processor > LIMITS.task) failures.push(`two streams: a task of ${milliseconds(processor)}`);
+  if (one < 2 || two < 2) failures.push('two streams: no better pictures while they come');
+  for (const [type, id, message] of order) if (type === 'error') failures.push(`two streams: ${id}: ${message}`);
+  await page.close();
+  app.close();
+}
+
 /** A page of the modules as they are: only bare names have to be told where they are. */
 const MODULES = `<!doctype html><meta charset="utf-8"><title>dcomp</title>
 <script type="importmap">{"imports": {"@noble/hashes/": "/node_modules/@noble/hashes/", "fflate": "/node_modules/fflate/esm/browser.js"}}</script>`;
@@ -277,6 +327,7 @@ try {
   if (wanted('placeholder')) await placeholder();
   if (wanted('first')) for (const profile of PROFILES) await firstView(profile);
   if (wanted('use')) await use();
+  if (wanted('streams')) await streams();
   if (wanted('memory')) await memory();
 } finally {
   await browser.close();

@@ -264,6 +264,13 @@ describe('the page', { skip: noBrowser }, () => {
     await slide('film', 0);
     await page.waitForFunction(() => /^state 1$/.test(document.querySelector('#right-label')!.textContent!));
     assert.notEqual(await shown(), drawn);
+    const others = new Set([drawn]);
+    for (const sampler of ['heun', 'sde', 'langevin']) {
+      await page.selectOption('#sampler', sampler);
+      await until(/^Drawn/, () => page.click('#draw'));
+      others.add(await shown());
+    }
+    assert.equal(others.size, 4, 'each sampler draws its own');
   }
 
   async function checkRest(): Promise<void> {
@@ -279,6 +286,19 @@ describe('the page', { skip: noBrowser }, () => {
     await page.selectOption('#pixels', '100000');
     await until(/^Coded/, () => page.click('[data-sample=fjord]'));
     assert.equal(await page.getAttribute('[data-sample=fjord]', 'aria-pressed'), 'true');
+    await until(/^Coded/, () => page.click('[data-sample=blossom]'));
+    await until(/^Coded/, () =>
+      page.evaluate(
+        (bytes) => {
+          const clipboardData = new DataTransfer();
+          clipboardData.items.add(new File([Uint8Array.from(bytes)], 'pasted.png', { type: 'image/png' }));
+          document.dispatchEvent(new ClipboardEvent('paste', { clipboardData }));
+        },
+        [...writePng(corpusPicture('scene', { width: 90, height: 60 }))],
+      ),
+    );
+    assert.equal(await page.evaluate(() => document.querySelector<HTMLCanvasElement>('#left')!.width), 90);
+    assert.equal(await page.getAttribute('[data-sample=blossom]', 'aria-pressed'), 'false');
     await until(/^Stopped/, async () => {
       await page.click('[data-sample=tulips]');
       await page.waitForFunction(() => /^Coding/.test(document.querySelector('#status')!.textContent!));
@@ -310,7 +330,12 @@ describe('the page', { skip: noBrowser }, () => {
       new MutationObserver(() => hear(status.textContent!)).observe(status, { childList: true });
       const transfer = new DataTransfer();
       transfer.items.add(new File([Uint8Array.from(bytes)], 'large.jpg', { type: 'image/jpeg' }));
-      document.dispatchEvent(new DragEvent('dragover', { dataTransfer: transfer, cancelable: true }));
+      const drop = document.querySelector<HTMLElement>('#drop')!;
+      const over = (): boolean =>
+        !document.dispatchEvent(new DragEvent('dragover', { dataTransfer: transfer, cancelable: true })) &&
+        !drop.hidden;
+      const offered = [over(), document.dispatchEvent(new DragEvent('dragleave')) && drop.hidden, over()];
+      if (offered.includes(false)) throw new Error(`where to drop is shown wrongly: ${offered.join()}`);
       document.dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, cancelable: true }));
     }, png);
     await page.waitForFunction(() => /^Coded/.test(document.querySelector('#status')!.textContent!));

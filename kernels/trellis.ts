@@ -8,10 +8,7 @@
 
 // Addresses. src/entropy/trellis-encoder.ts states the same ones.
 const HISTOGRAM: usize = 0; // f32 × 256: metric sums by generator, then (transformed) by label
-const METRIC: usize = 1024; // i16 × 256: branch metrics by label
-const PERMUTATION: usize = 1536; // 8 byte permutations: lane i ^ x
-const COMBINATIONS: usize = 1664; // u16 × 256: block of METRIC (times 16), and permutation (times 512)
-const METRICS: usize = 4096; // i16 × 8 × 256: the metrics of each combination
+const METRICS: usize = 4096; // i16 × 8 × 8 × 32: by 8 labels, for each x, those of labels ^ x
 const BLOCKS: usize = 8192; // u16 × 2^(nu - 4): where those of 8 consecutive states stand in METRICS
 const PATHS_A: usize = 67584; // i16 × 2^nu: path metrics, two sets
 const PATHS_B: usize = 591872;
@@ -31,7 +28,6 @@ const RENORMALISE: i32 = 8;
 let nu: i32 = 0;
 let window: i32 = 0;
 let keep: i32 = 0;
-let combinations: i32 = 0;
 let keyMix: u32 = 0;
 let index: u32 = 0;
 let paths: usize = PATHS_A;
@@ -46,10 +42,8 @@ let emitted: i32 = 0; // bits written to BITS by the running call
  * @param keyMix_ mix32 of the run's key
  * @param window_ sections whose decisions fit behind DECISIONS
  * @param keep_ sections that a full window keeps back (others are decided)
- * @param combinations_ of COMBINATIONS
  */
-export function begin(nu_: i32, state: i32, keyMix_: u32, window_: i32, keep_: i32, combinations_: i32): void {
-  combinations = combinations_;
+export function begin(nu_: i32, state: i32, keyMix_: u32, window_: i32, keep_: i32): void {
   nu = nu_;
   window = window_;
   keep = keep_;
@@ -62,13 +56,6 @@ export function begin(nu_: i32, state: i32, keyMix_: u32, window_: i32, keep_: i
   const states = 1 << nu;
   for (let s = 0; s < states; s++) store<i16>(PATHS_A + ((<usize>s) << 1), i16.MIN_VALUE);
   store<i16>(PATHS_A + ((<usize>state) << 1), 0);
-  for (let x = 0; x < 8; x++) {
-    for (let i = 0; i < 8; i++) {
-      const at = PERMUTATION + <usize>(x * 16 + i * 2);
-      store<u8>(at, <u8>((i ^ x) << 1));
-      store<u8>(at + 1, <u8>(((i ^ x) << 1) | 1));
-    }
-  }
 }
 
 /**
@@ -105,7 +92,10 @@ export function finish(): i32 {
   return emitted;
 }
 
-/** Walsh-Hadamard transform of the histogram, then integers; clears the histogram. */
+/**
+ * Walsh-Hadamard transform of the histogram, then integers; clears the histogram. Two strides at a time, so that sums stay
+ * in registers between them.
+ */
 function branchMetrics(): void {
   const s1 = f32x4(1, -1, 1, -1);
   const s2 = f32x4(1, 1, -1, -1);
@@ -115,34 +105,52 @@ function branchMetrics(): void {
     x = f32x4.add(v128.shuffle<f32>(x, x, 2, 3, 0, 1), f32x4.mul(x, s2));
     v128.store(p, x);
   }
-  for (let stride: usize = 16; stride < LABELS * 4; stride <<= 1) {
-    for (let block = HISTOGRAM; block < HISTOGRAM + LABELS * 4; block += stride << 1) {
-      for (let p = block; p < block + stride; p += 16) {
-        const a = v128.load(p);
-        const b = v128.load(p + stride);
-        v128.store(p, f32x4.add(a, b));
-        v128.store(p + stride, f32x4.sub(a, b));
-      }
-    }
-  }
+  for (let p = HISTOGRAM; p < HISTOGRAM + LABELS * 4; p += 64) twoStrides(p, 16);
+  for (let block = HISTOGRAM; block < HISTOGRAM + LABELS * 4; block += 256)
+    for (let p = block; p < block + 64; p += 16) twoStrides(p, 64);
+  for (let p = HISTOGRAM; p < HISTOGRAM + 256; p += 16) twoStrides(p, 256);
   const scale = f32x4.splat(SCALE);
   const top = i16x8.splat(LIMIT);
   const bottom = i16x8.splat(-LIMIT);
   const zero = i64x2.splat(0);
-  for (let i: usize = 0; i < LABELS; i += 8) {
-    const p = HISTOGRAM + (i << 2);
+  let to = METRICS;
+  for (let p = HISTOGRAM; p < HISTOGRAM + LABELS * 4; p += 32) {
     const a = i32x4.trunc_sat_f32x4_s(f32x4.mul(v128.load(p), scale));
     const b = i32x4.trunc_sat_f32x4_s(f32x4.mul(v128.load(p, 16), scale));
-    const m = i16x8.min_s(i16x8.max_s(i16x8.narrow_i32x4_s(a, b), bottom), top);
-    v128.store(METRIC + (i << 1), m);
     v128.store(p, zero);
     v128.store(p, zero, 16);
+    const m0 = i16x8.min_s(i16x8.max_s(i16x8.narrow_i32x4_s(a, b), bottom), top);
+    const m1 = v128.shuffle<i16>(m0, m0, 1, 0, 3, 2, 5, 4, 7, 6);
+    const m2 = v128.shuffle<i16>(m0, m0, 2, 3, 0, 1, 6, 7, 4, 5);
+    const m3 = v128.shuffle<i16>(m0, m0, 3, 2, 1, 0, 7, 6, 5, 4);
+    v128.store(to, m0);
+    v128.store(to, m1, 16);
+    v128.store(to, m2, 32);
+    v128.store(to, m3, 48);
+    v128.store(to, v128.shuffle<i64>(m0, m0, 1, 0), 64);
+    v128.store(to, v128.shuffle<i64>(m1, m1, 1, 0), 80);
+    v128.store(to, v128.shuffle<i64>(m2, m2, 1, 0), 96);
+    v128.store(to, v128.shuffle<i64>(m3, m3, 1, 0), 112);
+    to += 128;
   }
-  for (let i = 0; i < combinations; i++) {
-    const which = <i32>load<u16>(COMBINATIONS + ((<usize>i) << 1));
-    const a = v128.swizzle(v128.load(METRIC + <usize>(which & 0x1f0)), v128.load(PERMUTATION + <usize>((which >> 5) & 0x70)));
-    v128.store(METRICS + ((<usize>i) << 4), a);
-  }
+}
+
+/** Sums and differences of vectors that are `stride` bytes apart, and of those that are twice that. */
+// @ts-ignore: decorator
+@inline
+function twoStrides(p: usize, stride: usize): void {
+  const a = v128.load(p);
+  const b = v128.load(p + stride);
+  const c = v128.load(p + 2 * stride);
+  const d = v128.load(p + 3 * stride);
+  const ab = f32x4.add(a, b);
+  const cd = f32x4.add(c, d);
+  const dab = f32x4.sub(a, b);
+  const dcd = f32x4.sub(c, d);
+  v128.store(p, f32x4.add(ab, cd));
+  v128.store(p + stride, f32x4.add(dab, dcd));
+  v128.store(p + 2 * stride, f32x4.sub(ab, cd));
+  v128.store(p + 3 * stride, f32x4.sub(dab, dcd));
 }
 
 /** One section: new path metrics and decisions for every state. */

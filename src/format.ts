@@ -78,7 +78,7 @@ export const MAX_FINE_NU = 16;
  * @param nu that of level 0
  */
 export function nuAt(level: number, nu: number, straight: boolean): number {
-  if (straight) return level < 3 ? nu : Math.min(MAX_NU, nu + 3);
+  if (straight) return level < 3 ? nu : Math.min(MAX_NU, nu + 2);
   return level === 0 ? nu : Math.max(16, Math.min(MAX_NU, nu + 3));
 }
 

@@ -8,13 +8,12 @@ import { MAX_NU, decodeRunInPieces, labelTable, sectionEnds, type Run, type Sect
 import { WINDOW_SECTIONS, keptSections } from './viterbi.js';
 
 interface TrellisKernel {
-  begin(nu: number, state: number, mixedKey: number, window: number, keep: number, combinations: number): void;
+  begin(nu: number, state: number, mixedKey: number, window: number, keep: number): void;
   feed(count: number): number;
   finish(): number;
 }
 
 // Addresses in the kernel's memory, as in kernels/trellis.ts.
-const COMBINATIONS = 1664;
 const BLOCKS = 8192;
 const INPUT = 1116160;
 const INPUT_LENGTH = 16384;
@@ -23,9 +22,6 @@ const BITS = 1198080;
 const BITS_LENGTH = 32768;
 const DECISIONS = 1230848;
 const MEMORY_BYTES = DECISIONS + (WINDOW_SECTIONS << (MAX_NU - 3));
-
-/** Ways in which the metrics of 8 labels may stand: 32 blocks of labels, 8 permutations of each. */
-const MOST_COMBINATIONS = 256;
 
 /** States of all sections that are searched in a piece. */
 const PIECE_STATES = 2 ** 24;
@@ -45,7 +41,6 @@ export interface EncodedRun {
 /** Encodes runs; holds the search's memory (68 MB, of which a small nu touches little), so keep and reuse one. Not reentrant. */
 export class TrellisEncoder {
   private readonly kernel: TrellisKernel;
-  private readonly combinations: Uint16Array;
   private readonly blocks: Uint16Array;
   private readonly input: Float32Array;
   private readonly closes: Uint8Array;
@@ -57,7 +52,6 @@ export class TrellisEncoder {
     compiled ??= compileKernel(wasm);
     const memory = kernelMemory(MEMORY_BYTES);
     this.kernel = instantiateKernel<TrellisKernel>(compiled, memory);
-    this.combinations = new Uint16Array(memory.buffer, COMBINATIONS, MOST_COMBINATIONS);
     this.blocks = new Uint16Array(memory.buffer, BLOCKS, 1 << (MAX_NU - 4));
     this.input = new Float32Array(memory.buffer, INPUT, INPUT_LENGTH);
     this.closes = new Uint8Array(memory.buffer, CLOSES, INPUT_LENGTH);
@@ -116,8 +110,7 @@ export class TrellisEncoder {
     }
     const bits = new Uint8Array(ends.length);
     if (ends.length === 0) return bits;
-    const combinations = Math.min(MOST_COMBINATIONS, 1 << (nu - 4));
-    this.kernel.begin(nu, state, mix32(key), WINDOW_SECTIONS, keptSections(nu), combinations);
+    this.kernel.begin(nu, state, mix32(key), WINDOW_SECTIONS, keptSections(nu));
     let written = 0;
     const take = (count: number): void => {
       bits.set(this.output.subarray(0, count), written);
@@ -136,22 +129,12 @@ export class TrellisEncoder {
     return bits;
   }
 
-  /**
-   * Tells the kernel which combinations of a block of labels (times 16) and a permutation (times 512) there are, and
-   * where that of each 8 consecutive states stands among them. Where states are few, each has its own.
-   */
+  /** Tells the kernel where the metrics of each 8 consecutive states stand: by 8 labels, for each x, those of labels ^ x. */
   private setLabels(nu: number): void {
     if (nu === this.labelled) return;
     const labels = labelTable(nu);
     this.labelled = nu;
-    const few = labels.length / 8 < MOST_COMBINATIONS;
-    if (!few) for (let i = 0; i < MOST_COMBINATIONS; i++) this.combinations[i] = 16 * i;
-    for (let i = 0; i < labels.length / 8; i++) {
-      const label = labels[8 * i]!;
-      const combination = ((label & ~7) << 1) | ((label & 7) << 9);
-      if (few) this.combinations[i] = combination;
-      this.blocks[i] = few ? 16 * i : combination;
-    }
+    for (let i = 0; i < labels.length / 8; i++) this.blocks[i] = 16 * labels[8 * i]!;
   }
 }
 

@@ -143,7 +143,7 @@ function group(
   const { model, bits, scales, lag } = state;
   const settles = step.mode === 'settle';
   const more = !settles && (state.straight ? step.level >= 3 : step.level > 0);
-  const nu = !more ? state.nu : state.straight ? min(18, state.nu + 3) : max(16, min(18, state.nu + 3));
+  const nu = !more ? state.nu : state.straight ? min(18, state.nu + 2) : max(16, min(18, state.nu + 3));
   const [x0, y0, x1, y1] = area as [number, number, number, number];
   const gw = x1 - x0;
   const N = gw * (y1 - y0) * 12;

@@ -62,7 +62,7 @@ export default tseslint.config(
   },
   {
     // What decides bits must be the same on every engine (see src/math/exact.ts).
-    files: ['src/{codec,container,diffusion,entropy,math,model,pixels}/**/*.ts', 'src/format.ts'],
+    files: ['src/{codec,container,diffusion,entropy,math,metrics,model,pixels}/**/*.ts', 'src/format.ts'],
     rules: {
       'no-restricted-properties': [
         'error',

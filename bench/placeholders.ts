@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { decode as decodeBlurHash, encode as encodeBlurHash } from 'blurhash';
 import { rgbaToThumbHash, thumbHashToRGBA } from 'thumbhash';
 import { psnrRgb } from '../eval/metrics/psnr.js';
-import { ssimulacra2 } from '../eval/metrics/ssimulacra2.js';
+import { ssimulacra2 } from '../src/metrics/ssimulacra2.js';
 import { findPictures, loadPicture, toRgb } from '../eval/pictures.js';
 import { resizePicture } from '../formats/resize.js';
 import { decodeMessage, encodeMessages, placeholderText, toRgba } from '../src/node.js';

@@ -10,7 +10,7 @@ import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import type sharpModule from 'sharp';
 import { JPEG_XL } from '../eval/codecs/jpeg-xl.js';
-import { ssimulacra2 } from '../eval/metrics/ssimulacra2.js';
+import { ssimulacra2 } from '../src/metrics/ssimulacra2.js';
 import { psnrRgb } from '../eval/metrics/psnr.js';
 import { findPictures, loadPicture } from '../eval/pictures.js';
 import { resizePicture } from '../formats/resize.js';

@@ -1,7 +1,7 @@
 /** Metrics of a picture beside its original. */
 import type { Picture } from 'dcomp';
 import { psnrRgb } from '../dist/eval/metrics/psnr.js';
-import { ssimulacra2 } from '../dist/eval/metrics/ssimulacra2.js';
+import { ssimulacra2 } from '../dist/src/metrics/ssimulacra2.js';
 import type { Scores } from './calls.js';
 
 /** Above, SSIMULACRA 2 takes longer than anybody waits. */

@@ -6,7 +6,7 @@ import { isInstalled } from '../eval/metrics/installed.js';
 import { METRICS, OWN_METRICS } from '../eval/metrics/metrics.js';
 import { msSsim, msSsimDecibels } from '../eval/metrics/ms-ssim.js';
 import { psnrLuma, psnrRgb } from '../eval/metrics/psnr.js';
-import { ssimulacra2 } from '../eval/metrics/ssimulacra2.js';
+import { ssimulacra2 } from '../src/metrics/ssimulacra2.js';
 import { psnr } from '../src/codec/psnr.js';
 import { DISTORTIONS } from './helpers/distort.js';
 

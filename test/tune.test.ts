@@ -1,7 +1,7 @@
 /** How errors are spread over levels: for the eye, or for PSNR. */
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import { ssimulacra2 } from '../eval/metrics/ssimulacra2.js';
+import { ssimulacra2 } from '../src/metrics/ssimulacra2.js';
 import { psnrRgb } from '../eval/metrics/psnr.js';
 import { corpusPicture } from '../corpus/pictures.js';
 import { aheadAt } from '../src/codec/straight.js';

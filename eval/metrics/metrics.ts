@@ -5,7 +5,7 @@ import type { Picture } from '../../src/picture.js';
 import { BUTTERAUGLI, butteraugli, CVVDP, cvvdp, isInstalled, type Installed } from './installed.js';
 import { msSsim, msSsimDecibels } from './ms-ssim.js';
 import { psnrLuma, psnrRgb } from './psnr.js';
-import { ssimulacra2 } from './ssimulacra2.js';
+import { ssimulacra2 } from '../../src/metrics/ssimulacra2.js';
 
 /** Name of a metric. */
 export type MetricName = 'psnr' | 'psnr-y' | 'ms-ssim' | 'ssimulacra2' | 'butteraugli' | 'cvvdp';

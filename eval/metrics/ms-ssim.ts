@@ -4,8 +4,10 @@
  * the left and top that counts), the product of the scales per channel, then the mean of R, G and B.
  */
 import type { Picture } from '../../src/picture.js';
-import { filterValid, plane, type FloatPlane } from './plane.js';
-import { rgbOf } from './rgb.js';
+
+import { plane, type FloatPlane } from '../../src/metrics/float-plane.js';
+import { filterValid } from './filter.js';
+import { rgbOf } from '../../src/metrics/rgb.js';
 
 const WEIGHTS = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333];
 const C1 = (0.01 * 255) ** 2;

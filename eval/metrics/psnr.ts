@@ -1,6 +1,6 @@
 /** Peak signal-to-noise ratio of 8-bit pictures. */
 import type { Picture } from '../../src/picture.js';
-import { rgbOf } from './rgb.js';
+import { rgbOf } from '../../src/metrics/rgb.js';
 
 /** PSNR in dB over all RGB samples, as CompressAI computes it: one mean squared error of the three channels. @throws DcompError E_PICTURE */
 export function psnrRgb(reference: Picture, decoded: Picture): number {

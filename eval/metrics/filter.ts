@@ -1,15 +1,5 @@
-/** Planes of float samples, and the filter of SSIM. */
-
-/** A plane of samples, rows from top to bottom. */
-export interface FloatPlane {
-  width: number;
-  height: number;
-  data: Float32Array;
-}
-
-export function plane(width: number, height: number): FloatPlane {
-  return { width, height, data: new Float32Array(width * height) };
-}
+/** The filter of SSIM. */
+import { plane, type FloatPlane } from '../../src/metrics/float-plane.js';
 
 /**
  * Filters rows, then columns, by a symmetric kernel, where the kernel fits: the result is smaller by it.

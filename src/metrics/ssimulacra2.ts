@@ -3,8 +3,10 @@
  * of structural error, of edges that only the decoded picture has (ringing, blocks) and of edges that it has lost (blur),
  * each by its mean and its 4-norm, in one weighted sum. 100 is identical, 90 visually lossless, 70 good, 50 fair, 30 poor.
  */
-import type { Picture } from '../../src/picture.js';
-import { plane, type FloatPlane } from './plane.js';
+import { cbrt, power } from '../math/exact.js';
+import type { Picture } from '../picture.js';
+import { finish, type Pieces } from '../turns.js';
+import { plane, type FloatPlane } from './float-plane.js';
 import { recursiveGaussian } from './recursive-gaussian.js';
 import { rgbOf } from './rgb.js';
 
@@ -18,7 +20,7 @@ const L = [0.3, 0.622, 0.078] as const;
 const M = [0.23, 0.692, 0.078] as const;
 const S = [0.24342268924547819, 0.20476744424496821, 0.5518098665095536] as const;
 const BIAS = 0.0037930732552754493;
-const BIAS_ROOT = Math.cbrt(BIAS);
+const BIAS_ROOT = cbrt(BIAS);
 
 /** By channel, scale, norm, then the three maps: structure, artefacts, lost detail. */
 // prettier-ignore
@@ -44,7 +46,7 @@ const WEIGHTS = [
 ];
 
 const LINEAR = Float32Array.from({ length: 256 }, (_, v) =>
-  v <= 0.04045 * 255 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4,
+  v <= 0.04045 * 255 ? v / 255 / 12.92 : power((v / 255 + 0.055) / 1.055, 2.4),
 );
 
 /** One channel of the reference at one scale. */
@@ -56,21 +58,50 @@ interface Reference {
 
 /** Prepares the reference's side. @returns the score of a decoded RGB picture, undefined where a side is below 8 @throws DcompError E_PICTURE */
 export function ssimulacra2(source: Picture): (decoded: Picture) => number | undefined {
-  const reference = rgbOf(source);
-  if (Math.min(reference.width, reference.height) < SSIMULACRA2_MIN_SIDE) return () => undefined;
-  const scales = pyramid(reference).map((channels) =>
-    channels.map((x): Reference => ({ x, mean: blurProduct(x), square: blurProduct(x, x) })),
-  );
-  return (decoded) => {
-    const norms = pyramid(rgbOf(decoded, reference)).map((channels, scale) =>
-      channels.map((y, c) => compare(scales[scale]![c]!, y)),
-    );
+  const reference = finish(Ssimulacra2.of(source));
+  return (decoded) => (reference === undefined ? undefined : finish(reference.score(decoded)));
+}
+
+/** The reference's side of the metric. */
+export class Ssimulacra2 {
+  private constructor(
+    private readonly source: Picture,
+    private readonly scales: readonly (readonly Reference[])[],
+  ) {}
+
+  /** @returns undefined where a side is below 8 @throws DcompError E_PICTURE */
+  static *of(source: Picture): Pieces<Ssimulacra2 | undefined> {
+    const picture = rgbOf(source);
+    if (Math.min(picture.width, picture.height) < SSIMULACRA2_MIN_SIDE) return undefined;
+    const scales: Reference[][] = [];
+    for (const channels of yield* pyramid(picture)) {
+      const references: Reference[] = [];
+      for (const x of channels) {
+        references.push({ x, mean: blurProduct(x), square: blurProduct(x, x) });
+        yield;
+      }
+      scales.push(references);
+    }
+    return new Ssimulacra2(picture, scales);
+  }
+
+  /** The score of a decoded RGB picture. @throws DcompError E_PICTURE */
+  *score(decoded: Picture): Pieces<number> {
+    const norms: number[][][][] = [];
+    for (const [scale, channels] of (yield* pyramid(rgbOf(decoded, this.source))).entries()) {
+      const ofScale: number[][][] = [];
+      for (const [c, y] of channels.entries()) {
+        ofScale.push(compare(this.scales[scale]![c]!, y));
+        yield;
+      }
+      norms.push(ofScale);
+    }
     return score(norms);
-  };
+  }
 }
 
 /** The picture's channels at each scale; as in the reference, halving is in linear light. */
-function pyramid({ width, height, data }: Picture): FloatPlane[][] {
+function* pyramid({ width, height, data }: Picture): Pieces<FloatPlane[][]> {
   let linear = [0, 1, 2].map((c) => {
     const out = plane(width, height);
     for (let i = 0, j = c; i < out.data.length; i++, j += 3) out.data[i] = LINEAR[data[j]!]!;
@@ -78,6 +109,7 @@ function pyramid({ width, height, data }: Picture): FloatPlane[][] {
   });
   const scales: FloatPlane[][] = [];
   for (let scale = 0; scale < SCALES; scale++) {
+    yield;
     const { width: w, height: h } = linear[0]!;
     if (w < SSIMULACRA2_MIN_SIDE || h < SSIMULACRA2_MIN_SIDE) break;
     if (scale > 0) linear = linear.map(halve);
@@ -106,9 +138,9 @@ function positiveXyb([red, green, blue]: FloatPlane[]): FloatPlane[] {
   const [r, g, b] = [red!.data, green!.data, blue!.data];
   const [X, Y, B] = [plane(width, height), plane(width, height), plane(width, height)];
   for (let i = 0; i < r.length; i++) {
-    const l = Math.cbrt(L[0] * r[i]! + L[1] * g[i]! + L[2] * b[i]! + BIAS) - BIAS_ROOT;
-    const m = Math.cbrt(M[0] * r[i]! + M[1] * g[i]! + M[2] * b[i]! + BIAS) - BIAS_ROOT;
-    const s = Math.cbrt(S[0] * r[i]! + S[1] * g[i]! + S[2] * b[i]! + BIAS) - BIAS_ROOT;
+    const l = cbrt(L[0] * r[i]! + L[1] * g[i]! + L[2] * b[i]! + BIAS) - BIAS_ROOT;
+    const m = cbrt(M[0] * r[i]! + M[1] * g[i]! + M[2] * b[i]! + BIAS) - BIAS_ROOT;
+    const s = cbrt(S[0] * r[i]! + S[1] * g[i]! + S[2] * b[i]! + BIAS) - BIAS_ROOT;
     const y = 0.5 * (l + m);
     X.data[i] = 7 * (l - m) + 0.42;
     Y.data[i] = y + 0.01;
@@ -165,5 +197,5 @@ function score(norms: readonly (readonly (readonly (readonly number[])[])[])[]):
     for (const scale of norms) for (const maps of scale[c]!) for (const value of maps) sum += WEIGHTS[i++]! * value;
   const x = 0.9562382616834844 * sum;
   const y = (2.326765642916932 + (-0.020884521182843837 + 6.248496625763138e-5 * x) * x) * x;
-  return y > 0 ? 100 - 10 * y ** 0.6276336467831387 : 100;
+  return y > 0 ? 100 - 10 * power(y, 0.6276336467831387) : 100;
 }

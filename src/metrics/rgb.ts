@@ -1,6 +1,6 @@
 /** What the metrics take: pictures of three channels of 8 bits, and of one size. */
-import { DcompError } from '../../src/errors.js';
-import { depthOf, pictureOf, type Picture } from '../../src/picture.js';
+import { DcompError } from '../errors.js';
+import { depthOf, pictureOf, type Picture } from '../picture.js';
 
 /**
  * @param like has to be as large

@@ -1,0 +1,105 @@
+/**
+ * What a straight file will score in SSIMULACRA 2, from the picture alone: before anything is coded, and for a few per cent
+ * of the time. What the network makes of a coefficient x under noise σ is, for this, about what a Wiener filter makes of
+ * it that knows its energy: x³ / (x² + k σ²). That is shown as the decoder would show it, and looked at by the metric. No
+ * decoder sees it.
+ */
+import { codedSizes, straightCode, type Straight } from '../diffusion/schedule.js';
+import { gridOf, type Size } from '../math/rectangle.js';
+import { Ssimulacra2 } from '../metrics/ssimulacra2.js';
+import { COEFFICIENTS } from '../model/architecture.js';
+import { sigmaOf } from '../model/sigma.js';
+import { depthOf, rangeOf, type Picture } from '../picture.js';
+import { COLOURS, restoreColours } from '../pixels/colour.js';
+import { folded } from '../pixels/fold.js';
+import { PictureCoefficients } from '../pixels/picture-coefficients.js';
+import { inverseHaarInPieces, type Plane } from '../pixels/pyramid.js';
+import { rowsOfPiece, type Pieces } from '../turns.js';
+
+/** k; with it scores fall with the noise about as those of files do. */
+const NOISE = 5;
+/** Score of a file by that of what is shown: fitted to files of 44 photographs. Seams of tiles hide what is wrong beside them. */
+const AT_0 = -22.2;
+const SLOPE = 1.227;
+/** Of larger pictures tiles of so many pixels a side are looked at, so many in a row and in a column. */
+const TILE = 16;
+const TILES = 16;
+/** Of smaller pictures the metric says little. */
+const LEAST_SIDE = 32;
+
+export class ScoreForecast {
+  private constructor(
+    private readonly sample: Picture,
+    private readonly metric: Ssimulacra2,
+    private readonly sizes: readonly Size[],
+    private readonly coefficients: PictureCoefficients,
+  ) {}
+
+  /** @returns undefined for a picture that is too small to tell */
+  static *of(picture: Picture): Pieces<ScoreForecast | undefined> {
+    const sample = sampleOf(folded(picture));
+    if (Math.min(sample.width, sample.height) < LEAST_SIDE) return undefined;
+    const metric = yield* Ssimulacra2.of(sample);
+    const sizes = codedSizes(sample);
+    const coefficients = yield* PictureCoefficients.of(sample, sizes.length - 1);
+    return new ScoreForecast(sample, metric!, sizes, coefficients);
+  }
+
+  /** @param straight how levels are measured, all of them @returns about the score of the file */
+  *score(straight: Straight): Pieces<number> {
+    let shown: Plane | undefined;
+    for (let level = this.sizes.length - 2; level >= 0; level--) {
+      const { width, height } = gridOf(this.sizes[level]!);
+      const data = (yield* this.coefficients.rowsOf(level)(0, height)).slice();
+      yield* smooth(data, width, sigmaOf(straightCode(straight, level)));
+      if (shown !== undefined) putMeans(data, shown);
+      const size = this.sizes[level]!;
+      shown = yield* inverseHaarInPieces({ width, height, data }, size.width, size.height);
+    }
+    const data = restoreColours(shown!.data);
+    return AT_0 + SLOPE * (yield* this.metric.score({ ...this.sample, data }));
+  }
+}
+
+/** Details under noise, as they would be shown. */
+function* smooth(data: Float32Array, width: number, sigma: number): Pieces<void> {
+  const noise = NOISE * sigma * sigma;
+  const piece = rowsOfPiece(width) * width * COEFFICIENTS;
+  for (let i = 0; i < data.length; i += COEFFICIENTS) {
+    if (i % piece === 0) yield;
+    for (let c = i + COLOURS; c < i + COEFFICIENTS; c++) {
+      const energy = data[c]! * data[c]!;
+      data[c]! *= energy / (energy + noise);
+    }
+  }
+}
+
+/** LL of a level is the coarser level, as it is shown. */
+function putMeans(data: Float32Array, { data: means }: Plane): void {
+  for (let i = 0, m = 0; i < data.length; i += COEFFICIENTS, m += COLOURS)
+    for (let c = 0; c < COLOURS; c++) data[i + c] = 2 * means[m + c]!;
+}
+
+/** A small picture as RGB of 8 bits, or tiles of a large one, evenly spread, side by side. */
+function sampleOf(picture: Picture): Picture {
+  const across = tilesOf(picture.width);
+  const down = tilesOf(picture.height);
+  const [width, height] = [across.length, down.length];
+  const { channels, data } = picture;
+  const factor = 255 / rangeOf(depthOf(picture));
+  const isGrey = channels < COLOURS;
+  const samples = new Uint8Array(width * height * COLOURS);
+  for (let y = 0, o = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      const from = (down[y]! * picture.width + across[x]!) * channels;
+      for (let c = 0; c < COLOURS; c++) samples[o++] = data[from + (isGrey ? 0 : c)]! * factor + 0.5;
+    }
+  return { width, height, channels: 3, data: samples };
+}
+
+/** Places along a side of a picture that are looked at. */
+function tilesOf(side: number): Uint16Array {
+  if (side <= TILE * TILES) return Uint16Array.from({ length: side }, (_, i) => i);
+  const between = (side - TILE * TILES) / TILES;
+  return Uint16Array.from({ length: TILE * TILES }, (_, i) => i + Math.floor((Math.floor(i / TILE) + 0.5) * between));
+}

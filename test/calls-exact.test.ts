@@ -1,12 +1,13 @@
 /** Every target ends, also of pictures that come out exactly: one colour, and so small that their last step leaves no error. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import fc from 'fast-check';
 import { tinyEvaluator } from '../corpus/tiny-model.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
 import type { LossyTarget as Target } from '../src/codec/encoder-options.js';
 import { psnr } from '../src/codec/psnr.js';
-import { exp2, log2, pow2 } from '../src/math/exact.js';
+import { cbrt, exp2, log2, pow2, power } from '../src/math/exact.js';
 import { hash32 } from '../src/math/hash.js';
 import { newSamples, rangeOf, type Channels, type Depth, type Picture } from '../src/picture.js';
 import { outcome } from './helpers/outcome.js';
@@ -91,5 +92,21 @@ describe('elementary functions', () => {
       ]);
       assert.deepEqual([-1022, -1, 0, 1, 1023].map(f), [2 ** -1022, 0.5, 1, 2, 2 ** 1023]);
     }
+    assert.deepEqual([0, -0, -1, Infinity, NaN].map(cbrt), [0, 0, NaN, NaN, NaN]);
+    assert.deepEqual([power(0, 2.4), power(1, 2.4), power(4, 0.5), power(-1, 2)], [0, 1, 2, NaN]);
+  });
+
+  it('roots and powers are those of the standard library, nearly', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: -126, max: 127, noNaN: true }),
+        fc.double({ min: -4, max: 4, noNaN: true }),
+        (e, y) => {
+          const x = 2 ** e;
+          assert.ok(Math.abs(cbrt(x) / Math.cbrt(x) - 1) < 1e-12, `the cube root of ${x}`);
+          assert.ok(Math.abs(power(x, y) / x ** y - 1) < 1e-11, `${x} to the power of ${y}`);
+        },
+      ),
+    );
   });
 });

@@ -29,11 +29,12 @@ export function pow2(n: number): number {
 }
 
 /**
- * The cube root of what is from 2^-126 to 2^127, to 1 in 10^12; 0 for 0. A third of the exponent to begin with, then
+ * The cube root of what is from 2^-126 to 2^127, to 1 in 10^12; 0 for 0, not a number for
+ * what is negative, infinite or none. A third of the exponent to begin with, then
  * Halley's rule twice, which makes three times as many digits right each time.
  */
 export function cbrt(x: number): number {
-  if (x === 0) return 0;
+  if (!(x > 0 && x < Infinity)) return x === 0 ? 0 : NaN;
   SINGLE[0] = x;
   BITS[0] = Math.floor(BITS[0]! / 3) + THIRD_OF_BIAS;
   let root = SINGLE[0];

@@ -72,6 +72,8 @@ const WAYS: [string, (picture: Picture) => Promise<Made>][] = [
   ['ThumbHash', thumbHash],
   ['BlurHash 4×4', blurHash(4)],
   ['dcomp 32×32', dcomp(32, 34)],
+  ['BlurHash 5×5', blurHash(5)],
+  ['dcomp 32×32', dcomp(32, 54)],
   ['BlurHash 6×6', blurHash(6)],
   ['dcomp 32×32', dcomp(32, 76)],
   ['BlurHash 9×9', blurHash(9)],

@@ -1,6 +1,6 @@
 /** `dcomp packets encode IN [OUT]`, `dcomp packets decode IN… OUT`: pictures over links with short messages that may be lost. */
 import { THOROUGH_MODEL } from '../src/models/registry.js';
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import type { Argv } from 'yargs';
 import { MAGIC } from '../src/format.js';
@@ -13,6 +13,7 @@ import {
   type LinkName,
   type PacketOptions,
 } from '../src/packets/index.js';
+import { MAX_PACKET_BYTES } from '../src/packets/packets.js';
 import { PICTURE_FORMATS, formatOfName, formatOfOption } from '../formats/formats.js';
 import { inputName, ioError, makeFolder, outputName, readSource, STANDARD } from '../formats/files.js';
 import { writeOutput } from '../formats/output.js';
@@ -225,6 +226,8 @@ async function decodeFrom(args: RawArgs): Promise<number> {
     );
   const { bytes, complete, received, need } = found;
   const left = messages.length - received;
+  const others = pictures.filter((each) => each !== found && each.complete).map((each) => each.id);
+  const ofOthers = others.length === 0 ? '' : ` (--id ${others.slice(0, 5).join(' or ')} is another picture)`;
   const told = `picture ${found.id}: ${received} packets of ${need} that are enough`;
   if (bytes.length === 0)
     throw new DcompError(
@@ -246,19 +249,26 @@ async function decodeFrom(args: RawArgs): Promise<number> {
   );
   if (!quiet || !complete)
     note(
-      `${outputName(output)}: ${told}${left === 0 ? '' : `, ${left} others left out`}${complete ? '' : `; a coarser picture, of ${bytes.length} bytes`}`,
+      `${outputName(output)}: ${told}${left === 0 ? '' : `, ${left} others left out${ofOthers}`}${complete ? '' : `; a coarser picture, of ${bytes.length} bytes`}`,
     );
   return complete ? 0 : 1;
 }
 
 /** The messages of a folder, a file of lines, or a file that is one. @throws DcompError E_IO */
 async function messagesOf(name: string): Promise<Uint8Array[]> {
-  if (name !== STANDARD && isFolder(name)) {
-    const files = filesOf(name).map((file) => join(name, file));
-    return (await Promise.all(files.map(messagesOf))).flat();
-  }
-  const bytes = await readSource(name);
-  return name === STANDARD || extname(name) === LINES ? linesOf(bytes) : [bytes];
+  if (name === STANDARD) return linesOf(await readSource(name));
+  if (!isFolder(name)) return messagesOfFile(name);
+  const messages: Uint8Array[] = [];
+  // One after the other, as there may be more of them than a process may have open.
+  for (const file of filesOf(name)) for (const each of await messagesOfFile(join(name, file))) messages.push(each);
+  return messages;
+}
+
+async function messagesOfFile(name: string): Promise<Uint8Array[]> {
+  if (extname(name) === LINES) return linesOf(await readSource(name));
+  // What is longer than any packet is none, and is not read.
+  const size = statSync(name, { throwIfNoEntry: false })?.size ?? 0;
+  return [size > MAX_PACKET_BYTES ? new Uint8Array(0) : await readSource(name)];
 }
 
 function filesOf(folder: string): string[] {

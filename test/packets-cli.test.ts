@@ -1,6 +1,15 @@
 /** `dcomp packets`: from a picture to messages and from what arrived of them to a picture. */
 import assert from 'node:assert/strict';
-import { appendFileSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, describe, it } from 'node:test';
 import { corpusPicture } from '../corpus/pictures.js';
@@ -48,6 +57,22 @@ describe('dcomp packets', () => {
     assert.equal(code, 1);
     assert.match(stderr, /2 packets of 5 that are enough, 1 others left out; a coarser picture, of 36 bytes/);
     assert.equal(pixels('part.png').length, 64 * 48 * 3);
+  });
+
+  it('of several pictures names the others, and leaves unread what is longer than any packet', () => {
+    picture();
+    for (const size of ['90', '120'])
+      cli.works('packets', 'encode', 'a.png', `sent-${size}`, '--bytes', size, '--count', '1', ...MODEL);
+    mkdirSync(cli.file('all'));
+    for (const size of ['90', '120'])
+      copyFileSync(cli.file(`sent-${size}/a-000.packet`), cli.file(`all/${size}.packet`));
+    writeFileSync(cli.file('all/long'), '');
+    truncateSync(cli.file('all/long'), 2 ** 32);
+    const { stderr } = cli.works('packets', 'decode', 'all', 'one.png', '--model', cli.model);
+    const [, id] = /2 others left out \(--id (\d+) is another picture\)/.exec(stderr) ?? [];
+    assert.ok(id !== undefined, stderr);
+    const other = cli.works('packets', 'decode', 'all', 'two.png', '--id', id, '--model', cli.model);
+    assert.match(other.stderr, new RegExp(`picture ${id}: 1 packets of 1`));
   });
 
   it('sends .dcz files as they are', () => {

@@ -143,7 +143,8 @@ async function* knownByLength(
       yield { k, session: await receive(before.fork(), reader), bits: bits.subarray(0, lengths[k]) };
     }
   }
-  for (const k of left) yield { k, session, bits: channel.packed() };
+  const bits = channel.packed();
+  for (const k of left) yield { k, session, bits };
 }
 
 /** Of some candidates the one that a reader sees best. */

@@ -187,7 +187,7 @@ export function checkMessageSize({ width, height }: Size): Size {
   if (width > MAX_SIDE || height > MAX_SIDE || width * height > MAX_MESSAGE_PIXELS)
     throw new DcompError(
       'E_TOO_LARGE',
-      `${width}×${height} pixels are more than the ${MAX_MESSAGE_PIXELS} of a message; make the picture smaller, or a .dcz file of it`,
+      `${width}×${height} pixels are more than the ${MAX_MESSAGE_PIXELS} of a message; make the picture smaller (--resize 160x120), or a .dcz file of it`,
     );
   return { width, height };
 }

@@ -14,6 +14,9 @@ import {
 import { MAX_SHARES, shareAt, type Share } from './erasure.js';
 import { headBytes, idOf, MAX_NEED, readPacket, writePacket, type Layout, type Packet } from './packet.js';
 
+/** Bytes of the longest packet. */
+export const MAX_PACKET_BYTES = 2 ** 24;
+
 /** What packets are to be like. */
 export interface PacketOptions {
   /** Bytes of a packet, at most; 5 to 2^24. */
@@ -56,7 +59,7 @@ const isPreview: Check<Preview> = (value, name) => {
 };
 
 const CHECKS: Checks<PacketOptions> = {
-  bytes: isWhole(5, 2 ** 24, ' of bytes'),
+  bytes: isWhole(5, MAX_PACKET_BYTES, ' of bytes'),
   count: isWhole(1, MAX_SHARES, ' of packets'),
   redundancy: isNumber('a number from 0 up', (value) => value >= 0 && value < MAX_SHARES),
   preview: isPreview,

@@ -1,13 +1,13 @@
 /**
  * `npm run protocol`: how good a model is, in minutes, without coding anything.
  *
- * 1. Denoising as the field measures it: white Gaussian noise on RGB, not clipped; PSNR over all samples of the clipped posterior
- *    mean, means over the pictures, at full size; those of McMaster (names that begin with mcm) apart as well, since published
- *    denoisers state them.
+ * 1. Denoising as papers measure it (published-noise.ts), with so many views: PSNR over all samples, means over the pictures, at
+ *    full size; those of McMaster (names that begin with mcm) apart as well, since published denoisers state them.
  * 2. The ideal channel along the schedule: bits per pixel so far and PSNR (RGB) after each step of levels 1 and 0, and the bits of
  *    each step, means over the middles of the pictures.
  *
  * Usage: node dist/bench/protocol.js [FOLDER or PNG…] [--model small|large|FILE] [--side 256] [--rate 1] [--threads N]
+ *          [--views 1|2|4] [--only-noise]
  *        (default: ../shared/data/dev, the default model)
  */
 import { basename } from 'node:path';
@@ -16,18 +16,12 @@ import { idealPictures } from '../eval/codecs/dcomp.js';
 import { findPictures, loadPicture, toRgb } from '../eval/pictures.js';
 import type { StepBits } from '../eval/measurement.js';
 import { psnrRgb } from '../eval/metrics/psnr.js';
-import { COLOURS, rotateColours } from '../src/pixels/colour.js';
-import { blankObservation } from '../src/diffusion/observation.js';
-import { PosteriorMean } from '../src/diffusion/posterior.js';
-import { haar, inverseHaar } from '../src/pixels/pyramid.js';
-import { EXACT, codeOf } from '../src/model/sigma.js';
 import { readModelFile } from '../src/model/integer/model-file.js';
 import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
-import { priorOf } from '../src/model/weights.js';
 import { loadModel } from '../src/models/read-node.js';
-import type { Picture } from '../src/picture.js';
-import { fillNormal, Random } from '../src/train/random.js';
+import type { Views } from '../src/diffusion/schedule.js';
 import { mean, middle } from './middle.js';
+import { denoisedAsPublished } from './published-noise.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -36,6 +30,8 @@ const { values, positionals } = parseArgs({
     side: { type: 'string', default: '256' },
     rate: { type: 'string', default: '1' },
     threads: { type: 'string' },
+    views: { type: 'string', default: '1' },
+    'only-noise': { type: 'boolean', default: false },
   },
 });
 
@@ -47,42 +43,22 @@ const evaluator = await createThreadedEvaluator(
   values.threads === undefined ? {} : { threads: Number(values.threads) },
 );
 
-/** PSNR of one picture with noise of this sigma, removed by one evaluation. */
-async function denoised({ width, height, data }: Picture, sigma: number): Promise<number> {
-  // The rotation of colours and the Haar step are orthonormal: noise that is white on RGB is white in them.
-  const clean = rotateColours(data);
-  const noise = new Float32Array(clean.length);
-  fillNormal(noise, new Random(sigma, 0));
-  const noisy = haar({ width, height, data: clean.map((value, i) => value + sigma * noise[i]!) });
-  const { codes, ...grid } = blankObservation({ width, height }, false);
-  for (let i = 0; i < codes.length; i++) if (codes[i] !== EXACT) codes[i] = codeOf(sigma);
-  const z = noisy.data.map((value, i) => (codes[i] === EXACT ? 0 : value));
-  const condition = { level: 0, sigma: codeOf(sigma), mode: 'refine' } as const;
-  const output = await evaluator.evaluate(z, codes, grid.width, grid.height, condition);
-  const mean = new PosteriorMean(priorOf(model.architecture, model.statistics, 0)).of(z, codes, output, 0);
-  const shown = inverseHaar({ width: grid.width, height: grid.height, data: mean }, width, height).data;
-  // Clipped in RGB; the rotation back is that of `restoreColours`, without rounding.
-  let sum = 0;
-  for (let i = 0; i < shown.length; i += COLOURS) {
-    const l = shown[i]! / Math.sqrt(3) + 127.5;
-    const p = shown[i + 1]! / Math.SQRT2;
-    const q = shown[i + 2]! / Math.sqrt(6);
-    for (const [c, value] of [l + p + q, l - p + q, l - 2 * q].entries())
-      sum += (Math.min(255, Math.max(0, value)) - data[i + c]!) ** 2;
-  }
-  return 10 * Math.log10((255 * 255 * shown.length) / sum);
-}
-
 const paths = findPictures(positionals.length === 0 ? ['../shared/data/dev'] : positionals);
 const pictures = paths.map((path) => toRgb(loadPicture(path)));
 const isMcMaster = paths.map((path) => basename(path).startsWith('mcm'));
 console.log(`model ${model.id}, ${pictures.length} pictures`);
 for (const sigma of SIGMAS) {
   const scores: number[] = [];
-  for (const picture of pictures) scores.push(await denoised(picture, sigma));
+  for (const picture of pictures)
+    scores.push(psnrRgb(picture, await denoisedAsPublished(evaluator, picture, sigma, Number(values.views) as Views)));
   const theirs = scores.filter((_, i) => isMcMaster[i]);
   const apart = theirs.length === 0 ? '' : `, McMaster (${theirs.length}) ${mean(theirs).toFixed(3)} dB`;
   console.log(`denoising at sigma ${sigma}: ${mean(scores).toFixed(3)} dB${apart}`);
+}
+
+if (values['only-noise']) {
+  await evaluator.close();
+  process.exit();
 }
 
 /** By step, of all pictures that have it. */

@@ -6,7 +6,7 @@
  * upscale   means of 2×2 and 4×4 pixels, rounded; the best guess, bicubic and Lanczos (a = 3).
  * inpaint   text, scratches, blocks of 16, 32, 64 pixels; PSNR of the best guess within the hole, and how steep the border is.
  *
- * estimate  the same noise; the estimated sigma alone.
+ * estimate  the same noise; the estimated sigma alone, beside sigma, and beside sigma and what is found in the clean picture.
  *
  * Usage: node dist/bench/restore.js denoise|upscale|inpaint|estimate [FOLDER or PNG…] [--side 256] [--limit N] [--out FOLDER]
  * With --out the pictures are written; bench/restore-opencv.py then says what OpenCV makes of the same.
@@ -100,13 +100,18 @@ async function denoising(): Promise<void> {
 }
 
 async function estimating(): Promise<void> {
+  const own: number[] = [];
+  for (const { picture } of pictures) own.push(await estimateSigma(picture));
   for (const sigma of values.sigmas.split(',').map(Number)) {
-    const found: { name: string; sigma: number }[] = [];
-    for (const { name, picture } of pictures) found.push({ name, sigma: await estimateSigma(noisy(picture, sigma)) });
-    const wrong = found.filter((each) => Math.abs(each.sigma / sigma - 1) > 0.1);
-    const said = wrong.map((each) => `${each.name} ${each.sigma.toFixed(2)}`).join(', ');
+    const found: { name: string; sigma: number; own: number }[] = [];
+    for (const [k, { name, picture }] of pictures.entries())
+      found.push({ name, sigma: await estimateSigma(noisy(picture, sigma)), own: own[k]! });
+    const isNear = (said: number, truth: number): boolean => Math.abs(said / truth - 1) <= 0.1;
+    const wrong = found.filter((each) => !isNear(each.sigma, sigma));
+    const withOwn = found.filter((each) => isNear(each.sigma, Math.hypot(sigma, each.own))).length;
+    const said = wrong.map((each) => `${each.name} ${each.sigma.toFixed(2)} (${each.own.toFixed(2)})`).join(', ');
     console.log(
-      `sigma ${sigma}: within a tenth ${found.length - wrong.length} of ${found.length}; else ${said || 'none'}`,
+      `sigma ${sigma}: within a tenth ${found.length - wrong.length} of ${found.length}, of what it is with their own noise ${withOwn}; else, own noise in brackets: ${said || 'none'}`,
     );
   }
 }

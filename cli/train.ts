@@ -1,7 +1,7 @@
 /**
  * `dcomp train`: trains the network; `dcomp train export`: turns a checkpoint into the integer model that ships;
  * `dcomp train compact`: the averaged weights of a checkpoint, for keeping and sharing; `dcomp train grow`: puts it into
- * a larger network.
+ * a larger network; `dcomp train classifier`: see train-classifier.ts.
  */
 import path from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
@@ -18,9 +18,11 @@ import {
 } from '../src/model/architecture.js';
 import type { TrainProgress } from '../src/train/trainer.js';
 import { writeOutput } from '../formats/output.js';
-import { flag, numberOption, outputFlags, textOption, type NumberRule, type RawArgs } from './options.js';
+import { flag, numberOption, outputFlags, textOption, type RawArgs } from './options.js';
 import { progressDisplay } from './progress.js';
 import { note, print } from './report.js';
+import { classifierOptions, runClassifier } from './train-classifier.js';
+import { COUNT, forceOption, required, SEED, stringOption } from './train-options.js';
 
 /** Options of training alone: `global: false` keeps them from the subcommands. */
 const OPTIONS: Record<string, { describe: string; boolean?: boolean }> = {
@@ -39,9 +41,6 @@ const OPTIONS: Record<string, { describe: string; boolean?: boolean }> = {
   float32: { describe: 'Never compute in bfloat16', boolean: true },
   backend: { describe: 'native or javascript  [default: native where it is set up]' },
 };
-
-const COUNT: NumberRule = { min: 1, max: Number.MAX_SAFE_INTEGER, whole: true };
-const SEED: NumberRule = { min: 0, max: 2 ** 32 - 1, whole: true };
 
 export const trainCommand: CommandModule<object, RawArgs> = {
   command: 'train',
@@ -71,24 +70,16 @@ export const trainCommand: CommandModule<object, RawArgs> = {
         'Put a trained network into a larger one that computes the same, to train that on',
         growOptions,
         runGrow,
+      )
+      .command(
+        'classifier',
+        'Train a classifier of pictures for a model: a class file (.dcc) for sample --classifier',
+        classifierOptions,
+        runClassifier,
       );
   },
   handler: runTraining,
 };
-
-function stringOption(yargs: Argv, name: string, describe: string, alias?: string): void {
-  yargs.option(name, {
-    type: 'string',
-    requiresArg: true,
-    global: false,
-    describe,
-    ...(alias === undefined ? {} : { alias }),
-  });
-}
-
-function forceOption(yargs: Argv): void {
-  yargs.option('force', { alias: 'f', type: 'boolean', global: false, describe: 'Replace outputs that exist' });
-}
 
 function exportOptions(yargs: Argv): void {
   stringOption(yargs, 'checkpoint', 'Checkpoint file');
@@ -117,12 +108,6 @@ function compactOptions(yargs: Argv): void {
 function growOptions(yargs: Argv): void {
   compactOptions(yargs);
   for (const name of ['channels', 'blocks']) stringOption(yargs, name, OPTIONS[name]!.describe);
-}
-
-function required(args: RawArgs, name: string): string {
-  const value = textOption(args, name);
-  if (value === undefined) throw new DcompError('E_USAGE', `--${name} is missing`);
-  return value;
 }
 
 /**

@@ -16,6 +16,7 @@ import {
 } from '../src/diffusion-node.js';
 import { normalAt } from '../src/math/normal.js';
 import type { Channels, Picture } from '../src/picture.js';
+import { levelOf } from '../src/restore/noise-level.js';
 import { assertLimited } from './helpers/limited.js';
 import { DECODING } from './helpers/tiny.js';
 
@@ -102,6 +103,13 @@ describe('denoising', () => {
         const found = await estimateSigma(picture(120, 120, channels, 8, sigma));
         assert.ok(Math.abs(found / sigma - 1) < 0.1, `${found} for ${sigma}, ${channels} channels`);
       }
+  });
+
+  it('noise is found where content lies in all directions, and their eigenvalues fall ever more slowly', () => {
+    for (let k = 1; k <= 100; k++) {
+      const values = Array.from({ length: 75 }, (_, i) => 25 + (i === 0 ? 1 : k ** 2 / (3 * i ** 2)));
+      assert.ok(Math.abs(levelOf(values) - 5) < 0.1, `${levelOf(values)} for ${k}`);
+    }
   });
 });
 

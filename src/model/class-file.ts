@@ -22,7 +22,8 @@ import { checkFrame, DIGEST, magicOf, type FileKind } from './file-frame.js';
 import { MODEL_ID_BYTES, type IntegerModel } from './integer/integer-model.js';
 
 const FIXED = 32;
-const KIND: FileKind = {
+/** Class files. */
+export const CLASS_FILE: FileKind = {
   name: 'class file',
   file: 'class file (.dcc)',
   magic: magicOf('DCC'),
@@ -72,7 +73,7 @@ function damaged(problem: string): never {
  */
 export function readClassFile(given: Uint8Array): ClassFile {
   const bytes = bytesOf(given, 'the class file');
-  checkFrame(KIND, bytes, damaged);
+  checkFrame(CLASS_FILE, bytes, damaged);
   if (bytes.length < FIXED + DIGEST) damaged(`it has ${bytes.length} bytes, too few for a digest`);
   const end = bytes.length - DIGEST;
   if (bytesToHex(sha256(bytes.subarray(0, end))) !== bytesToHex(bytes.subarray(end)))

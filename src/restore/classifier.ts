@@ -17,7 +17,7 @@ const LOG2_E = 1.4426950408889634;
 const EPSILON = 1e-6;
 
 /** Feature vectors on a grid. */
-interface Grid extends Size {
+export interface Grid extends Size {
   channels: number;
   data: Float32Array;
 }
@@ -31,8 +31,17 @@ export interface Noisy extends Size {
 }
 
 /** All that an answer was made of. */
-interface Answer {
+export interface Answer {
   x: Grid;
+  first: Grid;
+  second: Grid;
+  features: Float64Array;
+  hidden: Float64Array;
+  logits: Float64Array;
+}
+
+/** How much the logarithm of a class's probability changes with what the layers give, before their ReLU. */
+export interface Slopes {
   first: Grid;
   second: Grid;
   features: Float64Array;
@@ -43,7 +52,7 @@ interface Answer {
 /** @param inputScale of the model that the classes are of */
 export class Classifier {
   constructor(
-    private readonly file: ClassFile,
+    private readonly file: Pick<ClassFile, 'layers' | 'levels'>,
     private readonly inputScale: Float32Array,
   ) {}
 
@@ -54,17 +63,11 @@ export class Classifier {
 
   /** The gradient of the natural logarithm of a class's probability by z; of its length. */
   *gradient(noisy: Noisy, wanted: number): Pieces<Float32Array> {
-    const [firstLayer, secondLayer, third, last] = this.file.layers;
-    const { x, first, second, features, hidden, logits } = yield* this.answer(noisy);
-    const byLogit = normalised(logits).map((value, j) => (j === wanted ? 1 : 0) - exp2(value));
-    const byHidden = backwards(last, byLogit).map((value, j) => (hidden[j]! > 0 ? value : 0));
-    const byFeature = backwards(third, byHidden);
-    const at = { first: 2 * COEFFICIENTS, second: 2 * COEFFICIENTS + first.channels };
-    const bySecond = spread(second, byFeature.subarray(at.second));
-    const byFirst = spread(first, byFeature.subarray(at.first));
-    yield* patchesBackwards(secondLayer, bySecond, byFirst, first);
+    const answer = yield* this.answer(noisy);
+    const { x, features } = answer;
+    const { first: byFirst, features: byFeature } = yield* this.slopes(answer, wanted);
     const byX: Grid = { ...x, data: new Float32Array(x.data.length) };
-    yield* patchesBackwards(firstLayer, byFirst, byX, undefined);
+    yield* patchesBackwards(this.file.layers[0], byFirst, byX, undefined);
     const count = x.width * x.height;
     const gains = this.gains(noisy.sigma);
     for (let i = 0; i < byX.data.length; i++) {
@@ -75,11 +78,24 @@ export class Classifier {
     return byX.data;
   }
 
+  /** How much the natural logarithm of a class's probability changes with what the layers give. */
+  *slopes({ first, second, hidden, logits }: Answer, wanted: number): Pieces<Slopes> {
+    const [, secondLayer, third, last] = this.file.layers;
+    const byLogit = normalised(logits).map((value, j) => (j === wanted ? 1 : 0) - exp2(value));
+    const byHidden = backwards(last, byLogit).map((value, j) => (hidden[j]! > 0 ? value : 0));
+    const byFeature = backwards(third, byHidden);
+    const at = { first: 2 * COEFFICIENTS, second: 2 * COEFFICIENTS + first.channels };
+    const bySecond = spread(second, byFeature.subarray(at.second));
+    const byFirst = spread(first, byFeature.subarray(at.first));
+    yield* patchesBackwards(secondLayer, bySecond, byFirst, first);
+    return { first: byFirst, second: bySecond, features: byFeature, hidden: byHidden, logits: byLogit };
+  }
+
   private gains(sigma: number): Float64Array {
     return new Float64Array(this.inputScale).map((scale) => 1 / Math.sqrt(sigma * sigma + scale * scale));
   }
 
-  private *answer({ z, width, height, sigma, level }: Noisy): Pieces<Answer> {
+  *answer({ z, width, height, sigma, level }: Noisy): Pieces<Answer> {
     const [firstLayer, secondLayer, third, last] = this.file.layers;
     const gains = this.gains(sigma);
     const x: Grid = { width, height, channels: COEFFICIENTS, data: new Float32Array(z.length) };
@@ -101,7 +117,7 @@ export class Classifier {
 }
 
 /** Log2 of probabilities. */
-function normalised(logits: Float64Array): Float64Array {
+export function normalised(logits: Float64Array): Float64Array {
   const most = logits.reduce((a, b) => Math.max(a, b), -Infinity);
   const sum = logits.reduce((total, value) => total + exp2((value - most) * LOG2_E), 0);
   return logits.map((value) => (value - most) * LOG2_E - log2(sum));

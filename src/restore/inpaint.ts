@@ -1,6 +1,6 @@
 /** Inpainting: the reverse process of a picture of which some pixels are known. They end as they were. */
 import { DcompError } from '../errors.js';
-import { inParts, type Denoised } from '../diffusion/denoiser.js';
+import type { Denoised } from '../diffusion/denoiser.js';
 import { pyramidSizes } from '../diffusion/schedule.js';
 import type { Evaluator } from '../model/evaluator.js';
 import { COEFFICIENTS } from '../model/architecture.js';
@@ -19,9 +19,9 @@ import {
   type Told,
 } from './restore-options.js';
 import { Level } from './level.js';
-import { filledThinly, isThin, THIN_STEPS, type Known } from './thin-holes.js';
+import { denoisedOn, filledSmoothly, isThin, smoothDeepWithin, THIN_TOLD, type Known } from './best-guess.js';
 import { pictureOfPlane, planeOf, samplingOf } from './states.js';
-import { walk, type WalkState } from './walk.js';
+import { TOP, walk, type WalkState } from './walk.js';
 
 /** Options of `inpaintPicture`. */
 export type InpaintOptions = RestoreOptions;
@@ -29,8 +29,9 @@ export type InpaintOptions = RestoreOptions;
 /** Pixels that are gone over in a piece. */
 const PIECE = 2 ** 18;
 
-/** Steps of the draws that a best guess is made of. */
-const DRAWN_STEPS = 12;
+/** Steps of a best guess, of each of its parts; and the share of the path without noise in its work. */
+const GUESS_STEPS = 12;
+const PATH_SHARE = 0.4;
 
 /** Pixels around what is painted that the network sees: about its receptive field. */
 const MARGIN = 96;
@@ -99,51 +100,38 @@ function painted(
     sizes: known.map(({ plane: { width, height } }) => ({ width, height })),
     grey,
     views: options.views ?? 1,
-    impose: (level) => (denoised) => inTurns(impose(known[level]!, denoised), pause),
+    impose: (level) => (denoised) => inTurns(imposed(known[level]!, denoised), pause),
     root: filled(known[known.length - 1]!),
   });
 }
 
-/** In thin holes one way leads there; elsewhere many, which are averaged. */
+/**
+ * The best guess: in thin holes what is around them, continued smoothly, elsewhere where the path without noise ends; either
+ * is then denoised on, and deep within made smoother. Nothing is drawn.
+ */
 async function* bestGuess(painting: Painting): AsyncGenerator<WalkState, void, void> {
   const { known, grey, evaluator, options, pause } = painting;
   const [finest] = known as [Known];
-  if (known.length < 2 || !(await inTurns(isThin(finest), pause))) return yield* meanOfDraws(painting);
   const { width, height } = finest.plane;
-  const views = options.views ?? 2;
+  const { views = 2, steps = GUESS_STEPS } = options;
   const level = await Level.of(evaluator, { width, height }, 0, { ...options, grey, views }, pause);
-  const imposed = (denoised: Denoised): Promise<void> => inTurns(impose(finest, denoised), pause);
-  yield* filledThinly(level, known, imposed, options.steps ?? THIN_STEPS, pause);
-}
-
-/** Draws that a best guess is the mean of, and the share that the path without noise has in it besides. */
-const DRAWS = 8;
-const QUIET_SHARE = 0.25;
-
-/**
- * The best guess: the mean of some draws. In the middle of large holes, where draws differ widely, so few are a rough mean,
- * and the path without noise, which is too smooth at thin scratches, is a good one: it has a share.
- */
-async function* meanOfDraws(painting: Painting): AsyncGenerator<WalkState, void, void> {
-  const { seed = 0, steps = DRAWN_STEPS } = painting.options;
-  let sum: Float32Array | undefined;
-  for (let draw = 0; draw <= DRAWS; draw++) {
-    const quiet = draw === DRAWS;
-    const share = quiet ? QUIET_SHARE : (1 - QUIET_SHARE) / DRAWS;
-    const other = { seed: (seed + draw) % 2 ** 32, steps, ...(quiet ? { temperature: 0 } : {}) };
-    let last: WalkState | undefined;
-    for await (const state of painted(painting, quiet ? 'euler' : 'ancestral', other)) last = state;
-    sum ??= new Float32Array(last!.mean.length);
-    const mean = new Float32Array(sum.length);
-    const weight = quiet ? 1 : share * (draw + 1);
-    await inParts(sum.length, painting.pause, (from, to) => {
-      for (let i = from; i < to; i++) {
-        sum![i] = sum![i]! + share * last!.mean[i]!;
-        mean[i] = sum![i]! / weight;
-      }
-    });
-    yield { ...last!, fraction: (draw + 1) / (DRAWS + 1), mean };
+  const impose = (denoised: Denoised): Promise<void> => inTurns(imposed(finest, denoised), pause);
+  if (known.length > 1 && (await inTurns(isThin(finest), pause))) {
+    const filled = await inTurns(filledSmoothly(known), pause);
+    const z = (await inTurns(haarInPieces(filled), pause)).data;
+    return yield* denoisedOn(level, z, THIN_TOLD, { impose, steps, pause });
   }
+  let last: WalkState | undefined;
+  for await (const state of painted(painting, 'euler', { steps, temperature: 0 })) {
+    last = state;
+    yield { ...state, fraction: PATH_SHARE * state.fraction };
+  }
+  for await (const state of denoisedOn(level, last!.mean, TOP, { impose, steps, pause }))
+    yield {
+      ...state,
+      fraction: PATH_SHARE + (1 - PATH_SHARE) * state.fraction,
+      mean: state.fraction < 1 ? state.mean : await inTurns(smoothDeepWithin(state.mean, known), pause),
+    };
 }
 
 /** The part of a picture around what is painted; undefined where there is nothing to paint. */
@@ -239,7 +227,7 @@ function filled({ plane, share }: Known): Plane {
  * What is known of a pixel replaces as much of what is foreseen; of one that is known in part, what is foreseen of the
  * whole stands for the rest.
  */
-function* impose({ plane, share }: Known, { mean, variance }: Denoised): Pieces<void> {
+function* imposed({ plane, share }: Known, { mean, variance }: Denoised): Pieces<void> {
   const { width, height } = gridOf(plane);
   const u = yield* planeOf(mean, plane);
   for (let i = 0; i < share.length; i++) {

@@ -31,16 +31,25 @@ export function* estimateSigmaInPieces(picture: Picture): Pieces<number> {
 function* estimate(picture: Picture, margin: number): Pieces<number> {
   const covariance = yield* patchCovariance(picture, margin);
   if (covariance === undefined) return 0;
-  const values = (yield* eigenvalues(covariance)).sort((a, b) => b - a);
-  let sum = values.reduce((total, value) => total + value, 0);
-  for (let i = 0; i < values.length; i++) {
-    const rest = values.length - i;
-    const mean = sum / rest;
-    const middle = (values[i + ((rest - 1) >> 1)]! + values[i + (rest >> 1)]!) / 2;
-    if (mean <= middle) return Math.sqrt(Math.max(0, mean));
-    sum -= values[i]!;
+  return levelOf(yield* eigenvalues(covariance));
+}
+
+/**
+ * Standard deviation of noise by the eigenvalues of patches that have it.
+ * @param values in any order; at least one
+ */
+export function levelOf(values: readonly number[]): number {
+  const falling = [...values].sort((a, b) => b - a);
+  let sum = falling.reduce((total, value) => total + value, 0);
+  let i = 0;
+  // Of two the mean is the median: were it left to rounding, busy pictures, whose eigenvalues fall ever more slowly, would have none.
+  for (; falling.length - i > 2; i++) {
+    const rest = falling.length - i;
+    const middle = (falling[i + ((rest - 1) >> 1)]! + falling[i + (rest >> 1)]!) / 2;
+    if (sum / rest <= middle) break;
+    sum -= falling[i]!;
   }
-  return 0;
+  return Math.sqrt(Math.max(0, sum / (falling.length - i)));
 }
 
 /** @returns rows of the covariance matrix of patches; undefined where there are too few */

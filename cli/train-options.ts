@@ -1,0 +1,27 @@
+/** What the commands of `dcomp train` share. */
+import type { Argv } from 'yargs';
+import { DcompError } from '../src/errors.js';
+import { textOption, type NumberRule, type RawArgs } from './options.js';
+
+export const COUNT: NumberRule = { min: 1, max: Number.MAX_SAFE_INTEGER, whole: true };
+export const SEED: NumberRule = { min: 0, max: 2 ** 32 - 1, whole: true };
+
+export function stringOption(yargs: Argv, name: string, describe: string, alias?: string): void {
+  yargs.option(name, {
+    type: 'string',
+    requiresArg: true,
+    global: false,
+    describe,
+    ...(alias === undefined ? {} : { alias }),
+  });
+}
+
+export function forceOption(yargs: Argv): void {
+  yargs.option('force', { alias: 'f', type: 'boolean', global: false, describe: 'Replace outputs that exist' });
+}
+
+export function required(args: RawArgs, name: string): string {
+  const value = textOption(args, name);
+  if (value === undefined) throw new DcompError('E_USAGE', `--${name} is missing`);
+  return value;
+}

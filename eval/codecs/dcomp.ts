@@ -265,7 +265,7 @@ const COARSEST_SHOWN = 184;
 const CODES_BETWEEN = 8;
 
 /** Measurements with Gaussian noise, the same in every run. */
-function idealChannel(): Channel {
+export function idealChannel(): Channel {
   return {
     ended: false,
     nu: MIN_NU,

@@ -28,7 +28,7 @@ export interface Evaluation {
   date: string;
   dcompVersion: string;
   /** Undefined where dcomp itself was not measured. */
-  model: { id: string; formatVersion: number; effort: number; tune?: Tune } | undefined;
+  model: { id: string; formatVersion: number; effort?: number; tune?: Tune } | undefined;
   machine: string;
   processes: number;
   metrics: MetricName[];

@@ -41,7 +41,8 @@ export interface Curve {
 
 /** How dcomp codes. */
 export interface OwnChoices {
-  effort: number;
+  /** Default: the model's. */
+  effort?: number;
   tune?: Tune;
 }
 

@@ -118,7 +118,7 @@ async function loadCodecs(
       const about =
         name === 'ideal'
           ? `the model’s KL with an ideal Gaussian channel, without headers`
-          : `model ${own.modelId}, format ${FORMAT_VERSION}, effort ${own.choices.effort}${tuned(own.choices)}`;
+          : `model ${own.modelId}, format ${FORMAT_VERSION}, ${effortOf(own.choices)}${tuned(own.choices)}`;
       codecs.push({
         name,
         label,
@@ -143,6 +143,11 @@ async function loadCodecs(
   }
   if (codecs.length === 0) throw new DcompError('E_MISSING_DEPENDENCY', 'none of the codecs can be loaded');
   return { codecs, settings };
+}
+
+/** An effort in words. @param effort left out where it is the model's own */
+function effortOf({ effort }: Pick<OwnChoices, 'effort'>): string {
+  return effort === undefined ? 'default effort' : `effort ${effort}`;
 }
 
 function tuned({ tune }: OwnChoices): string {

@@ -53,8 +53,9 @@ export function begin(nu_: i32, state: i32, keyMix_: u32, window_: i32, keep_: i
   age = 0;
   paths = PATHS_A;
   memory.fill(HISTOGRAM, 0, LABELS * 4);
-  const states = 1 << nu;
-  for (let s = 0; s < states; s++) store<i16>(PATHS_A + ((<usize>s) << 1), i16.MIN_VALUE);
+  const lowest = i16x8.splat(i16.MIN_VALUE);
+  const end = PATHS_A + ((<usize>2) << nu);
+  for (let p = PATHS_A; p < end; p += 16) v128.store(p, lowest);
   store<i16>(PATHS_A + ((<usize>state) << 1), 0);
 }
 

@@ -57,7 +57,7 @@ describe('dcomp eval', () => {
   it('says in one line what is wrong', () => {
     fails(1, /empty holds no pictures/, 'empty', '-o', 'never');
     fails(1, /cannot read nowhere: there is no such file/, 'nowhere', '-o', 'never');
-    fails(1, /cannot write the report's folder broken\.png: a file is in its place/, 'pictures', '-o', 'broken.png');
+    fails(1, /cannot write the folder broken\.png: a file is in its place/, 'pictures', '-o', 'broken.png');
     fails(2, /--codecs: there is no gif; there are dcomp, /, 'pictures', '--codecs', 'gif');
     fails(2, /--metrics: there is no vmaf; there are psnr, /, 'pictures', '--metrics', 'vmaf');
     fails(2, /--tune is ear/, 'pictures', '--tune', 'ear');

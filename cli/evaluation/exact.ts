@@ -6,7 +6,6 @@ import { exactJson, exactText, writeExactReport } from '../../eval/exact/report.
 import { evaluateExact } from '../../eval/exact/run.js';
 import { checkReportFolder } from '../../eval/report/write.js';
 import { DcompError } from '../../src/errors.js';
-import { DEFAULT_EFFORT } from '../../src/node.js';
 import { fileArguments, flag, numberOption, outputFlags, textOption, type RawArgs } from '../options.js';
 import { note, print } from '../report.js';
 import { display } from './display.js';
@@ -36,7 +35,7 @@ export async function runExact(args: RawArgs, maxError: number): Promise<number>
   const output = textOption(args, 'output') ?? DEFAULT_OUTPUT;
   const whole = (name: string, min: number, max: number): number | undefined =>
     numberOption(args, name, { min, max, whole: true });
-  const effort = whole('effort', 1, 9) ?? DEFAULT_EFFORT;
+  const effort = whole('effort', 1, 9);
   const given = textOption(args, 'model') === undefined ? undefined : ownModel(args);
   const codecs = wordList(args, 'codecs', exactCodecNames()) ?? defaultExactCodecs(given !== undefined, maxError);
   if (codecs.includes('dcomp') && given === undefined)
@@ -47,13 +46,13 @@ export async function runExact(args: RawArgs, maxError: number): Promise<number>
     maxError,
     limit: whole('limit', 1, Number.MAX_SAFE_INTEGER) ?? Infinity,
     processes: whole('threads', 1, 256) ?? availableParallelism(),
-    effort,
+    ...(effort === undefined ? {} : { effort }),
     given,
     cache: textOption(args, 'cache') ?? join(output, 'cache'),
     fresh: flag(args, 'fresh'),
     dcompVersion: version(),
   };
-  checkReportFolder(output);
+  for (const folder of [output, settings.cache]) checkReportFolder(folder);
   const show = display(quiet);
   const measure = async (signal: AbortSignal): Promise<number> => {
     const evaluation = await evaluateExact({ ...settings, onProgress: show.update, onNotice: show.notice, signal });

@@ -46,7 +46,15 @@ async function ownCodec({ effort, model }: NonNullable<ExactJob['own']>, maxErro
     settings: [maxError],
     async encode(picture, error) {
       const target = error === 0 ? ('lossless' as const) : { maxError: error };
-      return (await encode(picture, { ...given, effort, threads: 1, target, plain: model === undefined })).bytes;
+      return (
+        await encode(picture, {
+          ...given,
+          ...(effort === undefined ? {} : { effort }),
+          threads: 1,
+          target,
+          plain: model === undefined,
+        })
+      ).bytes;
     },
     decode: (file) => decode(file, { ...given, threads: 1 }),
   };

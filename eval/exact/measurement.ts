@@ -25,7 +25,7 @@ export interface ExactJob {
   /** 0 for lossless. */
   maxError: number;
   /** Of dcomp: how it is run; without a model in the plain form. */
-  own: { effort: number; model: string | undefined } | undefined;
+  own: { effort?: number; model: string | undefined } | undefined;
   cache: string;
 }
 

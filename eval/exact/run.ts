@@ -16,7 +16,8 @@ export interface ExactOptions {
   maxError: number;
   limit: number;
   processes: number;
-  effort: number;
+  /** Default: the model's. */
+  effort?: number;
   /** Of `dcomp`: a model's name or file, and its id. */
   given: { model: string; modelId: string } | undefined;
   cache: string;
@@ -140,7 +141,8 @@ async function measureAll(
 function ownOf(codec: string, { effort, given }: ExactOptions): ExactJob['own'] {
   const way = OWN_WAYS.find(({ name }) => name === codec);
   if (way === undefined) return undefined;
-  return { effort, model: way.model === 'given' ? given!.model : way.model };
+  const model = way.model === 'given' ? given!.model : way.model;
+  return { ...(effort === undefined ? {} : { effort }), model };
 }
 
 async function loadAll(options: ExactOptions, notice: (line: string) => void): Promise<ExactCodecInfo[]> {
@@ -166,5 +168,5 @@ async function loadAll(options: ExactOptions, notice: (line: string) => void): P
 function ownAbout({ model, effort }: NonNullable<ExactJob['own']>, { given }: ExactOptions): string {
   if (model === undefined) return `format ${FORMAT_VERSION}, without network`;
   const which = model === given?.model ? given.modelId : model;
-  return `model ${which}, format ${FORMAT_VERSION}, effort ${effort}`;
+  return `model ${which}, format ${FORMAT_VERSION}, ${effort === undefined ? 'default effort' : `effort ${effort}`}`;
 }

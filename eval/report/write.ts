@@ -25,7 +25,7 @@ export function checkReportFolder(folder: string): void {
         : code === 'EACCES' || code === 'EPERM'
           ? 'permission denied'
           : message;
-    throw new DcompError('E_IO', `cannot write the report's folder ${folder}: ${reason}`, { cause });
+    throw new DcompError('E_IO', `cannot write the folder ${folder}: ${reason}`, { cause });
   }
 }
 

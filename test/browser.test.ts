@@ -2,45 +2,18 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { extname, join, normalize } from 'node:path';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { corpusPicture } from '../corpus/pictures.js';
 import { decode, encode, type EngineName } from '../src/node.js';
 import { withDepth } from '../src/picture.js';
 import { smallModelFile } from '../corpus/small-model.js';
-import { MIME, noBrowser, startBrowser } from './helpers/chromium.js';
+import { noBrowser } from './helpers/chromium.js';
+import { root } from './helpers/cli.js';
+import { hasAdapter, openModulePage, type ModulePage } from './helpers/module-page.js';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const golden = join(root, 'test', 'golden');
-
-/** The modules are loaded as they are, without a bundler: only bare names have to be told where they are. */
-const PAGE = `<!doctype html><meta charset="utf-8"><title>dcomp</title>
-<script type="importmap">{"imports": {"@noble/hashes/": "/node_modules/@noble/hashes/", "fflate": "/node_modules/fflate/esm/browser.js"}}</script>`;
-
-function serve(): Promise<Server> {
-  const server = createServer((request, response) => {
-    const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname));
-    // Isolation makes shared memory, and with it threads, available to the page.
-    const headers = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
-    if (path === '/') {
-      response.writeHead(200, { ...headers, 'Content-Type': 'text/html' }).end(PAGE);
-      return;
-    }
-    const file = join(root, path);
-    if (!/^\/(dist|node_modules|models|test\/golden)\//.test(path) || !existsSync(file)) {
-      response.writeHead(404, headers).end();
-      return;
-    }
-    response
-      .writeHead(200, { ...headers, 'Content-Type': MIME[extname(file)] ?? 'application/octet-stream' })
-      .end(readFileSync(file));
-  });
-  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
-}
 
 const MODEL = 'models/dcomp-1.dcm';
 
@@ -96,14 +69,9 @@ function decodedIn(page: Page, name: string, engine: EngineName): Promise<{ pixe
 
 describe('browser with WebGPU', { skip: noBrowser || noGolden }, () => {
   it('the smaller golden files decode to their hashes', async (test) => {
-    const server = await serve();
-    const browser = await startBrowser(true);
+    const { page, close } = await openModulePage(true);
     try {
-      const page = await browser.newPage();
-      page.setDefaultTimeout(0); // the runner's limit counts
-      await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-      const adapter = await page.evaluate(async () => ((await navigator.gpu?.requestAdapter()) ?? false) !== false);
-      if (!adapter) return test.skip('this browser has no WebGPU');
+      if (!(await hasAdapter(page))) return test.skip('this browser has no WebGPU');
       // What plays a GPU computes some 0.2 GFLOP/s; the larger ones take minutes.
       for (const { name, pixels } of goldenFiles().filter(({ area }) => area <= 2000)) {
         const found = await decodedIn(page, name, 'webgpu');
@@ -111,41 +79,27 @@ describe('browser with WebGPU', { skip: noBrowser || noGolden }, () => {
         assert.match(found.engine ?? 'none needed', /^(WebGPU, .*|none needed)$/, name);
       }
     } finally {
-      await browser.close();
-      server.closeAllConnections();
-      server.close();
+      await close();
     }
   });
 });
 
 describe('browser', { skip: noBrowser }, () => {
-  let server: Server;
-  let browser: Browser;
-  let page: Page;
-  const complaints: string[] = [];
-
+  let opened: ModulePage;
   before(async () => {
-    server = await serve();
-    browser = await startBrowser();
-    page = await browser.newPage();
-    page.setDefaultTimeout(0); // the runner's limit counts
-    page.on('pageerror', (error) => complaints.push(String(error)));
-    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    opened = await openModulePage();
   });
-
-  after(async () => {
-    await browser?.close();
-    server?.closeAllConnections();
-    server?.close();
-  });
+  after(() => opened?.close());
 
   it('golden files decode to their hashes', { skip: noGolden }, async () => {
+    const { page, complaints } = opened;
     for (const { name, pixels } of goldenFiles())
       assert.equal((await decodedIn(page, name, 'wasm')).pixels, pixels, `${name}: other pixels in the browser`);
     assert.deepEqual(complaints, []);
   });
 
   it('a picture codes to the same bytes as in Node, and decodes to the same pixels and metadata', async () => {
+    const { page, complaints } = opened;
     const xmp = Array.from(Buffer.from('<x:xmpmeta>'.repeat(20)));
     for (const depth of [8, 16] as const) {
       const picture = withDepth(corpusPicture('rgba-balls', { width: 75, height: 41 }), depth);

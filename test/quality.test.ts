@@ -59,7 +59,7 @@ describe('qualities', () => {
     assert.equal(scoreOf(inKind(rgb, 4)), same);
     const grey = corpusPicture('grey-scene', { width: 90, height: 70 });
     assert.equal(scoreOf(grey), scoreOf(inKind(grey, 3)));
-    assert.equal(finish(ScoreForecast.of(corpusPicture('scene', { width: 31, height: 200 }))), undefined);
+    assert.equal(finish(ScoreForecast.of(corpusPicture('scene', { width: 63, height: 200 }))), undefined);
   });
 
   it('a better quality never takes more noise, and the code stays near the usual one, whatever is foreseen', () => {

@@ -22,14 +22,14 @@ const NOISE = 3;
 const AT_0 = -44.6;
 const SLOPE = 1.437;
 /**
- * Of larger pictures tiles of so many pixels a side are looked at, so many in a row and in a column: many small ones, though
- * seams hide some of what is wrong beside them. Tiles of 16 or 64 pixels foresee a score near 30 within 4.4 or 5.3 points
- * (standard deviation), these within 3.9.
+ * Tiles of so many pixels a side are looked at, so many at most in a row and in a column, at least as far apart as they are
+ * wide: many small ones, though seams hide some of what is wrong beside them, which the line allows for. Tiles of 16 or 64
+ * pixels foresee a score near 30 within 4.4 or 5.3 points (standard deviation), these within 3.9.
  */
 const TILE = 8;
 const TILES = 32;
-/** Of smaller pictures the metric says little. */
-const LEAST_SIDE = 32;
+/** Of fewer the metric says little. */
+const LEAST_TILES = 4;
 
 export class ScoreForecast {
   private constructor(
@@ -41,8 +41,9 @@ export class ScoreForecast {
 
   /** @returns undefined for a picture that is too small to tell */
   static *of(picture: Picture): Pieces<ScoreForecast | undefined> {
-    const sample = sampleOf(folded(picture));
-    if (Math.min(sample.width, sample.height) < LEAST_SIDE) return undefined;
+    const coded = folded(picture);
+    if (tileCount(Math.min(coded.width, coded.height)) < LEAST_TILES) return undefined;
+    const sample = sampleOf(coded);
     const metric = yield* Ssimulacra2.of(sample);
     const sizes = codedSizes(sample);
     const coefficients = yield* PictureCoefficients.of(sample, sizes.length - 1);
@@ -84,7 +85,7 @@ function putMeans(data: Float32Array, { data: means }: Plane): void {
     for (let c = 0; c < COLOURS; c++) data[i + c] = 2 * means[m + c]!;
 }
 
-/** A small picture as RGB of 8 bits, or tiles of a large one, evenly spread, side by side. */
+/** Tiles of a picture, evenly spread, side by side, as RGB of 8 bits. */
 function sampleOf(picture: Picture): Picture {
   const across = tilesOf(picture.width);
   const down = tilesOf(picture.height);
@@ -101,9 +102,13 @@ function sampleOf(picture: Picture): Picture {
   return { width, height, channels: 3, data: samples };
 }
 
+function tileCount(side: number): number {
+  return Math.min(TILES, Math.floor(side / (2 * TILE)));
+}
+
 /** Places along a side of a picture that are looked at. */
 function tilesOf(side: number): Uint16Array {
-  if (side <= TILE * TILES) return Uint16Array.from({ length: side }, (_, i) => i);
-  const between = (side - TILE * TILES) / TILES;
-  return Uint16Array.from({ length: TILE * TILES }, (_, i) => i + Math.floor((Math.floor(i / TILE) + 0.5) * between));
+  const count = tileCount(side);
+  const between = (side - TILE * count) / count;
+  return Uint16Array.from({ length: TILE * count }, (_, i) => i + Math.floor((Math.floor(i / TILE) + 0.5) * between));
 }

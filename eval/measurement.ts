@@ -46,6 +46,11 @@ export interface OwnChoices {
   tune?: Tune;
 }
 
+/** An effort in words. @param effort left out where it is the model's own */
+export function effortOf({ effort }: Pick<OwnChoices, 'effort'>): string {
+  return effort === undefined ? 'default effort' : `effort ${effort}`;
+}
+
 /** How dcomp is run. */
 export interface OwnSettings {
   /** Name of a model of the package, or path of a model file. */

@@ -6,7 +6,17 @@ import { checkList, checkObject, isFunction } from '../src/options.js';
 import { labelOf, OWN_CODECS, RIVALS } from './codecs/table.js';
 import type { CodecInfo, Evaluation, PictureResult } from './evaluation.js';
 import { keptCurve, keptSample } from './measure.js';
-import type { Crop, Curve, CurveJob, Loaded, OwnChoices, OwnSettings, Sample, SampleJob } from './measurement.js';
+import {
+  effortOf,
+  type Crop,
+  type Curve,
+  type CurveJob,
+  type Loaded,
+  type OwnChoices,
+  type OwnSettings,
+  type Sample,
+  type SampleJob,
+} from './measurement.js';
 import type { MetricName } from './metrics/metrics.js';
 import { describeAll, spread, type PictureFile } from './pictures.js';
 import { runJobs, type Outcome } from './pool.js';
@@ -143,11 +153,6 @@ async function loadCodecs(
   }
   if (codecs.length === 0) throw new DcompError('E_MISSING_DEPENDENCY', 'none of the codecs can be loaded');
   return { codecs, settings };
-}
-
-/** An effort in words. @param effort left out where it is the model's own */
-function effortOf({ effort }: Pick<OwnChoices, 'effort'>): string {
-  return effort === undefined ? 'default effort' : `effort ${effort}`;
 }
 
 function tuned({ tune }: OwnChoices): string {

@@ -2,6 +2,7 @@
 import { cpus, platform } from 'node:os';
 import { DcompError } from '../../src/errors.js';
 import { FORMAT_VERSION } from '../../src/node.js';
+import { effortOf } from '../measurement.js';
 import { describeAll } from '../pictures.js';
 import { runJobs } from '../pool.js';
 import { EXACT_RIVALS, exactLabelOf, OWN_WAYS } from './codecs.js';
@@ -165,8 +166,9 @@ async function loadAll(options: ExactOptions, notice: (line: string) => void): P
   return codecs;
 }
 
-function ownAbout({ model, effort }: NonNullable<ExactJob['own']>, { given }: ExactOptions): string {
+function ownAbout(own: NonNullable<ExactJob['own']>, { given }: ExactOptions): string {
+  const { model } = own;
   if (model === undefined) return `format ${FORMAT_VERSION}, without network`;
   const which = model === given?.model ? given.modelId : model;
-  return `model ${which}, format ${FORMAT_VERSION}, ${effort === undefined ? 'default effort' : `effort ${effort}`}`;
+  return `model ${which}, format ${FORMAT_VERSION}, ${effortOf(own)}`;
 }

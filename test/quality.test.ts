@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { corpusPicture } from '../corpus/pictures.js';
 import { QualitySearch } from '../src/codec/quality-search.js';
 import { stopOfQuality } from '../src/codec/quality.js';
-import { ScoreForecast } from '../src/codec/score-forecast.js';
+import { ScoreForecast, usualScore } from '../src/codec/score-forecast.js';
 import { aheadAt } from '../src/codec/straight.js';
 import type { Straight } from '../src/diffusion/schedule.js';
 import { ssimulacra2 } from '../src/metrics/ssimulacra2.js';
@@ -85,17 +85,15 @@ describe('qualities', () => {
     );
   });
 
-  it('where the forecast agrees with the table, so does the code', () => {
-    const scoreOf = (code: number): number => {
-      const i = Math.max(
-        1,
-        TABLE.findIndex((node) => node[1] <= code),
-      );
-      const [[low, from], [high, to]] = [TABLE[i - 1]!, TABLE[i]!];
-      return low + ((code - from) / (to - from)) * (high - low);
-    };
+  it('of a picture that is as usual, the code is that of the table, whatever the model', () => {
     for (let quality = 9; quality <= 100; quality++)
-      assert.equal(codeOf(quality, saying(scoreOf)), stopOfQuality(quality, TABLE).code, `quality ${quality}`);
+      assert.equal(codeOf(quality, saying(usualScore)), stopOfQuality(quality, TABLE).code, `quality ${quality}`);
+    const better = TABLE.map(([quality, code]) => [Math.min(100, quality + 8), code] as const);
+    const search = new QualitySearch(better, saying(usualScore), straightAt);
+    for (let quality = 17; quality <= 95; quality++) {
+      const usual = stopOfQuality(quality, better).code;
+      assert.equal(finish(search.codeOf(quality, usual)), usual, `quality ${quality}`);
+    }
   });
 
   it('any picture has a code for any quality', () => {

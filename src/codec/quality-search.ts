@@ -6,7 +6,7 @@ import type { Straight } from '../diffusion/schedule.js';
 import { MAX_FIRST_CODE } from '../format.js';
 import type { QualityTable } from '../model/integer/integer-model.js';
 import type { Pieces } from '../turns.js';
-import type { ScoreForecast } from './score-forecast.js';
+import { usualScore, type ScoreForecast } from './score-forecast.js';
 
 /** Codes below have scores that differ little from picture to picture: the table's are taken. */
 const FINEST_FORESEEN = 112;
@@ -26,6 +26,8 @@ export class QualitySearch {
   private readonly nodes: readonly Node[];
   /** No code that is foreseen scores more. */
   private readonly highest: number;
+  /** The noisiest of the table. */
+  private readonly first: readonly [score: number, code: number];
   private readonly foreseen = new Map<number, number>();
 
   /** @param straightAt how levels are measured by a code of level 0 */
@@ -35,6 +37,7 @@ export class QualitySearch {
     private readonly straightAt: (code: number) => Straight,
   ) {
     this.nodes = nodesOf(table);
+    this.first = table[0]!;
     this.highest = this.nodes.find(([, code]) => code < FINEST_FORESEEN)?.[0] ?? 100;
   }
 
@@ -66,7 +69,10 @@ export class QualitySearch {
     if (code < FINEST_FORESEEN) return score;
     let foreseen = this.foreseen.get(code);
     if (foreseen === undefined) {
-      foreseen = Math.min(this.highest, yield* this.forecast.score(this.straightAt(code)));
+      // Of the picture beside usual ones, and of the model's files beside what is foreseen of them.
+      const [known, at] = code > this.first[1] ? this.first : [score, code];
+      const scored = (yield* this.forecast.score(this.straightAt(code))) + known - usualScore(at);
+      foreseen = Math.min(this.highest, scored);
       this.foreseen.set(code, foreseen);
     }
     return foreseen;

@@ -18,7 +18,7 @@ import { rowsOfPiece, type Pieces } from '../turns.js';
 
 /** k. */
 const NOISE = 3;
-/** Score of a file by that of what is shown: fitted to files of 44 photographs at five codes each. */
+/** Score of a file by that of what is shown: fitted to files of 44 photographs at five codes each, of `small`. */
 const AT_0 = -44.6;
 const SLOPE = 1.437;
 /**
@@ -30,6 +30,35 @@ const TILE = 8;
 const TILES = 32;
 /** Of fewer the metric says little. */
 const LEAST_TILES = 4;
+
+/** What is foreseen of photographs, on the mean of 18 (dev2), by the code that level 0 is measured with. */
+const USUAL: readonly (readonly [code: number, score: number])[] = [
+  [112, 88.8],
+  [120, 86.4],
+  [128, 83.3],
+  [136, 79],
+  [144, 74.2],
+  [152, 68.3],
+  [160, 60.7],
+  [168, 52.2],
+  [176, 41.3],
+  [184, 27.9],
+  [192, 10.7],
+  [200, -10.2],
+  [208, -34.8],
+];
+
+/**
+ * What files usually are foreseen to score: how a network differs from the one that the forecast was fitted to is what its
+ * table of qualities has beside this.
+ * @param code that level 0 is measured with; beyond those known as at the nearest of them
+ */
+export function usualScore(code: number): number {
+  const i = USUAL.findIndex(([known]) => known >= code);
+  if (i <= 0) return USUAL[i < 0 ? USUAL.length - 1 : 0]![1];
+  const [[from, above], [to, below]] = [USUAL[i - 1]!, USUAL[i]!];
+  return above + ((code - from) / (to - from)) * (below - above);
+}
 
 export class ScoreForecast {
   private constructor(

@@ -4,8 +4,9 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { readCheckpoint } from '../../src/train/checkpoint.js';
-import { SMALL_ARCHITECTURE, uNet } from '../../src/model/architecture.js';
+import { floatModelOf, readCheckpoint } from '../../src/train/checkpoint.js';
+import { COEFFICIENTS, SMALL_ARCHITECTURE, uNet } from '../../src/model/architecture.js';
+import { floatForward, type Request } from '../../src/model/float-forward.js';
 import { trainingFolder } from '../train-data.js';
 
 const TRAINER = 'src/train/pytorch';
@@ -51,6 +52,28 @@ describe('PyTorch trainer', { skip: has ? false : 'python3 has no torch, numpy a
     );
     assert.equal(status, 0, text);
     assert.deepEqual((await readCheckpoint(file)).architecture, SMALL_ARCHITECTURE);
+  });
+
+  it('begins with what a network computes that is told sigma, at sigma 8', async () => {
+    const file = join(data.folder, 'untold.ckpt');
+    const shape = ['--channels', '64,96,160,160', '--blocks', '2,2,2,2', '--hidden', '64'];
+    const from = ['--told', 'models/checkpoint.bf16', '--checkpoint', file];
+    const { status, text } = python(TRAINER, 'begin', ...shape, ...from);
+    assert.equal(status, 0, text);
+    const request = (sigma: number, level: number): Request => ({
+      z: Float32Array.from({ length: 16 * 16 * COEFFICIENTS }, (_, i) => 60 * Math.sin(i * i)),
+      codes: new Uint8Array(16 * 16 * COEFFICIENTS).fill(128),
+      ...{ width: 16, height: 16 },
+      condition: { level, sigma, mode: 'refine' },
+    });
+    const told = floatModelOf(await readCheckpoint('models/checkpoint.bf16'));
+    const untold = floatModelOf(await readCheckpoint(file));
+    for (const level of [0, 3]) {
+      const expected = floatForward(told, request(128, level));
+      const other = floatForward(told, request(144, level));
+      const found = floatForward(untold, request(128, level));
+      assert.ok(distance(found, expected) < 1e-4 * distance(found, other), `level ${level}`);
+    }
   });
 
   it('trains a checkpoint that dcomp train reads, and goes on with it', async () => {

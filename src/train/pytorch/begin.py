@@ -1,9 +1,10 @@
-"""A new checkpoint: the U-Net of src/model/architecture.ts with first weights."""
+"""A new checkpoint: the U-Net of src/model/architecture.ts with first weights, or with those of one that is told sigma."""
 
-import json
-import pathlib
+import math
 
-from checkpoint import write_checkpoint
+import torch
+
+from checkpoint import read_checkpoint, write_checkpoint
 from network import Network, initialise
 
 INPUTS, OUTPUTS = 24, 24
@@ -58,17 +59,33 @@ def flops_per_pixel(architecture):
     return total
 
 
+def untold(told, told_weights, network):
+    """
+    Weights of a network that is not told sigma, from those of one of the same layers that is: it computes what that
+    one does for details known with sigma 8, whatever they are known with, and learns the rest from its inputs.
+    """
+    if told.layers != network.layers or told.conditioning["hidden"] != network.conditioning["hidden"]:
+        raise SystemExit("the checkpoint is of other layers; it takes those of the same channels, blocks and --hidden")
+    tensors = dict(zip(told.index, told.split(told_weights, "cpu")))
+    w1, levels = tensors["cond.w1"], network.conditioning["levels"]
+    tensors["cond.b1"] += w1[0] * (math.log2(8) - math.log2(12)) / 2.5  # the mode, and its product with sigma, are 0
+    classes = w1.new_zeros(network.conditioning["classes"], w1.shape[1])
+    tensors["cond.w1"] = torch.cat([w1[3 : 3 + levels], classes])
+    return network.flat([tensors[name] for name in network.index])
+
+
 def begin(options):
     numbers = lambda text: [int(n) for n in text.split(",")]
     architecture = u_net(numbers(options.channels), numbers(options.blocks), options.hidden, options.classes)
     network = Network(architecture)
-    weights = initialise(network, options.seed)
-    data = pathlib.Path(options.statistics).read_bytes()
-    first = data.index(b"\n") + 1
-    statistics = json.loads(data[first : data.index(b"\n", first)])["statistics"]
+    known, arrays = read_checkpoint(options.statistics or options.told)
+    if options.told:
+        weights = untold(Network(known["architecture"]), arrays["average"], network)
+    else:
+        weights = initialise(network, options.seed)
     nothing = 0 * weights
     arrays = {"parameters": weights, "average": weights, "firstMoment": nothing, "secondMoment": nothing}
-    header = {"architecture": architecture, "statistics": statistics, "step": 0, "moments": 0}
-    header.update(seed=options.seed, seconds=0, balance={})
+    header = {"architecture": architecture, "statistics": known["statistics"], "step": 0, "moments": 0}
+    header.update(seed=options.seed, seconds=0, balance=known["balance"] if options.told else {})
     write_checkpoint(options.checkpoint, header, arrays)
     print(f"{architecture['name']}: {len(weights)} numbers, {flops_per_pixel(architecture) / 1e3:.1f} kFLOP per pixel")

@@ -39,7 +39,7 @@ class Model:
         for p in self.state[0]:
             p.requires_grad_()
         counts = self.header["step"], self.header["moments"]
-        self.optimiser = Optimiser(self.network, *self.state, *counts, Replayed)
+        self.optimiser = Optimiser(self.network, *self.state, *counts, Replayed, half)
         self.balance = Balance(self.header["balance"], device)
         self.gradients_of = Replayed(self.record_gradients)
 

@@ -21,9 +21,10 @@ import { peakMemory, resetPeak, residentMemory } from './memory.js';
 import { metricOf, type MetricName, type Scores } from './metrics/metrics.js';
 import { psnrRgb } from './metrics/psnr.js';
 import { loadPicture } from './pictures.js';
+import { processorSeconds } from './processor-time.js';
 import { sampleImage } from './report/sample-image.js';
 
-const METRICS_CODE = codeHash(['eval/metrics']);
+const METRICS_CODE = codeHash(['eval/metrics', 'src/metrics']);
 const OWN_CODE = codeHash(['src', 'eval/codecs']);
 
 /** The whole curve from the cache, undefined where a part of it is not there. */
@@ -113,14 +114,14 @@ async function codeAll(
 async function codeOnce(picture: Picture, codec: Codec, setting: number, base: number): Promise<Coded> {
   const memory = (): number | undefined => (codec.peakMemory === undefined ? peakMemory() - base : codec.peakMemory());
   resetPeak();
-  const start = performance.now();
+  const start = processorSeconds();
   const file = await codec.encode(picture, setting);
-  const encodeSeconds = (performance.now() - start) / 1000;
+  const encodeSeconds = processorSeconds() - start;
   const encodeMemory = memory();
   resetPeak();
-  const middle = performance.now();
+  const middle = processorSeconds();
   const decoded = await codec.decode(file);
-  const decodeSeconds = (performance.now() - middle) / 1000;
+  const decodeSeconds = processorSeconds() - middle;
   const decodeMemory = memory();
   if (decoded.width !== picture.width || decoded.height !== picture.height) {
     throw new DcompError(

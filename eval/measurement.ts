@@ -10,7 +10,7 @@ export interface Point {
   /** Of the whole file. */
   bytes: number;
   bitsPerPixel: number;
-  /** On one thread. 0 for the ideal channel, which is no program. */
+  /** Of the processor, in all threads and programs that it takes. 0 for the ideal channel, which is no program. */
   encodeSeconds: number;
   decodeSeconds: number;
   /** Bytes, see MEMORY_METHOD. undefined where they cannot be known. */

@@ -41,7 +41,7 @@ export interface BdEntry {
 
 export interface Cost {
   codec: string;
-  /** Seconds per megapixel on one thread, mean over the pictures at COST_RATE. */
+  /** Seconds of processor per megapixel, mean over the pictures at COST_RATE. */
   encode: number | undefined;
   decode: number | undefined;
   /** Bytes, highest of all files. */

@@ -26,6 +26,7 @@ import { finish, type Pause, type Pieces } from '../../src/turns.js';
 import { Random } from '../../src/train/random.js';
 import type { OwnChoices, Point, StepBits } from '../measurement.js';
 import { peakMemory, resetPeak } from '../memory.js';
+import { processorSeconds } from '../processor-time.js';
 
 const NORMAL_SEED = 0x6469666d;
 
@@ -73,9 +74,9 @@ export class RememberingEvaluator implements Evaluator {
       this.outputs.delete(key);
       this.saved += kept.seconds;
     } else {
-      const start = performance.now();
+      const start = processorSeconds();
       const output = await this.evaluator.evaluate(z, codes, width, height, condition, pause);
-      kept = { output: output.slice(), seconds: (performance.now() - start) / 1000 };
+      kept = { output: output.slice(), seconds: processorSeconds() - start };
       this.bytes += kept.output.byteLength;
     }
     this.outputs.set(key, kept);
@@ -128,14 +129,14 @@ export async function* codedAtRates(
     return;
   }
   resetPeak();
-  const start = performance.now();
+  const start = processorSeconds();
   const files = await encodePictureToSizes(
     picture,
     evaluator,
     wanted.map(({ size }) => size),
     { ...choices, plain: false },
   );
-  const seconds = (performance.now() - start) / 1000 + evaluator.saved;
+  const seconds = processorSeconds() - start + evaluator.saved;
   const encodeMemory = peakMemory() - evaluator.bytes - base;
   const most = Math.max(...files.map(({ work }) => work));
   for (const [i, { bytes, work, idealBits }] of files.entries()) {
@@ -171,9 +172,9 @@ async function codedOnce(
 ): Promise<Coded> {
   evaluator.saved = 0;
   resetPeak();
-  const start = performance.now();
+  const start = processorSeconds();
   const { bytes } = await encodePicture(picture, evaluator, { ...choices, target, plain: false });
-  const encodeSeconds = (performance.now() - start) / 1000 + evaluator.saved;
+  const encodeSeconds = processorSeconds() - start + evaluator.saved;
   const encodeMemory = peakMemory() - evaluator.bytes - base;
   return decoded(bytes, evaluator, base, { setting, encodeSeconds, encodeMemory });
 }
@@ -187,9 +188,9 @@ async function decoded(
   const keptBefore = evaluator.bytes;
   evaluator.saved = 0;
   resetPeak();
-  const start = performance.now();
+  const start = processorSeconds();
   const result: DecodeResult = await decodePicture(file, evaluator);
-  const decodeSeconds = (performance.now() - start) / 1000 + evaluator.saved;
+  const decodeSeconds = processorSeconds() - start + evaluator.saved;
   const { width, height, channels, data, evaluations, work } = result;
   const point = {
     ...known,

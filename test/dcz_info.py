@@ -85,7 +85,7 @@ def read_header(data):
     end = height[1]
     if not plain:
         flags = data[end + 3]
-        end += 4 + (3 if flags & 128 else 0) + (2 if flags & 64 else 0) + (1 if flags & 32 else 0)
+        end += 4 + (3 if flags & 128 else 2 if flags & 64 else 0) + (1 if flags & 32 else 0)
         if end + 4 > len(data):
             raise Refused
     if zlib.crc32(data[:end]) != u32(data, end):
@@ -100,7 +100,7 @@ def read_header(data):
     if plain:
         return w, h, channels, depth, bool(kind & 8), None, None, None, None, None, None, None, None, False, end + 4
     coarse, fine, last, nu = data[height[1] : height[1] + 4]
-    straight, settled, nu = bool(nu & 128), bool(nu & 64), nu & ~224
+    straight, settled, nu = bool(nu & 128), nu & 192 == 64, nu & ~224
     coarse_views, views, coarse = coarse // 64, coarse // 16 % 4, coarse % 16 + 1
     fine, tail = fine % 32, fine // 32
     if not (views <= 2 and coarse_views <= 2 and 1 <= fine <= 16 and 64 <= last <= (240 if straight else TOP) and 8 <= nu <= 16):

@@ -77,8 +77,10 @@ const FINE_UNITS = 32;
 
 /** Above nu: what is near white or black is taken for it; a byte says how near. */
 const HAS_ENDS = 32;
-/** Above nu: coarse levels are settled in the end. */
+/** Above nu, of a refined schedule: coarse levels are settled in the end. */
 const IS_SETTLED = 64;
+/** Above nu, of a straight schedule: the details of level 0 are measured at once. */
+const IS_AT_ONCE = 64;
 /** Above nu: levels are measured straight. */
 const IS_STRAIGHT = 128;
 
@@ -102,7 +104,8 @@ export function headerBytes(header: Header, hasParts: boolean): Uint8Array {
     header.nu |
       (hasEnds(header) ? HAS_ENDS : 0) |
       (schedule.settled === undefined ? 0 : IS_SETTLED) |
-      (schedule.straight === undefined ? 0 : IS_STRAIGHT),
+      (schedule.straight === undefined ? 0 : IS_STRAIGHT) |
+      (schedule.straight?.atOnce === true ? IS_AT_ONCE : 0),
     ...(schedule.straight === undefined ? [] : straightBytes(schedule.straight)),
     ...(schedule.settled === undefined
       ? []
@@ -131,9 +134,9 @@ function levelsBytes(numbers: readonly number[]): number[] {
   return [one + 16 * two, three + 16 * four];
 }
 
-function readStraight(bytes: Uint8Array): Straight {
-  const ahead = readLevels(bytes.subarray(1)).map((units) => AHEAD_UNIT * units);
-  return { firstCode: bytes[0]!, ahead: ahead as unknown as Ahead };
+function readStraight(bytes: Uint8Array, atOnce: boolean): Straight {
+  const ahead = readLevels(bytes.subarray(1)).map((units) => AHEAD_UNIT * units) as unknown as Ahead;
+  return { firstCode: bytes[0]!, ahead, ...(atOnce ? { atOnce } : {}) };
 }
 
 function readSettled(bytes: Uint8Array): Settled {
@@ -221,10 +224,9 @@ function findFields(bytes: Uint8Array): Fields {
 
 /** @param flags the byte of nu @returns bytes of the settings */
 function settingsLength(flags: number): number {
-  const extra = (flag: number, bytes: number): number => ((flags & flag) === 0 ? 0 : bytes);
-  return (
-    SETTINGS_BYTES + extra(IS_STRAIGHT, STRAIGHT_BYTES) + extra(IS_SETTLED, LEVELS_BYTES) + extra(HAS_ENDS, ENDS_BYTES)
-  );
+  const has = (flag: number): boolean => (flags & flag) !== 0;
+  const behind = has(IS_STRAIGHT) ? STRAIGHT_BYTES : has(IS_SETTLED) ? LEVELS_BYTES : 0;
+  return SETTINGS_BYTES + behind + (has(HAS_ENDS) ? ENDS_BYTES : 0);
 }
 
 /** @throws DcompError E_DAMAGED_HEADER */
@@ -259,7 +261,8 @@ function checkSize(width: number, height: number, maxPixels: number): void {
 /** @param bytes those between the sizes and the checksum @throws DcompError E_DAMAGED_HEADER */
 function readSettings(bytes: Uint8Array): Pick<Header, 'schedule' | 'nu' | 'ends'> {
   const [coarse, fine, lastCode, last] = bytes as unknown as [number, number, number, number];
-  const straight = (last & IS_STRAIGHT) === 0 ? undefined : readStraight(bytes.subarray(SETTINGS_BYTES));
+  const behind = bytes.subarray(SETTINGS_BYTES);
+  const straight = (last & IS_STRAIGHT) === 0 ? undefined : readStraight(behind, (last & IS_AT_ONCE) !== 0);
   const coarseWidth = (coarse % COARSE_UNITS) + 1;
   const bothViews = Math.floor(coarse / COARSE_UNITS);
   const views = VIEWS[bothViews % 4];
@@ -281,8 +284,7 @@ function readSettings(bytes: Uint8Array): Pick<Header, 'schedule' | 'nu' | 'ends
     (straight.firstCode < Math.max(lastCode, FINEST_FIRST_CODE) || straight.firstCode > MAX_FIRST_CODE)
   )
     throw impossible(`a first code of ${straight.firstCode}`);
-  const settled = (last & IS_SETTLED) === 0 ? undefined : readSettled(bytes.subarray(SETTINGS_BYTES));
-  if (straight !== undefined && settled !== undefined) throw impossible('a straight schedule that is settled');
+  const settled = straight !== undefined || (last & IS_SETTLED) === 0 ? undefined : readSettled(behind);
   const nu = last & ~(HAS_ENDS | IS_SETTLED | IS_STRAIGHT);
   if (nu < MIN_NU || nu > MAX_FINE_NU) throw impossible(`a trellis of ${nu} bits`);
   const ends = bytes.at(-1)!;

@@ -91,6 +91,11 @@ export interface Straight {
    * each, even numbers: what the eye's metrics ask for costs few bits, as coarse coefficients are few.
    */
   ahead: Ahead;
+  /**
+   * Whether the details of level 0 are measured at once, in place of two parts: an evaluation of the whole picture less, for
+   * what the second part would have learnt from the first.
+   */
+  atOnce?: boolean;
 }
 export type Ahead = readonly [number, number, number, number];
 
@@ -278,7 +283,8 @@ export function stepsOf(schedule: Schedule, levels: number): Step[] {
   let from = entered(levels - 1);
   for (let level = levels - 1; level >= 0; level--) {
     const first = entered(level);
-    if (straight === undefined && level >= levels - ENTERED_WHOLE) add(level, 'enter', from, first);
+    const isWhole = straight === undefined ? level >= levels - ENTERED_WHOLE : level === 0 && straight.atOnce === true;
+    if (isWhole) add(level, 'enter', from, first);
     else for (const part of ['first', 'rest'] as const) add(level, 'enter', from, first, { part });
     const coarsest = level >= levels - ENTERED_WHOLE ? schedule.coarsestWidth : undefined;
     const width = level === 0 ? fineWidth : (coarsest ?? coarseWidth);

@@ -109,11 +109,12 @@ export const anySchedules: fc.Arbitrary<Schedule> = fc.oneof(
       schedule: refinedSchedules,
       firstCode: fc.integer({ min: FINEST_FIRST_CODE, max: MAX_FIRST_CODE }),
       ahead: fc.tuple(ahead, ahead, ahead, ahead),
+      told: fc.constantFrom({}, { atOnce: true }),
     })
-    .map(({ schedule, firstCode, ahead }) => ({
+    .map(({ schedule, firstCode, ahead, told }) => ({
       ...schedule,
       lastCode: Math.min(firstCode, schedule.lastCode),
-      straight: { firstCode, ahead },
+      straight: { firstCode, ahead, ...told },
     })),
   fc
     .record({ schedule: refinedSchedules, settled: fc.tuple(settled, settled, settled, settled) })

@@ -106,6 +106,12 @@ const CASES: Record<string, Case> = {
     options: { target: { size: 700 }, plain: false, effort: 1 },
     straight: true,
   },
+  'straight, level 0 at once': {
+    picture: ['scene', 150, 110],
+    options: { target: { size: 800 }, plain: false, effort: 1 },
+    decodings: [{ maxBytes: 600 }, { crop: { x: 11, y: 13, width: 30, height: 20 } }],
+    straight: true,
+  },
   'straight, to the pixels': {
     picture: ['scene', 40, 30],
     options: { target: 'lossless', plain: false, effort: 1 },

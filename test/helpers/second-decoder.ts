@@ -612,7 +612,8 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
   for (let level = K - 1; level >= 0; level--) {
     const to = codeAt(level);
     const from = straight && level < K - 1 ? codeAt(level + 1) + 16 : to;
-    for (const part of straight || level < K - 2 ? [1, 2] : [0])
+    const isWhole = straight ? level === 0 && (flagged & 64) > 0 : level >= K - 2;
+    for (const part of isWhole ? [0] : [1, 2])
       steps.push({ index: steps.length, level, mode: 'enter', from, to, part });
     if (straight && level > 0) continue;
     const end = level === 0 ? lastCode : TOP - 16;

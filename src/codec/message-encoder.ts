@@ -67,6 +67,20 @@ export async function encodeMessages(
   sizes: readonly number[],
   options: MessageOptions & { pause?: Pause } = {},
 ): Promise<MessageResult[]> {
+  const different = [...new Set(sizes)];
+  const results = await ofDifferentSizes(source, evaluator, different, options);
+  return sizes.map((size) => {
+    const { bytes, psnr } = results[different.indexOf(size)]!;
+    return { bytes: bytes.slice(), psnr };
+  });
+}
+
+async function ofDifferentSizes(
+  source: Picture,
+  evaluator: Evaluator,
+  sizes: readonly number[],
+  options: MessageOptions & { pause?: Pause },
+): Promise<MessageResult[]> {
   const picture = checkMessagePicture(source);
   const { check = 0, sizeIsTold = false, effort = 9, onProgress, pause = withoutTurns(options.signal) } = options;
   const candidates: Candidate[][] = sizes.map(() => []);

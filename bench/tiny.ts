@@ -15,7 +15,7 @@ import { psnrRgb } from '../eval/metrics/psnr.js';
 import { findPictures, loadPicture } from '../eval/pictures.js';
 import { resizePicture } from '../formats/resize.js';
 import { hash32 } from '../src/math/hash.js';
-import { decode, decodeMessage, DEFAULT_EFFORT, encodeMessages, encodeToSizes } from '../src/node.js';
+import { decode, decodeMessage, encodeMessages, encodeToSizes } from '../src/node.js';
 import { joinPackets, makePackets, planPackets, type PacketOptions } from '../src/packets/index.js';
 import type { Picture } from '../src/picture.js';
 import { mean } from './middle.js';
@@ -75,7 +75,7 @@ const dcompMessage: Coder = async (picture, sizes) => {
 };
 
 const dcompFile: Coder = async (picture, sizes) => {
-  const files = await encodeToSizes(picture, sizes, { effort: DEFAULT_EFFORT });
+  const files = await encodeToSizes(picture, sizes);
   return Promise.all(files.map(async ({ bytes }) => decode(bytes)));
 };
 
@@ -241,7 +241,7 @@ const date = new Date().toISOString().slice(0, 10);
 const text = `PSNR (RGB) in dB and SSIMULACRA 2, mean of ${paths.length} pictures; in brackets, of how many there is a file that small.
 SSDV: neither npm nor Debian has it; its row is the scan of a baseline JPEG by the standard's tables, without the heads of packets.
 Lost packets: mean PSNR of what can be shown, ${PATTERNS} random losses a picture, a mean grey where that is nothing.
-\`npm run report:tiny${given.length > 0 ? ` -- ${given.join(' ')}` : ''}\`, ${date}; messages at effort ${EFFORT}, .dcz files at ${DEFAULT_EFFORT}.`;
+\`npm run report:tiny${given.length > 0 ? ` -- ${given.join(' ')}` : ''}\`, ${date}; messages at effort ${EFFORT}, .dcz files as \`encode\` makes them by default.`;
 mkdirSync('out', { recursive: true });
 writeFileSync('out/tiny.json', JSON.stringify(figures, null, 2));
 if (values.publish) publish('tiny', [...sections, text].join('\n\n'));

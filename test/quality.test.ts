@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { corpusPicture } from '../corpus/pictures.js';
-import { QualitySearch } from '../src/codec/quality-search.js';
-import { stopOfQuality } from '../src/codec/quality.js';
-import { ScoreForecast, usualScore } from '../src/codec/score-forecast.js';
-import { aheadAt } from '../src/codec/straight.js';
-import type { Straight } from '../src/diffusion/schedule.js';
+import { QualitySearch, usualScore } from '../src/codec/quality-search.js';
+import { refinedFamily, straightFamily } from '../src/codec/quality-stop.js';
+import { DEFAULT_QUALITY_TABLE, stopOfQuality } from '../src/codec/quality.js';
+import { ScoreForecast, type CodeOf } from '../src/codec/score-forecast.js';
+import { STRAIGHT_SCHEDULE } from '../src/diffusion/schedule.js';
 import { ssimulacra2 } from '../src/metrics/ssimulacra2.js';
 import type { QualityTable } from '../src/model/integer/integer-model.js';
 import { decode, encode, release, withDepth, type Picture } from '../src/node.js';
@@ -15,20 +15,30 @@ import { finish, type Pieces } from '../src/turns.js';
 import { inKind, pictures } from './helpers/arbitrary.js';
 
 const TABLE: QualityTable = [[1, 195], [8, 192], [27, 184], [52, 168], [68.5, 152], [79.5, 136], [87, 120], [91.3, 104], [100, 64]]; // prettier-ignore
-const straightAt = (code: number): Straight => ({ firstCode: code, ahead: aheadAt('eye', code) });
+const FAMILY = straightFamily(STRAIGHT_SCHEDULE, 'eye');
+const PATHS = {
+  straight: { family: FAMILY, table: TABLE, lowest: 1 },
+  refined: { family: refinedFamily('eye'), table: DEFAULT_QUALITY_TABLE, lowest: 18 },
+};
+type Path = Pick<(typeof PATHS)['straight'], 'family' | 'table'>;
 
-/** A forecast that says whatever a function does. */
+/** A forecast that says whatever a function does, of how precisely levels 0 and 3 are known. */
 function saying(score: (code: number) => number): ScoreForecast {
   const forecast = {
-    *score({ firstCode }: Straight): Pieces<number> {
-      return score(firstCode);
+    *score(codeOf: CodeOf): Pieces<number> {
+      return score((codeOf(0, 0) + codeOf(3, 0) + 48) / 2);
     },
   };
   return forecast as unknown as ScoreForecast;
 }
 
-function codeOf(quality: number, forecast: ScoreForecast): number {
-  return finish(new QualitySearch(TABLE, forecast, straightAt).codeOf(quality, stopOfQuality(quality, TABLE).code));
+/** The codes for qualities, and the usual ones. */
+function codesOf({ family, table }: Path, forecast: ScoreForecast, qualities: number[]): [number, number][] {
+  const search = new QualitySearch(family.tableOf(table), forecast, family);
+  return qualities.map((quality) => {
+    const usual = family.codeOf(stopOfQuality(quality, table));
+    return [finish(search.codeOf(quality, usual)), usual];
+  });
 }
 
 describe('qualities', () => {
@@ -46,13 +56,13 @@ describe('qualities', () => {
 
   it('with less noise a picture is foreseen to score more, up to what is nearly itself', () => {
     const forecast = finish(ScoreForecast.of(corpusPicture('scene', { width: 300, height: 270 })))!;
-    const scores = [192, 168, 144, 120, 96].map((code) => finish(forecast.score(straightAt(code))));
+    const scores = [192, 168, 144, 120, 96].map((code) => finish(forecast.score(FAMILY.known(code))));
     for (let i = 1; i < scores.length; i++) assert.ok(scores[i]! > scores[i - 1]!, scores.join(' '));
     assert.ok(scores[scores.length - 1]! > 88, scores.join(' '));
   });
 
   it('of samples of 16 bits, grey, with alpha as of those of 8, RGB; very small pictures are not foreseen', () => {
-    const scoreOf = (picture: Picture): number => finish(finish(ScoreForecast.of(picture))!.score(straightAt(160)));
+    const scoreOf = (picture: Picture): number => finish(finish(ScoreForecast.of(picture))!.score(FAMILY.known(160)));
     const rgb = corpusPicture('scene', { width: 90, height: 70 });
     const same = scoreOf(rgb);
     assert.equal(scoreOf(withDepth(rgb, 16)), same);
@@ -62,45 +72,52 @@ describe('qualities', () => {
     assert.equal(finish(ScoreForecast.of(corpusPicture('scene', { width: 63, height: 200 }))), undefined);
   });
 
-  it('a better quality never takes more noise, and the code stays near the usual one, whatever is foreseen', () => {
-    const falling = fc.record({
-      at: fc.double({ min: 100, max: 220, noNaN: true }),
-      slope: fc.double({ min: 0.05, max: 3, noNaN: true }),
-    });
-    fc.assert(
-      fc.property(falling, ({ at, slope }) => {
-        const forecast = saying((code) => 50 - slope * (code - at));
-        let before = Infinity;
-        for (let quality = 1; quality <= 100; quality++) {
-          const code = codeOf(quality, forecast);
-          const usual = stopOfQuality(quality, TABLE).code;
-          assert.ok(code <= before, `quality ${quality}: ${code}, before ${before}`);
-          assert.ok(
-            Math.abs(code - usual) <= Math.max(0, usual - 112) / 6,
-            `quality ${quality}: ${code}, usual ${usual}`,
-          );
-          before = code;
-        }
-      }),
-    );
-  });
+  for (const [name, path] of Object.entries(PATHS)) {
+    const qualities = Array.from({ length: 101 - path.lowest }, (_, i) => path.lowest + i);
 
-  it('of a picture that is as usual, the code is that of the table, whatever the model', () => {
-    for (let quality = 9; quality <= 100; quality++)
-      assert.equal(codeOf(quality, saying(usualScore)), stopOfQuality(quality, TABLE).code, `quality ${quality}`);
-    const better = TABLE.map(([quality, code]) => [Math.min(100, quality + 8), code] as const);
-    const search = new QualitySearch(better, saying(usualScore), straightAt);
-    for (let quality = 17; quality <= 95; quality++) {
-      const usual = stopOfQuality(quality, better).code;
-      assert.equal(finish(search.codeOf(quality, usual)), usual, `quality ${quality}`);
-    }
-  });
+    it(`${name} files: a better quality never takes more noise, and the code stays near the usual one`, () => {
+      const falling = fc.record({
+        at: fc.double({ min: 100, max: 220, noNaN: true }),
+        slope: fc.double({ min: 0.05, max: 3, noNaN: true }),
+      });
+      fc.assert(
+        fc.property(falling, ({ at, slope }) => {
+          let before = Infinity;
+          for (const [code, usual] of codesOf(
+            path,
+            saying((each) => 50 - slope * (each - at)),
+            qualities,
+          )) {
+            assert.ok(code <= before, `${code}, before ${before}`);
+            assert.ok(Math.abs(code - usual) <= Math.max(0, usual - 112) / 6, `${code}, usual ${usual}`);
+            before = code;
+          }
+        }),
+      );
+    });
+
+    it(`${name} files: of a picture that is as usual the code is that of the table, whatever the model`, () => {
+      const { family, table } = path;
+      const forecast = {
+        *score(codeOf: CodeOf): Pieces<number> {
+          const same = (code: number): boolean => [0, 2, 4].every((k) => family.known(code)(k, 0) === codeOf(k, 0));
+          return usualScore(family, Array.from({ length: 256 }, (_, code) => code).find(same)!);
+        },
+      } as unknown as ScoreForecast;
+      const better = table.map(([quality, code]) => [Math.min(100, quality + 6), code] as const);
+      for (const each of [table, better])
+        for (const [code, usual] of codesOf({ family, table: each }, forecast, qualities.slice(8, 85)))
+          assert.ok(Math.abs(code - usual) <= 1, `${code}, usual ${usual}`);
+    });
+  }
 
   it('any picture has a code for any quality', () => {
     fc.assert(
       fc.property(pictures(40), fc.integer({ min: 1, max: 100 }), (picture, quality) => {
         const forecast = finish(ScoreForecast.of(picture));
-        if (forecast !== undefined) assert.ok(Number.isInteger(codeOf(quality, forecast)));
+        if (forecast !== undefined)
+          for (const path of Object.values(PATHS))
+            assert.ok(Number.isInteger(codesOf(path, forecast, [Math.max(path.lowest, quality)])[0]![0]));
       }),
       { numRuns: 40 },
     );

@@ -1,13 +1,6 @@
 /** The encoder: a picture and a target to a file, in the form that serves it best. */
 import { pixelHashInPieces, withPixelHash } from '../container/pixel-hash.js';
-import {
-  coarseViewsOf,
-  DEFAULT_SCHEDULE,
-  NOT_SETTLED,
-  STRAIGHT_SCHEDULE,
-  type Schedule,
-  type Settled,
-} from '../diffusion/schedule.js';
+import { coarseViewsOf, DEFAULT_SCHEDULE, STRAIGHT_SCHEDULE, type Schedule } from '../diffusion/schedule.js';
 import { unitCount } from '../diffusion/units.js';
 import { LAST_CODE } from '../format.js';
 import { withinMemory } from '../memory.js';
@@ -37,7 +30,8 @@ import { ExactEncoder, exactStop } from './exact-encoder.js';
 import { PlainEncoder, smallest } from './plain-encoder.js';
 import type { Plan } from './coding-plan.js';
 import { preparedOf, type Prepared } from './prepared.js';
-import { FINEST, stopOfQuality, type Stop } from './quality.js';
+import { FINEST, settlingOf, type Stop } from './quality.js';
+import { stopFor } from './quality-stop.js';
 import { lagsOfInPieces } from './region.js';
 import { straightAt, StraightEncoder } from './straight.js';
 import { checkWork, workOf } from './work.js';
@@ -51,10 +45,10 @@ export async function encodePicture(
   const picture = checkEncoding(source, options);
   const target = options.target ?? { quality: DEFAULT_QUALITY };
   if (isExact(target)) return encodeExact(picture, options, (take) => take(evaluator));
-  const stop = 'quality' in target ? stopOfQuality(target.quality, evaluator.model.quality) : FINEST;
   return withinMemory(picture, async () => {
-    const plan = await planOf(picture, evaluator, options, stop, target);
     const prepared = await inTurns(preparedOf(picture, options), pauseOf(options));
+    const stop = await stopOf(target, prepared.picture, evaluator, options);
+    const plan = await planOf(picture, evaluator, options, stop, target);
     const lossy = async (limit?: number): Promise<EncodeResult | undefined> => {
       checkPlan(plan, picture, options);
       return plan.schedule.straight === undefined
@@ -152,6 +146,18 @@ async function codedToSizes(
   return results;
 }
 
+/** Where the file of a target that does not tell by itself ends. @param picture as it is coded */
+async function stopOf(
+  target: LossyTarget,
+  picture: Picture,
+  evaluator: Evaluator,
+  options: EncodingOptions,
+): Promise<Stop> {
+  if (!('quality' in target)) return FINEST;
+  const { schedule = scheduleOf(evaluator) } = options;
+  return inTurns(stopFor(target.quality, picture, evaluator.model, schedule, tuneFor(options)), pauseOf(options));
+}
+
 /** @param target left out where what is shown is not the end */
 async function planOf(
   source: Picture,
@@ -162,7 +168,7 @@ async function planOf(
 ): Promise<Plan> {
   const told = isToldSigma(evaluator.model.architecture.conditioning);
   const { importance, schedule: base = scheduleOf(evaluator), views } = options;
-  const tune = options.schedule === undefined ? tuneOf(options) : undefined;
+  const tune = tuneFor(options);
   const lags =
     importance === undefined ? undefined : await inTurns(lagsOfInPieces(importance, source), pauseOf(options));
   const viewed = views === undefined ? base : { ...base, views, coarseViews: coarseViewsOf(views) };
@@ -175,30 +181,14 @@ async function planOf(
   return { ...plan, schedule: { ...viewed, lastCode, ...known }, settled };
 }
 
-/**
- * How coarse levels of refined files are settled for the eye, from not at all to where SSIMULACRA 2 gains most: some 13
- * points at equal bytes below half a bit per pixel, for 0.4 dB of PSNR. Level 1 costs more than it brings.
- */
-const SETTLINGS: readonly (Settled | undefined)[] = [
-  undefined,
-  [NOT_SETTLED, NOT_SETTLED, 0, 4],
-  [NOT_SETTLED, NOT_SETTLED, 12, 16],
-  [NOT_SETTLED, 0, 8, 12],
-  [NOT_SETTLED, 8, 16, 20],
-  [NOT_SETTLED, 16, 24, 28],
-];
-
-function settlingOf({ settled: share = 1 }: Stop): Settled | undefined {
-  return SETTLINGS[Math.floor(share * (SETTLINGS.length - 1) + 0.5)];
-}
-
 /** That of the model. */
 function scheduleOf({ model }: Evaluator): Schedule {
   return isStraight(model) ? STRAIGHT_SCHEDULE : DEFAULT_SCHEDULE;
 }
 
-/** What a picture is for, unless that is said: who names a PSNR wants that. */
-function tuneOf({ target, tune }: EncodingOptions): Tune {
+/** What a picture is for, unless that is said: who names a PSNR wants that. Undefined where the schedule says how errors are spread. */
+function tuneFor({ schedule, target, tune }: EncodingOptions): Tune | undefined {
+  if (schedule !== undefined) return undefined;
   return tune ?? (typeof target === 'object' && 'psnr' in target ? 'psnr' : 'eye');
 }
 

@@ -1,4 +1,5 @@
 /** What a quality means: the noise level at which a stream ends. */
+import { NOT_SETTLED, type Settled } from '../diffusion/schedule.js';
 import { CODES_LEVEL_SPAN, LAST_CODE } from '../format.js';
 import type { QualityTable } from '../model/integer/integer-model.js';
 import { TOP_CODE } from '../model/sigma.js';
@@ -54,4 +55,21 @@ export function stopOfQuality(quality: number, table: QualityTable = DEFAULT_QUA
   const code = Math.floor(from + share * (to - from) + 0.5);
   if (i === 0) return table[1]?.[1] === to ? { level: 0, code, settled: 0 } : { level: 0, code };
   return from === to ? { level: 0, code, settled: share } : { level: 0, code };
+}
+
+/**
+ * How coarse levels of refined files are settled for the eye, from not at all to where SSIMULACRA 2 gains most: some 13
+ * points at equal bytes below half a bit per pixel, for 0.4 dB of PSNR. Level 1 costs more than it brings.
+ */
+const SETTLINGS: readonly (Settled | undefined)[] = [
+  undefined,
+  [NOT_SETTLED, NOT_SETTLED, 0, 4],
+  [NOT_SETTLED, NOT_SETTLED, 12, 16],
+  [NOT_SETTLED, 0, 8, 12],
+  [NOT_SETTLED, 8, 16, 20],
+  [NOT_SETTLED, 16, 24, 28],
+];
+
+export function settlingOf({ settled: share = 1 }: Stop): Settled | undefined {
+  return SETTLINGS[Math.floor(share * (SETTLINGS.length - 1) + 0.5)];
 }

@@ -1,10 +1,10 @@
 /**
- * What a straight file will score in SSIMULACRA 2, from the picture alone: before anything is coded, and for a few per cent
+ * What a file will score in SSIMULACRA 2, from the picture alone: before anything is coded, and for a few per cent
  * of the time. What the network makes of a coefficient x under noise σ is, for this, about what a Wiener filter makes of
  * it that knows its energy: x³ / (x² + k σ²). That is shown as the decoder would show it, and looked at by the metric. No
  * decoder sees it.
  */
-import { codedSizes, straightCode, type Straight } from '../diffusion/schedule.js';
+import { codedSizes } from '../diffusion/schedule.js';
 import { gridOf, type Size } from '../math/rectangle.js';
 import { Ssimulacra2 } from '../metrics/ssimulacra2.js';
 import { COEFFICIENTS } from '../model/architecture.js';
@@ -31,34 +31,8 @@ const TILES = 32;
 /** Of fewer the metric says little. */
 const LEAST_TILES = 4;
 
-/** What is foreseen of photographs, on the mean of 18 (dev2), by the code that level 0 is measured with. */
-const USUAL: readonly (readonly [code: number, score: number])[] = [
-  [112, 88.8],
-  [120, 86.4],
-  [128, 83.3],
-  [136, 79],
-  [144, 74.2],
-  [152, 68.3],
-  [160, 60.7],
-  [168, 52.2],
-  [176, 41.3],
-  [184, 27.9],
-  [192, 10.7],
-  [200, -10.2],
-  [208, -34.8],
-];
-
-/**
- * What files usually are foreseen to score: how a network differs from the one that the forecast was fitted to is what its
- * table of qualities has beside this.
- * @param code that level 0 is measured with; beyond those known as at the nearest of them
- */
-export function usualScore(code: number): number {
-  const i = USUAL.findIndex(([known]) => known >= code);
-  if (i <= 0) return USUAL[i < 0 ? USUAL.length - 1 : 0]![1];
-  const [[from, above], [to, below]] = [USUAL[i - 1]!, USUAL[i]!];
-  return above + ((code - from) / (to - from)) * (below - above);
-}
+/** Sigma code that details of a level and colour are known with in the end. */
+export type CodeOf = (level: number, colour: number) => number;
 
 export class ScoreForecast {
   private constructor(
@@ -79,13 +53,14 @@ export class ScoreForecast {
     return new ScoreForecast(sample, metric!, sizes, coefficients);
   }
 
-  /** @param straight how levels are measured, all of them @returns about the score of the file */
-  *score(straight: Straight): Pieces<number> {
+  /** @returns about the score of the file */
+  *score(codeOf: CodeOf): Pieces<number> {
     let shown: Plane | undefined;
     for (let level = this.sizes.length - 2; level >= 0; level--) {
       const { width, height } = gridOf(this.sizes[level]!);
       const data = (yield* this.coefficients.rowsOf(level)(0, height)).slice();
-      yield* smooth(data, width, sigmaOf(straightCode(straight, level)));
+      const sigmas = Array.from({ length: COLOURS }, (_, colour) => sigmaOf(codeOf(level, colour)));
+      yield* smooth(data, width, sigmas);
       if (shown !== undefined) putMeans(data, shown);
       const size = this.sizes[level]!;
       shown = yield* inverseHaarInPieces({ width, height, data }, size.width, size.height);
@@ -95,15 +70,15 @@ export class ScoreForecast {
   }
 }
 
-/** Details under noise, as they would be shown. */
-function* smooth(data: Float32Array, width: number, sigma: number): Pieces<void> {
-  const noise = NOISE * sigma * sigma;
+/** Details under noise, as they would be shown. @param sigmas by colour */
+function* smooth(data: Float32Array, width: number, sigmas: readonly number[]): Pieces<void> {
+  const noises = sigmas.map((sigma) => NOISE * sigma * sigma);
   const piece = rowsOfPiece(width) * width * COEFFICIENTS;
   for (let i = 0; i < data.length; i += COEFFICIENTS) {
     if (i % piece === 0) yield;
-    for (let c = i + COLOURS; c < i + COEFFICIENTS; c++) {
-      const energy = data[c]! * data[c]!;
-      data[c]! *= energy / (energy + noise);
+    for (let c = COLOURS; c < COEFFICIENTS; c++) {
+      const energy = data[i + c]! * data[i + c]!;
+      data[i + c]! *= energy / (energy + noises[c % COLOURS]!);
     }
   }
 }

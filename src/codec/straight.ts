@@ -29,10 +29,8 @@ import { Encoding } from './encoding.js';
 import type { Plan } from './coding-plan.js';
 import { squaredErrorOf } from './psnr.js';
 import type { Prepared } from './prepared.js';
-import { QualitySearch } from './quality-search.js';
-import { DEFAULT_QUALITY_TABLE, FINEST, type Stop } from './quality.js';
+import { FINEST, type Stop } from './quality.js';
 import { energiesOf, RateForecast, type Energies } from './rate-estimate.js';
-import { ScoreForecast } from './score-forecast.js';
 import { SizeSearch, type Straights } from './size-search.js';
 
 /** Effort of drafts. */
@@ -150,23 +148,12 @@ export class StraightEncoder {
 
   /** @param limit bytes that a quality or an error may not take @returns undefined where it would */
   async to(target: LossyTarget, stop: Stop, limit?: number): Promise<EncodeResult | undefined> {
-    if ('quality' in target) return (await this.begin(await this.stopFor(target.quality, stop))).to(target, limit);
+    if ('quality' in target) return (await this.begin(stop)).to(target, limit);
     if ('psnr' in target) {
       const code = await this.codeForError(squaredErrorOf(target.psnr));
       return (await this.begin({ level: 0, code }, LAST_CODE)).to(target, limit);
     }
     return this.toSize(sizeOf(target, this.prepared.picture));
-  }
-
-  /** Where a file of a quality ends. @param usual on the mean of pictures */
-  private async stopFor(quality: number, usual: Stop): Promise<Stop> {
-    const pause = pauseOf(this.options);
-    const forecast = usual.level === 0 ? await inTurns(ScoreForecast.of(this.prepared.picture), pause) : undefined;
-    if (forecast === undefined) return usual;
-    const { quality: table = DEFAULT_QUALITY_TABLE } = this.evaluator.model;
-    const at = (code: number): Straight => this.scheduleAt({ level: 0, code }).straight!;
-    const search = new QualitySearch(table, forecast, at);
-    return { level: 0, code: await inTurns(search.codeOf(quality, usual.code), pause) };
   }
 
   async toSize(size: number): Promise<EncodeResult> {

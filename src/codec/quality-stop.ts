@@ -1,0 +1,112 @@
+/** Where the file of a picture ends for a quality: where files usually do, or as is foreseen of that picture. */
+import { settledCode, straightCode, type Schedule } from '../diffusion/schedule.js';
+import { CODES_LEVEL_SPAN, MAX_FIRST_CODE } from '../format.js';
+import { isStraight, type IntegerModel, type QualityTable } from '../model/integer/integer-model.js';
+import { TOP_CODE } from '../model/sigma.js';
+import type { Picture } from '../picture.js';
+import type { Pieces } from '../turns.js';
+import type { Tune } from './encoder-options.js';
+import { DEFAULT_QUALITY_TABLE, settlingOf, stopOfQuality, type Stop } from './quality.js';
+import { QualitySearch, type Family } from './quality-search.js';
+import { ScoreForecast } from './score-forecast.js';
+import { straightAt } from './straight.js';
+
+/**
+ * So many codes of the family of refined files stand for how much they are settled by: those above TOP_CODE, as level 0
+ * has no more noise.
+ */
+const SETTLING_CODES = 16;
+
+/** What is foreseen of photographs with `tune` eye, on the mean of 18 (dev2), as of `Family`. */
+const STRAIGHT_USUAL: Family['usual'] = [
+  [112, 88.8],
+  [120, 86.4],
+  [128, 83.3],
+  [136, 79],
+  [144, 74.2],
+  [152, 68.3],
+  [160, 60.7],
+  [168, 52.2],
+  [176, 41.4],
+  [184, 27.9],
+  [192, 10.7],
+  [200, -10.2],
+  [208, -34.8],
+];
+const REFINED_USUAL: Family['usual'] = [
+  [112, 87.6],
+  [120, 84.1],
+  [128, 79.6],
+  [136, 73.7],
+  [144, 66.2],
+  [152, 56.7],
+  [160, 44.9],
+  [168, 30.5],
+  [184, 9],
+];
+
+/** @param schedule of the model @param tune undefined where the schedule says how errors are spread */
+export function* stopFor(
+  quality: number,
+  picture: Picture,
+  model: IntegerModel,
+  schedule: Schedule,
+  tune: Tune | undefined,
+): Pieces<Stop> {
+  const { quality: table = DEFAULT_QUALITY_TABLE } = model;
+  const usual = stopOfQuality(quality, table);
+  if (usual.level > 0) return usual;
+  const forecast = yield* ScoreForecast.of(picture);
+  if (forecast === undefined) return usual;
+  const family = isStraight(model) ? straightFamily(schedule, tune) : refinedFamily(tune);
+  const search = new QualitySearch(family.tableOf(table), forecast, family);
+  return family.stopOf(yield* search.codeOf(quality, family.codeOf(usual)));
+}
+
+/** Which code stands for a stop at level 0. */
+interface Path extends Family {
+  codeOf(stop: Stop): number;
+  stopOf(code: number): Stop;
+  /** A model's table, with codes of the family. */
+  tableOf(table: QualityTable): QualityTable;
+}
+
+/** Files that are measured straight: the code is that of level 0. */
+export function straightFamily(schedule: Schedule, tune: Tune | undefined): Path {
+  const stopOf = (code: number): Stop => ({ level: 0, code });
+  return {
+    highest: MAX_FIRST_CODE,
+    usual: STRAIGHT_USUAL,
+    known: (code) => {
+      const straight = straightAt(schedule, stopOf(code), tune).straight!;
+      return (level) => straightCode(straight, level);
+    },
+    codeOf: ({ code }) => code,
+    stopOf,
+    tableOf: (table) => table,
+  };
+}
+
+/** Files that are refined: the code is the last one, or says by how much those of the first one are settled. */
+export function refinedFamily(tune: Tune | undefined): Path {
+  const stopOf = (code: number): Stop =>
+    code <= TOP_CODE
+      ? { level: 0, code }
+      : { level: 0, code: TOP_CODE, settled: 1 - (code - TOP_CODE) / SETTLING_CODES };
+  return {
+    highest: TOP_CODE + SETTLING_CODES,
+    usual: REFINED_USUAL,
+    known: (code) => {
+      const stop = stopOf(code);
+      const settled = tune === 'eye' ? settlingOf(stop) : undefined;
+      return (level, colour) =>
+        (colour === 0 ? settledCode({ lastCode: stop.code, settled }, level) : undefined) ??
+        Math.max(1, stop.code - CODES_LEVEL_SPAN * level);
+    },
+    codeOf: ({ code, settled = 1 }) => code + Math.floor((1 - settled) * SETTLING_CODES + 0.5),
+    stopOf,
+    // Of two qualities with one code the lower one is not settled.
+    tableOf: (table) =>
+      table.map(([quality, code], i) => [quality, table[i + 1]?.[1] === code ? code + SETTLING_CODES : code]),
+  };
+}

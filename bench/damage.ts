@@ -15,6 +15,7 @@ import { repairFile } from '../src/container/repair.js';
 import { hash32 } from '../src/math/hash.js';
 import { decode, encode, psnr, release } from '../src/node.js';
 import type { Picture } from '../src/picture.js';
+import { bestWithin } from './at-size.js';
 
 const WIDTH = 256;
 const HEIGHT = 192;
@@ -125,13 +126,7 @@ async function rival(name: 'JPEG' | 'AVIF', picture: Picture, size: number): Pro
       ? image().jpeg({ quality, progressive: false })
       : image().avif({ quality, effort: 6, chromaSubsampling: '4:4:4' })
     ).toBuffer();
-  let low = 1;
-  for (let high = 100; high - low > 1;) {
-    const quality = (low + high) >> 1;
-    if ((await code(quality)).length <= size) low = quality;
-    else high = quality;
-  }
-  const file = await code(low);
+  const file = (await bestWithin(size, code)) ?? (await code(1));
   const shown = async (bytes: Uint8Array): Promise<number | undefined> => {
     try {
       const { data, info } = await sharp(bytes, { failOn: 'none' })

@@ -118,7 +118,10 @@ export function straightCode({ firstCode, ahead }: Straight, level: number): num
 }
 
 /** Sigma code that a level ≥ 1 is settled with; undefined where it stays as it is. */
-export function settledCode({ lastCode, settled }: Pick<Schedule, 'lastCode' | 'settled'>, level: number): number | undefined {
+export function settledCode(
+  { lastCode, settled }: Pick<Schedule, 'lastCode' | 'settled'>,
+  level: number,
+): number | undefined {
   const ahead = settled?.[level - 1] ?? NOT_SETTLED;
   return ahead === NOT_SETTLED ? undefined : Math.max(1, lastCode - CODES_LEVEL_SPAN * level - ahead);
 }

@@ -215,7 +215,7 @@ describe('schedule', () => {
     assert.equal(stepsOf(DEFAULT_SCHEDULE, 7).length, 1 + 2 * 9 + 4 * 10 + 2 + 26);
   });
 
-  it('straight ones finish each level in two parts, with noise that is white or falls with the level', () => {
+  it('straight ones finish each level in two parts, or level 0 at once, with noise that is white or falls with the level', () => {
     fc.assert(
       fc.property(
         anySchedules.filter(({ straight }) => straight !== undefined),
@@ -227,7 +227,11 @@ describe('schedule', () => {
           assert.deepEqual(
             entering.map(({ level, part, to }) => [level, part, to]),
             Array.from({ length: levels }, (_, i) => levels - 1 - i).flatMap((level) =>
-              (['first', 'rest'] as const).map((part) => [level, part, straightCode(straight, level)]),
+              (level === 0 && straight.atOnce === true ? [undefined] : ['first', 'rest']).map((part) => [
+                level,
+                part,
+                straightCode(straight, level),
+              ]),
             ),
           );
           for (const { level, from } of entering)

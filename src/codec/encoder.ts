@@ -155,7 +155,10 @@ async function stopOf(
 ): Promise<Stop> {
   if (!('quality' in target)) return FINEST;
   const { schedule = scheduleOf(evaluator) } = options;
-  return inTurns(stopFor(target.quality, picture, evaluator.model, schedule, tuneFor(options)), pauseOf(options));
+  return inTurns(
+    stopFor(target.quality, picture, evaluator.model.quality, schedule, tuneFor(options)),
+    pauseOf(options),
+  );
 }
 
 /** @param target left out where what is shown is not the end */

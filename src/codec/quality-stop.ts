@@ -1,7 +1,7 @@
 /** Where the file of a picture ends for a quality: where files usually do, or as is foreseen of that picture. */
 import { settledCode, straightCode, type Schedule } from '../diffusion/schedule.js';
 import { CODES_LEVEL_SPAN, MAX_FIRST_CODE } from '../format.js';
-import { isStraight, type IntegerModel, type QualityTable } from '../model/integer/integer-model.js';
+import type { QualityTable } from '../model/integer/integer-model.js';
 import { TOP_CODE } from '../model/sigma.js';
 import type { Picture } from '../picture.js';
 import type { Pieces } from '../turns.js';
@@ -45,20 +45,19 @@ const REFINED_USUAL: Family['usual'] = [
   [184, 9],
 ];
 
-/** @param schedule of the model @param tune undefined where the schedule says how errors are spread */
+/** @param table of the model @param schedule of the file @param tune undefined where the schedule says how errors are spread */
 export function* stopFor(
   quality: number,
   picture: Picture,
-  model: IntegerModel,
+  table: QualityTable = DEFAULT_QUALITY_TABLE,
   schedule: Schedule,
   tune: Tune | undefined,
 ): Pieces<Stop> {
-  const { quality: table = DEFAULT_QUALITY_TABLE } = model;
   const usual = stopOfQuality(quality, table);
   if (usual.level > 0) return usual;
   const forecast = yield* ScoreForecast.of(picture);
   if (forecast === undefined) return usual;
-  const family = isStraight(model) ? straightFamily(schedule, tune) : refinedFamily(tune);
+  const family = schedule.straight !== undefined ? straightFamily(schedule, tune) : refinedFamily(tune);
   const search = new QualitySearch(family.tableOf(table), forecast, family);
   return family.stopOf(yield* search.codeOf(quality, family.codeOf(usual)));
 }

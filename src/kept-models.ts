@@ -4,7 +4,10 @@ import { turnIfDue } from './event-loop.js';
 import { Evaluators } from './evaluators.js';
 import { ENGINES, type EngineName, type Evaluator } from './model/evaluator.js';
 import type { IntegerModel } from './model/integer/integer-model.js';
-import { digestedPart, idOfModelFile, readModelFileInPieces } from './model/integer/model-file.js';
+import { digestedPart, idOfModelFile } from './model/integer/model-file.js';
+import { JoinedEvaluator } from './model/joined-evaluator.js';
+import { isJoined, readAnyModelInPieces } from './model/joined-file.js';
+import { NETWORK_ROLES, type ByRole, type JoinedModel, type NetworkRole } from './model/joined-model.js';
 import { MAX_THREADS } from './model/wasm/chunks.js';
 import { DEFAULT_MODEL, isModelName, modelNameOf, MODELS, type ModelName } from './models/registry.js';
 import { advice, bytesOf, isOneOf, isWhole, mustBe, type Check, type Checks } from './options.js';
@@ -110,24 +113,61 @@ export class KeptModels {
 
   private newEvaluators(model: GivenModel, threads: number | undefined, engine: EngineName): Evaluators {
     const { platform } = this;
-    let read: Promise<IntegerModel> | undefined;
-    const readModel = async (): Promise<IntegerModel> => {
-      // A copy, as the caller's may change between two pieces.
-      const file = isModelName(model) ? await platform.loadModel(model) : new Uint8Array(bytesOf(model, 'model'));
-      return inTurns(readModelFileInPieces(file, await platform.sha256(digestedPart(file))), turnIfDue);
-    };
+    let read: Promise<Networks> | undefined;
     return new Evaluators(threads, async (count, spare) => {
       try {
-        read ??= readModel();
-        const found = await read;
+        read ??= readNetworks(model, platform);
+        const { joined, byRole } = await read;
         await turnIfDue();
-        return await platform.createEvaluator(found, count, spare ? 'wasm' : engine);
+        const create = (network: IntegerModel): Promise<Evaluator> =>
+          platform.createEvaluator(network, count, spare ? 'wasm' : engine);
+        if (joined === undefined) return await create(byRole.fine);
+        const created = new Map<IntegerModel, Evaluator>();
+        for (const role of NETWORK_ROLES)
+          if (!created.has(byRole[role])) created.set(byRole[role], await create(byRole[role]));
+        return new JoinedEvaluator(
+          joined,
+          mapRoles((role) => created.get(byRole[role])!),
+        );
       } catch (error) {
         read = undefined; // the next call tries again
         throw error;
       }
     });
   }
+}
+
+/** What a model is computed with. */
+interface Networks {
+  /** Undefined for a model of one network, which has every role. */
+  joined: JoinedModel | undefined;
+  byRole: ByRole<IntegerModel>;
+}
+
+async function readNetworks(model: GivenModel, platform: Platform): Promise<Networks> {
+  const read = async (given: GivenModel): Promise<IntegerModel | JoinedModel> => {
+    // A copy, as the caller's may change between two pieces.
+    const file = isModelName(given) ? await platform.loadModel(given) : new Uint8Array(bytesOf(given, 'model'));
+    return inTurns(readAnyModelInPieces(file, await platform.sha256(digestedPart(file))), turnIfDue);
+  };
+  const found = await read(model);
+  if (!isJoined(found)) return { joined: undefined, byRole: mapRoles(() => found) };
+  const networks = new Map<string, IntegerModel>();
+  for (const id of new Set(Object.values(found.networks))) {
+    const name = modelNameOf(id);
+    const network = name === undefined ? undefined : await read(name);
+    if (network === undefined || isJoined(network))
+      throw new DcompError(
+        'E_OTHER_MODEL',
+        `the model ${found.id} joins models, of which ${id} is none of this release (${ofThisRelease()}); use the release of dcomp that it is of`,
+      );
+    networks.set(id, network);
+  }
+  return { joined: found, byRole: mapRoles((role) => networks.get(found.networks[role])!) };
+}
+
+function mapRoles<T>(of: (role: NetworkRole) => T): ByRole<T> {
+  return { coarse: of('coarse'), fine: of('fine'), shown: of('shown') };
 }
 
 /** @returns the name, or the bytes not copied. @throws DcompError E_USAGE */
@@ -151,11 +191,16 @@ function areSame(a: GivenModel, b: GivenModel): boolean {
 }
 
 function otherModel(id: string, given: string | undefined): DcompError {
-  const names = Object.entries(MODELS).map(([name, model]) => `${name} (${model.id})`);
   const others = given === undefined ? '' : `, given is ${given}`;
   return new DcompError(
     'E_OTHER_MODEL',
-    `the file was made with model ${id}${others}, this release has ${names.join(' and ')}; ` +
+    `the file was made with model ${id}${others}, this release has ${ofThisRelease()}; ` +
       'give the file (.dcm) of the model that it was made with, or use the release of dcomp that made it',
   );
+}
+
+function ofThisRelease(): string {
+  return Object.entries(MODELS)
+    .map(([name, model]) => `${name} (${model.id})`)
+    .join(', ');
 }

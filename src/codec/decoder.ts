@@ -2,7 +2,7 @@
 import { BitReader } from '../entropy/bits.js';
 import { DcompError } from '../errors.js';
 import { isToldSigma } from '../model/architecture.js';
-import type { Evaluator } from '../model/evaluator.js';
+import { widestOf, type Evaluator } from '../model/evaluator.js';
 import { depthOf, type Depth, type Metadata, type Picture, type Samples } from '../picture.js';
 import { decodeAlphaInPieces } from '../container/alpha.js';
 import type { Container, Header } from '../container/container.js';
@@ -115,14 +115,14 @@ async function decodeSource(source: Source, evaluator: Evaluator, options: Decod
   const damage = damageOf(source, options);
   const lags = lagsOfFile(bytes, container);
   const said: string[] = [];
-  const { architecture } = evaluator.model;
+  const architecture = widestOf(evaluator);
   const { needs, needed, units } = await inTurns(
     readable(source, architecture, options, (message) => void said.push(message)),
     pause,
   );
   const { level, pixels } = codedView(header, view);
   const part = needs === undefined ? undefined : { architecture, pixels, needs };
-  const told = isToldSigma(architecture.conditioning);
+  const told = isToldSigma(evaluator.model.architecture.conditioning);
   const drawn = options.realism !== undefined && options.realism > 0;
   checkWork(workOf({ header, lags, told, units, level, part, drawn }), header, options.maxWork);
   const metadata = await inTurns(metadataOfInPieces(bytes, container.parts, damage), pause);

@@ -1,7 +1,7 @@
 /** Evaluations of the network as a session needs them: in rows, in several views, by lag, and counted. */
 import { gridOf, type Rectangle, type Size } from '../math/rectangle.js';
 import { priorOf } from '../model/weights.js';
-import { rowsOfWhole, type Evaluator, type RowEvaluation } from '../model/evaluator.js';
+import { rowsOfWhole, widestOf, type Evaluator, type RowEvaluation } from '../model/evaluator.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS, isToldSigma, type Architecture } from '../model/architecture.js';
 import type { Condition } from '../model/inputs.js';
 import { addMirroredOutput, mirroredInPieces, type Observation } from '../diffusion/observation.js';
@@ -25,8 +25,18 @@ export class Evaluations {
     readonly statistics: SessionStatistics = { evaluations: 0, work: 0 },
   ) {}
 
+  /** What windows are made for. */
   get architecture(): Architecture {
-    return this.evaluator.model.architecture;
+    return widestOf(this.evaluator);
+  }
+
+  /**
+   * By what shows level 0. If that is another network than the one that codes it, no lag has an evaluation of its own, as
+   * it is but looked at.
+   */
+  get shown(): Evaluations {
+    const { shower } = this.evaluator;
+    return shower === undefined ? this : new Evaluations(shower, this.sizes, this.pause, undefined, this.statistics);
   }
 
   /** Standard deviations that the model expects of a level's coefficients, by channel. */

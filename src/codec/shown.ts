@@ -184,7 +184,8 @@ async function showLevel(
   const from = wanted.y - observation.y;
   const walk = { observation, condition, from, end: from + wanted.height, views };
   let variance = 0;
-  for await (const { part, y, first, mean, variances, average } of posteriorRows(evaluations, walk, pause)) {
+  const by = condition.level === 0 ? evaluations.shown : evaluations;
+  for await (const { part, y, first, mean, variances, average } of posteriorRows(by, walk, pause)) {
     if (unfinished !== undefined) {
       // Two estimates: the network's of a mixed observation, and the Kalman rule's from the network's view before the step.
       // Both together are better than either by up to 0.2 dB.

@@ -1,6 +1,6 @@
 import { DcompError } from '../errors.js';
 import type { Pause } from '../turns.js';
-import { COEFFICIENTS, OUTPUT_CHANNELS } from './architecture.js';
+import { COEFFICIENTS, OUTPUT_CHANNELS, type Architecture } from './architecture.js';
 import type { Condition } from './inputs.js';
 import type { IntegerModel } from './integer/integer-model.js';
 
@@ -12,7 +12,11 @@ export interface Evaluator {
   readonly model: IntegerModel;
   readonly threads: number;
   /** What it computes on, for people; default: WebAssembly. */
-  readonly engine?: string;
+  readonly engine?: string | undefined;
+  /** What evaluates level 0 where the picture is shown. Default: this. */
+  readonly shower?: Evaluator;
+  /** The architecture that sees farthest, of those that are evaluated. Default: the model's. */
+  readonly widest?: Architecture;
   /**
    * @param z width · height · 12 observed values, positions row by row, channels interleaved.
    * @param codes their sigma codes, same layout.
@@ -55,6 +59,11 @@ export type EngineName = (typeof ENGINES)[number];
 /** What an evaluator computes on, for people. */
 export function engineOf({ engine = 'WebAssembly' }: Pick<Evaluator, 'engine'>): string {
   return engine;
+}
+
+/** What windows are made for: the architecture that sees farthest. */
+export function widestOf({ widest, model }: Evaluator): Architecture {
+  return widest ?? model.architecture;
 }
 
 /** A result that says what the network was computed on. */

@@ -184,7 +184,7 @@ async function showLevel(
   const from = wanted.y - observation.y;
   const walk = { observation, condition, from, end: from + wanted.height, views };
   let variance = 0;
-  const by = condition.level === 0 ? evaluations.shown : evaluations;
+  const by = condition.level === 0 && moves === undefined ? evaluations.shown : evaluations;
   for await (const { part, y, first, mean, variances, average } of posteriorRows(by, walk, pause)) {
     if (unfinished !== undefined) {
       // Two estimates: the network's of a mixed observation, and the Kalman rule's from the network's view before the step.

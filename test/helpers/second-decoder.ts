@@ -636,12 +636,19 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
       lags === undefined || level > 0 || (mode !== 'refine' && !straight)
         ? 0
         : lags[(floor(i / 12 / g.gw) >> 3) * ceil(cw / 16) + ((floor(i / 12) % g.gw) >> 3)]!;
-  const evaluate = async (g: Grid, level: number, code: number, mode: 'enter' | 'refine'): Promise<Float32Array> => {
-    const lag = mode === 'refine' ? lagIn(g, level, mode) : (): number => 0;
+  const shower = evaluator.shower ?? evaluator;
+  const evaluate = async (
+    g: Grid,
+    level: number,
+    code: number,
+    mode: 'enter' | 'refine',
+    by: Evaluator,
+  ): Promise<Float32Array> => {
+    const lag = mode === 'refine' && by === evaluator ? lagIn(g, level, mode) : (): number => 0;
     const own = (i: number): number => max(code, min(TOP, code + lag(i)));
     const merged = new Float32Array(2 * g.z.length);
     for (const each of new Set(Array.from(g.z.keys(), own))) {
-      const out = await evaluator.evaluate(g.z, g.codes, g.gw, g.gh, { level, sigma: each, mode });
+      const out = await by.evaluate(g.z, g.codes, g.gw, g.gh, { level, sigma: each, mode });
       out.forEach((value, q) => {
         if (own(floor(q / 24) * 12) === each) merged[q] = value;
       });
@@ -654,9 +661,10 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
     code: number,
     mode: 'enter' | 'refine',
     most: number,
+    by = evaluator,
   ): Promise<Float32Array> => {
     const { gw, gh } = g;
-    const told = evaluator.model.architecture.conditioning.sigma ?? true;
+    const told = by === evaluator && (evaluator.model.architecture.conditioning.sigma ?? true);
     const n = (level === 0 && lags !== undefined && told) || sizes[level]!.w * sizes[level]!.h > 2 ** 23 ? 1 : most;
     const mean = new Float32Array(gw * gh * 24);
     for (const [across, down] of [
@@ -670,21 +678,21 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
       const sign = (c: number): number => (across && floor(c / 3) % 2 === 1 ? -1 : 1) * (down && c >= 6 ? -1 : 1);
       const z = g.z.map((_, i) => sign(i % 12) * g.z[at(floor(i / 12)) * 12 + (i % 12)]!);
       const codes = g.codes.map((_, i) => g.codes[at(floor(i / 12)) * 12 + (i % 12)]!);
-      const out = await evaluate({ ...g, z, codes }, level, code, mode);
+      const out = await evaluate({ ...g, z, codes }, level, code, mode, by);
       mean.forEach(
         (sum, i) => (mean[i] = sum + (i % 24 < 12 ? sign(i % 24) : 1) * out[at(floor(i / 24)) * 24 + (i % 24)]!),
       );
     }
     return mean.map((sum) => sum / n);
   };
-  const posterior = (g: Grid, out: Float32Array, level: number): Float32Array =>
+  const posterior = (g: Grid, out: Float32Array, level: number, by = model): Float32Array =>
     g.z.map((z, i) => {
-      const [cs, co] = wiener(g.codes[i]!, priorOf(model, level)[i % 12]!);
+      const [cs, co] = wiener(g.codes[i]!, priorOf(by, level)[i % 12]!);
       return (g.codes[i] === 255 ? 0 : cs * z) + co * out[2 * i - (i % 12)]!;
     });
-  const variancesOf = (g: Grid, out: Float32Array): Float32Array =>
+  const variancesOf = (g: Grid, out: Float32Array, by = model): Float32Array =>
     g.z.map((_, i) => {
-      const [, co] = wiener(g.codes[i]!, priorOf(model, 0)[i % 12]!);
+      const [, co] = wiener(g.codes[i]!, priorOf(by, 0)[i % 12]!);
       return co * co * exp2(out[2 * i - (i % 12) + 12]!);
     });
   const moves = new Float32Array(ceil(cw / 2) * ceil(ch / 2));
@@ -790,12 +798,13 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
       mode = 'enter';
     }
     direct = false;
-    const out = await viewed(grid, level, code, mode, views);
-    const mean = posterior(grid, out, level);
+    const by = level === 0 && steps[next - (g === 0 ? 1 : 0)]?.mode !== 'settle' ? shower : evaluator;
+    const out = await viewed(grid, level, code, mode, views, by);
+    const mean = posterior(grid, out, level, by.model);
     if (level === 0) moves.forEach((d, p) => (mean[12 * p] = mean[12 * p]! + d));
     const u = unHaar(grid, unfinished === undefined ? mean : mean.map((value, i) => (3 * value + unfinished![i]!) / 4));
     if (level === 0) {
-      variances = variancesOf(grid, out);
+      variances = variancesOf(grid, out, by.model);
       shown = u;
       break;
     }

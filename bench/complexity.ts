@@ -4,7 +4,7 @@
  * encoding and decoding, as ratios to the default's in the same run.
  *
  * Usage: node dist/bench/complexity.js [FOLDER or PNG…] [--side 256] [--limit 8] [--rates 0.15,0.25,0.5] [--only PATTERN] [--threads N]
- *        [--model small|large|FILE]
+ *        [--model small|medium|large|FILE]
  *        (default: ../shared/data/dev, all threads)
  */
 import { parseArgs } from 'node:util';
@@ -14,12 +14,10 @@ import { decodePicture } from '../src/codec/decoder.js';
 import { encodePictureToSizes } from '../src/codec/encoder.js';
 import type { EncodingOptions } from '../src/codec/encoder-options.js';
 import { DEFAULT_SCHEDULE, type Schedule } from '../src/diffusion/schedule.js';
-import { flopsPerPixel } from '../src/model/architecture.js';
-import { readModelFile } from '../src/model/integer/model-file.js';
-import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
-import { loadModel } from '../src/models/read-node.js';
+import { DEFAULT_MODEL } from '../src/models/registry.js';
 import { DEFAULT_EFFORT } from '../src/node.js';
 import type { Picture } from '../src/picture.js';
+import { countedEvaluator } from './counted.js';
 import { mean, middle } from './middle.js';
 
 const { values, positionals } = parseArgs({
@@ -30,7 +28,7 @@ const { values, positionals } = parseArgs({
     rates: { type: 'string', default: '0.15,0.25,0.5' },
     only: { type: 'string', default: '' },
     threads: { type: 'string' },
-    model: { type: 'string' },
+    model: { type: 'string', default: DEFAULT_MODEL },
   },
 });
 
@@ -61,10 +59,9 @@ interface Outcome {
 }
 
 const rates = values.rates.split(',').map(Number);
-const model = readModelFile(await loadModel(values.model));
-const evaluator = await createThreadedEvaluator(
-  model,
-  values.threads === undefined ? {} : { threads: Number(values.threads) },
+const { evaluator, flops, close } = await countedEvaluator(
+  values.model,
+  values.threads === undefined ? undefined : Number(values.threads),
 );
 const pictures = spread(
   findPictures(positionals.length === 0 ? ['../shared/data/dev'] : positionals),
@@ -78,9 +75,9 @@ async function measure(picture: Picture, options: Omit<EncodingOptions, 'target'
   const between = performance.now();
   const outcome: Outcome = { psnr: [], kiloFlop: [], encodeSeconds: (between - start) / 1000, decodeSeconds: 0 };
   for (const { bytes } of files) {
-    const decoded = await decodePicture(bytes, evaluator);
-    outcome.psnr.push(psnrRgb(picture, decoded));
-    outcome.kiloFlop.push((decoded.work * flopsPerPixel(model.architecture)) / 1000);
+    const before = flops();
+    outcome.psnr.push(psnrRgb(picture, await decodePicture(bytes, evaluator)));
+    outcome.kiloFlop.push((flops() - before) / 1000 / (picture.width * picture.height));
   }
   outcome.decodeSeconds = (performance.now() - between) / 1000;
   return outcome;
@@ -96,7 +93,7 @@ const slopes = rates.map((_, i) => {
 const percent = (ratio: number): string => `${(100 * (ratio - 1)).toFixed(1)} %`;
 
 console.log(
-  `model ${model.id}, effort ${DEFAULT_EFFORT} unless stated, middles of ${values.side} pixels a side of ${pictures.length} pictures, rates ${rates.join(', ')}`,
+  `model ${evaluator.model.id}, effort ${DEFAULT_EFFORT} unless stated, middles of ${values.side} pixels a side of ${pictures.length} pictures, rates ${rates.join(', ')}`,
 );
 console.log('| | bits at equal PSNR | kFLOP per pixel | encoding | decoding |\n|---|---|---|---|---|');
 const wanted = new RegExp(values.only);
@@ -115,4 +112,4 @@ for (const [name, options] of Object.entries(VARIANTS)) {
     `| ${name} | ${bits.join(', ')} | ${work.join(', ')} | ${time(({ encodeSeconds }) => encodeSeconds)} | ${time(({ decodeSeconds }) => decodeSeconds)} |`,
   );
 }
-await evaluator.close();
+await close();

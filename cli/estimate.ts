@@ -1,9 +1,10 @@
 /** How long work takes on this machine, by a small measurement: some 0.2 s. */
 import { availableParallelism } from 'node:os';
+import { KeptModels } from '../src/kept-models.js';
 import { COEFFICIENTS } from '../src/model/architecture.js';
-import { readModelFile } from '../src/model/integer/model-file.js';
+import type { Evaluator } from '../src/model/evaluator.js';
 import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
-import { loadModel, type ModelName } from '../src/models/read-node.js';
+import { loadModel, sha256, type ModelName } from '../src/models/read-node.js';
 import { TOP_CODE } from '../src/model/sigma.js';
 
 /** Side, in positions of 2×2 pixels, of the grid that is evaluated to measure. */
@@ -13,34 +14,57 @@ const ROUNDS = 3;
 /** What decoding takes besides its evaluations. */
 const BESIDES = 1.1;
 
-/** Seconds of a megapixel by models that were measured. */
-const rates = new Map<ModelName, Promise<number | undefined>>();
-
-/**
- * @param megapixels that go through the network @param model of the package
- * @returns seconds with all cores of the machine, undefined where the model cannot be run
- */
-export async function estimatedSeconds(megapixels: number, model: ModelName): Promise<number | undefined> {
-  if (!rates.has(model)) rates.set(model, measure(model));
-  const seconds = await rates.get(model);
-  return seconds === undefined ? undefined : (BESIDES * megapixels * seconds) / availableParallelism();
+/** Seconds of one thread for a megapixel: of the path, and where the picture is shown. */
+interface Rates {
+  path: number;
+  shown: number;
 }
 
-/** Seconds of one thread for a megapixel. */
-async function measure(model: ModelName): Promise<number | undefined> {
+const measured = new Map<ModelName, Promise<Rates | undefined>>();
+
+/**
+ * @param megapixels that go through the network @param shown of these, where the picture is shown @param model of the package
+ * @returns seconds with all cores of the machine, undefined where the model cannot be run
+ */
+export async function estimatedSeconds(
+  megapixels: number,
+  shown: number,
+  model: ModelName,
+): Promise<number | undefined> {
+  if (!measured.has(model)) measured.set(model, measure(model));
+  const rates = await measured.get(model);
+  if (rates === undefined) return undefined;
+  const last = Math.min(shown, megapixels);
+  return (BESIDES * ((megapixels - last) * rates.path + last * rates.shown)) / availableParallelism();
+}
+
+async function measure(model: ModelName): Promise<Rates | undefined> {
+  const models = new KeptModels({
+    loadModel,
+    sha256,
+    createEvaluator: (network) => createThreadedEvaluator(network, { threads: 1 }),
+  });
   try {
-    const evaluator = await createThreadedEvaluator(readModelFile(await loadModel(model)), { threads: 1 });
-    const z = new Float32Array(SIDE * SIDE * COEFFICIENTS);
-    const codes = new Uint8Array(z.length).fill(TOP_CODE);
-    let best = Infinity;
-    for (let round = 0; round < ROUNDS; round++) {
-      const start = performance.now();
-      await evaluator.evaluate(z, codes, SIDE, SIDE, { level: 0, sigma: TOP_CODE, mode: 'refine' });
-      best = Math.min(best, (performance.now() - start) / 1000);
-    }
-    await evaluator.close();
-    return best / ((4 * SIDE * SIDE) / 1e6);
+    return await models.chosen({ model, engine: 'wasm' }, Infinity).use(Infinity, undefined, async (evaluator) => {
+      const path = await secondsOf(evaluator);
+      return { path, shown: evaluator.shower === undefined ? path : await secondsOf(evaluator.shower) };
+    });
   } catch {
     return undefined;
+  } finally {
+    await models.release();
   }
+}
+
+/** Of one megapixel. */
+async function secondsOf(evaluator: Evaluator): Promise<number> {
+  const z = new Float32Array(SIDE * SIDE * COEFFICIENTS);
+  const codes = new Uint8Array(z.length).fill(TOP_CODE);
+  let best = Infinity;
+  for (let round = 0; round < ROUNDS; round++) {
+    const start = performance.now();
+    await evaluator.evaluate(z, codes, SIDE, SIDE, { level: 0, sigma: TOP_CODE, mode: 'refine' });
+    best = Math.min(best, (performance.now() - start) / 1000);
+  }
+  return best / ((4 * SIDE * SIDE) / 1e6);
 }

@@ -61,10 +61,11 @@ export async function run(args: RawArgs): Promise<number> {
 type Found = FileInfo & { model: ModelName | null; estimatedSeconds: number | null };
 
 /** Measured with the file's model, or the default one; loaded only when it is asked for. */
-async function secondsOf(work: Work | null, model: ModelName | null): Promise<number | null> {
+async function secondsOf({ work, schedule, width, height }: FileInfo, model: ModelName | null): Promise<number | null> {
   if (work === null) return null;
   const { estimatedSeconds } = await import('./estimate.js');
-  return (await estimatedSeconds(work.megapixels, model ?? DEFAULT_MODEL)) ?? null;
+  const shown = ((schedule?.views ?? 0) * width * height) / 1e6;
+  return (await estimatedSeconds(work.megapixels, shown, model ?? DEFAULT_MODEL)) ?? null;
 }
 
 /** @throws DcompError that names the file */
@@ -74,7 +75,7 @@ async function infoOf(file: string, timed: boolean): Promise<Found> {
     refusePicture(bytes);
     const found = info(bytes);
     const model = (found.modelId === null ? undefined : modelNameOf(found.modelId)) ?? null;
-    return { ...found, model, estimatedSeconds: timed ? await secondsOf(found.work, model) : null };
+    return { ...found, model, estimatedSeconds: timed ? await secondsOf(found, model) : null };
   } catch (error) {
     throw about(inputName(file), error);
   }

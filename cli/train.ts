@@ -6,6 +6,8 @@
 import path from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
 import { DcompError } from '../src/errors.js';
+import { qualityTableFrom } from '../src/model/integer/check-model.js';
+import type { QualityTable } from '../src/model/integer/integer-model.js';
 import {
   DEFAULT_ARCHITECTURE,
   SMALL_ARCHITECTURE,
@@ -20,8 +22,7 @@ import { flag, numberOption, outputFlags, textOption, type RawArgs } from './opt
 import { progressDisplay } from './progress.js';
 import { note, print } from './report.js';
 import { classifierOptions, runClassifier } from './train-classifier.js';
-import { joinOptions, runJoin } from './train-join.js';
-import { COUNT, encoderOptions, forceOption, qualityOption, required, SEED, stringOption } from './train-options.js';
+import { COUNT, forceOption, required, SEED, stringOption } from './train-options.js';
 
 /** Options of training alone: `global: false` keeps them from the subcommands. */
 const OPTIONS: Record<string, { describe: string; boolean?: boolean }> = {
@@ -70,7 +71,6 @@ export const trainCommand: CommandModule<object, RawArgs> = {
         growOptions,
         runGrow,
       )
-      .command('join', 'Join models: one for coarse levels, one for level 0, one that shows it', joinOptions, runJoin)
       .command(
         'classifier',
         'Train a classifier of pictures for a model: a class file (.dcc) for sample --classifier',
@@ -86,7 +86,16 @@ function exportOptions(yargs: Argv): void {
   stringOption(yargs, 'data', 'Folder of PNG photographs that it was trained on');
   stringOption(yargs, 'output', 'Model file to write', 'o');
   stringOption(yargs, 'report', 'JSON file for the figures');
-  encoderOptions(yargs);
+  stringOption(
+    yargs,
+    'quality',
+    'Pairs quality:code, as 10:168,50:150,100:64: where files of a quality end  [default: table of the codec]',
+  );
+  yargs.option('straight', {
+    type: 'boolean',
+    describe: 'Its files measure every level straight  [default: where the network is not told sigma]',
+  });
+  stringOption(yargs, 'path', 'Id of the model whose files it shows  [default: it codes its own]');
   stringOption(yargs, 'threads', 'Threads of the integer network  [default: all cores]');
   forceOption(yargs);
 }
@@ -247,6 +256,18 @@ function trainDisplay(quiet: boolean): {
 /** Photographs that are read for the calibration; those of the validation part come on top. */
 const EXPORT_PHOTOGRAPHS = 60;
 
+/** `10:168,50:150,100:64` @throws DcompError E_USAGE */
+function qualityOption(args: RawArgs): QualityTable | undefined {
+  const text = textOption(args, 'quality');
+  if (text === undefined) return undefined;
+  try {
+    return qualityTableFrom(text.split(',').map((pair) => pair.split(':').map(Number)));
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new DcompError('E_USAGE', `--quality is ${text}: ${message}`, { cause: error });
+  }
+}
+
 async function runExport(args: RawArgs): Promise<void> {
   const { quiet } = outputFlags(args);
   const checkpoint = required(args, 'checkpoint');
@@ -255,6 +276,7 @@ async function runExport(args: RawArgs): Promise<void> {
   const reportFile = textOption(args, 'report');
   const threads = numberOption(args, 'threads', { min: 1, max: 256, whole: true });
   const quality = qualityOption(args);
+  const path = textOption(args, 'path');
   const replace = flag(args, 'force');
   const { readCheckpoint } = await import('../src/train/checkpoint.js');
   const { loadDataset } = await import('../src/train/dataset.js');
@@ -273,6 +295,7 @@ async function runExport(args: RawArgs): Promise<void> {
         ...(threads === undefined ? {} : { threads }),
         ...(quality === undefined ? {} : { quality }),
         ...(typeof args.straight === 'boolean' ? { straight: args.straight } : {}),
+        ...(path === undefined ? {} : { path }),
         onProgress: (fraction, stage) => bar.update?.({ fraction: 0.1 + 0.9 * fraction, stage }),
       });
       json = JSON.stringify(report, undefined, 2) + '\n';

@@ -4,11 +4,9 @@ import { turnIfDue } from './event-loop.js';
 import { Evaluators } from './evaluators.js';
 import { ENGINES, type EngineName, type Evaluator } from './model/evaluator.js';
 import type { IntegerModel } from './model/integer/integer-model.js';
-import { digestedPart, idOfModelFile } from './model/integer/model-file.js';
-import { JoinedEvaluator } from './model/joined-evaluator.js';
-import { isJoined, readAnyModelInPieces } from './model/joined-file.js';
-import { NETWORK_ROLES, type ByRole, type JoinedModel, type NetworkRole } from './model/joined-model.js';
+import { digestedPart, idOfModelFile, readModelFileInPieces } from './model/integer/model-file.js';
 import { MAX_THREADS } from './model/wasm/chunks.js';
+import { PairedEvaluator } from './model/paired-evaluator.js';
 import { DEFAULT_MODEL, isModelName, modelNameOf, MODELS, type ModelName } from './models/registry.js';
 import { advice, bytesOf, isOneOf, isWhole, mustBe, type Check, type Checks } from './options.js';
 import { inTurns } from './turns.js';
@@ -115,20 +113,13 @@ export class KeptModels {
     const { platform } = this;
     let read: Promise<Networks> | undefined;
     return new Evaluators(threads, async (count, spare) => {
+      const create = (network: IntegerModel): Promise<Evaluator> =>
+        platform.createEvaluator(network, count, spare ? 'wasm' : engine);
       try {
         read ??= readNetworks(model, platform);
-        const { joined, byRole } = await read;
+        const { own, path } = await read;
         await turnIfDue();
-        const create = (network: IntegerModel): Promise<Evaluator> =>
-          platform.createEvaluator(network, count, spare ? 'wasm' : engine);
-        if (joined === undefined) return await create(byRole.fine);
-        const created = new Map<IntegerModel, Evaluator>();
-        for (const role of NETWORK_ROLES)
-          if (!created.has(byRole[role])) created.set(byRole[role], await create(byRole[role]));
-        return new JoinedEvaluator(
-          joined,
-          mapRoles((role) => created.get(byRole[role])!),
-        );
+        return path === undefined ? await create(own) : new PairedEvaluator(await create(path), await create(own));
       } catch (error) {
         read = undefined; // the next call tries again
         throw error;
@@ -137,37 +128,28 @@ export class KeptModels {
   }
 }
 
-/** What a model is computed with. */
 interface Networks {
-  /** Undefined for a model of one network, which has every role. */
-  joined: JoinedModel | undefined;
-  byRole: ByRole<IntegerModel>;
+  own: IntegerModel;
+  /** Of the model whose path it has; undefined where that is its own. */
+  path: IntegerModel | undefined;
 }
 
 async function readNetworks(model: GivenModel, platform: Platform): Promise<Networks> {
-  const read = async (given: GivenModel): Promise<IntegerModel | JoinedModel> => {
+  const read = async (given: GivenModel): Promise<IntegerModel> => {
     // A copy, as the caller's may change between two pieces.
     const file = isModelName(given) ? await platform.loadModel(given) : new Uint8Array(bytesOf(given, 'model'));
-    return inTurns(readAnyModelInPieces(file, await platform.sha256(digestedPart(file))), turnIfDue);
+    return inTurns(readModelFileInPieces(file, await platform.sha256(digestedPart(file))), turnIfDue);
   };
-  const found = await read(model);
-  if (!isJoined(found)) return { joined: undefined, byRole: mapRoles(() => found) };
-  const networks = new Map<string, IntegerModel>();
-  for (const id of new Set(Object.values(found.networks))) {
-    const name = modelNameOf(id);
-    const network = name === undefined ? undefined : await read(name);
-    if (network === undefined || isJoined(network))
-      throw new DcompError(
-        'E_OTHER_MODEL',
-        `the model ${found.id} joins models, of which ${id} is none of this release (${ofThisRelease()}); use the release of dcomp that it is of`,
-      );
-    networks.set(id, network);
-  }
-  return { joined: found, byRole: mapRoles((role) => networks.get(found.networks[role])!) };
-}
-
-function mapRoles<T>(of: (role: NetworkRole) => T): ByRole<T> {
-  return { coarse: of('coarse'), fine: of('fine'), shown: of('shown') };
+  const own = await read(model);
+  if (own.path === undefined) return { own, path: undefined };
+  const name = modelNameOf(own.path);
+  const path = name === undefined ? undefined : await read(name);
+  if (path === undefined || path.path !== undefined)
+    throw new DcompError(
+      'E_OTHER_MODEL',
+      `the model ${own.id} has the path of model ${own.path}, this release has ${ofThisRelease()}; use the release of dcomp that it is of`,
+    );
+  return { own, path };
 }
 
 /** @returns the name, or the bytes not copied. @throws DcompError E_USAGE */

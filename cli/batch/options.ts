@@ -1,7 +1,6 @@
 /** Options and names that `encode` and `decode` share. */
 import type { Argv } from 'yargs';
 import { DcompError } from '../../src/errors.js';
-import { finish } from '../../src/turns.js';
 import { descriptorOf } from '../../formats/descriptor.js';
 import { STANDARD } from '../../formats/files.js';
 import {
@@ -114,7 +113,7 @@ export async function batchOf(
   const plan = await planPlaces({ names, output, ...request }, remote !== undefined);
   // Once, and not for every file anew.
   if (plan.many && typeof common.model === 'object')
-    finish((await import('../../src/model/joined-file.js')).readAnyModelInPieces(common.model));
+    (await import('../../src/model/integer/model-file.js')).readModelFile(common.model);
   if (plan.jobs.some(({ output }) => output === STANDARD)) {
     if (json) throw new DcompError('E_USAGE', '--json and the output - would both write to stdout; name an output');
     if (process.stdout.isTTY)

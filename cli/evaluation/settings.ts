@@ -2,9 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { constants as osConstants } from 'node:os';
 import { DcompError } from '../../src/errors.js';
-import { readAnyModelInPieces } from '../../src/model/joined-file.js';
+import { readModelFile } from '../../src/model/integer/model-file.js';
 import { DEFAULT_MODEL, MODELS } from '../../src/models/registry.js';
-import { finish } from '../../src/turns.js';
 import { about } from '../errors.js';
 import { namedModel, numberOption, textOption, type RawArgs } from '../options.js';
 import { note } from '../report.js';
@@ -17,7 +16,7 @@ export function ownModel(args: RawArgs): { model: string; modelId: string } {
   const model = textOption(args, 'model') ?? DEFAULT_MODEL;
   try {
     const given = namedModel(model);
-    return { model, modelId: typeof given === 'string' ? MODELS[given].id : finish(readAnyModelInPieces(given)).id };
+    return { model, modelId: typeof given === 'string' ? MODELS[given].id : readModelFile(given).id };
   } catch (error) {
     throw about(model, error);
   }

@@ -11,7 +11,9 @@ import { floatForward, type Request } from '../model/float-forward.js';
 import { wienerGains } from '../model/inputs.js';
 import { readModelFile, writeModelFile } from '../model/integer/model-file.js';
 import { quantise } from '../model/integer/quantise.js';
-import { CODES_PER_OCTAVE, TOP_CODE, sigmaOf } from '../model/sigma.js';
+import type { Condition } from '../model/inputs.js';
+import { CODES_PER_OCTAVE, codeOf, TOP_CODE, UNKNOWN, sigmaOf } from '../model/sigma.js';
+import { COLOURS } from '../pixels/colour.js';
 import { createThreadedEvaluator } from '../model/wasm/threads-node.js';
 import { priorOf, type FloatModel } from '../model/weights.js';
 import { floatModelOf, type CheckpointState } from './checkpoint.js';
@@ -19,6 +21,7 @@ import type { Dataset, Photograph } from './dataset.js';
 import { drawExample, observe, planAt } from './examples.js';
 import { plainCondition } from './observations.js';
 import { Random } from './random.js';
+import { RECIPE } from './recipe.js';
 import {
   VALIDATION_SCHEDULE,
   addedPrecision,
@@ -31,8 +34,9 @@ import {
   type ValidationStep,
 } from './validation-schedule.js';
 
-/** What quantisation may cost, in percent of the bits. */
+/** What quantisation may cost, in percent of the bits; and what of a network that only shows, in dB. */
 export const MAX_COST = 0.5;
+const MAX_LOSS = 0.05;
 /** Evaluations that the ranges of the activations are taken from. */
 export const CALIBRATION_COUNT = 40;
 const CALIBRATION_SIDE = 64;
@@ -61,6 +65,8 @@ export interface ExportOptions {
   quality?: QualityTable;
   /** Whether files of the model measure every level straight; default: where the network is not told sigma. */
   straight?: boolean;
+  /** Id of the model whose files it shows: it is calibrated and measured at level 0, where all of that is known. */
+  path?: string;
   threads?: number;
   /** Validation crops, and side in pixels: default 6 of 256 with native TensorFlow, else 2 of 128. */
   pictures?: number;
@@ -98,9 +104,16 @@ export async function exportModel(
 ): Promise<{ bytes: Uint8Array; report: ExportReport }> {
   const model = floatModelOf(state);
   options.onProgress?.(0, 'calibration');
-  const integers = quantise(model, calibrationRequests(dataset.training, CALIBRATION_COUNT));
-  const { quality = DEFAULT_QUALITY_TABLE, straight } = options;
-  const bytes = writeModelFile({ ...integers, quality, ...(straight === undefined ? {} : { straight }) });
+  const { quality = DEFAULT_QUALITY_TABLE, straight, path } = options;
+  const requests =
+    path === undefined
+      ? calibrationRequests(dataset.training, CALIBRATION_COUNT)
+      : shownRequests(dataset.training, CALIBRATION_COUNT);
+  const bytes = writeModelFile({
+    ...{ ...quantise(model, requests), quality },
+    ...(straight === undefined ? {} : { straight }),
+    ...(path === undefined ? {} : { path }),
+  });
   const integerModel = readModelFile(bytes);
   const native = await nativeNetwork(model);
   const side = options.side ?? (native === undefined ? 128 : validationSide(dataset.validation, model.architecture));
@@ -113,13 +126,14 @@ export async function exportModel(
     native ?? ((request) => Promise.resolve(floatForward(model, request))),
     ({ z, codes, width, height, condition }) => evaluator.evaluate(z, codes, width, height, condition),
   ];
-  const [float, integer] = (await compare(model, networks, pictures, options.onProgress)) as [
+  const isMeasured = (step: ValidationStep): boolean => path === undefined || step.psnr !== undefined;
+  const [float, integer] = (await compare(model, networks, pictures, isMeasured, options.onProgress)) as [
     ValidationResult,
     ValidationResult,
   ];
   await evaluator.close();
-  const path = isStraight(integerModel) ? 'straight8' : 'total';
-  const bitsPercent = 100 * (integer[path] / float[path] - 1);
+  const bits = isStraight(integerModel) ? 'straight8' : 'total';
+  const bitsPercent = path === undefined ? 100 * (integer[bits] / float[bits] - 1) : 0;
   const decibels = {
     psnr45: integer.psnr45 - float.psnr45,
     psnr16: integer.psnr16 - float.psnr16,
@@ -139,12 +153,15 @@ export async function exportModel(
     decibels,
   };
   if (!(bitsPercent <= MAX_COST)) {
-    const cost = `${bitsPercent.toFixed(2)} % of the bits (${float[path].toFixed(4)} to ${integer[path].toFixed(4)} bits per pixel)`;
+    const cost = `${bitsPercent.toFixed(2)} % of the bits (${float[bits].toFixed(4)} to ${integer[bits].toFixed(4)} bits per pixel)`;
     throw new DcompError(
       'E_UNREACHABLE',
       `quantisation costs ${cost}, more than ${MAX_COST} %; train on, so that the running average of the weights settles`,
     );
   }
+  const worst = Math.min(...Object.values(decibels));
+  if (path !== undefined && !(worst >= -MAX_LOSS))
+    throw new DcompError('E_UNREACHABLE', `quantisation costs ${-worst} dB, more than ${MAX_LOSS}; train on`);
   return { bytes, report };
 }
 
@@ -173,11 +190,35 @@ export function calibrationRequests(photographs: readonly Photograph[], count: n
   });
 }
 
-/** Follows the validation schedule with several networks, which all see the same noise. */
+/**
+ * Evaluations like those that show the files of another model: level 0, LL finer than the details, of which those that are
+ * small against their noise are unknown.
+ */
+function shownRequests(photographs: readonly Photograph[], count: number): Request[] {
+  const random = new Random(0x73686f77, 0);
+  const { inParts, atOnce } = RECIPE.shown;
+  const [lowest, highest] = [inParts.sigma[0]!, atOnce.sigma[1]!];
+  return Array.from({ length: count }, (_, i) => {
+    const sigma = codeOf(2 ** (lowest + ((i + 0.5) / count) * (highest - lowest)));
+    const condition: Condition = { level: 0, sigma, mode: 'refine' };
+    const drawn = plainCondition(condition);
+    const { x } = drawExample(photographs, 0, CALIBRATION_SIDE, random, drawn);
+    const ahead = random.below(Math.round(RECIPE.shown.ahead * CODES_PER_OCTAVE));
+    const least = (i % 4) * 0.75 * sigmaOf(condition.sigma);
+    const codes = Uint8Array.from(x.data, (value, k) =>
+      k % COEFFICIENTS < COLOURS ? condition.sigma - ahead : Math.abs(value) >= least ? condition.sigma : UNKNOWN,
+    );
+    const grid = CALIBRATION_SIDE / 2;
+    return { z: observe(x, codes, grid, random, drawn), codes, width: grid, height: grid, condition };
+  });
+}
+
+/** Follows the validation schedule with several networks, which all see the same noise; what is left out counts for nothing. */
 async function compare(
   model: FloatModel,
   networks: readonly Network[],
   pictures: Coefficients[][],
+  isMeasured: (step: ValidationStep) => boolean,
   onProgress?: ExportOptions['onProgress'],
 ): Promise<ValidationResult[]> {
   const measured = networks.map(() => [] as [number, number][]);
@@ -188,7 +229,7 @@ async function compare(
     );
     const sums = networks.map((): [number, number] => [0, 0]);
     const { level } = step.condition;
-    for (const [b, x] of pictures[level]!.entries()) {
+    for (const [b, x] of isMeasured(step) ? pictures[level]!.entries() : []) {
       const codes = validationCodes(step, x.width * x.height, x.width);
       const z = observe(x, codes, x.width, validationRandom(step, b));
       for (const [n, network] of networks.entries()) {

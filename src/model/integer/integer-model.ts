@@ -42,6 +42,8 @@ export interface IntegerModel {
   quality?: QualityTable;
   /** Whether its files measure every level straight; default: where the network is not told sigma. */
   straight?: boolean;
+  /** Id of the model that computes the steps, where this one only shows the picture: see `PairedEvaluator`. */
+  path?: string;
 }
 
 /** Whether the files of a model measure every level straight at its final sigma, unless one asks for another schedule. */

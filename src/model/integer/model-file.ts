@@ -5,8 +5,8 @@
  *   8..11         format version
  *   12..15        length of the whole file in bytes
  *   16..19        length of the header in bytes
- *   header        JSON in UTF-8: architecture, scale and bits of every tensor, and perhaps the table of qualities; of a
- *                 joined model (joined-file.ts) its networks in place of architecture and scales, and nothing follows
+ *   header        JSON in UTF-8: architecture, scale and bits of every tensor, and perhaps the table of qualities and the
+ *                 id of the model whose path it has
  *   arrays        float32, lengths follow from the header: statistics.prior, statistics.inputScale; by layer in their
  *                 order weightScale, bias; cond.w1, cond.b1, cond.w2, cond.b2
  *   weights       by layer in their order, in Rice codes (rice.ts)
@@ -14,7 +14,6 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
-import { DcompError } from '../../errors.js';
 import { bytesOf } from '../../options.js';
 import { finish, type Pieces } from '../../turns.js';
 import {
@@ -69,30 +68,24 @@ export function writeModelFile(model: ModelContent): Uint8Array {
   );
   const quality = model.quality === undefined ? {} : { quality: qualityTableFrom(model.quality) };
   const straight = model.straight === undefined ? {} : { straight: model.straight };
+  const path = model.path === undefined ? {} : { path: pathFrom(model.path) };
+  const header = new TextEncoder().encode(JSON.stringify({ architecture, scales, ...quality, ...straight, ...path }));
+  if (header.length > MAX_HEADER) damaged(`the header has ${header.length} bytes, more than ${MAX_HEADER}`);
+  const arrays = arraysOf(model);
   const weights = writeRice(architecture.layers.map(({ name }) => model.layers.get(name)!.weights));
-  const numbers = new Uint8Array(arrayBytes(architecture));
-  const view = new DataView(numbers.buffer);
-  let at = 0;
-  for (const array of arraysOf(model)) {
+  const length = FIXED + header.length + arrayBytes(architecture) + weights.length + DIGEST;
+  const bytes = new Uint8Array(length);
+  const view = new DataView(bytes.buffer);
+  writeFrame(KIND, bytes);
+  view.setUint32(16, header.length, true);
+  bytes.set(header, FIXED);
+  let at = FIXED + header.length;
+  for (const array of arrays) {
     // By DataView, as the order of bytes of the machine is unknown.
     for (let i = 0; i < array.length; i++, at += 4) view.setFloat32(at, array[i]!, true);
   }
-  return writeParts({ architecture, scales, ...quality, ...straight }, [numbers, weights]);
-}
-
-/** A model file of a header and what follows it. @throws DcompError E_DAMAGED_MODEL */
-export function writeParts(header: object, parts: readonly Uint8Array[]): Uint8Array {
-  const text = new TextEncoder().encode(JSON.stringify(header));
-  if (text.length > MAX_HEADER) damaged(`the header has ${text.length} bytes, more than ${MAX_HEADER}`);
-  const length = parts.reduce((sum, part) => sum + part.length, FIXED + text.length + DIGEST);
-  const bytes = new Uint8Array(length);
-  writeFrame(KIND, bytes);
-  new DataView(bytes.buffer).setUint32(16, text.length, true);
-  let at = FIXED;
-  for (const part of [text, ...parts]) {
-    bytes.set(part, at);
-    at += part.length;
-  }
+  bytes.set(weights, at);
+  at += weights.length;
   bytes.set(sha256(bytes.subarray(0, at)), at);
   return bytes;
 }
@@ -113,7 +106,7 @@ export function modelId(file: Uint8Array): string {
 
 /**
  * Reads a model file.
- * @throws DcompError E_NOT_MODEL, E_VERSION, E_TRUNCATED or E_DAMAGED_MODEL; no other error, whatever the bytes; E_USAGE for what are none, and for a joined model
+ * @throws DcompError E_NOT_MODEL, E_VERSION, E_TRUNCATED or E_DAMAGED_MODEL; no other error, whatever the bytes; E_USAGE for what are none
  */
 export function readModelFile(bytes: Uint8Array): IntegerModel {
   return finish(readModelFileInPieces(bytesOf(bytes, 'the model file')));
@@ -126,7 +119,10 @@ export function readModelFile(bytes: Uint8Array): IntegerModel {
 export function* readModelFileInPieces(bytes: Uint8Array, digest?: Uint8Array): Pieces<IntegerModel> {
   const headerLength = headerLengthOf(bytes);
   const end = bytes.length - DIGEST;
-  const { architecture, tensors, ...settings } = networkOf(yield* headerInPieces(bytes, digest));
+  const found = digest ?? (yield* sha256InPieces(digestedPart(bytes)));
+  if (bytesToHex(found) !== bytesToHex(bytes.subarray(end)))
+    damaged('the checksum at the end does not fit the content');
+  const { architecture, tensors, ...settings } = parseHeader(bytes.subarray(FIXED, FIXED + headerLength));
   // Before anything is allocated: there is room for the arrays that the header promises, and for a bit for each weight.
   const weightsAt = FIXED + headerLength + arrayBytes(architecture);
   const weightCounts = architecture.layers.map((layer) =>
@@ -153,33 +149,12 @@ export function* readModelFileInPieces(bytes: Uint8Array, digest?: Uint8Array): 
   return model;
 }
 
-/**
- * What the header of a model file says.
- * @param digest as of `readModelFileInPieces`
- * @throws DcompError E_NOT_MODEL, E_VERSION, E_TRUNCATED or E_DAMAGED_MODEL
- */
-export function* headerInPieces(bytes: Uint8Array, digest?: Uint8Array): Pieces<Record<string, unknown>> {
-  const headerLength = headerLengthOf(bytes);
-  const found = digest ?? (yield* digestInPieces(bytes));
-  if (bytesToHex(found) !== bytesToHex(bytes.subarray(bytes.length - DIGEST)))
-    damaged('the checksum at the end does not fit the content');
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(FIXED, FIXED + headerLength)));
-  } catch {
-    damaged('the header is not JSON');
-  }
-  return fieldsOf(parsed, 'the header');
-}
-
 /** What of a model file its digest is made of. */
 export function digestedPart(file: Uint8Array): Uint8Array {
   return file.subarray(0, Math.max(0, file.length - DIGEST));
 }
 
-/** SHA-256 of the digested part of a model file. */
-export function* digestInPieces(file: Uint8Array): Pieces<Uint8Array> {
-  const bytes = digestedPart(file);
+function* sha256InPieces(bytes: Uint8Array): Pieces<Uint8Array> {
   const hash = sha256.create();
   for (let at = 0; at < bytes.length; at += HASHED_AT_ONCE) {
     hash.update(bytes.subarray(at, at + HASHED_AT_ONCE));
@@ -197,14 +172,16 @@ function headerLengthOf(bytes: Uint8Array): number {
   return headerLength;
 }
 
-function networkOf(
-  header: Record<string, unknown>,
-): Pick<IntegerModel, 'architecture' | 'tensors' | 'quality' | 'straight'> {
-  if (header['networks'] !== undefined)
-    throw new DcompError(
-      'E_USAGE',
-      'this is a joined model, which has no network of its own; give one of those that it names',
-    );
+function parseHeader(
+  bytes: Uint8Array,
+): Pick<IntegerModel, 'architecture' | 'tensors' | 'quality' | 'straight' | 'path'> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    damaged('the header is not JSON');
+  }
+  const header = fieldsOf(parsed, 'the header');
   const architecture = architectureFrom(header['architecture']);
   const scales = fieldsOf(header['scales'], 'the list of scales');
   const tensors = new Map<string, TensorScale>();
@@ -212,16 +189,19 @@ function networkOf(
     if (name !== OUTPUT_TENSOR)
       tensors.set(name, scaleFrom(Object.hasOwn(scales, name) ? scales[name] : undefined, name));
   }
-  return { architecture, tensors, ...settingsOf(header) };
-}
-
-/** What a header says to the encoder. */
-export function settingsOf({ quality, straight }: Record<string, unknown>): Pick<IntegerModel, 'quality' | 'straight'> {
+  const { quality, straight, path } = header;
   if (straight !== undefined && typeof straight !== 'boolean') damaged('"straight" is neither true nor false');
   return {
+    ...{ architecture, tensors },
     ...(quality === undefined ? {} : { quality: qualityTableFrom(quality) }),
     ...(straight === undefined ? {} : { straight }),
+    ...(path === undefined ? {} : { path: pathFrom(path) }),
   };
+}
+
+function pathFrom(value: unknown): string {
+  if (typeof value !== 'string' || !/^[0-9a-f]{8}$/.test(value)) damaged('"path" is no id of 8 hexadecimal digits');
+  return value as string;
 }
 
 /** All arrays of a model but the weights, in the order of the file. */

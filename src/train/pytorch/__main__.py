@@ -41,6 +41,7 @@ def parser():
     second.add_argument("--checkpoint", required=True, help="overwritten")
     second.add_argument("--log", required=True, help="CSV, a line a validation; continued")
     second.add_argument("--minutes", type=float, required=True, help="from the first start on, until the rate is nothing")
+    second.add_argument("--path", help="checkpoint of a network: trained is what shows that one's files, alone")
     second.add_argument("--restart", action="store_true", help="begin a new plan of the learning rate")
     second.add_argument("--steps", type=int, default=10**9, help="stop after so many")
     second.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")

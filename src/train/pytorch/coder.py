@@ -26,7 +26,7 @@ MANY_PASSES = 8
 
 
 class CodedStep(NamedTuple):
-    to: int  # sigma code after it
+    to: int  # sigma code after it; or one by example, [batch, 1, 1, 1]
     parts: int  # in how many parts the details are measured
     done: int  # so many of them are, after it
     least: float  # information in bits that a coefficient must have to be measured
@@ -72,13 +72,15 @@ def code_step(normalisation, level, x, inside, codes, z, output, step, shift, li
         concerned &= (parts_of(x, step.parts) + each(shift)) % step.parts < step.done
     concerned &= bits >= step.least
     passes = torch.maximum((bits / limit).ceil(), (2 * bits).ceil()).clamp(1, 255)
-    gain = torch.exp2(2 * bits / passes) - 1
-    moved = send_signs(x - mean, v, gain, passes)
-    information = (v * delta).clamp(min=1e-12)
-    exact = x + torch.randn_like(x) / delta.clamp(min=1e-12).sqrt()
-    y = torch.where(passes > MANY_PASSES, exact, mean + moved * (1 + 1 / information))
+    y = x + torch.randn_like(x) / delta.clamp(min=1e-12).sqrt()
+    # The others are few: they are gone over alone.
+    few = concerned & (passes <= MANY_PASSES)
+    of = lambda a: a[few]
+    gain = torch.exp2(2 * of(bits) / of(passes)) - 1
+    moved = send_signs(of(x) - of(mean), of(v), gain, of(passes))
+    y[few] = of(mean) + moved * (1 + 1 / (of(v) * of(delta)).clamp(min=1e-12))
     coded = (precision * z + delta * y) / target
-    return torch.where(concerned, coded, z), torch.where(concerned, float(step.to), codes)
+    return torch.where(concerned, coded, z), torch.where(concerned, torch.as_tensor(step.to, dtype=codes.dtype), codes)
 
 
 def send_signs(residual, v, gain, passes):
@@ -86,7 +88,7 @@ def send_signs(residual, v, gain, passes):
     amplitude = (v * gain / (1 + gain)).sqrt().clamp(min=1e-12)
     shrink = (1 + gain).rsqrt()
     moved = torch.zeros_like(residual)
-    for k in range(min(MANY_PASSES, int(passes.max()))):
+    for k in range(min(MANY_PASSES, int(passes.max())) if len(passes) > 0 else 0):
         towards = torch.rand_like(residual) < torch.sigmoid(2 * gain / amplitude * (residual - moved))
         moved += torch.where(k < passes, torch.where(towards, amplitude, -amplitude), 0)
         amplitude = amplitude * shrink

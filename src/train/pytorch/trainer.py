@@ -19,12 +19,8 @@ from photographs import Photographs, load
 from processes import Processes
 from recipe import LEVELS, RECIPE
 from replayed import Replayed
+from shown import Path, ShownStream, ShownValidation
 from validation import VALIDATION_SIDE, Validation
-
-LOG_HEADER = (
-    "step,seconds,rate,loss,total_bpp,coarse_bpp,enter_bpp,refine_bpp,straight16_bpp,straight8_bpp,psnr45,psnr16,psnr8\n"
-)
-
 
 class Model:
     """A checkpoint on a device: its network, arrays, and what its examples are normalised with."""
@@ -41,6 +37,7 @@ class Model:
         counts = self.header["step"], self.header["moments"]
         self.optimiser = Optimiser(self.network, *self.state, *counts, Replayed, half)
         self.balance = Balance(self.header["balance"], device)
+        self.weights = 1, 1  # of KL and of squared error in the loss
         self.gradients_of = Replayed(self.record_gradients)
 
     def forward(self, parameters, inputs, features):
@@ -52,7 +49,7 @@ class Model:
         output = self.forward(self.state[0], inputs, features)
         kl, square = example_losses(output, *rest)
         kl_weight, square_weight = self.balance.weights(kinds, kl.detach(), square.detach())
-        loss = (kl * kl_weight + square * square_weight).mean()
+        loss = (kl * kl_weight * self.weights[0] + square * square_weight * self.weights[1]).mean()
         return torch.autograd.grad(loss, self.state[0]), *(a.detach() for a in (loss, kl, square, output))
 
     def save(self, seconds, plan):
@@ -167,16 +164,17 @@ class Worker:
         return gradients, loss, kinds, kl, square
 
 
-def begin_log(log, step):
+def begin_log(log, step, columns):
     """Leaves the lines up to a step: later ones are of a training that was broken off after its last checkpoint."""
     lines = log.read_text().splitlines(keepends=True)[1:] if log.exists() else []
-    log.write_text(LOG_HEADER + "".join(line for line in lines if int(line.split(",")[0]) <= step))
+    header = ",".join(["step", "seconds", "rate", "loss", *columns]) + "\n"
+    log.write_text(header + "".join(line for line in lines if int(line.split(",")[0]) <= step))
 
 
 class Run:
     """A training of `minutes` by the clock, which goes on where its checkpoint has the same plan."""
 
-    def __init__(self, model, photographs, validation, options, processes):
+    def __init__(self, model, stream_of, validation, options, processes):
         self.model, self.validation, self.options, self.processes = model, validation, options, processes
         plan = model.header.get("plan")
         if options.restart or plan is None:
@@ -186,7 +184,7 @@ class Run:
         self.workers = []
         for i in range(options.workers * processes.rank, options.workers * (processes.rank + 1)):
             rng = np.random.default_rng([options.seed, model.header["step"], i])
-            self.workers.append(Worker(model, Stream(model, photographs, rng, options.batch_scale)))
+            self.workers.append(Worker(model, stream_of(rng)))
         self.pool = concurrent.futures.ThreadPoolExecutor(options.workers)
         self.seconds_before, self.start = model.header["seconds"], time.time()
         self.recent = None
@@ -199,10 +197,9 @@ class Run:
 
     def validate(self, rate):
         v = self.validation.run(self.model.forward, self.model.state[1])
-        bits = ",".join(f"{v[k]:.5f}" for k in ("total", "coarse", "enter", "refine", "straight16", "straight8"))
-        psnr = ",".join(f"{v[k]:.3f}" for k in ("psnr45", "psnr16", "psnr8"))
+        figures = ",".join(f"{v[k.removesuffix('_bpp')]:.{5 if k.endswith('_bpp') else 3}f}" for k in self.validation.columns)
         loss = 0 if self.recent is None else self.recent.item()
-        row = f"{self.model.optimiser.step_count},{self.seconds():.0f},{rate:.2e},{loss:.4f},{bits},{psnr}"
+        row = f"{self.model.optimiser.step_count},{self.seconds():.0f},{rate:.2e},{loss:.4f},{figures}"
         with open(self.options.log, "a") as f:
             f.write(row + "\n")
         print(f"{time.time() - self.start:6.1f} s  {row}", flush=True)
@@ -231,7 +228,7 @@ class Run:
         options, model = self.options, self.model
         first_process = self.processes.first
         if first_process:
-            begin_log(pathlib.Path(options.log), model.header["step"])
+            begin_log(pathlib.Path(options.log), model.header["step"], self.validation.columns)
         last_validation = last_save = time.time()
         first = model.optimiser.step_count
         while True:
@@ -283,10 +280,19 @@ def train(options):
     photographs, held = processes.in_turn(read) if options.cache else read()
     model = Model(options.checkpoint, device, half)
     torch.manual_seed(options.seed * 1000003 + model.header["step"] + (processes.rank << 40))
+    path = None if options.path is None else Path(options.path, device, half)
+    if path is None:
+        stream_of = lambda rng: Stream(model, photographs, rng, options.batch_scale)
+    else:
+        model.weights = RECIPE["shown"]["weights"]
+        stream_of = lambda rng: ShownStream(model, path, photographs, rng, options.batch_scale, Draws(rng, device))
     validation = None
     if processes.first:
-        validation = Validation(held, model.normalisation, model.conditioning, device, options.validation)
+        if path is None:
+            validation = Validation(held, model.normalisation, model.conditioning, device, options.validation)
+        else:
+            validation = ShownValidation(held, model, path, options.validation)
         size = photographs.pixels.numel() / 4e6
         print(f"{photographs.count} photographs, {size:.0f} Mpixel, read in {time.time() - began:.1f} s", flush=True)
-    Run(model, photographs, validation, options, processes).run()
+    Run(model, stream_of, validation, options, processes).run()
     processes.end()

@@ -12,6 +12,10 @@ from recipe import LEVELS, PER_OCTAVE, TOP, UNKNOWN
 
 VALIDATION_SIDE = 256
 ALL = -1
+COLUMNS = (
+    *(f"{name}_bpp" for name in ("total", "coarse", "enter", "refine", "straight16", "straight8")),
+    *("psnr45", "psnr16", "psnr8"),
+)
 SUMS = "coarse", "enter", "refine", "straight16", "straight8", "psnr45", "psnr16", "psnr8"
 
 
@@ -44,6 +48,8 @@ def halve(u):
 
 class Validation:
     """The middles of up to `count` photographs of at least `side` pixels a side."""
+
+    columns = COLUMNS
 
     def __init__(self, pyramids, normalisation, conditioning, device, count=12, side=VALIDATION_SIDE):
         self.normalisation, self.conditioning = normalisation, conditioning

@@ -1,0 +1,133 @@
+"""
+Examples for a network that shows what another has coded (`shown` of a joined model): level 0 of a straight path, whose
+details the other network has measured, in its parts, with the coder's noise, and left out where it foresaw little.
+"""
+
+import math
+
+import torch
+
+from checkpoint import read_checkpoint
+from coder import CodedStep, code_step, plain_codes
+from examples import Normalisation, examples_of, features_of
+from network import Network
+from observations import Condition, each, observe, sigma_of
+from photographs import FIXED, haar
+from recipe import CODE_OF_ONE, COEFFICIENTS, LEAST_INFORMATION, PER_OCTAVE, RECIPE, UNKNOWN
+
+SHOWN = RECIPE["shown"]
+# Sigma codes of the details that are validated, and by how much LL is ahead of them.
+VALIDATED = {176: 21, 160: 17, 144: 13, 128: 10, 112: 8}
+COLUMNS = tuple(f"psnr{code}" for code in VALIDATED)
+SIDE = 256
+
+
+class Path:
+    """The network that codes: its averaged weights."""
+
+    def __init__(self, path, device, half):
+        header, arrays = read_checkpoint(path)
+        self.network, self.half = Network(header["architecture"]), half
+        self.conditioning = header["architecture"]["conditioning"]
+        self.normalisation = Normalisation(header["statistics"], device)
+        self.weights = self.network.split(arrays["average"], device)
+
+    @torch.no_grad()
+    def code(self, x, inside, codes, z, sigma, step, shift, limit):
+        """z and codes after a step of level 0."""
+        enter = torch.ones_like(sigma, dtype=torch.bool)
+        inputs = examples_of(self.normalisation, 0, x, inside, codes, z, sigma, enter)[0]
+        features = features_of(self.conditioning, 0, sigma, enter)
+        output = self.network.forward(self.weights, inputs.contiguous(memory_format=torch.channels_last), features, self.half)
+        return code_step(self.normalisation, 0, x, inside, codes, z, output, step, shift, limit)
+
+
+def noise_of(x, octaves):
+    """White noise; that of LL has less of the lowest frequencies, by what level 1 knew its LL better than its details."""
+    noise = torch.randn_like(x)
+    low = noise[..., :3].permute(0, 3, 1, 2)
+    mean = torch.nn.functional.avg_pool2d(low, 2).repeat_interleave(2, 2).repeat_interleave(2, 3).permute(0, 2, 3, 1)
+    noise[..., :3] -= each(1 - torch.exp2(-octaves)) * mean
+    return noise
+
+
+def steps_to(sigma, parts):
+    """Details of level 0, measured straight: in how many parts."""
+    return [CodedStep(each(sigma), parts, i + 1, LEAST_INFORMATION, i + 1 == parts) for i in range(parts)]
+
+
+class ShownStream:
+    """Batches of what is shown, one after the other; of some the last part is not there yet."""
+
+    def __init__(self, model, path, photographs, rng, batch_scale, draws):
+        self.model, self.path, self.photographs, self.rng = model, path, photographs, rng
+        self.batch_scale, self.draws = batch_scale, draws
+
+    def next(self, done, _):
+        with self.draws:
+            drawn = self.draw(done)
+        return self.coded(*drawn)
+
+    def draw(self, done):
+        stages = SHOWN["stages"]
+        stage = next(s for s in stages if done <= s["until"] or s is stages[-1])
+        batch, device = max(1, round(stage["batch"] * self.batch_scale)), self.model.device
+        rand = lambda: torch.rand(batch, device=device)
+        at_once = self.rng.random() < SHOWN["atOnce"]["chance"]
+        low, high = SHOWN["atOnce" if at_once else "inParts"]["sigma"]
+        sigma = (CODE_OF_ONE + PER_OCTAVE * (low + (high - low) * rand())).round()
+        lowest = sigma - (PER_OCTAVE * SHOWN["ahead"] * rand()).round()
+        enter = torch.ones(batch, dtype=torch.bool, device=device)
+        condition = Condition(torch.ones(batch, dtype=torch.long, device=device), sigma, enter, lowest, lowest)
+        x, inside = self.photographs.crops(0, stage["crop"], batch, sigma)
+        codes = plain_codes(x, inside, condition)
+        z = observe(x, inside, codes, noise_of(x, SHOWN["coloured"] * rand()))
+        steps = steps_to(sigma, 1 if at_once else 2)
+        if self.rng.random() < SHOWN["unfinished"]:
+            steps = steps[:-1]
+        limits = RECIPE["coded"]["limits"]
+        limit = float(self.rng.choice([float(k) for k in limits], p=list(limits.values())))
+        return x, inside, codes, z, sigma, steps, torch.randint(12, (batch,), device=device), limit
+
+    def coded(self, x, inside, codes, z, sigma, steps, shift, limit):
+        whole = len(steps) > 0 and steps[-1].observed
+        for step in steps:
+            z, codes = self.path.code(x, inside, codes, z, sigma, step, shift, limit)
+        return 0, x, inside, codes, z, sigma, torch.full_like(sigma, not whole, dtype=torch.bool)
+
+
+class ShownValidation:
+    """PSNR of what is shown of held-out photographs, by sigma code of their details."""
+
+    columns = COLUMNS
+
+    def __init__(self, pyramids, model, path, count):
+        self.model, self.path = model, path
+        crops = []
+        for u in [u for u in pyramids if min(u[0].shape[:2]) >= SIDE][:count]:
+            y0, x0 = ((n - SIDE) >> 1 for n in u[0].shape[:2])
+            crops.append(torch.from_numpy(haar(u[0][y0 : y0 + SIDE, x0 : x0 + SIDE].astype("float32") / FIXED)))
+        self.x = torch.stack(crops).to(model.device)
+
+    @torch.no_grad()
+    def run(self, forward, parameters):
+        x, state = self.x, torch.get_rng_state()
+        torch.manual_seed(1)
+        inside = torch.ones(x.shape[:3], dtype=torch.bool, device=x.device)
+        result = {}
+        for (code, ahead), column in zip(VALIDATED.items(), COLUMNS):
+            sigma = torch.full((len(x),), float(code), device=x.device)
+            codes = torch.full(x.shape, float(UNKNOWN), device=x.device)
+            codes[..., :3] = code - ahead
+            z = observe(x, inside, codes, noise_of(x, torch.full_like(sigma, 0.5)))
+            for step in steps_to(sigma, 1 if code >= 176 else 2):
+                shift = torch.zeros(len(x), dtype=torch.long, device=x.device)
+                z, codes = self.path.code(x, inside, codes, z, sigma, step, shift, 0.0625)
+            enter = torch.zeros(len(x), dtype=torch.bool, device=x.device)
+            made = examples_of(self.model.normalisation, 0, x, inside, codes, z, sigma, enter)
+            inputs, target, _, _, square_weight = made
+            output = forward(parameters, inputs, features_of(self.model.conditioning, 0, sigma, enter))
+            square = ((target - output[:, :COEFFICIENTS]).square() * square_weight).mean()
+            result[column] = 10 * math.log10(255 * 255 / square.item())
+        torch.set_rng_state(state)
+        return result

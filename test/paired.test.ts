@@ -1,0 +1,128 @@
+/** A model with another one's path codes as that one does, and shows with its own network. */
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import fc from 'fast-check';
+import { corpusPicture } from '../corpus/pictures.js';
+import { tinyModelFile } from '../corpus/tiny-model.js';
+import { createCodec } from '../src/api.js';
+import { decodePicture } from '../src/codec/decoder.js';
+import { encodePicture } from '../src/codec/encoder.js';
+import type { EncodingOptions } from '../src/codec/encoder-options.js';
+import { readContainer } from '../src/container/container.js';
+import { DEFAULT_SCHEDULE } from '../src/diffusion/schedule.js';
+import { uNet } from '../src/model/architecture.js';
+import { readModelFile, writeModelFile } from '../src/model/integer/model-file.js';
+import { PairedEvaluator } from '../src/model/paired-evaluator.js';
+import { createEvaluator } from '../src/model/wasm/engine.js';
+import { loadModel } from '../src/models/read-node.js';
+import { MODELS } from '../src/models/registry.js';
+import { randomModel } from '../corpus/random-model.js';
+import { pictures } from './helpers/arbitrary.js';
+import { rectangleOf } from './helpers/crops.js';
+import { assertLimited } from './helpers/limited.js';
+import { outcome } from './helpers/outcome.js';
+import { secondDecode } from './helpers/second-decoder.js';
+
+const path = await createEvaluator(readModelFile(tinyModelFile({ sigma: false })));
+const shows = { straight: true, path: path.model.id };
+const shower = await createEvaluator({ ...readModelFile(tinyModelFile()), ...shows });
+const paired = new PairedEvaluator(path, shower);
+/** Here the network that shows sees less far than that of the path. */
+const narrow = new PairedEvaluator(path, await createEvaluator({ ...randomModel(uNet([4, 6], 5, 5), 1), ...shows }));
+
+const coding: EncodingOptions = { plain: false, effort: 1 };
+
+function payloads(file: Uint8Array): number[][] {
+  return readContainer(file).segments.map(({ payloadOffset, payloadLength }) =>
+    Array.from(file.subarray(payloadOffset, payloadOffset + payloadLength)),
+  );
+}
+
+describe('a model with the path of another', () => {
+  it('which is its own network, is that model', async () => {
+    const same = new PairedEvaluator(path, path);
+    await assertLimited(
+      fc.asyncProperty(pictures(40), fc.integer({ min: 5, max: 90 }), async (picture, quality) => {
+        const target = { quality };
+        const { bytes } = await encodePicture(picture, path, { ...coding, target });
+        assert.deepEqual((await encodePicture(picture, same, { ...coding, target })).bytes, bytes);
+        assert.deepEqual((await decodePicture(bytes, same)).data, (await decodePicture(bytes, path)).data);
+      }),
+      { numRuns: 8 },
+    );
+  });
+
+  it('codes the same bits, and shows another picture', async () => {
+    const picture = corpusPicture('scene', { width: 90, height: 70 });
+    const options = { ...coding, target: { quality: 50 } };
+    const { bytes } = await encodePicture(picture, paired, options);
+    const { bytes: alone } = await encodePicture(picture, path, options);
+    assert.deepEqual(payloads(bytes), payloads(alone));
+    assert.notDeepEqual((await decodePicture(bytes, paired)).data, (await decodePicture(alone, path)).data);
+    assert.equal(readContainer(bytes).header.modelId, shower.model.id);
+    assert.equal(await outcome(() => decodePicture(bytes, path)), 'E_OTHER_MODEL');
+    const half = await decodePicture(bytes, paired, { scale: 1 / 2 });
+    assert.equal(half.width, 45);
+  });
+
+  it('is decoded alike by a second decoder: whole, cut, with regions of interest, settled, of several views', async () => {
+    const picture = corpusPicture('scene', { width: 75, height: 58 });
+    const importance = { regions: [{ x: 8, y: 16, width: 20, height: 20, weight: 16 }] };
+    const settled = { ...DEFAULT_SCHEDULE, settled: [8, 8, 16, 0] as const };
+    for (const evaluator of [paired, narrow])
+      for (const options of [{}, { importance }, { schedule: settled }, { views: 2 as const }]) {
+        const { bytes } = await encodePicture(picture, evaluator, { ...coding, ...options, target: { quality: 45 } });
+        for (const length of [bytes.length, Math.floor(0.8 * bytes.length), Math.floor(0.3 * bytes.length)]) {
+          const part = bytes.subarray(0, length);
+          const { data } = await decodePicture(part, evaluator, { maxBytes: length });
+          const said = `${JSON.stringify(options)} ${length}`;
+          assert.deepEqual(await secondDecode(part, evaluator), Array.from(data), said);
+        }
+      }
+  });
+
+  it('is decoded in parts to the bits of the whole', async () => {
+    const picture = corpusPicture('scene', { width: 830, height: 24 });
+    for (const evaluator of [paired, narrow]) {
+      const { bytes } = await encodePicture(picture, evaluator, { ...coding, target: { quality: 40 } });
+      const whole = await decodePicture(bytes, evaluator);
+      for (const crop of [
+        { x: 0, y: 0, width: 9, height: 7 },
+        { x: 401, y: 3, width: 30, height: 20 },
+        { x: 829, y: 23, width: 1, height: 1 },
+      ]) {
+        const part = await decodePicture(bytes, evaluator, { crop });
+        assert.deepEqual(Array.from(part.data), rectangleOf(whole, crop), JSON.stringify(crop));
+        assert.ok(part.work < whole.work);
+      }
+    }
+  });
+
+  it('without loss is without it', async () => {
+    const picture = corpusPicture('scene', { width: 40, height: 30 });
+    const { bytes } = await encodePicture(picture, paired, { ...coding, target: 'lossless' });
+    assert.deepEqual((await decodePicture(bytes, paired)).data, picture.data);
+  });
+
+  it('finds the other in the package; of one that is not there it says so', async () => {
+    const codec = createCodec({ loadModel, sha256: async () => undefined, createEvaluator });
+    after(() => codec.release());
+    const picture = corpusPicture('scene', { width: 30, height: 20 });
+    const own = readModelFile(tinyModelFile());
+    const { quality } = readModelFile(await loadModel('small'));
+    const file = writeModelFile({ ...own, quality: quality!, straight: true, path: MODELS.small.id });
+    assert.equal(readModelFile(file).path, MODELS.small.id);
+    const options = { ...coding, target: { quality: 50 } };
+    const { bytes } = await codec.encode(picture, { ...options, model: file });
+    assert.equal((await codec.decode(bytes, { model: file })).width, 30);
+    assert.equal(await outcome(() => codec.decode(bytes)), 'E_OTHER_MODEL');
+    assert.deepEqual(payloads(bytes), payloads((await codec.encode(picture, { ...options, model: 'small' })).bytes));
+    const strange = writeModelFile({ ...own, path: '01234567' });
+    await assert.rejects(codec.encode(picture, { ...options, model: strange }), {
+      code: 'E_OTHER_MODEL',
+      message: /01234567/,
+    });
+    for (const id of ['', '1234567', 'G1234567', 5, null])
+      assert.throws(() => writeModelFile({ ...own, path: id as string }), { code: 'E_DAMAGED_MODEL' });
+  });
+});

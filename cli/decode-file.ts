@@ -1,5 +1,14 @@
 /** What `dcomp decode` does with one file; apart, so that the command itself starts without the codec. */
-import { decode, DcompError, info, verify, type EngineName, type GivenModel, type Rectangle } from '../src/node.js';
+import {
+  decode,
+  DcompError,
+  info,
+  verify,
+  type EngineName,
+  type GivenModel,
+  type Rectangle,
+  type Show,
+} from '../src/node.js';
 import type { PictureFormat } from '../formats/formats.js';
 import type { MetadataChoice } from '../formats/metadata.js';
 import { writePicture } from '../formats/write.js';
@@ -15,6 +24,7 @@ export interface DecodeSettings {
   scale: number | undefined;
   crop: Rectangle | undefined;
   realism: number | undefined;
+  show: Show | undefined;
   seed: number | undefined;
   format: PictureFormat;
   outputQuality: number | undefined;
@@ -51,6 +61,7 @@ export async function code(input: Uint8Array, settings: DecodeSettings, { onProg
     scale,
     crop,
     realism,
+    show,
     seed,
     format,
     outputQuality,
@@ -73,6 +84,7 @@ export async function code(input: Uint8Array, settings: DecodeSettings, { onProg
     ...(scale === undefined ? {} : { scale }),
     ...(crop === undefined ? {} : { crop }),
     ...(realism === undefined ? {} : { realism }),
+    ...(show === undefined ? {} : { show }),
     ...(seed === undefined ? {} : { seed }),
     ...(maxBytes === undefined ? {} : { maxBytes }),
     ...(model === undefined ? {} : { model }),

@@ -1,6 +1,7 @@
 /** `dcomp decode IN.dcz [OUT]`, `dcomp decode IN... -o FOLDER` */
 import type { Argv } from 'yargs';
 import { DcompError } from '../src/errors.js';
+import { SHOWS } from '../src/codec/decoder-options.js';
 import { batchOf, batchOptions } from './batch/options.js';
 import { runJobs } from './batch/run.js';
 import type { DecodeSettings } from './decode-file.js';
@@ -23,6 +24,7 @@ import {
   workOption,
   type RawArgs,
 } from './options.js';
+import { showOption } from './ways.js';
 import {
   extensionOf,
   FORMAT_NAMES,
@@ -50,6 +52,11 @@ export function builder(yargs: Argv): void {
       type: 'string',
       requiresArg: true,
       describe: '0 to 1: draw what the file does not tell, in place of the mean of all that it may be  [default: 0]',
+    })
+    .option('show', {
+      type: 'string',
+      requiresArg: true,
+      describe: `Files of medium: for the ${SHOWS.join(', or the ')}  [default: as the file was made]`,
     })
     .option('seed', { type: 'string', requiresArg: true, describe: 'Which picture is drawn  [default: 0]' })
     .option('format', {
@@ -116,6 +123,7 @@ export async function run(args: RawArgs): Promise<number> {
         scale: scaleOption(args),
         crop: cropOption(args),
         realism: numberOption(args, 'realism', { min: 0, max: 1, whole: false }),
+        show: showOption(args),
         seed: numberOption(args, 'seed', { min: 0, max: 2 ** 32 - 1, whole: true }),
         format,
         outputQuality,

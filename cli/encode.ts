@@ -31,7 +31,7 @@ import {
   type CommonOptions,
   type RawArgs,
 } from './options.js';
-import { tuneOption } from './tune.js';
+import { tuneOption } from './ways.js';
 
 const MOST_PERCENT = 10000;
 

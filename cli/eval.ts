@@ -19,7 +19,7 @@ import { exactError, runExact } from './evaluation/exact.js';
 import { numberList, ownModel, untilStopped, version, wordList } from './evaluation/settings.js';
 import { fileArguments, flag, numberOption, outputFlags, textOption, type RawArgs } from './options.js';
 import { note, print } from './report.js';
-import { tuneOption } from './tune.js';
+import { tuneOption } from './ways.js';
 
 const RATES = [0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 0.75, 1, 1.5];
 const DEFAULT_OUTPUT = 'dcomp-eval';

@@ -41,7 +41,7 @@ export { DEFAULT_WEIGHT, type Importance, type Region } from './codec/region.js'
 export type { Work } from './codec/work.js';
 export type { Rectangle } from './math/rectangle.js';
 export type { DecodeResult } from './codec/decoder.js';
-export type { DecoderOptions } from './codec/decoder-options.js';
+export { SHOWS, type DecoderOptions, type Show } from './codec/decoder-options.js';
 export type {
   MessageDecodeOptions,
   MessageDecodeResult,

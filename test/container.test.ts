@@ -333,8 +333,6 @@ describe('container', () => {
       ['a number that does not end', forgedHeader({ width: Array(30).fill(255) as number[] }), 'E_DAMAGED_HEADER'],
       ['views code 3', forgedHeader({ tail: [0x31, 4, 64, 14] }), 'E_DAMAGED_HEADER'],
       ['coarse views code 3', forgedHeader({ tail: [0xc1, 4, 64, 14] }), 'E_DAMAGED_HEADER'],
-      ['fine width 0', forgedHeader({ tail: [2, 0, 64, 14] }), 'E_DAMAGED_HEADER'],
-      ['fine width 17', forgedHeader({ tail: [2, 17, 64, 14] }), 'E_DAMAGED_HEADER'],
       ['last code 63', forgedHeader({ tail: [2, 4, LAST_CODE - 1, 14] }), 'E_DAMAGED_HEADER'],
       ['last code 169', forgedHeader({ tail: [2, 4, TOP_CODE + 1, 14] }), 'E_DAMAGED_HEADER'],
       ['nu 7', forgedHeader({ tail: [2, 4, 64, MIN_NU - 1] }), 'E_DAMAGED_HEADER'],

@@ -98,14 +98,14 @@ def read_header(data):
     if not (1 <= w <= 65535 and 1 <= h <= 65535 and w * h <= 2**28):
         raise Refused
     if plain:
-        return w, h, channels, depth, bool(kind & 8), None, None, None, None, None, None, None, None, False, end + 4
+        return w, h, channels, depth, bool(kind & 8), None, None, None, None, None, None, None, None, None, False, end + 4
     coarse, fine, last, nu = data[height[1] : height[1] + 4]
     straight, settled, nu = bool(nu & 128), nu & 192 == 64, nu & ~224
     coarse_views, views, coarse = coarse // 64, coarse // 16 % 4, coarse % 16 + 1
-    fine, tail = fine % 32, fine // 32
-    if not (views <= 2 and coarse_views <= 2 and 1 <= fine <= 16 and 64 <= last <= (240 if straight else TOP) and 8 <= nu <= 16):
+    fine, for_eye, tail = fine % 16 or 16, bool(fine & 16), fine // 32
+    if not (views <= 2 and coarse_views <= 2 and 64 <= last <= (240 if straight else TOP) and 8 <= nu <= 16):
         raise Refused
-    return w, h, channels, depth, bool(kind & 8), data[6:10].hex(), views, coarse_views, coarse, fine, tail, last, nu, settled, end + 4
+    return w, h, channels, depth, bool(kind & 8), data[6:10].hex(), views, coarse_views, for_eye, coarse, fine, tail, last, nu, settled, end + 4
 
 
 def coded_size(w, h):
@@ -146,7 +146,7 @@ def steps_of(w, h, coarse, fine, tail, last, settled):
 
 
 def info(data):
-    w, h, channels, depth, has_parts, model, views, coarse_views, coarse, fine, tail, last, nu, settled, at = read_header(data)
+    w, h, channels, depth, has_parts, model, views, coarse_views, for_eye, coarse, fine, tail, last, nu, settled, at = read_header(data)
     plain = model is None
     result = {
         "width": w,
@@ -161,7 +161,7 @@ def info(data):
         "byteLength": len(data),
         "bitsPerPixel": 8 * len(data) / (w * h),
         "trellisBits": nu,
-        "schedule": None if plain else {"coarseStepsPerOctave": 16 / coarse, "fineStepsPerOctave": 16 / fine, "lastSigma": sigma(last), "views": 2**views, "coarseViews": 2**coarse_views},
+        "schedule": None if plain else {"coarseStepsPerOctave": 16 / coarse, "fineStepsPerOctave": 16 / fine, "lastSigma": sigma(last), "views": 2**views, "coarseViews": 2**coarse_views, "forEye": for_eye},
         "parts": [],
         "alpha": None,
         "segments": [],

@@ -45,8 +45,9 @@ describe('a model with the path of another', () => {
       fc.asyncProperty(pictures(40), fc.integer({ min: 5, max: 90 }), async (picture, quality) => {
         const target = { quality };
         const { bytes } = await encodePicture(picture, path, { ...coding, target });
-        assert.deepEqual((await encodePicture(picture, same, { ...coding, target })).bytes, bytes);
-        assert.deepEqual((await decodePicture(bytes, same)).data, (await decodePicture(bytes, path)).data);
+        const { bytes: paired } = await encodePicture(picture, same, { ...coding, target });
+        assert.deepEqual(payloads(paired), payloads(bytes));
+        assert.deepEqual((await decodePicture(paired, same)).data, (await decodePicture(bytes, path)).data);
       }),
       { numRuns: 8 },
     );
@@ -70,7 +71,13 @@ describe('a model with the path of another', () => {
     const importance = { regions: [{ x: 8, y: 16, width: 20, height: 20, weight: 16 }] };
     const settled = { ...DEFAULT_SCHEDULE, settled: [8, 8, 16, 0] as const };
     for (const evaluator of [paired, narrow])
-      for (const options of [{}, { importance }, { schedule: settled }, { views: 2 as const }]) {
+      for (const options of [
+        {},
+        { tune: 'psnr' as const },
+        { importance },
+        { schedule: settled },
+        { views: 2 as const },
+      ]) {
         const { bytes } = await encodePicture(picture, evaluator, { ...coding, ...options, target: { quality: 45 } });
         for (const length of [bytes.length, Math.floor(0.8 * bytes.length), Math.floor(0.3 * bytes.length)]) {
           const part = bytes.subarray(0, length);
@@ -79,6 +86,25 @@ describe('a model with the path of another', () => {
           assert.deepEqual(await secondDecode(part, evaluator), Array.from(data), said);
         }
       }
+  });
+
+  it('shows it for the eye or the mean, as the file says unless one is asked for', async () => {
+    const picture = corpusPicture('scene', { width: 60, height: 50 });
+    for (const tune of ['eye', 'psnr'] as const) {
+      const options = { ...coding, tune, pixelHash: true, target: { quality: 50 } };
+      const { bytes } = await encodePicture(picture, paired, options);
+      assert.equal(readContainer(bytes).header.schedule.forEye ?? false, tune === 'eye');
+      const { data } = await decodePicture(bytes, paired);
+      const eye = await decodePicture(bytes, paired, { show: 'eye' });
+      const mean = await decodePicture(bytes, paired, { show: 'mean' });
+      assert.deepEqual(data, tune === 'eye' ? eye.data : mean.data);
+      assert.notDeepEqual(eye.data, mean.data);
+    }
+    const { bytes } = await encodePicture(picture, path, { ...coding, target: { quality: 50 } });
+    assert.deepEqual(
+      (await decodePicture(bytes, path, { show: 'eye' })).data,
+      (await decodePicture(bytes, path, { show: 'mean' })).data,
+    );
   });
 
   it('is decoded in parts to the bits of the whole', async () => {

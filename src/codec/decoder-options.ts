@@ -1,6 +1,6 @@
 /** What a decoder can be asked for. */
 import { rectangleOf, type Rectangle } from '../math/rectangle.js';
-import { isBoolean, isFunction, isNumber, isSignal, isWhole, type Checks } from '../options.js';
+import { isBoolean, isFunction, isNumber, isOneOf, isSignal, isWhole, type Checks } from '../options.js';
 
 /** How far an encoding or decoding has come. */
 export interface Progress {
@@ -8,6 +8,11 @@ export interface Progress {
   fraction: number;
   stage: string;
 }
+
+/** What a picture is shown for. */
+export const SHOWS = ['eye', 'mean'] as const;
+/** One of SHOWS. */
+export type Show = (typeof SHOWS)[number];
 
 /** What of a file is decoded, and how. */
 export interface DecoderOptions {
@@ -41,6 +46,11 @@ export interface DecoderOptions {
    * The same on every machine. It takes the whole picture in full size, and some six evaluations more.
    */
   realism?: number;
+  /**
+   * Of a model that shows with a network of its own (`medium`): for the `eye`, or the `mean`, which is nearest in squared
+   * error. Default: as the file was made. Others show the mean alone.
+   */
+  show?: Show;
   /** Which picture is drawn: a whole number below 2^32, default 0. */
   seed?: number;
   onProgress?: (progress: Progress) => void;
@@ -57,6 +67,7 @@ export const DECODER_CHECKS: Checks<DecoderOptions> = {
   maxWork: isNumber('a number of megapixels above 0', (value) => value > 0),
   onDamage: isFunction,
   realism: isNumber('a number from 0 to 1', (value) => value >= 0 && value <= 1),
+  show: isOneOf(SHOWS),
   seed: isWhole(0, 2 ** 32 - 1),
   onProgress: isFunction,
   signal: isSignal,

@@ -73,13 +73,14 @@ export async function decodePicture(
 export function* comparePixels(
   picture: Picture,
   { bytes, container, view }: Source,
-  { allowDamaged, crop, onDamage, realism }: DecoderOptions,
+  { allowDamaged, crop, onDamage, realism, show: way }: DecoderOptions,
 ): Pieces<void> {
   const stated = storedHash(bytes, container.parts);
   const { alpha, segments, truncated } = container;
   const damaged = alpha?.state === 'damaged' || segments.some(({ state }) => state === 'damaged');
   const part = view.level > 0 || crop !== undefined || (realism !== undefined && realism > 0);
-  if (stated === undefined || truncated || damaged || part) return;
+  const another = way !== undefined && (way === 'eye') !== (container.header.schedule.forEye ?? false);
+  if (stated === undefined || truncated || damaged || part || another) return;
   const found = yield* pixelHashInPieces(picture, depthOf(picture));
   if (found.every((byte, i) => byte === stated[i])) return;
   const message = 'the decoded pixels are not those whose hash the file holds';
@@ -278,14 +279,15 @@ export async function show(
   { header, truncated, trailing }: Container,
   alpha: Samples | undefined,
   metadata: Metadata | undefined,
-  { onProgress, pause = withoutTurns(), realism, seed = 0 }: DecodingOptions,
+  { onProgress, pause = withoutTurns(), realism, seed = 0, show: way }: DecodingOptions,
   { level, pixels }: View = viewOf(header, {}),
 ): Promise<DecodeResult> {
   const small = alpha === undefined ? undefined : await inTurns(smaller(alpha, header, level), pause);
   const size = pyramidSizes(header.width, header.height)[level]!;
   const part = small === undefined ? undefined : cutOut(small, wholeOf(size), pixels, 1);
   const drawn = realism === undefined || realism === 0 ? undefined : { realism, seed };
-  const picture = await shownBy(session, header, part, { level, pixels }, pause, drawn);
+  const schedule = way === undefined ? header.schedule : { ...header.schedule, forEye: way === 'eye' };
+  const picture = await shownBy(session, { ...header, schedule }, part, { level, pixels }, pause, drawn);
   onProgress?.({ fraction: 1, stage: 'done' });
   return {
     ...picture,
@@ -305,14 +307,14 @@ async function shownBy(
   pause: Pause,
   drawn?: Realism,
 ): Promise<Picture & { depth: Depth }> {
-  const { channels, depth, ends } = header;
+  const { channels, depth, ends, schedule } = header;
   if (stripsOf(header) === 1) {
     const rows = new PictureRows(pixels, channels, alpha, depth, ends);
-    await session.show(rows.take, level, pixels, undefined, drawn);
+    await session.show(rows.take, level, pixels, undefined, drawn, schedule);
     return rows.picture;
   }
   const rows = new PictureRows(codedSize(header), isGrey(channels) ? 1 : 3, undefined, depth, ends);
-  await session.show(rows.take, 0, undefined, undefined, drawn);
+  await session.show(rows.take, 0, undefined, undefined, drawn, schedule);
   return inTurns(pixelsAtInPieces(unfolded(rows.picture, header), channels, alpha, level, pixels), pause);
 }
 

@@ -174,7 +174,9 @@ async function planOf(
   const tune = tuneFor(options);
   const lags =
     importance === undefined ? undefined : await inTurns(lagsOfInPieces(importance, source), pauseOf(options));
-  const viewed = views === undefined ? base : { ...base, views, coarseViews: coarseViewsOf(views) };
+  const forEye = evaluator.shower !== undefined && tune === 'eye' ? { forEye: true } : {};
+  const seen = views === undefined ? {} : { views, coarseViews: coarseViewsOf(views) };
+  const viewed = { ...base, ...seen, ...forEye };
   const plan = { lags, told, tune };
   if (viewed.straight !== undefined) return { ...plan, schedule: straightAt(viewed, stop, tune) };
   const lastCode = stop.level === 0 ? Math.min(stop.code, TOP_CODE) : LAST_CODE;

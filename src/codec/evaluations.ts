@@ -31,12 +31,12 @@ export class Evaluations {
   }
 
   /**
-   * By what shows level 0. If that is another network than the one that codes it, no lag has an evaluation of its own, as
-   * it is but looked at.
+   * By what shows level 0, if that is another network than the one that codes it. There no lag has an evaluation of its
+   * own, as it is but looked at.
    */
-  get shown(): Evaluations {
+  get shown(): Evaluations | undefined {
     const { shower } = this.evaluator;
-    return shower === undefined ? this : new Evaluations(shower, this.sizes, this.pause, undefined, this.statistics);
+    return shower && new Evaluations(shower, this.sizes, this.pause, undefined, this.statistics);
   }
 
   /** Standard deviations that the model expects of a level's coefficients, by channel. */

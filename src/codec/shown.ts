@@ -159,7 +159,8 @@ export async function showPosterior(
 ): Promise<void> {
   const pixels = wholeOf(of.sizes[0]!);
   const told = { moves: settled?.movesWithin(observation) };
-  await showLevel(of, observation, condition, told, pixels, take, of.schedule.views, takeVariances);
+  const mean = { ...of, schedule: { ...of.schedule, forEye: false } };
+  await showLevel(mean, observation, condition, told, pixels, take, of.schedule.views, takeVariances);
 }
 
 /** What is known of a level besides its observation, laid out as that. */
@@ -171,7 +172,7 @@ interface Told {
 
 /** Pixels of a level's picture: its posterior mean. @returns the average variance of the coefficients in their rows */
 async function showLevel(
-  { evaluations, pause }: Shown,
+  { evaluations, pause, schedule: { forEye = false } }: Shown,
   observation: Observation,
   condition: Condition,
   { unfinished, moves }: Told,
@@ -182,9 +183,11 @@ async function showLevel(
 ): Promise<number> {
   const wanted = positionsOf(pixels);
   const from = wanted.y - observation.y;
-  const walk = { observation, condition, from, end: from + wanted.height, views };
+  const paired = condition.level === 0 && moves === undefined ? evaluations.shown : undefined;
+  const by = paired ?? evaluations;
+  const told: Condition = paired === undefined ? condition : { ...condition, mode: forEye ? 'enter' : 'refine' };
+  const walk = { observation, condition: told, from, end: from + wanted.height, views };
   let variance = 0;
-  const by = condition.level === 0 && moves === undefined ? evaluations.shown : evaluations;
   for await (const { part, y, first, mean, variances, average } of posteriorRows(by, walk, pause)) {
     if (unfinished !== undefined) {
       // Two estimates: the network's of a mixed observation, and the Kalman rule's from the network's view before the step.

@@ -14,15 +14,7 @@ import {
 } from '../diffusion/schedule.js';
 import { MIN_NU } from '../entropy/trellis.js';
 import { DcompError } from '../errors.js';
-import {
-  CODES_LEVEL_SPAN,
-  FORMAT_VERSION,
-  LAST_CODE,
-  MAGIC,
-  MAX_FINE_NU,
-  MAX_FIRST_CODE,
-  MAX_NEAR,
-} from '../format.js';
+import { FORMAT_VERSION, LAST_CODE, MAGIC, MAX_FINE_NU, MAX_FIRST_CODE, MAX_NEAR } from '../format.js';
 import { MODEL_ID_BYTES } from '../model/integer/integer-model.js';
 import { TOP_CODE } from '../model/sigma.js';
 import { MAX_PIXELS, MAX_SIDE, type Channels, type Depth } from '../picture.js';
@@ -72,7 +64,9 @@ export const MIN_HEADER = MODEL_ID + 2;
 export const MAX_HEADER = SIZES + MAX_BEHIND_ID;
 /** The byte of the coarse width: width − 1 in four bits, log2 of the views and of the coarse views in two each. */
 const COARSE_UNITS = 16;
-/** The byte of the fine width: width in five bits, the tail above them. */
+/** The byte of the fine width: width in four bits, 0 for 16; whether the picture is shown for the eye; the tail above that. */
+const FINE_WIDTHS = 16;
+const FOR_EYE = 16;
 const FINE_UNITS = 32;
 
 /** Above nu: what is near white or black is taken for it; a byte says how near. */
@@ -99,7 +93,7 @@ export function headerBytes(header: Header, hasParts: boolean): Uint8Array {
   const sizes = [...varint(header.width), ...varint(header.height)];
   const coding = [
     schedule.coarseWidth - 1 + COARSE_UNITS * (VIEWS.indexOf(schedule.views) + 4 * VIEWS.indexOf(schedule.coarseViews)),
-    schedule.fineWidth + FINE_UNITS * schedule.tail,
+    (schedule.fineWidth % FINE_WIDTHS) + (schedule.forEye === true ? FOR_EYE : 0) + FINE_UNITS * schedule.tail,
     schedule.lastCode,
     header.nu |
       (hasEnds(header) ? HAS_ENDS : 0) |
@@ -267,13 +261,11 @@ function readSettings(bytes: Uint8Array): Pick<Header, 'schedule' | 'nu' | 'ends
   const bothViews = Math.floor(coarse / COARSE_UNITS);
   const views = VIEWS[bothViews % 4];
   const coarseViews = VIEWS[Math.floor(bothViews / 4)];
-  const fineWidth = fine % FINE_UNITS;
+  const fineWidth = fine % FINE_WIDTHS || FINE_WIDTHS;
   const tail = Math.floor(fine / FINE_UNITS);
   if (
     views === undefined ||
     coarseViews === undefined ||
-    fineWidth < 1 ||
-    fineWidth > CODES_LEVEL_SPAN ||
     lastCode < LAST_CODE ||
     lastCode > (straight === undefined ? TOP_CODE : MAX_FIRST_CODE)
   ) {
@@ -291,6 +283,7 @@ function readSettings(bytes: Uint8Array): Pick<Header, 'schedule' | 'nu' | 'ends
   return {
     schedule: {
       ...{ coarseWidth, fineWidth, lastCode, tail, views, coarseViews },
+      ...((fine & FOR_EYE) === 0 ? {} : { forEye: true }),
       ...(straight === undefined ? {} : { straight }),
       ...(settled === undefined ? {} : { settled }),
     },

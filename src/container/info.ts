@@ -54,6 +54,8 @@ export interface ScheduleInfo {
   /** Evaluations that what is shown is the mean of, and those of a step at levels ≥ 1. */
   views: number;
   coarseViews: number;
+  /** Whether the model, if it has two ways to show the picture, does so for the eye. */
+  forEye: boolean;
 }
 
 /** What a file says about itself, without a model. */
@@ -132,13 +134,15 @@ export function infoOf(bytes: Uint8Array, container: Container, byteLength = byt
   };
 }
 
-function scheduleInfo({ coarseWidth, fineWidth, lastCode, views, coarseViews }: Schedule): ScheduleInfo {
+function scheduleInfo(schedule: Schedule): ScheduleInfo {
+  const { coarseWidth, fineWidth, lastCode, views, coarseViews, forEye = false } = schedule;
   return {
     coarseStepsPerOctave: 16 / coarseWidth,
     fineStepsPerOctave: 16 / fineWidth,
     lastSigma: round(sigmaOf(lastCode)),
     views,
     coarseViews,
+    forEye,
   };
 }
 

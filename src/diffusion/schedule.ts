@@ -51,6 +51,8 @@ export interface Schedule {
   views: Views;
   /** The same of the evaluations that steps of levels ≥ 1 begin with. */
   coarseViews: Views;
+  /** Whether a model that has two ways to show a picture, which another one's path has led to, does so for the eye, in place of the mean. */
+  forEye?: boolean;
   /**
    * Of messages, which have few bits: width of refining steps at the two coarsest levels, unless one is level 0, and no corrections at levels
    * ≥ 1. No file states it.

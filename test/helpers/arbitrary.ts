@@ -110,9 +110,11 @@ export const anySchedules: fc.Arbitrary<Schedule> = fc.oneof(
       firstCode: fc.integer({ min: FINEST_FIRST_CODE, max: MAX_FIRST_CODE }),
       ahead: fc.tuple(ahead, ahead, ahead, ahead),
       told: fc.constantFrom({}, { atOnce: true }),
+      shown: fc.constantFrom({}, { forEye: true }),
     })
-    .map(({ schedule, firstCode, ahead, told }) => ({
+    .map(({ schedule, firstCode, ahead, told, shown }) => ({
       ...schedule,
+      ...shown,
       lastCode: Math.min(firstCode, schedule.lastCode),
       straight: { firstCode, ahead, ...told },
     })),

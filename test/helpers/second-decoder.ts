@@ -620,7 +620,7 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
     const tail = level === 0 ? min(to, end + (widths >> 5)) : end;
     const coarser = message !== undefined && level >= K - 2 ? message.coarsestWidth : coarseWidth;
     for (let c = to, next = 0; c > end; c = next) {
-      const usual = level === 0 ? widths & 31 : coarser;
+      const usual = level === 0 ? widths & 15 || 16 : coarser;
       const isFirst = message !== undefined && level < K - 2 && c === to && message.firstWidth > 0;
       next = c <= tail ? end : max(tail, c - (isFirst ? message.firstWidth : usual));
       steps.push({ index: steps.length, level, mode: 'refine', from: c, to: next, part: 0 });
@@ -799,7 +799,8 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
     }
     direct = false;
     const by = level === 0 && steps[next - (g === 0 ? 1 : 0)]?.mode !== 'settle' ? shower : evaluator;
-    const out = await viewed(grid, level, code, mode, views, by);
+    const way = by === evaluator ? mode : (widths & 16) > 0 ? 'enter' : 'refine';
+    const out = await viewed(grid, level, code, way, views, by);
     const mean = posterior(grid, out, level, by.model);
     if (level === 0) moves.forEach((d, p) => (mean[12 * p] = mean[12 * p]! + d));
     const u = unHaar(grid, unfinished === undefined ? mean : mean.map((value, i) => (3 * value + unfinished![i]!) / 4));

@@ -1,6 +1,7 @@
 """
 Examples for a network that shows what another has coded (`shown` of a joined model): level 0 of a straight path, whose
 details the other network has measured, in its parts, with the coder's noise, and left out where it foresaw little.
+It shows them in two ways, told apart by the mode that it is told: `refine` for the mean, `enter` for the eye.
 """
 
 import math
@@ -10,15 +11,15 @@ import torch
 from checkpoint import read_checkpoint
 from coder import CodedStep, code_step, plain_codes
 from examples import Normalisation, examples_of, features_of
-from network import Network
+from eye import scores
+from network import Network, example_losses
 from observations import Condition, each, observe, sigma_of
 from photographs import FIXED, haar
-from recipe import CODE_OF_ONE, COEFFICIENTS, LEAST_INFORMATION, PER_OCTAVE, RECIPE, UNKNOWN
+from recipe import CODE_OF_ONE, COEFFICIENTS, EXACT, LEAST_INFORMATION, PER_OCTAVE, RECIPE, UNKNOWN
 
 SHOWN = RECIPE["shown"]
 # Sigma codes of the details that are validated, and by how much LL is ahead of them.
 VALIDATED = {176: 21, 160: 17, 144: 13, 128: 10, 112: 8}
-COLUMNS = tuple(f"psnr{code}" for code in VALIDATED)
 SIDE = 256
 
 
@@ -59,19 +60,18 @@ def steps_to(sigma, parts):
 class ShownStream:
     """Batches of what is shown, one after the other; of some the last part is not there yet."""
 
-    def __init__(self, model, path, photographs, rng, batch_scale, draws):
-        self.model, self.path, self.photographs, self.rng = model, path, photographs, rng
-        self.batch_scale, self.draws = batch_scale, draws
+    def __init__(self, path, photographs, rng, batch_scale, draws, device):
+        self.path, self.photographs, self.rng, self.draws, self.device = path, photographs, rng, draws, device
+        self.batch = max(1, round(SHOWN["batch"] * batch_scale))
 
-    def next(self, done, _):
+    def next(self):
+        """Coefficients, which positions are inside, codes, z, sigma codes, and whether it is shown to the eye."""
         with self.draws:
-            drawn = self.draw(done)
+            drawn = self.draw()
         return self.coded(*drawn)
 
-    def draw(self, done):
-        stages = SHOWN["stages"]
-        stage = next(s for s in stages if done <= s["until"] or s is stages[-1])
-        batch, device = max(1, round(stage["batch"] * self.batch_scale)), self.model.device
+    def draw(self):
+        batch, device = self.batch, self.device
         rand = lambda: torch.rand(batch, device=device)
         at_once = self.rng.random() < SHOWN["atOnce"]["chance"]
         low, high = SHOWN["atOnce" if at_once else "inParts"]["sigma"]
@@ -79,7 +79,7 @@ class ShownStream:
         lowest = sigma - (PER_OCTAVE * SHOWN["ahead"] * rand()).round()
         enter = torch.ones(batch, dtype=torch.bool, device=device)
         condition = Condition(torch.ones(batch, dtype=torch.long, device=device), sigma, enter, lowest, lowest)
-        x, inside = self.photographs.crops(0, stage["crop"], batch, sigma)
+        x, inside = self.photographs.crops(0, SHOWN["crop"], batch, sigma)
         codes = plain_codes(x, inside, condition)
         z = observe(x, inside, codes, noise_of(x, SHOWN["coloured"] * rand()))
         steps = steps_to(sigma, 1 if at_once else 2)
@@ -87,19 +87,54 @@ class ShownStream:
             steps = steps[:-1]
         limits = RECIPE["coded"]["limits"]
         limit = float(self.rng.choice([float(k) for k in limits], p=list(limits.values())))
-        return x, inside, codes, z, sigma, steps, torch.randint(12, (batch,), device=device), limit
+        eye = self.rng.random() < SHOWN["eye"]
+        return x, inside, codes, z, sigma, eye, steps, torch.randint(12, (batch,), device=device), limit
 
-    def coded(self, x, inside, codes, z, sigma, steps, shift, limit):
-        whole = len(steps) > 0 and steps[-1].observed
+    def coded(self, x, inside, codes, z, sigma, eye, steps, shift, limit):
         for step in steps:
             z, codes = self.path.code(x, inside, codes, z, sigma, step, shift, limit)
-        return 0, x, inside, codes, z, sigma, torch.full_like(sigma, not whole, dtype=torch.bool)
+        return x, inside, codes, z, sigma, torch.full_like(sigma, eye, dtype=torch.bool)
+
+
+def shown_examples(normalisation, x, inside, codes, z, sigma, eye):
+    """As `examples_of`, and how an output becomes coefficients that are shown; what cannot be seen is as it is."""
+    made = examples_of(normalisation, 0, x, inside, codes, z, sigma, eye)
+    seen = inside[..., None] & (codes != EXACT)
+    s = sigma_of(codes)
+    mean, correction = normalisation.mean_gain(0, s) * z, normalisation.correction(0, s)
+    of = lambda output: torch.where(seen, mean + correction * output.permute(0, 2, 3, 1), x)
+    return made, lambda output: of(output[:, :COEFFICIENTS])
+
+
+class ShownWorker:
+    """Gradients of one batch after the other."""
+
+    def __init__(self, model, stream):
+        self.model, self.stream = model, stream
+
+    def gradients(self, _):
+        """Gradients of a new batch, the loss, and what balances the next."""
+        model = self.model
+        with torch.no_grad():
+            x, inside, codes, z, sigma, eye = self.stream.next()
+            (inputs, *rest), shown = shown_examples(model.normalisation, x, inside, codes, z, sigma, eye)
+            kinds = model.balance.kinds(0, sigma, eye)
+            features = features_of(model.conditioning, 0, sigma, eye)
+        output = model.forward(model.state[0], inputs, features)
+        kl, square = example_losses(output, *rest)
+        kl_weight, square_weight = model.balance.weights(kinds, kl.detach(), square.detach())
+        weights = SHOWN["weights"]
+        loss = kl * kl_weight * weights["kl"] + square * square_weight * weights["square"]
+        if eye[0]:
+            loss = loss + (100 - scores(x, shown(output))) * weights["score"]
+        loss = loss.mean()
+        return torch.autograd.grad(loss, model.state[0]), loss.detach(), kinds, kl.detach(), square.detach()
 
 
 class ShownValidation:
-    """PSNR of what is shown of held-out photographs, by sigma code of their details."""
+    """PSNR of the mean, and PSNR and score of what is for the eye, of held-out photographs by sigma code of their details."""
 
-    columns = COLUMNS
+    columns = tuple(f"{figure}{code}" for figure in ("mean", "eye", "score") for code in VALIDATED)
 
     def __init__(self, pyramids, model, path, count):
         self.model, self.path = model, path
@@ -111,23 +146,29 @@ class ShownValidation:
 
     @torch.no_grad()
     def run(self, forward, parameters):
-        x, state = self.x, torch.get_rng_state()
+        state = torch.get_rng_state()
         torch.manual_seed(1)
-        inside = torch.ones(x.shape[:3], dtype=torch.bool, device=x.device)
         result = {}
-        for (code, ahead), column in zip(VALIDATED.items(), COLUMNS):
-            sigma = torch.full((len(x),), float(code), device=x.device)
-            codes = torch.full(x.shape, float(UNKNOWN), device=x.device)
-            codes[..., :3] = code - ahead
-            z = observe(x, inside, codes, noise_of(x, torch.full_like(sigma, 0.5)))
-            for step in steps_to(sigma, 1 if code >= 176 else 2):
-                shift = torch.zeros(len(x), dtype=torch.long, device=x.device)
-                z, codes = self.path.code(x, inside, codes, z, sigma, step, shift, 0.0625)
-            enter = torch.zeros(len(x), dtype=torch.bool, device=x.device)
-            made = examples_of(self.model.normalisation, 0, x, inside, codes, z, sigma, enter)
-            inputs, target, _, _, square_weight = made
-            output = forward(parameters, inputs, features_of(self.model.conditioning, 0, sigma, enter))
-            square = ((target - output[:, :COEFFICIENTS]).square() * square_weight).mean()
-            result[column] = 10 * math.log10(255 * 255 / square.item())
+        for code, ahead in VALIDATED.items():
+            known = self.observed(code, ahead)
+            for name, eye in ("mean", False), ("eye", True):
+                flags = torch.full_like(known[-1], eye, dtype=torch.bool)
+                (inputs, *_), shown = shown_examples(self.model.normalisation, *known, flags)
+                features = features_of(self.model.conditioning, 0, known[-1], flags)
+                decoded = shown(forward(parameters, inputs, features))
+                result[f"{name}{code}"] = 10 * math.log10(255 * 255 / (decoded - self.x).square().mean().item())
+            result[f"score{code}"] = scores(self.x, decoded).mean().item()
         torch.set_rng_state(state)
         return result
+
+    def observed(self, code, ahead):
+        x = self.x
+        inside = torch.ones(x.shape[:3], dtype=torch.bool, device=x.device)
+        sigma = torch.full((len(x),), float(code), device=x.device)
+        codes = torch.full(x.shape, float(UNKNOWN), device=x.device)
+        codes[..., :3] = code - ahead
+        z = observe(x, inside, codes, noise_of(x, torch.full_like(sigma, 0.5)))
+        for step in steps_to(sigma, 1 if code >= 176 else 2):
+            shift = torch.zeros(len(x), dtype=torch.long, device=x.device)
+            z, codes = self.path.code(x, inside, codes, z, sigma, step, shift, 0.0625)
+        return x, inside, codes, z, sigma

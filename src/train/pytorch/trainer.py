@@ -19,7 +19,7 @@ from photographs import Photographs, load
 from processes import Processes
 from recipe import LEVELS, RECIPE
 from replayed import Replayed
-from shown import Path, ShownStream, ShownValidation
+from shown import Path, ShownStream, ShownValidation, ShownWorker
 from validation import VALIDATION_SIDE, Validation
 
 class Model:
@@ -37,7 +37,6 @@ class Model:
         counts = self.header["step"], self.header["moments"]
         self.optimiser = Optimiser(self.network, *self.state, *counts, Replayed, half)
         self.balance = Balance(self.header["balance"], device)
-        self.weights = 1, 1  # of KL and of squared error in the loss
         self.gradients_of = Replayed(self.record_gradients)
 
     def forward(self, parameters, inputs, features):
@@ -49,7 +48,7 @@ class Model:
         output = self.forward(self.state[0], inputs, features)
         kl, square = example_losses(output, *rest)
         kl_weight, square_weight = self.balance.weights(kinds, kl.detach(), square.detach())
-        loss = (kl * kl_weight * self.weights[0] + square * square_weight * self.weights[1]).mean()
+        loss = (kl * kl_weight + square * square_weight).mean()
         return torch.autograd.grad(loss, self.state[0]), *(a.detach() for a in (loss, kl, square, output))
 
     def save(self, seconds, plan):
@@ -174,7 +173,7 @@ def begin_log(log, step, columns):
 class Run:
     """A training of `minutes` by the clock, which goes on where its checkpoint has the same plan."""
 
-    def __init__(self, model, stream_of, validation, options, processes):
+    def __init__(self, model, worker_of, validation, options, processes):
         self.model, self.validation, self.options, self.processes = model, validation, options, processes
         plan = model.header.get("plan")
         if options.restart or plan is None:
@@ -184,7 +183,7 @@ class Run:
         self.workers = []
         for i in range(options.workers * processes.rank, options.workers * (processes.rank + 1)):
             rng = np.random.default_rng([options.seed, model.header["step"], i])
-            self.workers.append(Worker(model, stream_of(rng)))
+            self.workers.append(worker_of(rng))
         self.pool = concurrent.futures.ThreadPoolExecutor(options.workers)
         self.seconds_before, self.start = model.header["seconds"], time.time()
         self.recent = None
@@ -282,10 +281,10 @@ def train(options):
     torch.manual_seed(options.seed * 1000003 + model.header["step"] + (processes.rank << 40))
     path = None if options.path is None else Path(options.path, device, half)
     if path is None:
-        stream_of = lambda rng: Stream(model, photographs, rng, options.batch_scale)
+        worker_of = lambda rng: Worker(model, Stream(model, photographs, rng, options.batch_scale))
     else:
-        model.weights = RECIPE["shown"]["weights"]
-        stream_of = lambda rng: ShownStream(model, path, photographs, rng, options.batch_scale, Draws(rng, device))
+        stream_of = lambda rng: ShownStream(path, photographs, rng, options.batch_scale, Draws(rng, device), device)
+        worker_of = lambda rng: ShownWorker(model, stream_of(rng))
     validation = None
     if processes.first:
         if path is None:
@@ -294,5 +293,5 @@ def train(options):
             validation = ShownValidation(held, model, path, options.validation)
         size = photographs.pixels.numel() / 4e6
         print(f"{photographs.count} photographs, {size:.0f} Mpixel, read in {time.time() - began:.1f} s", flush=True)
-    Run(model, stream_of, validation, options, processes).run()
+    Run(model, worker_of, validation, options, processes).run()
     processes.end()

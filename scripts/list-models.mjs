@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /** Files of models/ by the names that the option `model` takes; the smallest first. */
-const FILES = { small: 'dcomp-small.dcm', large: 'dcomp-1.dcm' };
+const FILES = { small: 'dcomp-small.dcm', medium: 'dcomp-medium.dcm', large: 'dcomp-1.dcm' };
 /** Class files of those that have one. */
 const CLASSES = { small: 'dcomp-small-classes.dcc' };
 

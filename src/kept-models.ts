@@ -17,7 +17,7 @@ export type GivenModel = ModelName | Uint8Array;
 /** What is computed with the network. */
 export interface ModelOptions {
   /**
-   * A name of the package's models, `small` or `large`, or the contents of a model file (.dcm). Default of encoding:
+   * A name of the package's models, `small`, `medium` or `large`, or the contents of a model file (.dcm). Default of encoding:
    * `DEFAULT_MODEL`; of messages, and of what makes pictures anew, `THOROUGH_MODEL`. Files name their model and find it by
    * themselves if it is the package's: for decoding only the contents of another one need to be given.
    */
@@ -43,7 +43,7 @@ export interface Platform {
 }
 
 /** Most models, each with its threads and engine, whose evaluators are kept: those of the package and two of the caller's. */
-const KEPT_MODELS = 4;
+const KEPT_MODELS = 5;
 
 /** Below, opening a GPU is taken to last longer than it saves. An estimate: no GPU has been at hand to measure it. */
 const GPU_PIXELS = 2 ** 18;

@@ -8,6 +8,10 @@ export const MODEL_FILES = {
     url: new URL('../../../models/dcomp-small.dcm', import.meta.url),
     classes: new URL('../../../models/dcomp-small-classes.dcc', import.meta.url),
   },
+  medium: {
+    id: '20aabbd6',
+    url: new URL('../../../models/dcomp-medium.dcm', import.meta.url),
+  },
   large: {
     id: '57fa5214',
     url: new URL('../../../models/dcomp-1.dcm', import.meta.url),

@@ -45,6 +45,8 @@ const CALIBRATION_LEVELS = 5;
 export interface ExportReport {
   /** Id of the model file. */
   model: string;
+  /** Id of the model whose files it shows, and which alone codes. */
+  path?: string;
   /** Step and seconds of training that the checkpoint has behind it. */
   step: number;
   seconds: number;
@@ -77,13 +79,14 @@ export interface ExportOptions {
 /** The report as a few lines for people. */
 export function reportText(report: ExportReport): string {
   const { float, integer, decibels } = report;
+  const codes = report.path === undefined;
   const row = (name: string, a: number, b: number, unit: string): string =>
     `  ${name.padEnd(16)}${a.toFixed(4).padStart(9)}${b.toFixed(4).padStart(9)}  ${unit}`;
   return [
-    `model ${report.model} of step ${report.step}; quantisation costs ${report.bitsPercent.toFixed(3)} % of the bits`,
+    `model ${report.model} of step ${report.step}; quantisation costs ${codes ? `${report.bitsPercent.toFixed(3)} % of the bits` : 'so many dB'}`,
     `  on ${report.pictures} crops of ${report.side} pixels    float  integer`,
-    row('refined', float.total, integer.total, 'bits per pixel to sigma 8'),
-    row('straight', float.straight8, integer.straight8, 'bits per pixel to sigma 8'),
+    ...(codes ? [row('refined', float.total, integer.total, 'bits per pixel to sigma 8')] : []),
+    ...(codes ? [row('straight', float.straight8, integer.straight8, 'bits per pixel to sigma 8')] : []),
     row('sigma 45', float.psnr45, integer.psnr45, `dB, ${decibels.psnr45.toFixed(4)}`),
     row('sigma 16', float.psnr16, integer.psnr16, `dB, ${decibels.psnr16.toFixed(4)}`),
     row('sigma 8', float.psnr8, integer.psnr8, `dB, ${decibels.psnr8.toFixed(4)}`),
@@ -142,6 +145,7 @@ export async function exportModel(
   const { step, seconds } = state;
   const report = {
     model: integerModel.id,
+    ...(path === undefined ? {} : { path }),
     step,
     seconds,
     calibration: CALIBRATION_COUNT,

@@ -1,9 +1,12 @@
 /** The PyTorch trainer, where Python has torch. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { corpusPicture } from '../../corpus/pictures.js';
+import { gaussian } from '../../corpus/random-model.js';
+import { ssimulacra2 } from '../../src/metrics/ssimulacra2.js';
 import { floatModelOf, readCheckpoint } from '../../src/train/checkpoint.js';
 import { COEFFICIENTS, SMALL_ARCHITECTURE, uNet } from '../../src/model/architecture.js';
 import { floatForward, type Request } from '../../src/model/float-forward.js';
@@ -89,6 +92,45 @@ describe('PyTorch trainer', { skip: has ? false : 'python3 has no torch, numpy a
       assert.equal(state.step, steps);
       assert.ok(state.parameters.every(Number.isFinite) && state.firstMoment.some((value) => value !== 0));
       assert.deepEqual(state.architecture, uNet([8, 16], 8, 5, [1, 2], { sigma: false, classes: 0 }));
+    }
+  });
+
+  it('trains what shows the files of another model, and says how far it is', async () => {
+    const file = join(data.folder, 'shown.ckpt');
+    copyFileSync('models/checkpoint.bf16', file);
+    const run = ['--checkpoint', file, '--log', `${file}.csv`, '--data', data.folder, '--device', 'cpu'];
+    const short = ['--minutes', '60', '--steps', '2', '--batch-scale', '0.1', '--validation', '1', '--restart'];
+    const { step } = await readCheckpoint(file);
+    const { status, text } = python(TRAINER, 'train', '--path', 'models/dcomp-small.bf16', ...run, ...short);
+    assert.equal(status, 0, text);
+    const state = await readCheckpoint(file);
+    assert.equal(state.step, step + 2);
+    assert.ok(state.parameters.every(Number.isFinite));
+    const [names, last] = [readFileSync(`${file}.csv`, 'utf8').split('\n')[0]!, lastLine(`${file}.csv`)];
+    const figures = new Map(names.split(',').map((name, i) => [name, Number(last.split(',')[i])]));
+    for (const code of [176, 160, 144, 128, 112])
+      assert.ok(figures.get(`mean${code}`)! > 20 && figures.get(`score${code}`)! < 100, last);
+  });
+
+  it('scores a picture for the eye about as the metric does', async () => {
+    const source = corpusPicture('scene', { width: 256, height: 192 });
+    const noise = gaussian(3);
+    for (const strength of [3, 12]) {
+      const decoded = { ...source, data: source.data.map((v) => Math.max(0, Math.min(255, v + strength * noise()))) };
+      const files = [join(data.folder, 'a.bin'), join(data.folder, 'b.bin')];
+      [source, decoded].forEach((picture, i) => writeFileSync(files[i]!, Uint8Array.from(picture.data)));
+      const { status, text } = python(
+        '-c',
+        `import sys, numpy, torch; sys.path.insert(0, '${TRAINER}')
+from eye import scores
+from photographs import haar, rotate_colours
+read = lambda name: torch.from_numpy(haar(rotate_colours(numpy.fromfile(name, numpy.uint8).reshape(192, 256, 3))))[None]
+print(scores(read(sys.argv[1]), read(sys.argv[2])).item())`,
+        ...files,
+      );
+      assert.equal(status, 0, text);
+      const expected = ssimulacra2(source)({ ...decoded, data: Uint8Array.from(decoded.data) })!;
+      assert.ok(Math.abs(Number(text) - expected) < 3, `${text.trim()}, ${expected}`);
     }
   });
 

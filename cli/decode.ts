@@ -56,7 +56,7 @@ export function builder(yargs: Argv): void {
     .option('show', {
       type: 'string',
       requiresArg: true,
-      describe: `Files of medium: for the ${SHOWS.join(', or the ')}  [default: as the file was made]`,
+      describe: `For the ${SHOWS.join(' or the ')}, with the network of medium, which files of small take, too  [default: as the file was made]`,
     })
     .option('seed', { type: 'string', requiresArg: true, describe: 'Which picture is drawn  [default: 0]' })
     .option('format', {

@@ -21,6 +21,7 @@ import {
   type MessageResult,
 } from './codec/message-codec.js';
 import { encodeMessages } from './codec/message-encoder.js';
+import { maxErrorOf } from './container/exact-part.js';
 import { MAX_MESSAGE_PIXELS } from './container/message.js';
 import type { Evaluators } from './evaluators.js';
 import { copyOf } from './verify-and-repair.js';
@@ -159,7 +160,9 @@ async function decode(models: KeptModels, file: Uint8Array, given?: DecodeOption
   const { header } = source.container;
   if (header.form === 'plain') return decodePlain(source, { ...options, pause });
   const pixels = pixelsOf(header) / 4 ** source.view.level; // of what is shown
-  return models.forFile(header.modelId, options, pixels).use(pixels, options.signal, async (evaluator) => {
+  // An exact file is predicted from what its own model shows.
+  const shows = options.show !== undefined && maxErrorOf(bytes, source.container) === undefined;
+  return models.forFile(header.modelId, options, pixels, shows).use(pixels, options.signal, async (evaluator) => {
     const picture = await decodePicture(bytes, evaluator, { ...options, pause }, source);
     await pause();
     return withEngine(picture, evaluator);

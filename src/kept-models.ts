@@ -7,7 +7,7 @@ import type { IntegerModel } from './model/integer/integer-model.js';
 import { digestedPart, idOfModelFile, readModelFileInPieces } from './model/integer/model-file.js';
 import { MAX_THREADS } from './model/wasm/chunks.js';
 import { PairedEvaluator } from './model/paired-evaluator.js';
-import { DEFAULT_MODEL, isModelName, modelNameOf, MODELS, type ModelName } from './models/registry.js';
+import { DEFAULT_MODEL, isModelName, modelNameOf, MODELS, showerOf, type ModelName } from './models/registry.js';
 import { advice, bytesOf, isOneOf, isWhole, mustBe, type Check, type Checks } from './options.js';
 import { inTurns } from './turns.js';
 
@@ -75,12 +75,14 @@ export class KeptModels {
    * Of the model that a file was made with: the one that was given, or else one of the package.
    * @param id of the model that the file names
    * @param pixels of the picture
+   * @param shows whether one of the package that has its path shall show it, where there is one
    * @throws DcompError E_OTHER_MODEL; E_NOT_MODEL, E_VERSION, E_TRUNCATED, E_DAMAGED_MODEL for what was given
    */
-  forFile(id: string, options: ModelOptions, pixels: number): Evaluators {
+  forFile(id: string, options: ModelOptions, pixels: number, shows = false): Evaluators {
     const { model } = options;
     const given = model === undefined || isModelName(model) ? undefined : { model, id: idOfModelFile(model) };
-    const found = given?.id === id ? given.model : modelNameOf(id);
+    const shower = shows ? showerOf(id) : undefined;
+    const found = shower ?? (given?.id === id ? given.model : modelNameOf(id));
     if (found === undefined) throw otherModel(id, given?.id);
     return this.evaluatorsOf(found, options, pixels);
   }

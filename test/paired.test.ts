@@ -100,7 +100,10 @@ describe('a model with the path of another', () => {
       assert.deepEqual(data, tune === 'eye' ? eye.data : mean.data);
       assert.notDeepEqual(eye.data, mean.data);
     }
-    const { bytes } = await encodePicture(picture, path, { ...coding, target: { quality: 50 } });
+    const options = { ...coding, target: { quality: 50 } };
+    const { bytes } = await encodePicture(picture, path, options);
+    const shown = await decodePicture((await encodePicture(picture, paired, options)).bytes, paired);
+    assert.deepEqual((await decodePicture(bytes, paired, { show: 'eye' })).data, shown.data);
     assert.deepEqual(
       (await decodePicture(bytes, path, { show: 'eye' })).data,
       (await decodePicture(bytes, path, { show: 'mean' })).data,
@@ -134,21 +137,28 @@ describe('a model with the path of another', () => {
     const codec = createCodec({ loadModel, sha256: async () => undefined, createEvaluator });
     after(() => codec.release());
     const picture = corpusPicture('scene', { width: 30, height: 20 });
-    const own = readModelFile(tinyModelFile());
+    const tiny = readModelFile(tinyModelFile());
     const { quality } = readModelFile(await loadModel('small'));
-    const file = writeModelFile({ ...own, quality: quality!, straight: true, path: MODELS.small.id });
+    const file = writeModelFile({ ...tiny, quality: quality!, straight: true, path: MODELS.small.id });
     assert.equal(readModelFile(file).path, MODELS.small.id);
     const options = { ...coding, target: { quality: 50 } };
     const { bytes } = await codec.encode(picture, { ...options, model: file });
     assert.equal((await codec.decode(bytes, { model: file })).width, 30);
     assert.equal(await outcome(() => codec.decode(bytes)), 'E_OTHER_MODEL');
     assert.deepEqual(payloads(bytes), payloads((await codec.encode(picture, { ...options, model: 'small' })).bytes));
-    const strange = writeModelFile({ ...own, path: '01234567' });
+    const small = await codec.encode(picture, { ...options, pixelHash: true, model: 'small' });
+    const own = await codec.decode(small.bytes);
+    for (const show of ['eye', 'mean'] as const) {
+      assert.notDeepEqual((await codec.decode(small.bytes, { show })).data, own.data);
+    }
+    const exact = await codec.encode(picture, { ...options, target: 'lossless', model: 'small' });
+    assert.deepEqual((await codec.decode(exact.bytes, { show: 'eye' })).data, picture.data);
+    const strange = writeModelFile({ ...tiny, path: '01234567' });
     await assert.rejects(codec.encode(picture, { ...options, model: strange }), {
       code: 'E_OTHER_MODEL',
       message: /01234567/,
     });
     for (const id of ['', '1234567', 'G1234567', 5, null])
-      assert.throws(() => writeModelFile({ ...own, path: id as string }), { code: 'E_DAMAGED_MODEL' });
+      assert.throws(() => writeModelFile({ ...tiny, path: id as string }), { code: 'E_DAMAGED_MODEL' });
   });
 });

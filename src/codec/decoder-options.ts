@@ -47,8 +47,9 @@ export interface DecoderOptions {
    */
   realism?: number;
   /**
-   * Of a model that shows with a network of its own (`medium`): for the `eye`, or the `mean`, which is nearest in squared
-   * error. Default: as the file was made. Others show the mean alone.
+   * For the `eye`, or the `mean`, which is nearest in squared error: files of `medium`, and those of `small` as if they were
+   * such. The hash of the pixels, where the file has one, is not compared. Default: as the file was made. Files of other
+   * models show the mean alone.
    */
   show?: Show;
   /** Which picture is drawn: a whole number below 2^32, default 0. */

@@ -79,8 +79,7 @@ export function* comparePixels(
   const { alpha, segments, truncated } = container;
   const damaged = alpha?.state === 'damaged' || segments.some(({ state }) => state === 'damaged');
   const part = view.level > 0 || crop !== undefined || (realism !== undefined && realism > 0);
-  const another = way !== undefined && (way === 'eye') !== (container.header.schedule.forEye ?? false);
-  if (stated === undefined || truncated || damaged || part || another) return;
+  if (stated === undefined || truncated || damaged || part || way !== undefined) return;
   const found = yield* pixelHashInPieces(picture, depthOf(picture));
   if (found.every((byte, i) => byte === stated[i])) return;
   const message = 'the decoded pixels are not those whose hash the file holds';
@@ -266,7 +265,8 @@ export function sessionOf(
 
 /** @throws DcompError E_OTHER_MODEL */
 export function checkModelId(header: Header, evaluator: Evaluator): void {
-  if (header.modelId === evaluator.model.id) return;
+  const { model, shower } = evaluator;
+  if (header.modelId === model.id || (shower !== undefined && header.modelId === model.path)) return;
   throw new DcompError(
     'E_OTHER_MODEL',
     `the file was made with model ${header.modelId}, at hand is ${evaluator.model.id}; give the model that it was made with`,

@@ -21,7 +21,7 @@ export class PairedEvaluator implements Evaluator {
     const { quality: _, straight: __, ...network } = path.model;
     const { id, quality, straight } = shower.model;
     this.model = {
-      ...{ ...network, id },
+      ...{ ...network, id, path: path.model.id },
       ...(quality === undefined ? {} : { quality }),
       ...(straight === undefined ? {} : { straight }),
     };

@@ -11,6 +11,7 @@ export const MODEL_FILES = {
   medium: {
     id: '20aabbd6',
     url: new URL('../../../models/dcomp-medium.dcm', import.meta.url),
+    path: '97c249fb',
   },
   large: {
     id: '57fa5214',

@@ -11,6 +11,8 @@ export interface PackageModel {
   readonly id: string;
   /** Where its file is, in Node and in a bundle. */
   readonly url: URL;
+  /** Id of the model whose path it has, if that is not its own: it shows the files of that one, too. */
+  readonly path?: string;
   /** Where its class file is, if it has one. */
   readonly classes?: URL;
 }
@@ -37,6 +39,11 @@ export function isModelName(value: unknown): value is ModelName {
 /** The name of the model of an id, undefined where the package has no such model. */
 export function modelNameOf(id: string): ModelName | undefined {
   return (Object.keys(MODELS) as ModelName[]).find((name) => MODELS[name].id === id);
+}
+
+/** The name of a model that shows the files of the model of an id, undefined where the package has none. */
+export function showerOf(id: string): ModelName | undefined {
+  return (Object.keys(MODELS) as ModelName[]).find((name) => MODELS[name].path === id);
 }
 
 /** Where the class file of a model of the package is; undefined where it has none. @throws DcompError E_USAGE */

@@ -35,7 +35,7 @@ class Optimiser:
 
     def __init__(self, network, parameters, average, first, second, step, moments, replayed=lambda f: f, half=torch.float32):
         self.parameters, self.average, self.first, self.second = parameters, average, first, second
-        self.step_count, self.moments = step, moments
+        self.step_count, self.moments, self.averaging = step, moments, O["average"]
         matrices = set(network.matrices)
         self.others = [i for i in range(len(parameters)) if i not in matrices]
         self.orthogonalise = replayed(lambda x: orthogonalise(x, half))
@@ -64,7 +64,7 @@ class Optimiser:
             straight = self.orthogonalise(momentum) if rows <= columns else self.orthogonalise(momentum.mT).mT
             straight = straight * (-rate * O["muon"]["rms"] * math.sqrt(max(rows, columns)))
             torch._foreach_add_(of(self.parameters, indices), [d.reshape(shape) for d in straight.unbind(0)])
-        decay = min(O["average"], (1 + self.step_count + 1) / (10 + self.step_count + 1))
+        decay = min(self.averaging, (1 + self.step_count + 1) / (10 + self.step_count + 1))
         torch._foreach_lerp_(self.average, self.parameters, 1 - decay)
         self.step_count += 1
         self.moments += 1

@@ -283,6 +283,7 @@ def train(options):
     if path is None:
         worker_of = lambda rng: Worker(model, Stream(model, photographs, rng, options.batch_scale))
     else:
+        model.optimiser.averaging = RECIPE["shown"]["average"]
         stream_of = lambda rng: ShownStream(path, photographs, rng, options.batch_scale, Draws(rng, device), device)
         worker_of = lambda rng: ShownWorker(model, stream_of(rng))
     validation = None

@@ -1,6 +1,6 @@
 /**
  * `npm run looks`: sheets of crops at equal bytes, to be looked at. A row by rate, a column by way: the original, dcomp
- * (`small` tuned for the eye and for PSNR, with half of what it does not know drawn; `large`), AVIF tuned by iq, JPEG XL;
+ * (`small`, also with half of what it does not know drawn; `medium`, also its mean; `large`), AVIF tuned by iq, JPEG XL;
  * grey where there is no file that small. Scores of the whole pictures are printed.
  *
  * Usage: node dist/bench/looks.js [FOLDER or PNG…] [--limit 6] [--rates 0.05,0.1,0.2,0.4] [--side 224] [--at X,Y] [--threads N]
@@ -17,7 +17,7 @@ import { psnrRgb } from '../eval/metrics/psnr.js';
 import { findPictures, loadPicture, spread, toRgb } from '../eval/pictures.js';
 import { cutOut, wholeOf } from '../src/math/rectangle.js';
 import { ssimulacra2 } from '../src/metrics/ssimulacra2.js';
-import { decode, encode, release, type EncodeOptions, type Picture } from '../src/node.js';
+import { decode, encode, release, type DecodeOptions, type EncodeOptions, type Picture } from '../src/node.js';
 import { COLOURS } from '../src/pixels/colour.js';
 import { bestWithin } from './at-size.js';
 
@@ -40,10 +40,10 @@ const threads = values.threads === undefined ? {} : { threads: Number(values.thr
 type Way = (picture: Picture, size: number) => Promise<Picture | undefined>;
 
 const dcomp =
-  (options: EncodeOptions, realism = 0): Way =>
+  (options: EncodeOptions, way: DecodeOptions = {}): Way =>
   async (picture, size) => {
     const { bytes } = await encode(picture, { ...options, ...threads, target: { size } });
-    return decode(bytes, { ...threads, realism });
+    return decode(bytes, { ...threads, ...way });
   };
 
 async function ways(): Promise<Record<string, Way>> {
@@ -57,10 +57,11 @@ async function ways(): Promise<Record<string, Way>> {
     };
   return {
     original: async (picture) => picture,
-    'small, eye': dcomp({ tune: 'eye' }),
-    'small, psnr': dcomp({ tune: 'psnr' }),
-    'small, eye, half drawn': dcomp({ tune: 'eye' }, 0.5),
-    'large, eye': dcomp({ model: 'large' }),
+    small: dcomp({ model: 'small' }),
+    medium: dcomp({ model: 'medium' }),
+    'medium, the mean': dcomp({ model: 'medium' }, { show: 'mean' }),
+    'small, half drawn': dcomp({ model: 'small' }, { realism: 0.5 }),
+    large: dcomp({ model: 'large' }),
     'AVIF, iq': rival(avif),
     'JPEG XL': rival(jxl),
   };

@@ -1,5 +1,5 @@
 /**
- * The figures of the documents: dcomp by both models beside other codecs, on ordinary photographs, and what came of it
+ * The figures of the documents: dcomp by all models beside other codecs, on ordinary photographs, and what came of it
  * into README.md and docs/results.md.
  *
  * Usage: npm run report [-- OPTIONS of dcomp eval, such as --limit 9]
@@ -20,7 +20,7 @@ const run = (...args) => {
   const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
 };
-const folders = ['small', 'large'].map((model) => {
+const folders = ['small', 'medium', 'large'].map((model) => {
   const folder = join(out, model);
   const own = ['--model', model, '-o', folder, '--cache', join(out, 'cache')];
   const codecs = 'dcomp,avif,avif-psnr,avif-ssim,jxl,jxl-9,webp,jpeg';

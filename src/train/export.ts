@@ -107,16 +107,8 @@ export async function exportModel(
 ): Promise<{ bytes: Uint8Array; report: ExportReport }> {
   const model = floatModelOf(state);
   options.onProgress?.(0, 'calibration');
-  const { quality = DEFAULT_QUALITY_TABLE, straight, path } = options;
-  const requests =
-    path === undefined
-      ? calibrationRequests(dataset.training, CALIBRATION_COUNT)
-      : shownRequests(dataset.training, CALIBRATION_COUNT);
-  const bytes = writeModelFile({
-    ...{ ...quantise(model, requests), quality },
-    ...(straight === undefined ? {} : { straight }),
-    ...(path === undefined ? {} : { path }),
-  });
+  const { path } = options;
+  const bytes = quantised(model, dataset, options);
   const integerModel = readModelFile(bytes);
   const native = await nativeNetwork(model);
   const side = options.side ?? (native === undefined ? 128 : validationSide(dataset.validation, model.architecture));
@@ -156,17 +148,33 @@ export async function exportModel(
     bitsPercent,
     decibels,
   };
-  if (!(bitsPercent <= MAX_COST)) {
-    const cost = `${bitsPercent.toFixed(2)} % of the bits (${float[bits].toFixed(4)} to ${integer[bits].toFixed(4)} bits per pixel)`;
-    throw new DcompError(
-      'E_UNREACHABLE',
-      `quantisation costs ${cost}, more than ${MAX_COST} %; train on, so that the running average of the weights settles`,
-    );
-  }
-  const worst = Math.min(...Object.values(decibels));
-  if (path !== undefined && !(worst >= -MAX_LOSS))
-    throw new DcompError('E_UNREACHABLE', `quantisation costs ${-worst} dB, more than ${MAX_LOSS}; train on`);
+  checkCost(report);
   return { bytes, report };
+}
+
+/** The model file. */
+function quantised(
+  model: FloatModel,
+  { training }: Dataset,
+  { quality = DEFAULT_QUALITY_TABLE, straight, path }: ExportOptions,
+): Uint8Array {
+  const requests = (path === undefined ? calibrationRequests : shownRequests)(training, CALIBRATION_COUNT);
+  return writeModelFile({
+    ...{ ...quantise(model, requests), quality },
+    ...(straight === undefined ? {} : { straight }),
+    ...(path === undefined ? {} : { path }),
+  });
+}
+
+/** @throws DcompError E_UNREACHABLE where quantisation costs more than it may */
+function checkCost({ path, bitsPercent, decibels }: ExportReport): void {
+  const worst = Math.min(...Object.values(decibels));
+  const [cost, most] = path === undefined ? [bitsPercent, `${MAX_COST} % of the bits`] : [-worst, `${MAX_LOSS} dB`];
+  if (cost <= (path === undefined ? MAX_COST : MAX_LOSS)) return;
+  throw new DcompError(
+    'E_UNREACHABLE',
+    `quantisation costs ${cost.toFixed(2)}, more than ${most}; train on, so that the running average of the weights settles`,
+  );
 }
 
 /**

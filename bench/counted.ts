@@ -1,5 +1,5 @@
 /** Evaluators of any model that count their arithmetic: what the networks of a joined model do differs by which of them does it. */
-import { KeptModels, type GivenModel } from '../src/kept-models.js';
+import { openEvaluator } from '../src/kept-models.js';
 import { flopsPerPixel } from '../src/model/architecture.js';
 import type { Evaluator } from '../src/model/evaluator.js';
 import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
@@ -34,14 +34,9 @@ export async function countedEvaluator(name: string, threads?: number): Promise<
       close: () => evaluator.close(),
     };
   };
-  const models = new KeptModels({
-    loadModel,
-    sha256,
-    createEvaluator: async (model, count) =>
-      counted(await createThreadedEvaluator(model, count === undefined ? {} : { threads: count })),
-  });
-  const model: GivenModel = isModelName(name) ? name : await loadModel(name);
-  const evaluators = models.chosen({ model, engine: 'wasm', ...(threads === undefined ? {} : { threads }) }, Infinity);
-  const evaluator = await evaluators.use(Infinity, undefined, async (each) => each);
-  return { evaluator, flops: () => flops, close: () => models.release() };
+  const model = isModelName(name) ? name : await loadModel(name);
+  const evaluator = await openEvaluator(model, { loadModel, sha256 }, async (network) =>
+    counted(await createThreadedEvaluator(network, threads === undefined ? {} : { threads })),
+  );
+  return { evaluator, flops: () => flops, close: () => evaluator.close() };
 }

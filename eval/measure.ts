@@ -1,7 +1,8 @@
 /** Measures one picture with one codec; runs in a process of its own (worker.ts). */
 import type { Evaluator } from '../src/model/evaluator.js';
-import { loadModel } from '../src/models/read-node.js';
-import { readModelFile } from '../src/model/integer/model-file.js';
+import { openEvaluator } from '../src/kept-models.js';
+import { loadModel, sha256 } from '../src/models/read-node.js';
+import { isModelName } from '../src/models/registry.js';
 import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
 import { DcompError } from '../src/errors.js';
 import type { Picture } from '../src/picture.js';
@@ -143,7 +144,7 @@ async function warmUp(codec: Codec): Promise<void> {
 }
 
 async function ownCurve(picture: Picture, job: CurveJob, own: OwnSettings): Promise<Curve> {
-  const evaluator = await openEvaluator(own);
+  const evaluator = await ownEvaluator(own);
   const small: Picture = {
     width: 64,
     height: 64,
@@ -167,7 +168,7 @@ const SHOWN_STEPS = 2;
 
 /** Of the ideal channel only the PSNRs are of interest: it is there to be compared with the real rate. */
 async function idealCurve(picture: Picture, job: CurveJob, own: OwnSettings): Promise<Curve> {
-  const evaluator = new RememberingEvaluator(await openEvaluator(own));
+  const evaluator = new RememberingEvaluator(await ownEvaluator(own));
   const score = scorer(
     picture,
     job.metrics.filter((name) => name.startsWith('psnr')),
@@ -190,8 +191,9 @@ async function idealCurve(picture: Picture, job: CurveJob, own: OwnSettings): Pr
 }
 
 /** On one thread: the pictures are shared out among processes. */
-async function openEvaluator({ model }: OwnSettings): Promise<Evaluator> {
-  return createThreadedEvaluator(readModelFile(await loadModel(model)), { threads: 1 });
+async function ownEvaluator({ model }: OwnSettings): Promise<Evaluator> {
+  const given = isModelName(model) ? model : await loadModel(model);
+  return openEvaluator(given, { loadModel, sha256 }, (network) => createThreadedEvaluator(network, { threads: 1 }));
 }
 
 function scorer(picture: Picture, names: readonly MetricName[]): (decoded: Picture) => Scores {
@@ -244,7 +246,7 @@ async function sampleOf(picture: Picture, job: SampleJob): Promise<{ bytes: numb
   if (job.own !== undefined) {
     const { bytes, decoded } = await codedToTarget(
       picture,
-      await openEvaluator(job.own),
+      await ownEvaluator(job.own),
       { size: job.bytes },
       job.own.choices,
     );

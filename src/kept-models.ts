@@ -115,13 +115,13 @@ export class KeptModels {
     const { platform } = this;
     let read: Promise<Networks> | undefined;
     return new Evaluators(threads, async (count, spare) => {
-      const create = (network: IntegerModel): Promise<Evaluator> =>
-        platform.createEvaluator(network, count, spare ? 'wasm' : engine);
       try {
         read ??= readNetworks(model, platform);
-        const { own, path } = await read;
+        const networks = await read;
         await turnIfDue();
-        return path === undefined ? await create(own) : new PairedEvaluator(await create(path), await create(own));
+        return await evaluatorOf(networks, (network) =>
+          platform.createEvaluator(network, count, spare ? 'wasm' : engine),
+        );
       } catch (error) {
         read = undefined; // the next call tries again
         throw error;
@@ -130,13 +130,29 @@ export class KeptModels {
   }
 }
 
+/** An evaluator of a model, for who keeps none. @throws DcompError E_OTHER_MODEL and model errors */
+export async function openEvaluator(
+  model: GivenModel,
+  platform: Pick<Platform, 'loadModel' | 'sha256'>,
+  create: (network: IntegerModel) => Promise<Evaluator>,
+): Promise<Evaluator> {
+  return evaluatorOf(await readNetworks(model, platform), create);
+}
+
+async function evaluatorOf(
+  { own, path }: Networks,
+  create: (network: IntegerModel) => Promise<Evaluator>,
+): Promise<Evaluator> {
+  return path === undefined ? create(own) : new PairedEvaluator(await create(path), await create(own));
+}
+
 interface Networks {
   own: IntegerModel;
   /** Of the model whose path it has; undefined where that is its own. */
   path: IntegerModel | undefined;
 }
 
-async function readNetworks(model: GivenModel, platform: Platform): Promise<Networks> {
+async function readNetworks(model: GivenModel, platform: Pick<Platform, 'loadModel' | 'sha256'>): Promise<Networks> {
   const read = async (given: GivenModel): Promise<IntegerModel> => {
     // A copy, as the caller's may change between two pieces.
     const file = isModelName(given) ? await platform.loadModel(given) : new Uint8Array(bytesOf(given, 'model'));

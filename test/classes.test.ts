@@ -125,7 +125,7 @@ describe('class files', () => {
     assert.equal(classes.classes, 32);
     checkClassFile(readModelFile(await loadModel('small')), classes);
     assert.ok(existsSync(MODELS.small.classes!) && statSync(MODELS.small.classes!).size === file.length);
-    await assert.rejects(loadClasses('medium' as 'small'), { code: 'E_USAGE', message: /small or large/ });
+    await assert.rejects(loadClasses('middle' as 'small'), { code: 'E_USAGE', message: /small or medium or large/ });
   });
 });
 

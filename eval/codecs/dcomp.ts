@@ -16,7 +16,7 @@ import {
 } from '../../src/diffusion/schedule.js';
 import { Session } from '../../src/codec/session.js';
 import { MIN_NU } from '../../src/entropy/trellis.js';
-import { flopsPerPixel } from '../../src/model/architecture.js';
+import { flopsPerPixel, type Architecture } from '../../src/model/architecture.js';
 import { rowsOfWhole, type Evaluator } from '../../src/model/evaluator.js';
 import type { Condition } from '../../src/model/inputs.js';
 import { isStraight, type IntegerModel } from '../../src/model/integer/integer-model.js';
@@ -41,11 +41,20 @@ export class RememberingEvaluator implements Evaluator {
   bytes = 0;
   /** Seconds of evaluations that were not done again. */
   saved = 0;
+  /** Floating-point operations of all evaluations. */
+  flops = 0;
+  readonly shower: Evaluator | undefined;
 
   constructor(
     private readonly evaluator: Evaluator,
     private readonly maxBytes = 768 * 2 ** 20,
-  ) {}
+  ) {
+    const { shower } = evaluator;
+    if (shower === undefined) return;
+    const evaluate: Evaluator['evaluate'] = (...request) => this.remembered(shower, ...request);
+    const { model, threads } = shower;
+    this.shower = { model, threads, evaluate, evaluateRows: rowsOfWhole(evaluate), close: async () => {} };
+  }
 
   get model(): IntegerModel {
     return this.evaluator.model;
@@ -55,7 +64,16 @@ export class RememberingEvaluator implements Evaluator {
     return this.evaluator.threads;
   }
 
-  async evaluate(
+  get widest(): Architecture | undefined {
+    return this.evaluator.widest;
+  }
+
+  evaluate(...request: Parameters<Evaluator['evaluate']>): Promise<Float32Array> {
+    return this.remembered(this.evaluator, ...request);
+  }
+
+  private async remembered(
+    evaluator: Evaluator,
     z: Float32Array,
     codes: Uint8Array,
     width: number,
@@ -63,7 +81,9 @@ export class RememberingEvaluator implements Evaluator {
     condition: Condition,
     pause?: Pause,
   ): Promise<Float32Array> {
+    this.flops += 4 * width * height * flopsPerPixel(evaluator.model.architecture);
     const key = createHash('sha1')
+      .update(evaluator === this.evaluator ? 'path' : 'shown')
       .update(z)
       .update(codes)
       .update(JSON.stringify([width, height, condition]))
@@ -75,7 +95,7 @@ export class RememberingEvaluator implements Evaluator {
       this.saved += kept.seconds;
     } else {
       const start = processorSeconds();
-      const output = await this.evaluator.evaluate(z, codes, width, height, condition, pause);
+      const output = await evaluator.evaluate(z, codes, width, height, condition, pause);
       kept = { output: output.slice(), seconds: processorSeconds() - start };
       this.bytes += kept.output.byteLength;
     }
@@ -185,13 +205,13 @@ async function decoded(
   base: number,
   known: Pick<Point, 'setting' | 'encodeSeconds' | 'encodeMemory'>,
 ): Promise<Coded> {
-  const keptBefore = evaluator.bytes;
+  const { bytes: keptBefore, flops } = evaluator;
   evaluator.saved = 0;
   resetPeak();
   const start = processorSeconds();
   const result: DecodeResult = await decodePicture(file, evaluator);
   const decodeSeconds = processorSeconds() - start + evaluator.saved;
-  const { width, height, channels, data, evaluations, work } = result;
+  const { width, height, channels, data, evaluations } = result;
   const point = {
     ...known,
     bytes: file.length,
@@ -200,7 +220,7 @@ async function decoded(
     decodeMemory: peakMemory() - Math.max(keptBefore, evaluator.bytes) - base,
     idealBits: fileInfo(file).segments.reduce((sum, { idealBits }) => sum + idealBits, 0),
     evaluations,
-    kiloFlopPerPixel: (work * flopsPerPixel(evaluator.model.architecture)) / 1000,
+    kiloFlopPerPixel: (evaluator.flops - flops) / (1000 * width * height),
   };
   return { point, decoded: { width, height, channels, data } };
 }

@@ -14,9 +14,9 @@ export interface Evaluator {
   /** What it computes on, for people; default: WebAssembly. */
   readonly engine?: string | undefined;
   /** What evaluates level 0 where the picture is shown. Default: this. */
-  readonly shower?: Evaluator;
+  readonly shower?: Evaluator | undefined;
   /** The architecture that sees farthest, of those that are evaluated. Default: the model's. */
-  readonly widest?: Architecture;
+  readonly widest?: Architecture | undefined;
   /**
    * @param z width · height · 12 observed values, positions row by row, channels interleaved.
    * @param codes their sigma codes, same layout.

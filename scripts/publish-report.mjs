@@ -75,7 +75,14 @@ function shortText() {
   const needed = (name) =>
     reports.map((report) => ['psnr', 'ssimulacra2'].map((of) => saved(report, of, name)).join(', '));
   const rows = [
-    ...reports.map((report) => row(`dcomp, ${report.modelName}`, report, 'dcomp', reports.map(() => ''))),
+    ...reports.map((report) =>
+      row(
+        `dcomp, ${report.modelName}`,
+        report,
+        'dcomp',
+        reports.map(() => ''),
+      ),
+    ),
     ...rivals.map((name) => row(labelOf(name), first, name, needed(name))),
   ];
   const head = [

@@ -1,6 +1,6 @@
 /**
  * Writes the golden files: `npm run golden`, once for a model and a format version. Small pictures of the corpus coded with
- * the large model of the package, and test/golden/hashes.json, which says what they are:
+ * the models of the package, most with the large one, and test/golden/hashes.json, which says what they are:
  *   {NAME: {picture: {name, width, height, depth, metadata}, options, dcz: SHA-256 of the file, pixels: SHA-256 of the decoded samples}}
  * (16-bit samples most significant byte first).
  * A change of these files is a change of the format or of the model, and nothing else may change them.
@@ -63,6 +63,18 @@ const GOLDEN = {
   'grey-17x23-hash': {
     picture: { name: 'grey-scene', width: 17, height: 23 },
     options: { target: { quality: 40 }, effort: 2, pixelHash: true },
+  },
+  'small-70x50': {
+    picture: { name: 'scene', width: 70, height: 50 },
+    options: { target: { quality: 55 }, plain: false, effort: 2, model: 'small' },
+  },
+  'medium-70x50': {
+    picture: { name: 'scene', width: 70, height: 50 },
+    options: { target: { quality: 30 }, plain: false, effort: 2, model: 'medium', pixelHash: true },
+  },
+  'medium-mean-35x60': {
+    picture: { name: 'scene', width: 35, height: 60 },
+    options: { target: { quality: 60 }, plain: false, effort: 2, model: 'medium', tune: 'psnr' },
   },
 };
 

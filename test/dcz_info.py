@@ -98,14 +98,17 @@ def read_header(data):
     if not (1 <= w <= 65535 and 1 <= h <= 65535 and w * h <= 2**28):
         raise Refused
     if plain:
-        return w, h, channels, depth, bool(kind & 8), None, None, None, None, None, None, None, None, None, False, end + 4
+        return w, h, channels, depth, bool(kind & 8), None, None, None, None, None, None, None, None, None, (False, False), end + 4
     coarse, fine, last, nu = data[height[1] : height[1] + 4]
-    straight, settled, nu = bool(nu & 128), nu & 192 == 64, nu & ~224
+    straight, settled, at_once, nu = bool(nu & 128), nu & 192 == 64, bool(nu & 64), nu & ~224
     coarse_views, views, coarse = coarse // 64, coarse // 16 % 4, coarse % 16 + 1
     fine, for_eye, tail = fine % 16 or 16, bool(fine & 16), fine // 32
     if not (views <= 2 and coarse_views <= 2 and 64 <= last <= (240 if straight else TOP) and 8 <= nu <= 16):
         raise Refused
-    return w, h, channels, depth, bool(kind & 8), data[6:10].hex(), views, coarse_views, for_eye, coarse, fine, tail, last, nu, settled, end + 4
+    if straight:
+        first, one, three = data[height[1] + 4 : height[1] + 7]
+        straight = (first, [2 * n for n in (one & 15, one >> 4, three & 15, three >> 4)], at_once)
+    return w, h, channels, depth, bool(kind & 8), data[6:10].hex(), views, coarse_views, for_eye, coarse, fine, tail, last, nu, (settled, straight), end + 4
 
 
 def coded_size(w, h):
@@ -129,9 +132,12 @@ def units_of(w, h, coarse, fine, tail, last, settled):
 def steps_of(w, h, coarse, fine, tail, last, settled):
     """Sections 2 (number of levels) and 3 (steps)."""
     w, h = coded_size(w, h)
+    settled, straight = settled
     levels = 0
     while levels == 0 or max(w, h) > 8:
         w, h, levels = (w + 1) // 2, (h + 1) // 2, levels + 1
+    if straight:
+        return straight_steps(levels, fine, tail, last, *straight)
     steps = [(levels - 1, "root", TOP, TOP)]
     for level in range(levels - 1, -1, -1):
         # The part tells two steps apart that are otherwise equal.
@@ -143,6 +149,21 @@ def steps_of(w, h, coarse, fine, tail, last, settled):
             steps.append((level, "refine", code, to))
             code = to
     return steps + ([(0, "settle", last, last)] if settled else [])
+
+
+def straight_steps(levels, fine, tail, last, first, ahead, at_once):
+    codes = [first] + [max(48, first - 16 * k - ahead[min(k, 4) - 1]) for k in range(1, levels)]
+    steps = [(levels - 1, "root", TOP, codes[-1])]
+    for level in range(levels - 1, -1, -1):
+        before = codes[level + 1] + 16 if level < levels - 1 else codes[level]
+        parts = (None,) if level == 0 and at_once else ("first", "rest")
+        steps += [(level, "enter", before, codes[level], part) for part in parts]
+    code, before_end = first, min(first, last + tail)
+    while code != last:
+        to = max(before_end, code - fine) if code > before_end else last
+        steps.append((0, "refine", code, to))
+        code = to
+    return steps
 
 
 def info(data):

@@ -143,7 +143,14 @@ async function evaluatorOf(
   { own, path }: Networks,
   create: (network: IntegerModel) => Promise<Evaluator>,
 ): Promise<Evaluator> {
-  return path === undefined ? create(own) : new PairedEvaluator(await create(path), await create(own));
+  if (path === undefined) return create(own);
+  const first = await create(path);
+  try {
+    return new PairedEvaluator(first, await create(own));
+  } catch (error) {
+    await first.close();
+    throw error;
+  }
 }
 
 interface Networks {

@@ -1,5 +1,5 @@
 """
-Examples for a network that shows what another has coded (`shown` of a joined model): level 0 of a straight path, whose
+Examples for a network that shows what another has coded (a model with another one's path): level 0 of a straight path, whose
 details the other network has measured, in its parts, with the coder's noise, and left out where it foresaw little.
 It shows them in two ways, told apart by the mode that it is told: `refine` for the mean, `enter` for the eye.
 """

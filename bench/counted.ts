@@ -1,4 +1,4 @@
-/** Evaluators of any model that count their arithmetic: what the networks of a joined model do differs by which of them does it. */
+/** Evaluators of any model that count their arithmetic: of a model that has another one's path, two networks do it. */
 import { openEvaluator } from '../src/kept-models.js';
 import { flopsPerPixel } from '../src/model/architecture.js';
 import type { Evaluator } from '../src/model/evaluator.js';

@@ -1,6 +1,6 @@
 /** How long work takes on this machine, by a small measurement: some 0.2 s. */
 import { availableParallelism } from 'node:os';
-import { KeptModels } from '../src/kept-models.js';
+import { openEvaluator } from '../src/kept-models.js';
 import { COEFFICIENTS } from '../src/model/architecture.js';
 import type { Evaluator } from '../src/model/evaluator.js';
 import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
@@ -39,20 +39,16 @@ export async function estimatedSeconds(
 }
 
 async function measure(model: ModelName): Promise<Rates | undefined> {
-  const models = new KeptModels({
-    loadModel,
-    sha256,
-    createEvaluator: (network) => createThreadedEvaluator(network, { threads: 1 }),
-  });
   try {
-    return await models.chosen({ model, engine: 'wasm' }, Infinity).use(Infinity, undefined, async (evaluator) => {
-      const path = await secondsOf(evaluator);
-      return { path, shown: evaluator.shower === undefined ? path : await secondsOf(evaluator.shower) };
-    });
+    const evaluator = await openEvaluator(model, { loadModel, sha256 }, (network) =>
+      createThreadedEvaluator(network, { threads: 1 }),
+    );
+    const path = await secondsOf(evaluator);
+    const shown = evaluator.shower === undefined ? path : await secondsOf(evaluator.shower);
+    await evaluator.close();
+    return { path, shown };
   } catch {
     return undefined;
-  } finally {
-    await models.release();
   }
 }
 

@@ -15,7 +15,6 @@ export function markCodes(codes: usize, count: i32, present: usize): void {
 }
 
 // Constants of `predict`, set before it: fewer arguments for each call.
-let to: i32 = 0;
 let told: usize = 0;
 let rows: i32 = 0;
 let first: f64 = 0;
@@ -25,13 +24,12 @@ let classOf: usize = 0;
 let classes: i32 = 0;
 
 /**
- * @param to_ code of the step: what is not above it is not concerned @param told_ channels that are
- * @param rows_ rows of a class @param least lowest index of the variance grid @param steps_ of the grid in an octave
+ * @param told_ channels that the step concerns @param rows_ rows of a class
+ * @param least lowest index of the variance grid @param steps_ of the grid in an octave
  * @param tables_ f64 [3][256][12]: factor of z, of the correction, log2 variance in steps
- * @param classOf_ i32 [256]: class by code, −1 where there is none yet
+ * @param classOf_ i32 [256][256]: class by code after the step and before it, −1 where there is none yet
  */
-export function beginPrediction(to_: i32, told_: i32, rows_: i32, least: i32, steps_: i32, tables_: usize, classOf_: usize): void {
-  to = to_;
+export function beginPrediction(told_: i32, rows_: i32, least: i32, steps_: i32, tables_: usize, classOf_: usize): void {
   told = <usize>told_;
   rows = rows_;
   first = -<f64>least;
@@ -49,10 +47,20 @@ export function classCount(): i32 {
 /**
  * Posterior mean and row of the coefficients of `count` positions of one row of the grid.
  * @param output 24 a position; 0 without the network's
+ * @param to u8 by position: code after the step; what is not above it is not concerned
  * @param later parity of the channels that are left for the second part at the first position; −1 if none are
  * @returns how many coefficients are concerned
  */
-export function predict(z: usize, codes: usize, output: usize, count: i32, later: i32, mean: usize, row: usize): i32 {
+export function predict(
+  z: usize,
+  codes: usize,
+  output: usize,
+  count: i32,
+  to: usize,
+  later: i32,
+  mean: usize,
+  row: usize,
+): i32 {
   const correction = tables + 8 * 256 * COEFFICIENTS;
   const logVariance = correction + 8 * 256 * COEFFICIENTS;
   const highest = <f64>(rows - 1);
@@ -62,13 +70,15 @@ export function predict(z: usize, codes: usize, output: usize, count: i32, later
     v128.store(row, none);
     v128.store(row, none, 16);
     v128.store(row, none, 32);
+    const after = <i32>load<u8>(to + <usize>x);
+    const classesOf = classOf + 4 * 256 * <usize>after;
     // In a part every other channel, from the first that is not left.
     const from: usize = later < 0 ? 0 : 1 - <usize>((later + x) & 1);
     const by: usize = later < 0 ? 1 : 2;
     for (let c = from; c < told; c += by) {
       const code = <i32>load<u8>(codes + c);
-      if (code <= to) continue;
-      const place = classOf + 4 * <usize>code;
+      if (code <= after) continue;
+      const place = classesOf + 4 * <usize>code;
       let k = load<i32>(place);
       if (k < 0) store<i32>(place, (k = classes++));
       const g: usize = 8 * (<usize>code * COEFFICIENTS + c);

@@ -178,12 +178,21 @@ async function planOf(
   const seen = views === undefined ? {} : { views, coarseViews: coarseViewsOf(views) };
   const viewed = { ...base, ...seen, ...forEye };
   const plan = { lags, told, tune };
-  if (viewed.straight !== undefined) return { ...plan, schedule: straightAt(viewed, stop, tune) };
+  if (viewed.straight !== undefined) {
+    const straight = straightAt(viewed, stop, tune);
+    return { ...plan, schedule: target === undefined ? unmasked(straight) : straight };
+  }
   const lastCode = stop.level === 0 ? Math.min(stop.code, TOP_CODE) : LAST_CODE;
   const settled = tune === 'eye' && target !== undefined && !('psnr' in target) ? settlingOf(stop) : undefined;
   // Which code comes before it is known now of a quality, and in the end of a size.
   const known = settled !== undefined && 'quality' in target! && stop.level === 0 ? { settled } : {};
   return { ...plan, schedule: { ...viewed, lastCode, ...known }, settled };
+}
+
+/** What is not shown is not looked at, so nothing is masked. */
+function unmasked(schedule: Schedule): Schedule {
+  const { masking: _, ...straight } = schedule.straight!;
+  return { ...schedule, straight };
 }
 
 /** That of the model. */

@@ -7,7 +7,8 @@ import { COLOURS } from '../pixels/colour.js';
 import { measurement, varianceIndex, type Measurement } from '../diffusion/variance-table.js';
 import type { Observation } from '../diffusion/observation.js';
 import type { Step } from '../diffusion/schedule.js';
-import { lagAt, laggingCode, MAX_LAG, type Lags } from './region.js';
+import { maskedCode, offsetAt, type Masking } from './masking.js';
+import { lagAt, laggingCode, type Lags } from './region.js';
 import { MAX_ROWS, type Workspace } from './workspace.js';
 
 /** A measurement class and the sigma code that it leads to. */
@@ -25,6 +26,8 @@ export interface Predicted {
   prior: Float32Array;
   /** Blocks that lag behind the step. */
   lags?: Lags;
+  /** Blocks that are measured more or less precisely than the step says. */
+  masking?: Masking;
 }
 
 export interface Prediction {
@@ -36,7 +39,20 @@ export interface Prediction {
 
 /** Fills `mean` and `row` of the workspace. @param kernels whether those of WebAssembly may be asked */
 export function predict(o: Predicted, w: Workspace, kernels = true): Prediction {
-  return kernels && o.lags === undefined ? predictByKernel(o, w) : predictHere(o, w);
+  return kernels ? predictByKernel(o, w) : predictHere(o, w);
+}
+
+/** Sigma codes that a step leads to at the positions of a row of the group. */
+function putCodesAfter({ step, observation, group, lags, masking }: Predicted, y: number, to: Uint8Array): void {
+  if (lags === undefined && masking === undefined) {
+    to.fill(step.to);
+    return;
+  }
+  for (let x = 0; x < to.length; x++) {
+    const [left, top] = [observation.x + group.x + x, observation.y + group.y + y];
+    const code = masking === undefined ? step.to : maskedCode(step.to, offsetAt(masking, left, top));
+    to[x] = lags === undefined ? code : laggingCode(code, lagAt(lags, left, top));
+  }
 }
 
 function predictByKernel(o: Predicted, w: Workspace): Prediction {
@@ -45,15 +61,17 @@ function predictByKernel(o: Predicted, w: Workspace): Prediction {
   const [width, length] = [group.width, group.width * COEFFICIENTS];
   const told = step.kind === 'root' ? COLOURS : COEFFICIENTS;
   const tables = new PredictionTables(w, prior);
-  w.int32(at.classOf, 256).fill(-1);
-  kernel.beginPrediction(step.to, told, VARIANCE_COUNT, VARIANCE_MIN, VARIANCE_STEPS, at.tables, at.classOf);
+  const classOf = w.int32(at.classOf, CODE_PAIRS).fill(-1);
+  kernel.beginPrediction(told, VARIANCE_COUNT, VARIANCE_MIN, VARIANCE_STEPS, at.tables, at.classOf);
   const [z, codes, outputs] = [
     w.float32(at.z, length),
     w.bytes(at.codes, length),
     w.float32(at.output, width * OUTPUT_CHANNELS),
   ];
+  const to = w.bytes(at.to, width);
   let active = 0;
   for (let y = 0; y < group.height; y++) {
+    putCodesAfter(o, y, to);
     const first = (group.y + y) * observation.width + group.x;
     const i = first * COEFFICIENTS;
     z.set(observation.z.subarray(i, i + length));
@@ -64,12 +82,22 @@ function predictByKernel(o: Predicted, w: Workspace): Prediction {
     const later = step.part === 'first' ? (observation.x + group.x + observation.y + group.y + y + 1) & 1 : -1;
     const p = 4 * y * length;
     const outputAt = output === undefined ? 0 : at.output;
-    active += kernel.predict(at.z, at.codes, outputAt, width, later, at.mean + p, at.row + p);
+    active += kernel.predict(at.z, at.codes, outputAt, width, at.to, later, at.mean + p, at.row + p);
   }
   const classes: ToldMeasurement[] = [];
-  for (const [code, k] of w.int32(at.classOf, 256).entries())
-    if (k >= 0) classes[k] = { ...measurement(code, step.to), to: step.to };
+  for (let pair = 0; pair < CODE_PAIRS; pair++) {
+    const k = classOf[pair]!;
+    if (k >= 0) classes[k] = classOfPair(pair);
+  }
   return { classes, active };
+}
+
+/** Pairs of sigma codes: after the step · 256 + before it. */
+const CODE_PAIRS = 256 * 256;
+
+function classOfPair(pair: number): ToldMeasurement {
+  const to = pair >> 8;
+  return { ...measurement(pair & 255, to), to };
 }
 
 /** The kernels' tables by code and channel. Only codes that occur are filled in. */
@@ -105,23 +133,24 @@ export function fitsKernels(classes: readonly Measurement[]): boolean {
   return classes.length * VARIANCE_COUNT <= MAX_ROWS;
 }
 
-/** The same without kernels, which know nothing of blocks that lag behind. */
+/** The same without kernels. */
 function predictHere(o: Predicted, w: Workspace): Prediction {
-  const { step, observation, group, output, prior, lags } = o;
+  const { step, observation, group, output, prior } = o;
   const { mean, row } = w;
   const { codes, z } = observation;
   const { mean: meanGain, correction, logVariance } = predictionGains(codes, prior, group, observation.width);
-  const classOf = new Int16Array(256 * (MAX_LAG + 1)).fill(-1);
+  const classOf = new Int16Array(CODE_PAIRS).fill(-1);
+  const codesAfter = new Uint8Array(group.width);
   const classes: ToldMeasurement[] = [];
   const told = step.kind === 'root' ? COLOURS : COEFFICIENTS;
   let active = 0;
   let p = 0;
   for (let y = 0; y < group.height; y++) {
+    putCodesAfter(o, y, codesAfter);
     let i = ((group.y + y) * observation.width + group.x) * COEFFICIENTS;
     let q = i * 2;
     for (let x = 0; x < group.width; x++, q += OUTPUT_CHANNELS - COEFFICIENTS) {
-      const lag = lags === undefined ? 0 : lagAt(lags, observation.x + group.x + x, observation.y + group.y + y);
-      const to = lag === 0 ? step.to : laggingCode(step.to, lag);
+      const to = codesAfter[x]!;
       // Parity of the channels that are not among the first; none where the step is not about those alone.
       const later = step.part === 'first' ? (observation.x + group.x + x + observation.y + group.y + y + 1) & 1 : -1;
       for (let c = 0; c < COEFFICIENTS; c++, i++, p++, q++) {
@@ -131,10 +160,11 @@ function predictHere(o: Predicted, w: Workspace): Prediction {
           continue;
         }
         const g = code * COEFFICIENTS + c;
-        let k = classOf[256 * lag + code]!;
+        const pair = 256 * to + code;
+        let k = classOf[pair]!;
         if (k < 0) {
-          k = classOf[256 * lag + code] = classes.length;
-          classes.push({ ...measurement(code, to), to });
+          k = classOf[pair] = classes.length;
+          classes.push(classOfPair(pair));
         }
         if (output === undefined) {
           mean[p] = meanGain[g]! * z[i]!;

@@ -6,8 +6,9 @@ import { straightCode, type Straight } from '../diffusion/schedule.js';
 import { exp2, log2 } from '../math/exact.js';
 import { gridOf, type Size } from '../math/rectangle.js';
 import { COEFFICIENTS } from '../model/architecture.js';
-import { log2SigmaOf } from '../model/sigma.js';
+import { CODES_PER_OCTAVE, log2SigmaOf } from '../model/sigma.js';
 import { COLOURS } from '../pixels/colour.js';
+import { ForeseenMasking } from './masking.js';
 import type { PictureCoefficients } from '../pixels/picture-coefficients.js';
 import type { Pieces } from '../turns.js';
 
@@ -31,36 +32,53 @@ const FOLLOWS = [
 /** So many bits of a level say as much about it as what others say. */
 const DOUBTED_BITS = 2000;
 
-/** How many details of each level have which energy. */
+/** How many details of each level have which energy, over that of the noise of their block when others have as much as a step says. */
 export type Energies = readonly Float64Array[];
 
-/** @param sizes of u₀, u₁, … */
-export function* energiesOf(coefficients: PictureCoefficients, sizes: readonly Size[]): Pieces<Energies> {
+/** @param sizes of u₀, u₁, … @param masking its strength */
+export function* energiesOf(
+  coefficients: PictureCoefficients,
+  sizes: readonly Size[],
+  masking: number,
+): Pieces<Energies> {
   const levels: Float64Array[] = [];
   for (let level = 0; level + 1 < sizes.length; level++) {
     const { width, height } = gridOf(sizes[level]!);
     const counts = new Float64Array(BINS);
     const skip = Math.max(1, Math.floor(height / ROWS));
     const step = BLOCK * skip;
+    const masked =
+      level + 2 < sizes.length
+        ? ForeseenMasking.of(coefficients.rowsOf(level + 1), gridOf(sizes[level + 1]!), level, masking)
+        : undefined;
     for (let y = 0; y < height; y += step) {
+      if (masked !== undefined) yield* masked.at(y);
       const rows = yield* coefficients.rowsOf(level)(y, Math.min(height, y + BLOCK));
-      countEnergies(rows, width, counts, skip);
+      countEnergies(rows, width, masked, counts, skip);
     }
     levels.push(counts);
   }
   return levels;
 }
 
-function countEnergies(rows: Float32Array, width: number, counts: Float64Array, weight: number): void {
+function countEnergies(
+  rows: Float32Array,
+  width: number,
+  masked: ForeseenMasking | undefined,
+  counts: Float64Array,
+  weight: number,
+): void {
   const length = width * COEFFICIENTS;
   for (let x = 0; x < width; x += BLOCK) {
     const columns = Math.min(BLOCK, width - x);
+    const offset = masked === undefined ? 0 : masked.offsets[Math.floor(x / masked.side)]!;
+    const noise = (2 * offset) / CODES_PER_OCTAVE;
     for (let c = COLOURS; c < COEFFICIENTS; c++) {
       let sum = 0;
       for (let row = 0; row < rows.length; row += length)
         for (let i = row + x * COEFFICIENTS + c, k = 0; k < columns; k++, i += COEFFICIENTS) sum += rows[i]! * rows[i]!;
       const count = (columns * rows.length) / length;
-      const bin = Math.floor(2 * (log2(Math.max(1e-9, sum / count)) - LOWEST));
+      const bin = Math.floor(2 * (log2(Math.max(1e-9, sum / count)) - noise - LOWEST));
       counts[Math.max(0, Math.min(BINS - 1, bin))]! += count * weight;
     }
   }

@@ -23,6 +23,7 @@ import {
 import { PosteriorMean } from '../diffusion/posterior.js';
 import type { CoefficientRows, Plane } from '../pixels/pyramid.js';
 import { gridOf, intersect, wholeOf, type Rectangle, type Size } from '../math/rectangle.js';
+import { maskingInPieces, type Masking } from './masking.js';
 import type { Lags } from './region.js';
 import { showDrawn, showNothing, showPixels, showPosterior, type Realism, type TakeRows } from './shown.js';
 import type { Side } from '../entropy/sample-model.js';
@@ -70,6 +71,8 @@ export class Session {
   /** Posterior mean after a step that ended early, by the Kalman rule alone; of the whole grid. */
   private unfinished: Float32Array | undefined;
   private settled: SettledLevel | undefined;
+  /** Of the level that is being measured. */
+  private masking: Masking | undefined;
   /** The unit that comes next, by step and by group. */
   private stepIndex = 0;
   private groupIndex = 0;
@@ -152,6 +155,7 @@ export class Session {
     copy.condition = this.condition;
     copy.started = this.started;
     copy.settled = this.settled;
+    copy.masking = this.masking;
     copy.unfinished = this.unfinished;
     copy.stepIndex = this.stepIndex;
     copy.scales = this.scales.slice();
@@ -198,11 +202,12 @@ export class Session {
       this.lags !== undefined && step.level === 0 && (step.kind === 'refine' || this.schedule.straight !== undefined)
         ? { lags: this.lags }
         : {};
+    const masking = this.masking === undefined ? {} : { masking: this.masking };
     const workspace = takeWorkspace();
     let ideal: number;
     let cut: boolean;
     try {
-      const given = { ...options, ...lags, ...(x === undefined ? {} : { truth: x }) };
+      const given = { ...options, ...lags, ...masking, ...(x === undefined ? {} : { truth: x }) };
       ideal =
         step.kind === 'settle'
           ? await this.settle({ ...given, output: output! }, group, workspace)
@@ -257,6 +262,10 @@ export class Session {
     const size = this.sizes[step.level]!;
     const window = this.needs[step.index]?.window ?? wholeOf(gridOf(size));
     const finer = entersLevel(step) && step.level < this.sizes.length - 2;
+    if (finer) {
+      const strength = this.schedule.straight?.masking ?? 0;
+      this.masking = await inTurns(maskingInPieces(this.observation, step.level, size, strength), this.pause);
+    }
     this.observation = finer
       ? await inTurns(finerObservationInPieces(this.observation, size, this.grey, window), this.pause)
       : observationWithin(this.observation, window);

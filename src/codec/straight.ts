@@ -76,6 +76,9 @@ const FAINTEST: Readonly<Record<Tune, number>> = { eye: 188, psnr: 198 };
  */
 const AT_ONCE_FROM = 176;
 
+/** How strongly contrast masks errors. SSIMULACRA 2 gains 4 to 7 % of the bytes, for 0.2 to 0.3 dB of PSNR. */
+const MASKING: Readonly<Record<Tune, number>> = { eye: 4, psnr: 0 };
+
 /** @param firstCode that level 0 is measured with */
 export function aheadAt(tune: Tune, firstCode: number): Ahead {
   const table = AHEAD[tune];
@@ -95,7 +98,8 @@ export function straightAt(schedule: Schedule, { level, code }: Stop, tune?: Tun
   const lastCode = level === 0 ? Math.min(code, firstCode) : firstCode;
   if (tune === undefined) return { ...schedule, lastCode, straight: { ...schedule.straight!, firstCode } };
   const atOnce = firstCode >= AT_ONCE_FROM ? { atOnce: true } : {};
-  return { ...schedule, lastCode, straight: { firstCode, ahead: aheadAt(tune, firstCode), ...atOnce } };
+  const masking = MASKING[tune] === 0 ? {} : { masking: MASKING[tune] };
+  return { ...schedule, lastCode, straight: { firstCode, ahead: aheadAt(tune, firstCode), ...atOnce, ...masking } };
 }
 
 function clamp(code: number): number {
@@ -160,8 +164,9 @@ export class StraightEncoder {
     const start = await this.begin({ level: 0, code: TOP_CODE }, LAST_CODE);
     start.checkSize(size);
     const { width, height } = start.sizes[0]!;
-    this.energies ??= await inTurns(energiesOf(start.coefficients, start.sizes), pauseOf(this.options));
     const at = (code: number): Straight => this.scheduleAt({ level: 0, code }).straight!;
+    const { masking = 0 } = at(TOP_CODE);
+    this.energies ??= await inTurns(energiesOf(start.coefficients, start.sizes, masking), pauseOf(this.options));
     const levels = start.sizes.length - 1;
     const straights: Straights = {
       faintest: FAINTEST[this.plan.tune ?? 'psnr'],

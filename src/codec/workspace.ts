@@ -12,7 +12,6 @@ import { GAIN_BLOCK, GROUP_SIDE, MAX_PASSES } from '../format.js';
 interface StepKernel {
   markCodes(codes: number, count: number, present: number): void;
   beginPrediction(
-    to: number,
     told: number,
     rows: number,
     least: number,
@@ -21,7 +20,16 @@ interface StepKernel {
     classOf: number,
   ): void;
   classCount(): number;
-  predict(z: number, codes: number, output: number, count: number, later: number, mean: number, row: number): number;
+  predict(
+    z: number,
+    codes: number,
+    output: number,
+    count: number,
+    to: number,
+    later: number,
+    mean: number,
+    row: number,
+  ): number;
   mapRows(row: number, count: number, table: number): void;
   countRows(row: number, count: number, histogram: number): void;
   residuals(x: number, mean: number, count: number, residual: number): void;
@@ -95,6 +103,7 @@ interface Places {
   present: number;
   classOf: number;
   tables: number;
+  to: number;
   z: number;
   codes: number;
   output: number;
@@ -128,8 +137,9 @@ class Bump {
 function fixedPlaces(bump: Bump): Places {
   return {
     present: bump.take(256),
-    classOf: bump.take(4 * 256),
+    classOf: bump.take(4 * 256 * 256),
     tables: bump.take(3 * 8 * 256 * COEFFICIENTS),
+    to: bump.take(GROUP_SIDE),
     z: bump.take(4 * GROUP_SIDE * COEFFICIENTS),
     codes: bump.take(GROUP_SIDE * COEFFICIENTS),
     output: bump.take(4 * GROUP_SIDE * OUTPUT_CHANNELS),

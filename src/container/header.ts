@@ -4,6 +4,7 @@ import {
   DEFAULT_SCHEDULE,
   FINEST_FIRST_CODE,
   AHEAD_UNIT,
+  MAX_MASKING,
   type Ahead,
   NOT_SETTLED,
   SETTLE_UNIT,
@@ -53,8 +54,8 @@ export const SIZES = MODEL_ID + MODEL_ID_BYTES;
 const SETTINGS_BYTES = 4;
 /** Bytes that hold a number for each of levels 1, 2, 3 and 4, four bits each. */
 const LEVELS_BYTES = 2;
-/** Bytes of a straight schedule, behind them: the first code, and by how much levels are ahead. */
-const STRAIGHT_BYTES = 1 + LEVELS_BYTES;
+/** Bytes of a straight schedule, behind them: the first code, by how much levels are ahead, and the masking. */
+const STRAIGHT_BYTES = 2 + LEVELS_BYTES;
 /** The byte behind those that says how near to white and black samples are taken for them, four bits each. */
 const ENDS_BYTES = 1;
 /** Most bytes behind the model id, without the checksum: width and height have 1 to 5 bytes each. */
@@ -119,8 +120,8 @@ function hasEnds(header: Header): header is Header & { ends: Ends } {
   return ends !== undefined && (ends.white > 0 || ends.black > 0);
 }
 
-function straightBytes({ firstCode, ahead }: Straight): number[] {
-  return [firstCode, ...levelsBytes(ahead.map((codes) => codes / AHEAD_UNIT))];
+function straightBytes({ firstCode, ahead, masking = 0 }: Straight): number[] {
+  return [firstCode, ...levelsBytes(ahead.map((codes) => codes / AHEAD_UNIT)), masking];
 }
 
 function levelsBytes(numbers: readonly number[]): number[] {
@@ -130,7 +131,9 @@ function levelsBytes(numbers: readonly number[]): number[] {
 
 function readStraight(bytes: Uint8Array, atOnce: boolean): Straight {
   const ahead = readLevels(bytes.subarray(1)).map((units) => AHEAD_UNIT * units) as unknown as Ahead;
-  return { firstCode: bytes[0]!, ahead, ...(atOnce ? { atOnce } : {}) };
+  const masking = bytes[STRAIGHT_BYTES - 1]!;
+  if (masking > MAX_MASKING) throw impossible(`a masking of ${masking}`);
+  return { firstCode: bytes[0]!, ahead, ...(atOnce ? { atOnce } : {}), ...(masking === 0 ? {} : { masking }) };
 }
 
 function readSettled(bytes: Uint8Array): Settled {

@@ -98,7 +98,11 @@ export interface Straight {
    * what the second part would have learnt from the first.
    */
   atOnce?: boolean;
+  /** How strongly contrast masks errors, 0..MAX_MASKING; default 0, not at all. See src/codec/masking.ts. */
+  masking?: number;
 }
+/** Halves of a sigma code for each time that the energy of a block doubles. */
+export const MAX_MASKING = 15;
 export type Ahead = readonly [number, number, number, number];
 
 /** What the header counts `ahead` in, and the largest that it can state. */
@@ -248,6 +252,7 @@ export function checkSchedule(schedule: Schedule): void {
     straight.ahead.forEach((codes, i) =>
       whole(`straight.ahead[${i}] / ${AHEAD_UNIT}`, codes / AHEAD_UNIT, 0, MAX_AHEAD / AHEAD_UNIT),
     );
+    whole('straight.masking', straight.masking ?? 0, 0, MAX_MASKING);
   }
   settled?.forEach((codes, i) =>
     whole(

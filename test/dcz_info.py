@@ -85,7 +85,7 @@ def read_header(data):
     end = height[1]
     if not plain:
         flags = data[end + 3]
-        end += 4 + (3 if flags & 128 else 2 if flags & 64 else 0) + (1 if flags & 32 else 0)
+        end += 4 + (4 if flags & 128 else 3 if flags & 64 else 0) + (1 if flags & 32 else 0)
         if end + 4 > len(data):
             raise Refused
     if zlib.crc32(data[:end]) != u32(data, end):
@@ -108,6 +108,9 @@ def read_header(data):
     if straight:
         first, one, three = data[height[1] + 4 : height[1] + 7]
         straight = (first, [2 * n for n in (one & 15, one >> 4, three & 15, three >> 4)], at_once)
+    masking = data[height[1] + (7 if straight else 6)] if straight or settled else 0
+    if masking > 15:
+        raise Refused
     return w, h, channels, depth, bool(kind & 8), data[6:10].hex(), views, coarse_views, for_eye, coarse, fine, tail, last, nu, (settled, straight), end + 4
 
 

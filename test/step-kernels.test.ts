@@ -25,6 +25,9 @@ interface Case {
   part: 'whole' | 'first' | 'rest';
   /** How many different codes there are. */
   codes: number;
+  /** Whether blocks lag behind, and whether they are masked. */
+  lags: boolean;
+  masking: boolean;
   cut: number;
 }
 
@@ -35,12 +38,14 @@ const cases = fc.record<Case>({
   kind: fc.constantFrom('root', 'enter', 'refine'),
   part: fc.constantFrom('whole', 'first', 'rest'),
   codes: fc.constantFrom(1, 3, 60),
+  lags: fc.boolean(),
+  masking: fc.boolean(),
   cut: fc.double({ min: 0, max: 1.2, noNaN: true }),
 });
 
 test('encoding, decoding and decoding a part are the same with and without kernels', () => {
   assertLimited(
-    fc.property(cases, ({ seed, width, height, kind, part, codes: different, cut }) => {
+    fc.property(cases, ({ seed, width, height, kind, part, codes: different, lags, masking, cut }) => {
       const [next, normal] = [uniform(seed), gaussian(seed)];
       const grid = { width: width + 3, height: height + 1 };
       const length = grid.width * grid.height * 12;
@@ -55,6 +60,14 @@ test('encoding, decoding and decoding a part are the same with and without kerne
       const parts = part === 'whole' ? {} : { part };
       const flags = { corrected: true, leavesOut: next() < 0.5 };
       const step: Step = { index: 5, level: 0, kind, from: TOP_CODE, to, ...flags, ...parts };
+      const blocks = { columns: 6, rows: 5, side: 8 };
+      const blockwise = (of: () => number): number[] => Array.from({ length: 30 }, of);
+      const byBlock = {
+        ...(lags ? { lags: { ...blocks, codes: Uint8Array.from(blockwise(() => 8 * Math.floor(3 * next()))) } } : {}),
+        ...(masking
+          ? { masking: { ...blocks, offsets: Int8Array.from(blockwise(() => 2 * Math.floor(17 * next()) - 16)) } }
+          : {}),
+      };
       const run = (channel: Channel, kernels: boolean, truth?: { x: Float32Array }): unknown => {
         const observation: Observation = {
           size: { width: 2 * grid.width, height: 2 * grid.height },
@@ -67,7 +80,15 @@ test('encoding, decoding and decoding a part are the same with and without kerne
         const workspace = new Workspace();
         const scales = new Int8Array(1);
         const prior = PRIOR;
-        const given = { step, observation, group, groupIndex: 0, output: kind === 'root' ? undefined : output, prior };
+        const given = {
+          step,
+          observation,
+          group,
+          groupIndex: 0,
+          output: kind === 'root' ? undefined : output,
+          prior,
+          ...byBlock,
+        };
         const ideal = codeGroupStep(
           { ...given, channel, nu: channel.nu, scales, ...(truth === undefined ? {} : { truth }) },
           workspace,

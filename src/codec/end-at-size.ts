@@ -4,6 +4,7 @@ import { groupCount } from '../diffusion/units.js';
 import type { EncodeResult } from './encoder-options.js';
 import type { Session } from './session.js';
 import type { Stream } from './stream.js';
+import { EYE_MASKING } from './masking.js';
 
 /** How far an encoding has come. */
 export interface Point {
@@ -120,7 +121,13 @@ export class SizeEnds {
   private async settledEnd({ before, after, step }: Ran, width: number, size: number): Promise<Point> {
     const { walk } = this;
     const lastCode = before === undefined ? step.to : step.from - width;
-    const point = fork(before ?? after, { ...after.schedule, lastCode, tail: 0, settled: this.settled! });
+    const point = fork(before ?? after, {
+      ...after.schedule,
+      lastCode,
+      tail: 0,
+      settled: this.settled!,
+      masking: EYE_MASKING,
+    });
     if (width > 0) await walk.runStep(point);
     const bytes = walk.bytesAt(point);
     await walk.runStep(point);

@@ -1,16 +1,19 @@
 /**
- * Contrast masking: an error is seen the less, the more contrast there is around it. So on straight paths the details of
- * a block are measured the less precisely, the more energy the coarser level has there. Both sides know that level
- * before they come to the finer one, so nothing has to be sent.
+ * Contrast masking: an error is seen the less, the more contrast there is around it. So the details of a block
+ * are measured straight, or settled, the less precisely, the more energy the coarser level has there. Both sides know that
+ * level before they come to the finer one, so nothing has to be sent.
  */
 import type { Observation } from '../diffusion/observation.js';
 import { LAST_CODE, CODES_LEVEL_SPAN, MAX_FIRST_CODE } from '../format.js';
 import { log2 } from '../math/exact.js';
-import { gridOf, type Size } from '../math/rectangle.js';
+import { gridOf, type Rectangle, type Size } from '../math/rectangle.js';
 import { COEFFICIENTS } from '../model/architecture.js';
 import { COLOURS } from '../pixels/colour.js';
 import type { CoefficientRows } from '../pixels/pyramid.js';
 import { rowsOfPiece, type Pieces } from '../turns.js';
+
+/** Strength for the eye. SSIMULACRA 2 gains 4 to 7 % of the bytes on straight paths, for 0.2 to 0.3 dB of PSNR. */
+export const EYE_MASKING = 4;
 
 /**
  * Side of a block by level, in positions of the coarser one: 16 pixels at levels 0, 1, 2, and 32 at level 3. Coarser levels
@@ -84,6 +87,9 @@ class BlockRow {
   }
 }
 
+/** What is known of the coarser level: coefficients of some of its positions, measured or as they are expected. */
+type Known = Rectangle & Pick<Observation, 'z'>;
+
 /**
  * Offsets of the blocks of a level, from the coarser one.
  * @param coarse may be a window that begins with whole blocks: blocks that it does not hold get none
@@ -91,7 +97,7 @@ class BlockRow {
  * @returns undefined where a level has none
  */
 export function* maskingInPieces(
-  coarse: Observation,
+  coarse: Known,
   level: number,
   size: Size,
   strength: number,

@@ -263,7 +263,7 @@ export class Session {
     const window = this.needs[step.index]?.window ?? wholeOf(gridOf(size));
     const finer = entersLevel(step) && step.level < this.sizes.length - 2;
     if (finer) {
-      const strength = this.schedule.straight?.masking ?? 0;
+      const strength = this.schedule.straight === undefined ? 0 : (this.schedule.masking ?? 0);
       this.masking = await inTurns(maskingInPieces(this.observation, step.level, size, strength), this.pause);
     }
     this.observation = finer

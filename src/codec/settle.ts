@@ -22,6 +22,7 @@ import {
 import type { Pieces } from '../turns.js';
 import { codeGroupStep } from './group-step.js';
 import type { GroupStepOptions } from './group-work.js';
+import { maskingInPieces, type Masking } from './masking.js';
 import type { Workspace } from './workspace.js';
 
 /** A group of level 0 that is settled. */
@@ -120,7 +121,9 @@ export function* settleGroup(options: SettleOptions, workspace: Workspace): Piec
     const to = settledCode(options.schedule, k);
     if (to !== undefined) {
       const step = { ...options.step, level: k, to };
-      ideal += yield* measure({ ...options, step }, levels[k - 1]!, pixels[k - 1]!, k === count, workspace, moved.data);
+      const masking = yield* maskingOf(options.schedule, k, pixels[k - 1]!, levels[k]?.mean);
+      const given = { ...options, step, ...(masking === undefined ? {} : { masking }) };
+      ideal += yield* measure(given, levels[k - 1]!, pixels[k - 1]!, k === count, workspace, moved.data);
     }
     if (moves !== undefined) putLL(moved.data, moves.data);
     moves = yield* inverseHaarInPieces(moved, pixels[k - 1]!.width, pixels[k - 1]!.height);
@@ -132,6 +135,17 @@ export function* settleGroup(options: SettleOptions, workspace: Workspace): Piec
     mean,
     moves: Float32Array.from({ length: width * height }, (_, p) => 2 * (moves?.data[COLOURS * p] ?? 0)),
   };
+}
+
+/** @param coarser level, as it is expected */
+function* maskingOf(
+  { masking = 0 }: Schedule,
+  level: number,
+  size: Size,
+  coarser: Coefficients | undefined,
+): Pieces<Masking | undefined> {
+  if (coarser === undefined) return undefined;
+  return yield* maskingInPieces({ ...wholeOf(coarser), z: coarser.data }, level, size, masking);
 }
 
 const ONES = new Float32Array(COEFFICIENTS).fill(1);
@@ -160,6 +174,7 @@ function* measure(
       channel: options.channel,
       nu: options.channel.nu,
       scales: new Int8Array(1),
+      ...(options.masking === undefined ? {} : { masking: options.masking }),
       ...(truth === undefined ? {} : { truth: { x: truth.data } }),
     },
     workspace,

@@ -76,9 +76,6 @@ const FAINTEST: Readonly<Record<Tune, number>> = { eye: 188, psnr: 198 };
  */
 const AT_ONCE_FROM = 176;
 
-/** How strongly contrast masks errors. SSIMULACRA 2 gains 4 to 7 % of the bytes, for 0.2 to 0.3 dB of PSNR. */
-const MASKING: Readonly<Record<Tune, number>> = { eye: 4, psnr: 0 };
-
 /** @param firstCode that level 0 is measured with */
 export function aheadAt(tune: Tune, firstCode: number): Ahead {
   const table = AHEAD[tune];
@@ -98,8 +95,7 @@ export function straightAt(schedule: Schedule, { level, code }: Stop, tune?: Tun
   const lastCode = level === 0 ? Math.min(code, firstCode) : firstCode;
   if (tune === undefined) return { ...schedule, lastCode, straight: { ...schedule.straight!, firstCode } };
   const atOnce = firstCode >= AT_ONCE_FROM ? { atOnce: true } : {};
-  const masking = MASKING[tune] === 0 ? {} : { masking: MASKING[tune] };
-  return { ...schedule, lastCode, straight: { firstCode, ahead: aheadAt(tune, firstCode), ...atOnce, ...masking } };
+  return { ...schedule, lastCode, straight: { firstCode, ahead: aheadAt(tune, firstCode), ...atOnce } };
 }
 
 function clamp(code: number): number {
@@ -165,7 +161,7 @@ export class StraightEncoder {
     start.checkSize(size);
     const { width, height } = start.sizes[0]!;
     const at = (code: number): Straight => this.scheduleAt({ level: 0, code }).straight!;
-    const { masking = 0 } = at(TOP_CODE);
+    const { masking = 0 } = this.plan.schedule;
     this.energies ??= await inTurns(energiesOf(start.coefficients, start.sizes, masking), pauseOf(this.options));
     const levels = start.sizes.length - 1;
     const straights: Straights = {

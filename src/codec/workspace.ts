@@ -11,14 +11,7 @@ import { GAIN_BLOCK, GROUP_SIDE, MAX_PASSES } from '../format.js';
 /** Exports of kernels/step.ts, which says what they do. Addresses in bytes. */
 interface StepKernel {
   markCodes(codes: number, count: number, present: number): void;
-  beginPrediction(
-    told: number,
-    rows: number,
-    least: number,
-    steps: number,
-    tables: number,
-    classOf: number,
-  ): void;
+  beginPrediction(told: number, rows: number, least: number, steps: number, tables: number, classOf: number): void;
   classCount(): number;
   predict(
     z: number,

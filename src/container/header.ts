@@ -54,12 +54,14 @@ export const SIZES = MODEL_ID + MODEL_ID_BYTES;
 const SETTINGS_BYTES = 4;
 /** Bytes that hold a number for each of levels 1, 2, 3 and 4, four bits each. */
 const LEVELS_BYTES = 2;
-/** Bytes of a straight schedule, behind them: the first code, by how much levels are ahead, and the masking. */
-const STRAIGHT_BYTES = 2 + LEVELS_BYTES;
+/** Bytes of a straight schedule, behind them: the first code, and by how much levels are ahead. */
+const STRAIGHT_BYTES = 1 + LEVELS_BYTES;
+/** The byte behind a straight schedule, or behind by how much levels are settled, that says how strongly contrast masks. */
+const MASKING_BYTES = 1;
 /** The byte behind those that says how near to white and black samples are taken for them, four bits each. */
 const ENDS_BYTES = 1;
 /** Most bytes behind the model id, without the checksum: width and height have 1 to 5 bytes each. */
-const MAX_BEHIND_ID = 10 + SETTINGS_BYTES + STRAIGHT_BYTES + ENDS_BYTES;
+const MAX_BEHIND_ID = 10 + SETTINGS_BYTES + STRAIGHT_BYTES + MASKING_BYTES + ENDS_BYTES;
 /** Bytes of the shortest and the longest header, without its checksum. */
 export const MIN_HEADER = MODEL_ID + 2;
 export const MAX_HEADER = SIZES + MAX_BEHIND_ID;
@@ -105,6 +107,7 @@ export function headerBytes(header: Header, hasParts: boolean): Uint8Array {
     ...(schedule.settled === undefined
       ? []
       : levelsBytes(schedule.settled.map((codes) => (codes - NOT_SETTLED) / SETTLE_UNIT))),
+    ...(schedule.straight === undefined && schedule.settled === undefined ? [] : [schedule.masking ?? 0]),
     ...(hasEnds(header) ? [header.ends.white + (MAX_NEAR + 1) * header.ends.black] : []),
   ];
   const fields = Uint8Array.of(
@@ -120,8 +123,8 @@ function hasEnds(header: Header): header is Header & { ends: Ends } {
   return ends !== undefined && (ends.white > 0 || ends.black > 0);
 }
 
-function straightBytes({ firstCode, ahead, masking = 0 }: Straight): number[] {
-  return [firstCode, ...levelsBytes(ahead.map((codes) => codes / AHEAD_UNIT)), masking];
+function straightBytes({ firstCode, ahead }: Straight): number[] {
+  return [firstCode, ...levelsBytes(ahead.map((codes) => codes / AHEAD_UNIT))];
 }
 
 function levelsBytes(numbers: readonly number[]): number[] {
@@ -131,9 +134,7 @@ function levelsBytes(numbers: readonly number[]): number[] {
 
 function readStraight(bytes: Uint8Array, atOnce: boolean): Straight {
   const ahead = readLevels(bytes.subarray(1)).map((units) => AHEAD_UNIT * units) as unknown as Ahead;
-  const masking = bytes[STRAIGHT_BYTES - 1]!;
-  if (masking > MAX_MASKING) throw impossible(`a masking of ${masking}`);
-  return { firstCode: bytes[0]!, ahead, ...(atOnce ? { atOnce } : {}), ...(masking === 0 ? {} : { masking }) };
+  return { firstCode: bytes[0]!, ahead, ...(atOnce ? { atOnce } : {}) };
 }
 
 function readSettled(bytes: Uint8Array): Settled {
@@ -222,8 +223,13 @@ function findFields(bytes: Uint8Array): Fields {
 /** @param flags the byte of nu @returns bytes of the settings */
 function settingsLength(flags: number): number {
   const has = (flag: number): boolean => (flags & flag) !== 0;
-  const behind = has(IS_STRAIGHT) ? STRAIGHT_BYTES : has(IS_SETTLED) ? LEVELS_BYTES : 0;
-  return SETTINGS_BYTES + behind + (has(HAS_ENDS) ? ENDS_BYTES : 0);
+  const behind = maskingAt(flags);
+  return SETTINGS_BYTES + behind + (behind > 0 ? MASKING_BYTES : 0) + (has(HAS_ENDS) ? ENDS_BYTES : 0);
+}
+
+/** Where the byte of masking is, counted from behind nu; 0 where there is none. */
+function maskingAt(flags: number): number {
+  return (flags & IS_STRAIGHT) !== 0 ? STRAIGHT_BYTES : (flags & IS_SETTLED) !== 0 ? LEVELS_BYTES : 0;
 }
 
 /** @throws DcompError E_DAMAGED_HEADER */
@@ -283,12 +289,15 @@ function readSettings(bytes: Uint8Array): Pick<Header, 'schedule' | 'nu' | 'ends
   const nu = last & ~(HAS_ENDS | IS_SETTLED | IS_STRAIGHT);
   if (nu < MIN_NU || nu > MAX_FINE_NU) throw impossible(`a trellis of ${nu} bits`);
   const ends = bytes.at(-1)!;
+  const masking = maskingAt(last) === 0 ? 0 : behind[maskingAt(last)]!;
+  if (masking > MAX_MASKING) throw impossible(`a masking of ${masking}`);
   return {
     schedule: {
       ...{ coarseWidth, fineWidth, lastCode, tail, views, coarseViews },
       ...((fine & FOR_EYE) === 0 ? {} : { forEye: true }),
       ...(straight === undefined ? {} : { straight }),
       ...(settled === undefined ? {} : { settled }),
+      ...(masking === 0 ? {} : { masking }),
     },
     nu,
     ...((last & HAS_ENDS) === 0 ? {} : { ends: { white: ends & MAX_NEAR, black: ends >> 4 } }),

@@ -69,6 +69,11 @@ export interface Schedule {
   straight?: Straight;
   /** Of a refined schedule whose last code is reached: with what noise coarse levels are settled in the end; see src/codec/settle.ts. */
   settled?: Settled;
+  /**
+   * How strongly contrast masks errors where levels are measured straight or settled, 0..MAX_MASKING; default 0, not at all. See
+   * src/codec/masking.ts.
+   */
+  masking?: number;
 }
 
 /**
@@ -98,8 +103,6 @@ export interface Straight {
    * what the second part would have learnt from the first.
    */
   atOnce?: boolean;
-  /** How strongly contrast masks errors, 0..MAX_MASKING; default 0, not at all. See src/codec/masking.ts. */
-  masking?: number;
 }
 /** Halves of a sigma code for each time that the energy of a block doubles. */
 export const MAX_MASKING = 15;
@@ -238,7 +241,7 @@ export function isHandedOn(kind: StepKind, code: number): boolean {
 
 /** @throws DcompError E_USAGE unless a header can state it */
 export function checkSchedule(schedule: Schedule): void {
-  const { coarseWidth, fineWidth, lastCode, tail, views, coarseViews, straight, settled } = schedule;
+  const { coarseWidth, fineWidth, lastCode, tail, views, coarseViews, straight, settled, masking = 0 } = schedule;
   const whole = (name: string, value: number, min: number, max: number): void => {
     if (!Number.isInteger(value) || value < min || value > max)
       throw new DcompError('E_USAGE', `schedule.${name} is ${value}; it must be a whole number from ${min} to ${max}`);
@@ -247,12 +250,12 @@ export function checkSchedule(schedule: Schedule): void {
   whole('fineWidth', fineWidth, 1, CODES_LEVEL_SPAN);
   whole('lastCode', lastCode, LAST_CODE, straight === undefined ? TOP_CODE : MAX_FIRST_CODE);
   whole('tail', tail, 0, MAX_TAIL);
+  whole('masking', masking, 0, MAX_MASKING);
   if (straight !== undefined) {
     whole('straight.firstCode', straight.firstCode, Math.max(lastCode, FINEST_FIRST_CODE), MAX_FIRST_CODE);
     straight.ahead.forEach((codes, i) =>
       whole(`straight.ahead[${i}] / ${AHEAD_UNIT}`, codes / AHEAD_UNIT, 0, MAX_AHEAD / AHEAD_UNIT),
     );
-    whole('straight.masking', straight.masking ?? 0, 0, MAX_MASKING);
   }
   settled?.forEach((codes, i) =>
     whole(
@@ -262,6 +265,11 @@ export function checkSchedule(schedule: Schedule): void {
       MAX_SETTLED / SETTLE_UNIT,
     ),
   );
+  if (masking > 0 && straight === undefined && settled === undefined)
+    throw new DcompError(
+      'E_USAGE',
+      'schedule.masking is of schedules that are straight, or whose coarse levels are settled',
+    );
   if (straight !== undefined && settled !== undefined)
     throw new DcompError('E_USAGE', 'schedule.settled is of refined schedules; a straight one has coarse levels ahead');
   if (!VIEWS.includes(views) || !VIEWS.includes(coarseViews))

@@ -8,6 +8,7 @@ import {
   FINEST_FIRST_CODE,
   MAX_AHEAD,
   MAX_TAIL,
+  MAX_MASKING,
   NOT_SETTLED,
   SETTLE_UNIT,
   type Schedule,
@@ -99,6 +100,9 @@ export const refinedSchedules: fc.Arbitrary<Schedule> = fc.record(
   { noNullPrototype: true },
 );
 
+/** More often than not. */
+const masked = fc.integer({ min: -5, max: MAX_MASKING }).map((masking) => (masking > 0 ? { masking } : {}));
+
 const settled = fc.integer({ min: 0, max: 15 }).map((units) => NOT_SETTLED + SETTLE_UNIT * units);
 
 /** All that a header can state. */
@@ -111,16 +115,18 @@ export const anySchedules: fc.Arbitrary<Schedule> = fc.oneof(
       ahead: fc.tuple(ahead, ahead, ahead, ahead),
       told: fc.constantFrom({}, { atOnce: true }),
       shown: fc.constantFrom({}, { forEye: true }),
+      masked,
     })
-    .map(({ schedule, firstCode, ahead, told, shown }) => ({
+    .map(({ schedule, firstCode, ahead, told, shown, masked }) => ({
       ...schedule,
       ...shown,
+      ...masked,
       lastCode: Math.min(firstCode, schedule.lastCode),
       straight: { firstCode, ahead, ...told },
     })),
   fc
-    .record({ schedule: refinedSchedules, settled: fc.tuple(settled, settled, settled, settled) })
-    .map(({ schedule, settled }) => ({ ...schedule, settled })),
+    .record({ schedule: refinedSchedules, settled: fc.tuple(settled, settled, settled, settled), masked })
+    .map(({ schedule, settled, masked }) => ({ ...schedule, ...masked, settled })),
 );
 
 /** Those that go on to the end. */

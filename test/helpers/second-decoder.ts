@@ -118,13 +118,49 @@ function wiener(code: number, S: number): [cs: number, co: number] {
   return [(S * S) / T, (S * sigma(code)) / sqrt(T)];
 }
 
+/** Section 3: by position of a level, how many codes more it is measured with. @param energy at positions of the coarser level */
+function maskingOf(
+  level: number,
+  strength: number,
+  [gw, gh]: [number, number],
+  energy: (x: number, y: number) => number,
+): (x: number, y: number) => number {
+  const side = [4, 2, 1, 1][level];
+  if (side === undefined || strength === 0) return () => 0;
+  const known = new Map<number, number>();
+  return (x, y) => {
+    const [left, top] = [floor(x / 2 / side) * side, floor(y / 2 / side) * side];
+    const key = top * 65536 + left;
+    if (!known.has(key)) {
+      let [sum, count] = [0, 0];
+      for (let v = top; v < min(gh, top + side); v++)
+        for (let u = left; u < min(gw, left + side); u++, count++) sum += energy(u, v);
+      const codes = 2 * floor((0.5 * strength * log2((sum / count + 60) / 700)) / 2 + 0.5);
+      known.set(key, max(-16, min(16, codes)));
+    }
+    return known.get(key)!;
+  };
+}
+
+/** Of the three details of brightness, LL of which is at `i`, the others each `apart` from the one before. */
+function energyOf(z: Float32Array, i: number, apart: number): number {
+  const [h, v, d] = [z[i + apart]!, z[i + 2 * apart]!, z[i + 3 * apart]!];
+  return h * h + v * v + d * d;
+}
+
+function maskedCode(code: number, more: number): number {
+  return max(min(code, 48), min(240, code + more));
+}
+
 interface State {
   model: IntegerModel;
   nu: number;
   bits: Bits;
   scales: number[];
-  lag: (i: number) => number;
+  /** Sigma code that a coefficient is taken to in a step to this one. */
+  own: (to: number, i: number) => number;
   straight: boolean;
+  masking: number;
   /** Whether it is of a message. */
   message: boolean;
 }
@@ -140,7 +176,7 @@ function group(
   means: Float32Array,
   moves?: Float32Array,
 ): void {
-  const { model, bits, scales, lag } = state;
+  const { model, bits, scales } = state;
   const settles = step.mode === 'settle';
   const more = !settles && (state.straight ? step.level >= 3 : step.level > 0);
   const nu = !more ? state.nu : state.straight ? min(18, state.nu + 2) : max(16, min(18, state.nu + 3));
@@ -150,7 +186,7 @@ function group(
   const at = (p: number): number => ((y0 + floor(p / 12 / gw)) * grid.gw + x0 + (floor(p / 12) % gw)) * 12 + (p % 12);
   const prior = settles ? new Float32Array(12).fill(1) : priorOf(model, step.level);
   const classes: { P: number; delta: number; I: number[] }[] = [];
-  const target = (i: number): number => max(step.to, min(TOP, step.to + lag(i)));
+  const target = (i: number): number => state.own(step.to, i);
   const classOf = new Map<number, number>();
   const mu = new Float32Array(N);
   const klass = new Int32Array(N).fill(-1);
@@ -160,7 +196,7 @@ function group(
     const code = grid.codes[i]!;
     if (code <= target(i) || (step.mode === 'root' && p % 12 >= 3)) continue;
     if (step.part === 1 && (floor(i / 12 / grid.gw) + (floor(i / 12) % grid.gw) + (i % 12)) % 2 === 1) continue;
-    const key = code + 256 * lag(i);
+    const key = code + 256 * target(i);
     if (!classOf.has(key)) {
       const P = code === 255 ? 0 : 1 / (sigma(code) * sigma(code));
       const delta = 1 / (sigma(target(i)) * sigma(target(i))) - P;
@@ -400,7 +436,13 @@ function settle(
     const more = ahead[j - 1];
     if (more !== undefined && !ended) {
       const to = max(1, lastCode - 16 * j - more);
-      const own = { ...state, scales: [], lag: () => 0 };
+      const { w, data } = levels[j]?.M ?? { w: 0, data: new Float32Array() };
+      const h = w === 0 ? 0 : data.length / (4 * w);
+      const energy = (x: number, y: number): number => energyOf(data, 4 * (y * w + x), 1);
+      const masking = w === 0 ? () => 0 : maskingOf(j, state.masking, [w, h], energy);
+      const masked = (to: number, i: number): number =>
+        maskedCode(to, masking(floor(i / 12) % grid.gw, floor(i / 12 / grid.gw)));
+      const own = { ...state, scales: [], own: masked };
       try {
         group(
           own,
@@ -546,14 +588,16 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
   const aheadOf = (level: number): number => 2 * ([0, ahead & 15, ahead >> 4, further & 15][level] ?? further >> 4);
   const codeAt = (level: number): number =>
     !straight ? TOP : level === 0 ? firstCode : max(48, firstCode - 16 * level - aheadOf(level));
-  if (straight) at += 3;
+  const strength = plain ? 0 : straight ? file[at - 1]! : (flagged & 64) > 0 ? file[at - 2]! : 0;
+  if (straight) at += 4;
   const isSettled = !plain && !straight && (flagged & 64) > 0;
   const settled = [firstCode & 15, firstCode >> 4, ahead & 15, ahead >> 4].map((n) => (n > 0 ? 4 * n - 4 : undefined));
-  if (isSettled) at += 2;
+  if (isSettled) at += 3;
   const near = (flagged & 32) > 0 && !plain ? file[at++ - 4]! : 0;
   if (message !== undefined) at = 0;
   const scales: number[] = [];
   let lags: Uint8Array | undefined;
+  let masking: (x: number, y: number) => number = () => 0;
   let N = -1;
   for (let parts = (first & 8) !== 0; parts && at < file.length;) {
     const type = file[at++]!;
@@ -636,6 +680,12 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
       lags === undefined || level > 0 || (mode !== 'refine' && !straight)
         ? 0
         : lags[(floor(i / 12 / g.gw) >> 3) * ceil(cw / 16) + ((floor(i / 12) % g.gw) >> 3)]!;
+  const ownIn =
+    (g: Grid, level: number, mode: Mode) =>
+    (to: number, i: number): number => {
+      const code = maskedCode(to, masking(floor(i / 12) % g.gw, floor(i / 12 / g.gw)));
+      return max(code, min(TOP, code + lagIn(g, level, mode)(i)));
+    };
   const shower = evaluator.shower ?? evaluator;
   const evaluate = async (
     g: Grid,
@@ -721,8 +771,12 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
       const mode = step.mode === 'refine' || step.mode === 'settle' ? 'refine' : 'enter';
       const code = straight && step.mode === 'enter' ? step.to : step.from;
       if (g === 0) {
-        if (step.mode === 'enter' && step.part !== 2 && step.level < K - 1)
+        if (step.mode === 'enter' && step.part !== 2 && step.level < K - 1) {
+          const { gw, gh, z } = grid;
+          const energy = (x: number, y: number): number => energyOf(z, 12 * (y * gw + x), 3);
+          masking = maskingOf(step.level, straight ? strength : 0, [gw, gh], energy);
           grid = finer(grid, sizes[step.level]!.w, sizes[step.level]!.h, grey);
+        }
         condition = { level: step.level, code, mode };
         out =
           step.mode === 'root'
@@ -754,7 +808,8 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
           bits,
           scales,
           straight,
-          lag: lagIn(grid, step.level, step.mode),
+          masking: strength,
+          own: ownIn(grid, step.level, step.mode),
           message: message !== undefined,
         };
         if (step.mode === 'settle') {

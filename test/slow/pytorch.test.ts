@@ -6,6 +6,10 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { corpusPicture } from '../../corpus/pictures.js';
 import { gaussian } from '../../corpus/random-model.js';
+import { EYE_MASKING, maskingInPieces, offsetAt } from '../../src/codec/masking.js';
+import { wholeOf } from '../../src/math/rectangle.js';
+import { haar, halve } from '../../src/pixels/pyramid.js';
+import { finish } from '../../src/turns.js';
 import { ssimulacra2 } from '../../src/metrics/ssimulacra2.js';
 import { floatModelOf, readCheckpoint } from '../../src/train/checkpoint.js';
 import { COEFFICIENTS, SMALL_ARCHITECTURE, uNet } from '../../src/model/architecture.js';
@@ -131,6 +135,36 @@ print(scores(read(sys.argv[1]), read(sys.argv[2])).item())`,
       assert.equal(status, 0, text);
       const expected = ssimulacra2(source)({ ...decoded, data: Uint8Array.from(decoded.data) })!;
       assert.ok(Math.abs(Number(text) - expected) < 3, `${text.trim()}, ${expected}`);
+    }
+  });
+
+  it('masks details as files do', () => {
+    const name = join(data.folder, 'levels.bin');
+    const normal = gaussian(5);
+    const u = {
+      width: 96,
+      height: 64,
+      data: Float32Array.from({ length: 96 * 64 * 3 }, (_, i) => 2 ** (((i / 3) % 96) / 12) * normal()),
+    };
+    writeFileSync(name, new Uint8Array(u.data.buffer));
+    const { status, text } = python(
+      '-c',
+      `import sys, json, numpy, torch; sys.path.insert(0, '${TRAINER}')
+from photographs import haar
+from shown import masking
+fine, coarse = masking(haar(torch.from_numpy(numpy.fromfile('${name}', numpy.float32).reshape(1, 64, 96, 3))), ${EYE_MASKING / 2})
+print(json.dumps([fine.flatten().tolist(), coarse.flatten().tolist()]))`,
+    );
+    assert.equal(status, 0, text);
+    const found = JSON.parse(text) as number[][];
+    const levels = [u, halve(u), halve(halve(u))];
+    for (const level of [0, 1]) {
+      const { width, height, data: z } = haar(levels[level + 1]!);
+      const known = { ...wholeOf({ width, height }), z };
+      const masking = finish(maskingInPieces(known, level, levels[level]!, EYE_MASKING))!;
+      const expected = found[level]!.map((_, i) => offsetAt(masking, (i % 48) >> level, Math.floor(i / 48) >> level));
+      assert.deepEqual(found[level], expected);
+      assert.ok(new Set(expected).size > 2);
     }
   });
 

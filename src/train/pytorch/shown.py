@@ -7,6 +7,7 @@ It shows them in two ways, told apart by the mode that it is told: `refine` for 
 import math
 
 import torch
+import torch.nn.functional as F
 
 from checkpoint import read_checkpoint
 from coder import CodedStep, code_step, plain_codes
@@ -15,7 +16,19 @@ from eye import scores
 from network import Network, example_losses
 from observations import Condition, each, observe, sigma_of
 from photographs import FIXED, haar
-from recipe import CODE_OF_ONE, COEFFICIENTS, EXACT, LEAST_INFORMATION, PER_OCTAVE, RECIPE, UNKNOWN
+from recipe import (
+    CODE_OF_ONE,
+    COEFFICIENTS,
+    EXACT,
+    LEAST_INFORMATION,
+    MASKING_LEAST,
+    MASKING_MOST,
+    MASKING_UNIT,
+    MASKING_USUAL,
+    PER_OCTAVE,
+    RECIPE,
+    UNKNOWN,
+)
 
 SHOWN = RECIPE["shown"]
 # Sigma codes of the details that are validated, and by how much LL is ahead of them.
@@ -52,9 +65,26 @@ def noise_of(x, octaves):
     return noise
 
 
-def steps_to(sigma, parts):
+def offsets_of(ll, strength, block):
+    """By how many sigma codes more details are measured, at the positions of LL, by the coarser level; strength: codes an octave."""
+    details = haar(ll[..., :1] / 2)[..., 1:]
+    energy = details.square().sum(-1)[:, None]
+    energy = F.avg_pool2d(energy, block, ceil_mode=True).repeat_interleave(2 * block, 2).repeat_interleave(2 * block, 3)
+    octaves = torch.log2((energy + MASKING_LEAST) / MASKING_USUAL)
+    offsets = MASKING_UNIT * (strength * octaves / MASKING_UNIT + 0.5).floor()
+    return offsets.clamp(-MASKING_MOST, MASKING_MOST)[:, 0, : ll.shape[1], : ll.shape[2], None]
+
+
+def masking(x, strength):
+    """Offsets of the details of level 0, and of those of level 1, at positions of level 0."""
+    fine = offsets_of(x[..., :3], strength, 4)
+    coarse = offsets_of(haar(x[..., :3] / 2)[..., :3], strength, 2)
+    return fine, coarse.repeat_interleave(2, 1).repeat_interleave(2, 2)
+
+
+def steps_to(code, parts):
     """Details of level 0, measured straight: in how many parts."""
-    return [CodedStep(each(sigma), parts, i + 1, LEAST_INFORMATION, i + 1 == parts) for i in range(parts)]
+    return [CodedStep(code, parts, i + 1, LEAST_INFORMATION, i + 1 == parts) for i in range(parts)]
 
 
 class ShownStream:
@@ -81,8 +111,11 @@ class ShownStream:
         condition = Condition(torch.ones(batch, dtype=torch.long, device=device), sigma, enter, lowest, lowest)
         x, inside = self.photographs.crops(0, SHOWN["crop"], batch, sigma)
         codes = plain_codes(x, inside, condition)
+        fine, coarse = masking(x, each(SHOWN["masking"]["strength"] * (rand() < SHOWN["masking"]["chance"])))
+        ll = codes[..., :3]
+        codes[..., :3] = torch.where((ll == EXACT) | (ll == UNKNOWN), ll, ll + coarse)
         z = observe(x, inside, codes, noise_of(x, SHOWN["coloured"] * rand()))
-        steps = steps_to(sigma, 1 if at_once else 2)
+        steps = steps_to(each(sigma) + fine.expand(x.shape), 1 if at_once else 2)
         if self.rng.random() < SHOWN["unfinished"]:
             steps = steps[:-1]
         limits = RECIPE["coded"]["limits"]
@@ -166,9 +199,10 @@ class ShownValidation:
         inside = torch.ones(x.shape[:3], dtype=torch.bool, device=x.device)
         sigma = torch.full((len(x),), float(code), device=x.device)
         codes = torch.full(x.shape, float(UNKNOWN), device=x.device)
-        codes[..., :3] = code - ahead
+        fine, coarse = masking(x, SHOWN["masking"]["strength"])
+        codes[..., :3] = code - ahead + coarse
         z = observe(x, inside, codes, noise_of(x, torch.full_like(sigma, 0.5)))
-        for step in steps_to(sigma, 1 if code >= 176 else 2):
+        for step in steps_to(each(sigma) + fine.expand(x.shape), 1 if code >= 176 else 2):
             shift = torch.zeros(len(x), dtype=torch.long, device=x.device)
             z, codes = self.path.code(x, inside, codes, z, sigma, step, shift, 0.0625)
         return x, inside, codes, z, sigma

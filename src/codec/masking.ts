@@ -21,7 +21,7 @@ export const EYE_MASKING = 4;
  */
 const BLOCK_SIDES = [4, 2, 1, 1];
 /** Energy of the three details of brightness at a position, in the mean of a block, at which a block is measured as the step says. */
-const USUAL = 700;
+const USUAL = 1000;
 /** Added to it: below that a block is as good as flat. */
 const LEAST = 60;
 /** Offsets are even numbers of sigma codes, within an octave either way. */

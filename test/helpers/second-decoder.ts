@@ -135,7 +135,7 @@ function maskingOf(
       let [sum, count] = [0, 0];
       for (let v = top; v < min(gh, top + side); v++)
         for (let u = left; u < min(gw, left + side); u++, count++) sum += energy(u, v);
-      const codes = 2 * floor((0.5 * strength * log2((sum / count + 60) / 700)) / 2 + 0.5);
+      const codes = 2 * floor((0.5 * strength * log2((sum / count + 60) / 1000)) / 2 + 0.5);
       known.set(key, max(-16, min(16, codes)));
     }
     return known.get(key)!;

@@ -32,7 +32,7 @@ import type { Plan } from './coding-plan.js';
 import { preparedOf, type Prepared } from './prepared.js';
 import { FINEST, settlingOf, type Stop } from './quality.js';
 import { stopFor } from './quality-stop.js';
-import { EYE_MASKING } from './masking.js';
+import { EYE_MASKING, SETTLED_MASKING } from './masking.js';
 import { lagsOfInPieces } from './region.js';
 import { straightAt, StraightEncoder } from './straight.js';
 import { checkWork, workOf } from './work.js';
@@ -177,16 +177,17 @@ async function planOf(
     importance === undefined ? undefined : await inTurns(lagsOfInPieces(importance, source), pauseOf(options));
   // What is not shown is not looked at, so nothing is masked.
   const isSeen = tune === 'eye' && target !== undefined;
-  const masking = isSeen ? { masking: EYE_MASKING } : {};
   const forEye = evaluator.shower !== undefined && tune === 'eye' ? { forEye: true } : {};
   const seen = views === undefined ? {} : { views, coarseViews: coarseViewsOf(views) };
   const viewed = { ...base, ...seen, ...forEye };
   const plan = { lags, told, tune };
-  if (viewed.straight !== undefined) return { ...plan, schedule: straightAt({ ...viewed, ...masking }, stop, tune) };
+  if (viewed.straight !== undefined)
+    return { ...plan, schedule: straightAt({ ...viewed, ...(isSeen ? { masking: EYE_MASKING } : {}) }, stop, tune) };
   const lastCode = stop.level === 0 ? Math.min(stop.code, TOP_CODE) : LAST_CODE;
   const settled = isSeen && !('psnr' in target) ? settlingOf(stop) : undefined;
   // Which code comes before it is known now of a quality, and in the end of a size.
-  const known = settled !== undefined && 'quality' in target! && stop.level === 0 ? { settled, ...masking } : {};
+  const known =
+    settled !== undefined && 'quality' in target! && stop.level === 0 ? { settled, masking: SETTLED_MASKING } : {};
   return { ...plan, schedule: { ...viewed, lastCode, ...known }, settled };
 }
 

@@ -4,7 +4,7 @@ import { groupCount } from '../diffusion/units.js';
 import type { EncodeResult } from './encoder-options.js';
 import type { Session } from './session.js';
 import type { Stream } from './stream.js';
-import { EYE_MASKING } from './masking.js';
+import { SETTLED_MASKING } from './masking.js';
 
 /** How far an encoding has come. */
 export interface Point {
@@ -126,7 +126,7 @@ export class SizeEnds {
       lastCode,
       tail: 0,
       settled: this.settled!,
-      masking: EYE_MASKING,
+      masking: SETTLED_MASKING,
     });
     if (width > 0) await walk.runStep(point);
     const bytes = walk.bytesAt(point);

@@ -12,8 +12,10 @@ import { COLOURS } from '../pixels/colour.js';
 import type { CoefficientRows } from '../pixels/pyramid.js';
 import { rowsOfPiece, type Pieces } from '../turns.js';
 
-/** Strength for the eye. SSIMULACRA 2 gains 4 to 7 % of the bytes on straight paths, for 0.2 to 0.3 dB of PSNR. */
+/** Strength for the eye on straight paths. SSIMULACRA 2 gains 4 to 7 % of the bytes, for 0.2 to 0.3 dB of PSNR. */
 export const EYE_MASKING = 4;
+/** The same of levels that are settled, where no network has to make sense of it. */
+export const SETTLED_MASKING = 6;
 
 /**
  * Side of a block by level, in positions of the coarser one: 16 pixels at levels 0, 1, 2, and 32 at level 3. Coarser levels

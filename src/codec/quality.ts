@@ -21,13 +21,13 @@ export const FINEST: Stop = { level: 0, code: LAST_CODE };
  */
 export const DEFAULT_QUALITY_TABLE: QualityTable = [
   [18, TOP_CODE],
-  [39, TOP_CODE],
-  [52, 160],
-  [62.5, 152],
-  [70.5, 144],
-  [77, 136],
-  [81.5, 128],
-  [85.5, 120],
+  [45, TOP_CODE],
+  [57, 160],
+  [65.5, 152],
+  [72.5, 144],
+  [78.3, 136],
+  [82.2, 128],
+  [85.8, 120],
   [88.5, 112],
   [91, 104],
   [92.5, 96],
@@ -58,8 +58,8 @@ export function stopOfQuality(quality: number, table: QualityTable = DEFAULT_QUA
 }
 
 /**
- * How coarse levels of refined files are settled for the eye, from not at all to where SSIMULACRA 2 gains most: some 13
- * points at equal bytes below half a bit per pixel, for 0.4 dB of PSNR. Level 1 costs more than it brings.
+ * How coarse levels of refined files are settled for the eye, from not at all to where SSIMULACRA 2 gains most: some 15
+ * points at equal bytes below half a bit per pixel, for 0.5 dB of PSNR. Level 1 costs more than it brings.
  */
 const SETTLINGS: readonly (Settled | undefined)[] = [
   undefined,
@@ -67,7 +67,7 @@ const SETTLINGS: readonly (Settled | undefined)[] = [
   [NOT_SETTLED, NOT_SETTLED, 12, 16],
   [NOT_SETTLED, 0, 8, 12],
   [NOT_SETTLED, 8, 16, 20],
-  [NOT_SETTLED, 16, 24, 28],
+  [NOT_SETTLED, 24, 32, 36],
 ];
 
 export function settlingOf({ settled: share = 1 }: Stop): Settled | undefined {

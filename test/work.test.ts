@@ -61,7 +61,7 @@ describe('work', () => {
       const { bytes } = await encodePicture(picture, evaluator, {
         plain: false,
         effort: 1,
-        target: { quality: 40 },
+        target: { quality: 46 },
         ...importance,
       });
       const { work } = inspectFile(bytes);

@@ -34,6 +34,8 @@ SHOWN = RECIPE["shown"]
 # Sigma codes of the details that are validated, and by how much LL is ahead of them.
 VALIDATED = {176: 21, 160: 17, 144: 13, 128: 10, 112: 8}
 SIDE = 256
+# Positions.
+TINT_SIDE = 16
 
 
 class Path:
@@ -139,6 +141,12 @@ def shown_examples(normalisation, x, inside, codes, z, sigma, eye):
     return made, lambda output: of(output[:, :COEFFICIENTS])
 
 
+def tint(error):
+    """Squared error of what large areas are on the mean: the score alone leads to colours that are all a little off."""
+    ll = error[..., : COEFFICIENTS // 4].permute(0, 3, 1, 2)
+    return F.avg_pool2d(ll, TINT_SIDE).square().mean((1, 2, 3))
+
+
 class ShownWorker:
     """Gradients of one batch after the other."""
 
@@ -159,7 +167,8 @@ class ShownWorker:
         weights = SHOWN["weights"]
         loss = kl * kl_weight * weights["kl"] + square * square_weight * weights["square"]
         if eye[0]:
-            loss = loss + (100 - scores(x, shown(output))) * weights["score"]
+            decoded = shown(output)
+            loss = loss + (100 - scores(x, decoded)) * weights["score"] + tint(decoded - x) * weights["tint"]
         loss = loss.mean()
         return torch.autograd.grad(loss, model.state[0]), loss.detach(), kinds, kl.detach(), square.detach()
 

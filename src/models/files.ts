@@ -9,7 +9,7 @@ export const MODEL_FILES = {
     classes: new URL('../../../models/dcomp-small-classes.dcc', import.meta.url),
   },
   medium: {
-    id: '56dd024e',
+    id: 'c70f68f5',
     url: new URL('../../../models/dcomp-medium.dcm', import.meta.url),
     path: '97c249fb',
   },

@@ -4,7 +4,8 @@
  * level before they come to the finer one, so nothing has to be sent.
  */
 import type { Observation } from '../diffusion/observation.js';
-import { LAST_CODE, CODES_LEVEL_SPAN, MAX_FIRST_CODE } from '../format.js';
+import { FINEST_COARSE_CODE } from '../diffusion/schedule.js';
+import { MAX_FIRST_CODE } from '../format.js';
 import { log2 } from '../math/exact.js';
 import { gridOf, type Rectangle, type Size } from '../math/rectangle.js';
 import { COEFFICIENTS } from '../model/architecture.js';
@@ -29,9 +30,6 @@ const LEAST = 60;
 /** Offsets are even numbers of sigma codes, within an octave either way. */
 const UNIT = 2;
 const MOST = 16;
-/** No code is lower: sigma ¼, the least that the network knows. */
-const LOWEST = LAST_CODE - CODES_LEVEL_SPAN;
-
 /** By how many sigma codes more than a step says the blocks of a level are measured, row by row. */
 export interface Masking {
   columns: number;
@@ -45,9 +43,9 @@ export function offsetAt({ columns, side, offsets }: Masking, x: number, y: numb
   return offsets[Math.floor(y / side) * columns + Math.floor(x / side)]!;
 }
 
-/** The code that a block is measured to in a step to `code`. */
+/** The code that a block is measured to in a step to `code`: no lower than sigma ¼, the least that the network knows. */
 export function maskedCode(code: number, offset: number): number {
-  return Math.max(Math.min(code, LOWEST), Math.min(MAX_FIRST_CODE, code + offset));
+  return Math.max(Math.min(code, FINEST_COARSE_CODE), Math.min(MAX_FIRST_CODE, code + offset));
 }
 
 /** @param energy mean of a block @param strength 0..MAX_MASKING */

@@ -48,10 +48,10 @@ function putCodesAfter({ step, observation, group, lags, masking }: Predicted, y
     to.fill(step.to);
     return;
   }
-  for (let x = 0; x < to.length; x++) {
-    const [left, top] = [observation.x + group.x + x, observation.y + group.y + y];
-    const code = masking === undefined ? step.to : maskedCode(step.to, offsetAt(masking, left, top));
-    to[x] = lags === undefined ? code : laggingCode(code, lagAt(lags, left, top));
+  const row = observation.y + group.y + y;
+  for (let x = 0, column = observation.x + group.x; x < to.length; x++, column++) {
+    const code = masking === undefined ? step.to : maskedCode(step.to, offsetAt(masking, column, row));
+    to[x] = lags === undefined ? code : laggingCode(code, lagAt(lags, column, row));
   }
 }
 

@@ -115,7 +115,7 @@ export const MAX_AHEAD = 15 * AHEAD_UNIT;
 export const WHITE: Ahead = [0, 0, 0, 0];
 
 /** No level ≥ 1 is measured to a lower sigma code: sigma ¼. */
-const FINEST_COARSE_CODE = LAST_CODE - CODES_LEVEL_SPAN;
+export const FINEST_COARSE_CODE = LAST_CODE - CODES_LEVEL_SPAN;
 /** Level 0 is measured straight to this sigma code at best, sigma 1, and refined from there: coarser levels end at sigma ¼. */
 export const FINEST_FIRST_CODE = LAST_CODE + CODES_LEVEL_SPAN;
 

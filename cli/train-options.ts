@@ -1,6 +1,8 @@
 /** What the commands of `dcomp train` share. */
 import type { Argv } from 'yargs';
 import { DcompError } from '../src/errors.js';
+import { qualityTableFrom } from '../src/model/integer/check-model.js';
+import type { QualityTable } from '../src/model/integer/integer-model.js';
 import { textOption, type NumberRule, type RawArgs } from './options.js';
 
 export const COUNT: NumberRule = { min: 1, max: Number.MAX_SAFE_INTEGER, whole: true };
@@ -24,4 +26,16 @@ export function required(args: RawArgs, name: string): string {
   const value = textOption(args, name);
   if (value === undefined) throw new DcompError('E_USAGE', `--${name} is missing`);
   return value;
+}
+
+/** `10:168,50:150,100:64` @throws DcompError E_USAGE */
+export function qualityOption(args: RawArgs): QualityTable | undefined {
+  const text = textOption(args, 'quality');
+  if (text === undefined) return undefined;
+  try {
+    return qualityTableFrom(text.split(',').map((pair) => pair.split(':').map(Number)));
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new DcompError('E_USAGE', `--quality is ${text}: ${message}`, { cause: error });
+  }
 }

@@ -1,13 +1,11 @@
 /**
  * `dcomp train`: trains the network; `dcomp train export`: turns a checkpoint into the integer model that ships;
  * `dcomp train compact`: the averaged weights of a checkpoint, for keeping and sharing; `dcomp train grow`: puts it into
- * a larger network; `dcomp train classifier`: see train-classifier.ts.
+ * a larger network; `dcomp train pair` and `dcomp train classifier`: see train-pair.ts and train-classifier.ts.
  */
 import path from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
 import { DcompError } from '../src/errors.js';
-import { qualityTableFrom } from '../src/model/integer/check-model.js';
-import type { QualityTable } from '../src/model/integer/integer-model.js';
 import {
   DEFAULT_ARCHITECTURE,
   SMALL_ARCHITECTURE,
@@ -22,7 +20,8 @@ import { flag, numberOption, outputFlags, textOption, type RawArgs } from './opt
 import { progressDisplay } from './progress.js';
 import { note, print } from './report.js';
 import { classifierOptions, runClassifier } from './train-classifier.js';
-import { COUNT, forceOption, required, SEED, stringOption } from './train-options.js';
+import { pairOptions, runPair } from './train-pair.js';
+import { COUNT, forceOption, qualityOption, required, SEED, stringOption } from './train-options.js';
 
 /** Options of training alone: `global: false` keeps them from the subcommands. */
 const OPTIONS: Record<string, { describe: string; boolean?: boolean }> = {
@@ -71,6 +70,7 @@ export const trainCommand: CommandModule<object, RawArgs> = {
         growOptions,
         runGrow,
       )
+      .command('pair', 'Put two model files together: one network codes, the other shows', pairOptions, runPair)
       .command(
         'classifier',
         'Train a classifier of pictures for a model: a class file (.dcc) for sample --classifier',
@@ -255,18 +255,6 @@ function trainDisplay(quiet: boolean): {
 
 /** Photographs that are read for the calibration; those of the validation part come on top. */
 const EXPORT_PHOTOGRAPHS = 60;
-
-/** `10:168,50:150,100:64` @throws DcompError E_USAGE */
-function qualityOption(args: RawArgs): QualityTable | undefined {
-  const text = textOption(args, 'quality');
-  if (text === undefined) return undefined;
-  try {
-    return qualityTableFrom(text.split(',').map((pair) => pair.split(':').map(Number)));
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new DcompError('E_USAGE', `--quality is ${text}: ${message}`, { cause: error });
-  }
-}
 
 async function runExport(args: RawArgs): Promise<void> {
   const { quiet } = outputFlags(args);

@@ -17,7 +17,7 @@ import {
 } from '../src/container/container.js';
 import { PARTS, type Part } from '../src/container/parts.js';
 import { LAG_BLOCK } from '../src/codec/region.js';
-import { AHEAD_UNIT, FINEST_FIRST_CODE, MAX_AHEAD, VIEWS } from '../src/diffusion/schedule.js';
+import { FINEST_FIRST_CODE, MAX_AHEAD, VIEWS } from '../src/diffusion/schedule.js';
 import { encodePlane } from '../src/entropy/plane.js';
 import { DcompError } from '../src/errors.js';
 import { LAST_CODE, MAX_FIRST_CODE } from '../src/format.js';
@@ -99,7 +99,7 @@ const otherModel = (below: Below): string =>
 function otherPath(schedule: Header['schedule'], below: Below): Header['schedule'] {
   const { straight, ...refined } = schedule;
   if (straight !== undefined && below(3) === 0) return { ...refined, lastCode: Math.min(TOP_CODE, schedule.lastCode) };
-  const ahead = (): number => AHEAD_UNIT * (below(3) === 0 ? below(MAX_AHEAD / AHEAD_UNIT + 1) : below(4));
+  const ahead = (): number => (below(3) === 0 ? below(MAX_AHEAD + 1) : 2 * below(4));
   const firstCode = FINEST_FIRST_CODE + below(MAX_FIRST_CODE - FINEST_FIRST_CODE + 1);
   return {
     ...refined,

@@ -6,6 +6,8 @@
 
 const COEFFICIENTS: usize = 12;
 const OUTPUTS: usize = 24;
+/** Bit c: whether channel c is of brightness. */
+const BRIGHTNESS: i32 = 0b001_001_001_001;
 /** Row of a coefficient that the step does not concern. */
 const NONE: i32 = -1;
 
@@ -47,7 +49,7 @@ export function classCount(): i32 {
 /**
  * Posterior mean and row of the coefficients of `count` positions of one row of the grid.
  * @param output 24 a position; 0 without the network's
- * @param to u8 by position: code after the step; what is not above it is not concerned
+ * @param to u8 [count][2]: code after the step, of brightness and of colours; what is not above it is not concerned
  * @param later parity of the channels that are left for the second part at the first position; −1 if none are
  * @returns how many coefficients are concerned
  */
@@ -70,15 +72,16 @@ export function predict(
     v128.store(row, none);
     v128.store(row, none, 16);
     v128.store(row, none, 32);
-    const after = <i32>load<u8>(to + <usize>x);
-    const classesOf = classOf + 4 * 256 * <usize>after;
+    const bright = <i32>load<u8>(to + 2 * <usize>x);
+    const coloured = <i32>load<u8>(to + 2 * <usize>x, 1);
     // In a part every other channel, from the first that is not left.
     const from: usize = later < 0 ? 0 : 1 - <usize>((later + x) & 1);
     const by: usize = later < 0 ? 1 : 2;
     for (let c = from; c < told; c += by) {
       const code = <i32>load<u8>(codes + c);
+      const after = (BRIGHTNESS >> <i32>c) & 1 ? bright : coloured;
       if (code <= after) continue;
-      const place = classesOf + 4 * <usize>code;
+      const place = classOf + 4 * <usize>(256 * after + code);
       let k = load<i32>(place);
       if (k < 0) store<i32>(place, (k = classes++));
       const g: usize = 8 * (<usize>code * COEFFICIENTS + c);

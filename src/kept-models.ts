@@ -140,13 +140,14 @@ export async function openEvaluator(
 }
 
 async function evaluatorOf(
-  { own, path }: Networks,
+  { own, path = own }: Networks,
   create: (network: IntegerModel) => Promise<Evaluator>,
 ): Promise<Evaluator> {
-  if (path === undefined) return create(own);
+  const shower = path === own ? own.shows : own;
   const first = await create(path);
+  if (shower === undefined) return first;
   try {
-    return new PairedEvaluator(first, await create(own));
+    return new PairedEvaluator(first, await create(shower), own);
   } catch (error) {
     await first.close();
     throw error;

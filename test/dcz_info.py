@@ -85,7 +85,7 @@ def read_header(data):
     end = height[1]
     if not plain:
         flags = data[end + 3]
-        end += 4 + (4 if flags & 128 else 3 if flags & 64 else 0) + (1 if flags & 32 else 0)
+        end += 4 + (7 if flags & 128 else 3 if flags & 64 else 0) + (1 if flags & 32 else 0)
         if end + 4 > len(data):
             raise Refused
     if zlib.crc32(data[:end]) != u32(data, end):
@@ -106,9 +106,11 @@ def read_header(data):
     if not (views <= 2 and coarse_views <= 2 and 64 <= last <= (240 if straight else TOP) and 8 <= nu <= 16):
         raise Refused
     if straight:
-        first, one, three = data[height[1] + 4 : height[1] + 7]
-        straight = (first, [2 * n for n in (one & 15, one >> 4, three & 15, three >> 4)], at_once)
-    masking = data[height[1] + (7 if straight else 6)] if straight or settled else 0
+        first, *ahead = data[height[1] + 4 : height[1] + 9]
+        if max(ahead) > 63:
+            raise Refused
+        straight = (first, ahead, at_once)
+    masking = data[height[1] + (10 if straight else 6)] if straight or settled else 0
     if masking > 15:
         raise Refused
     return w, h, channels, depth, bool(kind & 8), data[6:10].hex(), views, coarse_views, for_eye, coarse, fine, tail, last, nu, (settled, straight), end + 4

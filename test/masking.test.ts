@@ -8,7 +8,14 @@ import { tinyModelFile } from '../corpus/tiny-model.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
 import type { EncoderOptions } from '../src/codec/encoder-options.js';
-import { EYE_MASKING, ForeseenMasking, maskedCode, maskingInPieces, offsetAt } from '../src/codec/masking.js';
+import {
+  EYE_CHROMA,
+  EYE_MASKING,
+  ForeseenMasking,
+  maskedCode,
+  maskingInPieces,
+  offsetAt,
+} from '../src/codec/masking.js';
 import { readContainer } from '../src/container/container.js';
 import { MAX_MASKING } from '../src/diffusion/schedule.js';
 import { MAX_FIRST_CODE } from '../src/format.js';
@@ -95,13 +102,15 @@ describe('contrast masking', () => {
   it('files for the eye have it, files for PSNR and exact ones do not; a crop is the rectangle of the whole', async () => {
     const evaluator = await createEvaluator(readModelFile(tinyModelFile({ sigma: false })));
     const picture = corpusPicture('scene', { width: 48, height: 40 });
-    const maskingOf = async (options: EncoderOptions): Promise<number | undefined> =>
-      readContainer((await encodePicture(picture, evaluator, { plain: false, effort: 1, ...options })).bytes).header
-        .schedule.masking;
-    assert.equal(await maskingOf({ target: { psnr: 30 } }), undefined);
-    assert.equal(await maskingOf({ target: { quality: 30 }, tune: 'psnr' }), undefined);
-    assert.equal(await maskingOf({ target: 'lossless' }), undefined);
-    assert.equal(await maskingOf({ target: { quality: 60 } }), EYE_MASKING);
+    const spreadOf = async (options: EncoderOptions): Promise<unknown[]> => {
+      const { bytes } = await encodePicture(picture, evaluator, { plain: false, effort: 1, ...options });
+      const { masking, chroma } = readContainer(bytes).header.schedule;
+      return [masking, chroma];
+    };
+    assert.deepEqual(await spreadOf({ target: { psnr: 30 } }), [undefined, undefined]);
+    assert.deepEqual(await spreadOf({ target: { quality: 30 }, tune: 'psnr' }), [undefined, undefined]);
+    assert.deepEqual(await spreadOf({ target: 'lossless' }), [undefined, undefined]);
+    assert.deepEqual(await spreadOf({ target: { quality: 60 } }), [EYE_MASKING, EYE_CHROMA]);
     // Of several groups, so that a crop leaves some out.
     const wide = corpusPicture('scene', { width: 2100, height: 24 });
     const { bytes } = await encodePicture(wide, evaluator, { plain: false, effort: 1, target: { quality: 60 } });

@@ -33,11 +33,12 @@ function sealed(bytes: Uint8Array): Uint8Array {
 type Change = (header: any) => unknown;
 
 /** The file with its header changed, or replaced by a text; lengths and digest set right. */
-function withHeader(change: Change | string): Uint8Array {
+function withHeader(change: Change | string, held: Uint8Array = new Uint8Array()): Uint8Array {
   const header = JSON.parse(new TextDecoder().decode(FILE.subarray(HEADER_AT, HEADER_AT + HEADER_LENGTH)));
   if (typeof change !== 'string') change(header);
   const text = new TextEncoder().encode(typeof change === 'string' ? change : JSON.stringify(header));
-  const bytes = Uint8Array.from([...FILE.subarray(0, HEADER_AT), ...text, ...FILE.subarray(HEADER_AT + HEADER_LENGTH)]);
+  const rest = [...FILE.subarray(HEADER_AT + HEADER_LENGTH, -32), ...held, ...FILE.subarray(-32)];
+  const bytes = Uint8Array.from([...FILE.subarray(0, HEADER_AT), ...text, ...rest]);
   const view = new DataView(bytes.buffer);
   view.setUint32(12, bytes.length, true);
   view.setUint32(16, text.length, true);
@@ -51,6 +52,35 @@ test('a model survives writing and reading, and gives the same bytes again', () 
   const inside = new Uint8Array(FILE.length + 3);
   inside.set(FILE, 3);
   assert.deepEqual(readModelFile(inside.subarray(3)), read, 'a view at an odd address');
+});
+
+const SHOWS = readModelFile(writeModelFile(randomModel(uNet([4, 6], 5, 3), 2)));
+
+test('a model of two networks survives it, too; a third one and the path of another are refused', () => {
+  const file = writeModelFile({ ...MODEL, shows: SHOWS });
+  const { shows, ...codes } = readModelFile(file);
+  assert.deepEqual(shows, SHOWS);
+  assert.deepEqual({ ...codes, id: '' }, { ...MODEL, id: '' });
+  assert.notEqual(codes.id, readModelFile(FILE).id);
+  assert.ok(Buffer.from(writeModelFile(readModelFile(file))).equals(file));
+  for (const path of ['01234567', undefined]) {
+    const inner = path === undefined ? { ...SHOWS, shows: SHOWS } : { ...SHOWS, path };
+    assert.throws(() => writeModelFile({ ...MODEL, shows: inner }), { code: 'E_DAMAGED_MODEL' });
+  }
+  assert.throws(() => writeModelFile({ ...MODEL, shows: SHOWS, path: '01234567' }), { code: 'E_DAMAGED_MODEL' });
+  // As a forger would: the same file inside of itself, and lengths that lie.
+  for (const [inner, told] of [
+    [file, file.length],
+    [writeModelFile({ ...SHOWS, path: '01234567' }), undefined],
+    [writeModelFile(SHOWS), 1],
+    [writeModelFile(SHOWS), 1e9],
+    [writeModelFile(SHOWS), -5],
+    [writeModelFile(SHOWS), 'all'],
+    [new Uint8Array(700), 700],
+  ] as const) {
+    const bytes = withHeader((h) => (h.shows = told ?? inner.length), inner);
+    assert.match(codeOf(bytes) ?? 'none', /^E_(DAMAGED_MODEL|NOT_MODEL|TRUNCATED)$/, `${told}`);
+  }
 });
 
 test('the id is the beginning of the SHA-256 at the end, which another implementation confirms', () => {

@@ -1,5 +1,6 @@
 /** A model with another one's path codes as that one does, and shows with its own network. */
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { after, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { corpusPicture } from '../corpus/pictures.js';
@@ -18,17 +19,18 @@ import { loadModel } from '../src/models/read-node.js';
 import { MODELS } from '../src/models/registry.js';
 import { randomModel } from '../corpus/random-model.js';
 import { pictures } from './helpers/arbitrary.js';
+import { createCli } from './helpers/cli.js';
 import { rectangleOf } from './helpers/crops.js';
 import { assertLimited } from './helpers/limited.js';
 import { outcome } from './helpers/outcome.js';
 import { secondDecode } from './helpers/second-decoder.js';
 
 const path = await createEvaluator(readModelFile(tinyModelFile({ sigma: false })));
-const shows = { straight: true, path: path.model.id };
-const shower = await createEvaluator({ ...readModelFile(tinyModelFile()), ...shows });
+const showing = { straight: true, path: path.model.id };
+const shower = await createEvaluator({ ...readModelFile(tinyModelFile()), ...showing });
 const paired = new PairedEvaluator(path, shower);
 /** Here the network that shows sees less far than that of the path. */
-const narrow = new PairedEvaluator(path, await createEvaluator({ ...randomModel(uNet([4, 6], 5, 5), 1), ...shows }));
+const narrow = new PairedEvaluator(path, await createEvaluator({ ...randomModel(uNet([4, 6], 5, 5), 1), ...showing }));
 
 const coding: EncodingOptions = { plain: false, effort: 1 };
 
@@ -160,5 +162,65 @@ describe('a model with the path of another', () => {
     });
     for (const id of ['', '1234567', 'G1234567', 5, null])
       assert.throws(() => writeModelFile({ ...tiny, path: id as string }), { code: 'E_DAMAGED_MODEL' });
+  });
+
+  it('`train pair` puts two files into one, which needs no other: its files and those of a file with the path look the same', async () => {
+    const cli = createCli();
+    after(() => cli.remove());
+    const table: [number, number][] = [[5, 190], [100, 64]]; // prettier-ignore
+    const codes = tinyModelFile({ sigma: false });
+    const shows = writeModelFile({ ...readModelFile(tinyModelFile()), ...showing, quality: table });
+    writeFileSync(cli.file('codes.dcm'), codes);
+    writeFileSync(cli.file('shows.dcm'), shows);
+    const pair = ['train', 'pair', '--model', 'codes.dcm', '--shows', 'shows.dcm'];
+    cli.works(...pair, '-o', 'both.dcm');
+    const file = readFileSync(cli.file('both.dcm'));
+    const { id, quality, shows: inner, ...network } = readModelFile(file);
+    assert.deepEqual(quality, table);
+    assert.deepEqual({ ...network, id: '' }, { ...readModelFile(codes), id: '' });
+    assert.deepEqual(inner!.layers, readModelFile(shows).layers);
+    const codec = createCodec({ loadModel, sha256: async () => undefined, createEvaluator });
+    after(() => codec.release());
+    const picture = corpusPicture('scene', { width: 70, height: 50 });
+    const options = { ...coding, target: { quality: 50 } };
+    const { bytes } = await codec.encode(picture, { ...options, model: file });
+    assert.equal(readContainer(bytes).header.modelId, id);
+    const { bytes: other } = await encodePicture(picture, paired, { ...coding, target: { bitsPerPixel: 1 } });
+    const { bytes: own } = await codec.encode(picture, { ...coding, target: { bitsPerPixel: 1 }, model: file });
+    assert.deepEqual(payloads(own), payloads(other));
+    for (const show of ['eye', 'mean'] as const)
+      assert.deepEqual(
+        (await codec.decode(own, { model: file, show })).data,
+        (await decodePicture(other, paired, { show })).data,
+      );
+    // Again from the pair itself, with another table.
+    cli.works(
+      'train',
+      'pair',
+      '--model',
+      'both.dcm',
+      '--shows',
+      'shows.dcm',
+      '--quality',
+      '9:180,100:70',
+      '-o',
+      'c.dcm',
+    );
+    assert.deepEqual(readModelFile(readFileSync(cli.file('c.dcm'))).quality, [[9, 180], [100, 70]]); // prettier-ignore
+    cli.fails(1, /both\.dcm/, ...pair, '-o', 'both.dcm');
+    cli.fails(
+      1,
+      /cannot read none\.dcm/,
+      'train',
+      'pair',
+      '--model',
+      'none.dcm',
+      '--shows',
+      'shows.dcm',
+      '-o',
+      'x.dcm',
+    );
+    cli.fails(2, /--shows is missing/, 'train', 'pair', '--model', 'codes.dcm', '-o', 'x.dcm');
+    cli.fails(2, /--quality is/, ...pair, '--quality', 'high', '-o', 'x.dcm');
   });
 });

@@ -6,7 +6,7 @@ import { corpusPicture } from '../corpus/pictures.js';
 import { QualitySearch, usualScore } from '../src/codec/quality-search.js';
 import { refinedFamily, straightFamily } from '../src/codec/quality-stop.js';
 import { DEFAULT_QUALITY_TABLE, stopOfQuality } from '../src/codec/quality.js';
-import { ScoreForecast, type CodeOf } from '../src/codec/score-forecast.js';
+import { ScoreForecast, type Known } from '../src/codec/score-forecast.js';
 import { STRAIGHT_SCHEDULE } from '../src/diffusion/schedule.js';
 import { ssimulacra2 } from '../src/metrics/ssimulacra2.js';
 import type { QualityTable } from '../src/model/integer/integer-model.js';
@@ -25,8 +25,8 @@ type Path = Pick<(typeof PATHS)['straight'], 'family' | 'table'>;
 /** A forecast that says whatever a function does, of how precisely levels 0 and 3 are known. */
 function saying(score: (code: number) => number): ScoreForecast {
   const forecast = {
-    *score(codeOf: CodeOf): Pieces<number> {
-      return score((codeOf(0, 0) + codeOf(3, 0) + 48) / 2);
+    *score({ codeOf }: Known): Pieces<number> {
+      return score((codeOf(0, 0, 0) + codeOf(3, 0, 0) + 48) / 2);
     },
   };
   return forecast as unknown as ScoreForecast;
@@ -99,8 +99,9 @@ describe('qualities', () => {
     it(`${name} files: of a picture that is as usual the code is that of the table, whatever the model`, () => {
       const { family, table } = path;
       const forecast = {
-        *score(codeOf: CodeOf): Pieces<number> {
-          const same = (code: number): boolean => [0, 2, 4].every((k) => family.known(code)(k, 0) === codeOf(k, 0));
+        *score({ codeOf }: Known): Pieces<number> {
+          const same = (code: number): boolean =>
+            [0, 2, 4].every((k) => family.known(code).codeOf(k, 0, 0) === codeOf(k, 0, 0));
           return usualScore(family, Array.from({ length: 256 }, (_, code) => code).find(same)!);
         },
       } as unknown as ScoreForecast;

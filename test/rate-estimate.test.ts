@@ -16,7 +16,7 @@ import { finish } from '../src/turns.js';
 const picture = corpusPicture('scene', { width: 256, height: 192 });
 const sizes = codedSizes(picture);
 const levels = sizes.length - 1;
-const energies = finish(energiesOf(finish(PictureCoefficients.of(folded(picture), levels)), sizes, 0));
+const energies = finish(energiesOf(finish(PictureCoefficients.of(folded(picture), levels)), sizes, {}));
 const forecast = (): RateForecast => new RateForecast(energies, picture.width * picture.height);
 const straightAt = (firstCode: number): Straight => ({ firstCode, ahead: aheadAt('eye', firstCode) });
 

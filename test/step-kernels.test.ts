@@ -28,6 +28,8 @@ interface Case {
   /** Whether blocks lag behind, and whether they are masked. */
   lags: boolean;
   masking: boolean;
+  /** Codes that colours have more. */
+  chroma: number;
   cut: number;
 }
 
@@ -40,12 +42,13 @@ const cases = fc.record<Case>({
   codes: fc.constantFrom(1, 3, 60),
   lags: fc.boolean(),
   masking: fc.boolean(),
+  chroma: fc.constantFrom(0, 2, 6),
   cut: fc.double({ min: 0, max: 1.2, noNaN: true }),
 });
 
 test('encoding, decoding and decoding a part are the same with and without kernels', () => {
   assertLimited(
-    fc.property(cases, ({ seed, width, height, kind, part, codes: different, lags, masking, cut }) => {
+    fc.property(cases, ({ seed, width, height, kind, part, codes: different, lags, masking, chroma, cut }) => {
       const [next, normal] = [uniform(seed), gaussian(seed)];
       const grid = { width: width + 3, height: height + 1 };
       const length = grid.width * grid.height * 12;
@@ -63,6 +66,7 @@ test('encoding, decoding and decoding a part are the same with and without kerne
       const blocks = { columns: 6, rows: 5, side: 8 };
       const blockwise = (of: () => number): number[] => Array.from({ length: 30 }, of);
       const byBlock = {
+        chroma,
         ...(lags ? { lags: { ...blocks, codes: Uint8Array.from(blockwise(() => 8 * Math.floor(3 * next()))) } } : {}),
         ...(masking
           ? { masking: { ...blocks, offsets: Int8Array.from(blockwise(() => 2 * Math.floor(17 * next()) - 16)) } }

@@ -1,5 +1,6 @@
 /** What is decided before a picture is coded. */
-import type { Schedule, Settled } from '../diffusion/schedule.js';
+import type { Schedule } from '../diffusion/schedule.js';
+import type { Settling } from './quality.js';
 import type { Tune } from './encoder-options.js';
 import type { Lags } from './region.js';
 
@@ -12,5 +13,5 @@ export interface Plan {
   /** What errors are spread over levels for; undefined where the schedule says how. */
   tune?: Tune | undefined;
   /** How a refined file is settled in the end, if it is. */
-  settled?: Settled | undefined;
+  settling?: Settling | undefined;
 }

@@ -32,7 +32,7 @@ import type { Plan } from './coding-plan.js';
 import { preparedOf, type Prepared } from './prepared.js';
 import { FINEST, settlingOf, type Stop } from './quality.js';
 import { stopFor } from './quality-stop.js';
-import { EYE_MASKING, SETTLED_MASKING } from './masking.js';
+import { EYE_CHROMA, EYE_MASKING } from './masking.js';
 import { lagsOfInPieces } from './region.js';
 import { straightAt, StraightEncoder } from './straight.js';
 import { checkWork, workOf } from './work.js';
@@ -181,14 +181,15 @@ async function planOf(
   const seen = views === undefined ? {} : { views, coarseViews: coarseViewsOf(views) };
   const viewed = { ...base, ...seen, ...forEye };
   const plan = { lags, told, tune };
-  if (viewed.straight !== undefined)
-    return { ...plan, schedule: straightAt({ ...viewed, ...(isSeen ? { masking: EYE_MASKING } : {}) }, stop, tune) };
+  if (viewed.straight !== undefined) {
+    const masked = isSeen ? { masking: EYE_MASKING, chroma: EYE_CHROMA } : {};
+    return { ...plan, schedule: straightAt({ ...viewed, ...masked }, stop, tune) };
+  }
   const lastCode = stop.level === 0 ? Math.min(stop.code, TOP_CODE) : LAST_CODE;
-  const settled = isSeen && !('psnr' in target) ? settlingOf(stop) : undefined;
+  const settling = isSeen && !('psnr' in target) ? settlingOf(stop) : undefined;
   // Which code comes before it is known now of a quality, and in the end of a size.
-  const known =
-    settled !== undefined && 'quality' in target! && stop.level === 0 ? { settled, masking: SETTLED_MASKING } : {};
-  return { ...plan, schedule: { ...viewed, lastCode, ...known }, settled };
+  const isKnown = target !== undefined && 'quality' in target && stop.level === 0;
+  return { ...plan, schedule: { ...viewed, lastCode, ...(isKnown ? settling : {}) }, settling };
 }
 
 /** That of the model. */

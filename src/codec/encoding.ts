@@ -1,14 +1,7 @@
 /** Walks the schedule, sends every step through the trellis, and cuts the stream where the target is reached. */
 import { concat, writeHeader, type Header } from '../container/container.js';
 import { PARTS, type Part } from '../container/parts.js';
-import {
-  entersLevel,
-  leavesLevelObserved,
-  modeBefore,
-  type Settled,
-  type Step,
-  type Straight,
-} from '../diffusion/schedule.js';
+import { entersLevel, leavesLevelObserved, modeBefore, type Step, type Straight } from '../diffusion/schedule.js';
 import { DcompError } from '../errors.js';
 import { log2 } from '../math/exact.js';
 import type { Evaluator } from '../model/evaluator.js';
@@ -26,7 +19,7 @@ import { nuOf, pauseOf, sizeOf, type EncodeResult, type EncodingOptions, type Lo
 import type { Plan } from './coding-plan.js';
 import { endsAtCode, nearEndsOf, type Prepared } from './prepared.js';
 import { decibelsOf, errorOf, meanSquaredError, squaredErrorOf } from './psnr.js';
-import type { Stop } from './quality.js';
+import type { Settling, Stop } from './quality.js';
 import { writeLagsInPieces } from './region.js';
 import { fork, SizeEnds, type Point, type Walk } from './end-at-size.js';
 import { Session } from './session.js';
@@ -58,7 +51,7 @@ export class Encoding {
     readonly coefficients: PictureCoefficients,
     private point: Point,
     /** How files of given sizes are settled. */
-    private readonly settled: Settled | undefined,
+    private readonly settling: Settling | undefined,
   ) {}
 
   /** The header of a file whose session has been forgotten. */
@@ -66,7 +59,7 @@ export class Encoding {
 
   /** @param given the coefficients of the picture, where they are known */
   static async of(
-    { lags, schedule, settled }: Plan,
+    { lags, schedule, settling }: Plan,
     { picture, alphaSection, parts: known }: Prepared,
     evaluator: Evaluator,
     options: EncodingOptions,
@@ -96,7 +89,7 @@ export class Encoding {
       coefficients,
       point,
       // Only from copies of the state can a file end in another way than it was begun for.
-      width * height <= MAX_FORKED_PIXELS ? settled : undefined,
+      width * height <= MAX_FORKED_PIXELS ? settling : undefined,
     );
   }
 
@@ -123,7 +116,7 @@ export class Encoding {
     const { session } = this.point;
     const results = new Map<number, EncodeResult>();
     const { width, height } = this.picture;
-    const ends = new SizeEnds(this.walk, this.settled, width * height);
+    const ends = new SizeEnds(this.walk, this.settling, width * height);
     let open = [...new Set(sizes)].sort((a, b) => a - b);
     const largest = open[open.length - 1] ?? 0;
     for (let step = session.next?.step; step !== undefined && open.length > 0; step = session.next?.step) {

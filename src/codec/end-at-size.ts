@@ -1,10 +1,10 @@
 /** The last steps of a refined file of a given size: how wide they are, so that it is filled. */
-import { leavesLevelObserved, type Schedule, type Settled, type Step } from '../diffusion/schedule.js';
+import { leavesLevelObserved, type Schedule, type Step } from '../diffusion/schedule.js';
 import { groupCount } from '../diffusion/units.js';
 import type { EncodeResult } from './encoder-options.js';
+import type { Settling } from './quality.js';
 import type { Session } from './session.js';
 import type { Stream } from './stream.js';
-import { SETTLED_MASKING } from './masking.js';
 
 /** How far an encoding has come. */
 export interface Point {
@@ -43,10 +43,10 @@ export class SizeEnds {
   /** Bytes that settling takes in a file of a size. */
   private readonly beliefs = new Map<number, number>();
 
-  /** @param settled how files are settled; undefined where they are not @param pixels of the picture */
+  /** @param settling how files are settled; undefined where they are not @param pixels of the picture */
   constructor(
     private readonly walk: Walk,
-    private readonly settled: Settled | undefined,
+    private readonly settling: Settling | undefined,
     private readonly pixels: number,
   ) {}
 
@@ -101,7 +101,7 @@ export class SizeEnds {
     const whole = walk.bytesAt(after);
     const believed = this.beliefs.get(size) ?? (SETTLED_BITS * this.pixels) / 8;
     const isDone = step.level === 0 && leavesLevelObserved(step) && after.session.next?.step.index !== step.index;
-    if (this.settled === undefined || !isDone || whole + believed < size) return undefined;
+    if (this.settling === undefined || !isDone || whole + believed < size) return undefined;
     const start = before === undefined ? whole : walk.bytesAt(before);
     const most = before === undefined ? 0 : step.from - step.to;
     const ends = new Map<number, Point>();
@@ -121,13 +121,7 @@ export class SizeEnds {
   private async settledEnd({ before, after, step }: Ran, width: number, size: number): Promise<Point> {
     const { walk } = this;
     const lastCode = before === undefined ? step.to : step.from - width;
-    const point = fork(before ?? after, {
-      ...after.schedule,
-      lastCode,
-      tail: 0,
-      settled: this.settled!,
-      masking: SETTLED_MASKING,
-    });
+    const point = fork(before ?? after, { ...after.schedule, lastCode, tail: 0, ...this.settling });
     if (width > 0) await walk.runStep(point);
     const bytes = walk.bytesAt(point);
     await walk.runStep(point);

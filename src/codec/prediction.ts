@@ -7,7 +7,7 @@ import { COLOURS } from '../pixels/colour.js';
 import { measurement, varianceIndex, type Measurement } from '../diffusion/variance-table.js';
 import type { Observation } from '../diffusion/observation.js';
 import type { Step } from '../diffusion/schedule.js';
-import { maskedCode, offsetAt, type Masking } from './masking.js';
+import { colourOffset, maskedCode, offsetAt, type Masking } from './masking.js';
 import { lagAt, laggingCode, type Lags } from './region.js';
 import { MAX_ROWS, type Workspace } from './workspace.js';
 
@@ -28,6 +28,8 @@ export interface Predicted {
   lags?: Lags;
   /** Blocks that are measured more or less precisely than the step says. */
   masking?: Masking;
+  /** By how many codes more than brightness the colours are measured. Default: 0. */
+  chroma?: number | undefined;
 }
 
 export interface Prediction {
@@ -42,16 +44,19 @@ export function predict(o: Predicted, w: Workspace, kernels = true): Prediction 
   return kernels ? predictByKernel(o, w) : predictHere(o, w);
 }
 
-/** Sigma codes that a step leads to at the positions of a row of the group. */
-function putCodesAfter({ step, observation, group, lags, masking }: Predicted, y: number, to: Uint8Array): void {
-  if (lags === undefined && masking === undefined) {
+/** Sigma codes that a step leads to at the positions of a row of the group, of brightness and of colours. */
+function putCodesAfter(o: Predicted, y: number, to: Uint8Array): void {
+  const { step, observation, group, lags, masking, chroma = 0 } = o;
+  if (lags === undefined && masking === undefined && chroma === 0) {
     to.fill(step.to);
     return;
   }
   const row = observation.y + group.y + y;
-  for (let x = 0, column = observation.x + group.x; x < to.length; x++, column++) {
-    const code = masking === undefined ? step.to : maskedCode(step.to, offsetAt(masking, column, row));
-    to[x] = lags === undefined ? code : laggingCode(code, lagAt(lags, column, row));
+  for (let x = 0, column = observation.x + group.x; x < to.length; x += 2, column++) {
+    const offset = masking === undefined ? 0 : offsetAt(masking, column, row);
+    const lag = lags === undefined ? 0 : lagAt(lags, column, row);
+    to[x] = laggingCode(maskedCode(step.to, offset), lag);
+    to[x + 1] = laggingCode(maskedCode(step.to, colourOffset(offset, chroma)), lag);
   }
 }
 
@@ -68,7 +73,7 @@ function predictByKernel(o: Predicted, w: Workspace): Prediction {
     w.bytes(at.codes, length),
     w.float32(at.output, width * OUTPUT_CHANNELS),
   ];
-  const to = w.bytes(at.to, width);
+  const to = w.bytes(at.to, 2 * width);
   let active = 0;
   for (let y = 0; y < group.height; y++) {
     putCodesAfter(o, y, to);
@@ -140,7 +145,7 @@ function predictHere(o: Predicted, w: Workspace): Prediction {
   const { codes, z } = observation;
   const { mean: meanGain, correction, logVariance } = predictionGains(codes, prior, group, observation.width);
   const classOf = new Int16Array(CODE_PAIRS).fill(-1);
-  const codesAfter = new Uint8Array(group.width);
+  const codesAfter = new Uint8Array(2 * group.width);
   const classes: ToldMeasurement[] = [];
   const told = step.kind === 'root' ? COLOURS : COEFFICIENTS;
   let active = 0;
@@ -150,11 +155,11 @@ function predictHere(o: Predicted, w: Workspace): Prediction {
     let i = ((group.y + y) * observation.width + group.x) * COEFFICIENTS;
     let q = i * 2;
     for (let x = 0; x < group.width; x++, q += OUTPUT_CHANNELS - COEFFICIENTS) {
-      const to = codesAfter[x]!;
       // Parity of the channels that are not among the first; none where the step is not about those alone.
       const later = step.part === 'first' ? (observation.x + group.x + x + observation.y + group.y + y + 1) & 1 : -1;
       for (let c = 0; c < COEFFICIENTS; c++, i++, p++, q++) {
         const code = codes[i]!;
+        const to = codesAfter[2 * x + (c % COLOURS === 0 ? 0 : 1)]!;
         if (code <= to || c >= told || (c & 1) === later) {
           row[p] = -1;
           continue;

@@ -4,14 +4,14 @@
  */
 import type { QualityTable } from '../model/integer/integer-model.js';
 import type { Pieces } from '../turns.js';
-import type { CodeOf, ScoreForecast } from './score-forecast.js';
+import type { Known, ScoreForecast } from './score-forecast.js';
 
 /** Files that differ in one number, a code: the higher, the noisier. */
 export interface Family {
   /** The noisiest. */
   highest: number;
   /** What is known in the end. */
-  known(code: number): CodeOf;
+  known(code: number): Known;
   /** What is foreseen of photographs, on the mean of 18 (dev2), by code. Of lower codes the table is taken: there scores differ little. */
   usual: readonly (readonly [code: number, score: number])[];
 }

@@ -1,11 +1,12 @@
 /** Where the file of a picture ends for a quality: where files usually do, or as is foreseen of that picture. */
-import { settledCode, straightCode, type Schedule } from '../diffusion/schedule.js';
+import { chromaAt, settledCode, straightCode, type Schedule } from '../diffusion/schedule.js';
 import { CODES_LEVEL_SPAN, MAX_FIRST_CODE } from '../format.js';
 import type { QualityTable } from '../model/integer/integer-model.js';
 import { TOP_CODE } from '../model/sigma.js';
 import type { Picture } from '../picture.js';
 import type { Pieces } from '../turns.js';
 import type { Tune } from './encoder-options.js';
+import { colourOffset, EYE_CHROMA, EYE_MASKING, maskedCode } from './masking.js';
 import { DEFAULT_QUALITY_TABLE, settlingOf, stopOfQuality, type Stop } from './quality.js';
 import { QualitySearch, type Family } from './quality-search.js';
 import { ScoreForecast } from './score-forecast.js';
@@ -19,30 +20,30 @@ const SETTLING_CODES = 16;
 
 /** What is foreseen of photographs with `tune` eye, on the mean of 18 (dev2), as of `Family`. */
 const STRAIGHT_USUAL: Family['usual'] = [
-  [112, 88.8],
-  [120, 86.4],
-  [128, 83.3],
-  [136, 79],
-  [144, 74.2],
-  [152, 68.3],
-  [160, 60.7],
-  [168, 52.2],
-  [176, 41.4],
-  [184, 27.9],
-  [192, 10.7],
-  [200, -10.2],
-  [208, -34.8],
+  [112, 86.1],
+  [120, 84.2],
+  [128, 81.6],
+  [136, 78.4],
+  [144, 74.3],
+  [152, 69.4],
+  [160, 63.3],
+  [168, 56.3],
+  [176, 47.5],
+  [184, 37.3],
+  [192, 24.4],
+  [200, 8.2],
+  [208, -11.3],
 ];
 const REFINED_USUAL: Family['usual'] = [
-  [112, 87.6],
-  [120, 84.3],
-  [128, 79.9],
-  [136, 74.2],
-  [144, 67.1],
-  [152, 58.2],
-  [160, 47.3],
-  [168, 34.3],
-  [184, 9],
+  [112, 86.3],
+  [120, 83.7],
+  [128, 80.3],
+  [136, 75.9],
+  [144, 70.4],
+  [152, 63.5],
+  [160, 54.7],
+  [168, 44.2],
+  [184, 26.3],
 ];
 
 /** @param table of the model @param schedule of the file @param tune undefined where the schedule says how errors are spread */
@@ -78,7 +79,16 @@ export function straightFamily(schedule: Schedule, tune: Tune | undefined): Path
     usual: STRAIGHT_USUAL,
     known: (code) => {
       const straight = straightAt(schedule, stopOf(code), tune).straight!;
-      return (level) => straightCode(straight, level);
+      const { masking = 0, chroma } = tune === 'eye' ? { masking: EYE_MASKING, chroma: EYE_CHROMA } : schedule;
+      const spread = { straight, ...(chroma === undefined ? {} : { chroma }) };
+      return {
+        codeOf: (level, colour, offset) =>
+          maskedCode(
+            straightCode(straight, level),
+            colour === 0 ? offset : colourOffset(offset, chromaAt(spread, level)),
+          ),
+        masking,
+      };
     },
     codeOf: ({ code }) => code,
     stopOf,
@@ -97,10 +107,16 @@ export function refinedFamily(tune: Tune | undefined): Path {
     usual: REFINED_USUAL,
     known: (code) => {
       const stop = stopOf(code);
-      const settled = tune === 'eye' ? settlingOf(stop) : undefined;
-      return (level, colour) =>
-        (colour === 0 ? settledCode({ lastCode: stop.code, settled }, level) : undefined) ??
-        Math.max(1, stop.code - CODES_LEVEL_SPAN * level);
+      const settling = tune === 'eye' ? settlingOf(stop) : undefined;
+      const schedule = { lastCode: stop.code, ...settling };
+      return {
+        codeOf: (level, colour, offset) => {
+          const measured = Math.max(1, stop.code - CODES_LEVEL_SPAN * level);
+          const to = colour === 0 ? settledCode(schedule, level) : undefined;
+          return to === undefined ? measured : Math.min(measured, maskedCode(to, offset));
+        },
+        masking: settling?.masking ?? 0,
+      };
     },
     codeOf: ({ code, settled = 1 }) => code + Math.floor((1 - settled) * SETTLING_CODES + 0.5),
     stopOf,

@@ -1,8 +1,9 @@
 /** What a quality means: the noise level at which a stream ends. */
-import { NOT_SETTLED, type Settled } from '../diffusion/schedule.js';
+import { NOT_SETTLED, type Schedule, type Settled } from '../diffusion/schedule.js';
 import { CODES_LEVEL_SPAN, LAST_CODE } from '../format.js';
 import type { QualityTable } from '../model/integer/integer-model.js';
 import { TOP_CODE } from '../model/sigma.js';
+import { SETTLED_MASKING } from './masking.js';
 
 /** A step of a level and sigma code: where a stream ends by itself. */
 export interface Stop {
@@ -70,6 +71,11 @@ const SETTLINGS: readonly (Settled | undefined)[] = [
   [NOT_SETTLED, 24, 32, 36],
 ];
 
-export function settlingOf({ settled: share = 1 }: Stop): Settled | undefined {
-  return SETTLINGS[Math.floor(share * (SETTLINGS.length - 1) + 0.5)];
+/** What a schedule says about it. */
+export type Settling = Required<Pick<Schedule, 'settled' | 'masking'>>;
+
+/** @returns undefined where nothing is settled */
+export function settlingOf({ settled: share = 1 }: Stop): Settling | undefined {
+  const settled = SETTLINGS[Math.floor(share * (SETTLINGS.length - 1) + 0.5)];
+  return settled === undefined ? undefined : { settled, masking: SETTLED_MASKING };
 }

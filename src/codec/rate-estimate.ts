@@ -2,13 +2,13 @@
  * About how many bits a picture takes by the noise that it is measured with, from its coefficients alone: where the search
  * for the noise of a given size begins. No decoder sees it.
  */
-import { straightCode, type Straight } from '../diffusion/schedule.js';
+import { chromaAt, straightCode, type Schedule, type Straight } from '../diffusion/schedule.js';
 import { exp2, log2 } from '../math/exact.js';
 import { gridOf, type Size } from '../math/rectangle.js';
 import { COEFFICIENTS } from '../model/architecture.js';
 import { CODES_PER_OCTAVE, log2SigmaOf } from '../model/sigma.js';
 import { COLOURS } from '../pixels/colour.js';
-import { ForeseenMasking } from './masking.js';
+import { colourOffset, ForeseenMasking } from './masking.js';
 import type { PictureCoefficients } from '../pixels/picture-coefficients.js';
 import type { Pieces } from '../turns.js';
 
@@ -35,11 +35,11 @@ const DOUBTED_BITS = 2000;
 /** How many details of each level have which energy, over that of the noise of their block when others have as much as a step says. */
 export type Energies = readonly Float64Array[];
 
-/** @param sizes of u₀, u₁, … @param masking its strength */
+/** @param sizes of u₀, u₁, … @param schedule how errors are spread over places and colours */
 export function* energiesOf(
   coefficients: PictureCoefficients,
   sizes: readonly Size[],
-  masking: number,
+  schedule: Pick<Schedule, 'straight' | 'masking' | 'chroma'>,
 ): Pieces<Energies> {
   const levels: Float64Array[] = [];
   for (let level = 0; level + 1 < sizes.length; level++) {
@@ -49,12 +49,12 @@ export function* energiesOf(
     const step = BLOCK * skip;
     const masked =
       level + 2 < sizes.length
-        ? ForeseenMasking.of(coefficients.rowsOf(level + 1), gridOf(sizes[level + 1]!), level, masking)
+        ? ForeseenMasking.of(coefficients.rowsOf(level + 1), gridOf(sizes[level + 1]!), level, schedule.masking ?? 0)
         : undefined;
     for (let y = 0; y < height; y += step) {
       if (masked !== undefined) yield* masked.at(y);
       const rows = yield* coefficients.rowsOf(level)(y, Math.min(height, y + BLOCK));
-      countEnergies(rows, width, masked, counts, skip);
+      countEnergies(rows, width, { masked, chroma: chromaAt(schedule, level) }, counts, skip);
     }
     levels.push(counts);
   }
@@ -64,7 +64,7 @@ export function* energiesOf(
 function countEnergies(
   rows: Float32Array,
   width: number,
-  masked: ForeseenMasking | undefined,
+  { masked, chroma }: { masked: ForeseenMasking | undefined; chroma: number },
   counts: Float64Array,
   weight: number,
 ): void {
@@ -72,8 +72,8 @@ function countEnergies(
   for (let x = 0; x < width; x += BLOCK) {
     const columns = Math.min(BLOCK, width - x);
     const offset = masked === undefined ? 0 : masked.offsets[Math.floor(x / masked.side)]!;
-    const noise = (2 * offset) / CODES_PER_OCTAVE;
     for (let c = COLOURS; c < COEFFICIENTS; c++) {
+      const noise = (2 * (c % COLOURS === 0 ? offset : colourOffset(offset, chroma))) / CODES_PER_OCTAVE;
       let sum = 0;
       for (let row = 0; row < rows.length; row += length)
         for (let i = row + x * COEFFICIENTS + c, k = 0; k < columns; k++, i += COEFFICIENTS) sum += rows[i]! * rows[i]!;

@@ -15,24 +15,31 @@ import { folded } from '../pixels/fold.js';
 import { PictureCoefficients } from '../pixels/picture-coefficients.js';
 import { inverseHaarInPieces, type Plane } from '../pixels/pyramid.js';
 import { rowsOfPiece, type Pieces } from '../turns.js';
+import { maskingInPieces, offsetAt, type Masking } from './masking.js';
 
 /** k. */
-const NOISE = 3;
-/** Score of a file by that of what is shown: fitted to files of 44 photographs at five codes each, of `small`. */
-const AT_0 = -44.6;
-const SLOPE = 1.437;
+const NOISE = 2;
+/** Score of a file by that of what is shown: fitted to files of `small`, of photographs at several codes each. */
+const AT_0 = -33;
+const SLOPE = 1.28;
 /**
  * Tiles of so many pixels a side are looked at, so many at most in a row and in a column, at least as far apart as they are
  * wide: many small ones, though seams hide some of what is wrong beside them, which the line allows for. Tiles of 16 or 64
- * pixels foresee a score near 30 within 4.4 or 5.3 points (standard deviation), these within 3.9.
+ * pixels foresee a score near 30 within 4.4 or 5.3 points (standard deviation), these within 3.9. Blocks of masking are of
+ * four tiles, so that it is weaker than the picture's own, and foresees better than one by tile does.
  */
 const TILE = 8;
 const TILES = 32;
 /** Of fewer the metric says little. */
 const LEAST_TILES = 4;
 
-/** Sigma code that details of a level and colour are known with in the end. */
-export type CodeOf = (level: number, colour: number) => number;
+/** What is known in the end. */
+export interface Known {
+  /** Sigma code of details of a level and colour. @param offset of masking, in codes */
+  codeOf(level: number, colour: number, offset: number): number;
+  /** Strength of masking, 0..MAX_MASKING. */
+  masking: number;
+}
 
 export class ScoreForecast {
   private constructor(
@@ -54,13 +61,13 @@ export class ScoreForecast {
   }
 
   /** @returns about the score of the file */
-  *score(codeOf: CodeOf): Pieces<number> {
+  *score(known: Known): Pieces<number> {
     let shown: Plane | undefined;
     for (let level = this.sizes.length - 2; level >= 0; level--) {
       const { width, height } = gridOf(this.sizes[level]!);
+      const masking = yield* this.maskingOf(level, known.masking);
       const data = (yield* this.coefficients.rowsOf(level)(0, height)).slice();
-      const sigmas = Array.from({ length: COLOURS }, (_, colour) => sigmaOf(codeOf(level, colour)));
-      yield* smooth(data, width, sigmas);
+      yield* smooth({ width, height, data }, (colour, offset) => known.codeOf(level, colour, offset), masking);
       if (shown !== undefined) putMeans(data, shown);
       const size = this.sizes[level]!;
       shown = yield* inverseHaarInPieces({ width, height, data }, size.width, size.height);
@@ -68,17 +75,42 @@ export class ScoreForecast {
     const data = restoreColours(shown!.data);
     return AT_0 + SLOPE * (yield* this.metric.score({ ...this.sample, data }));
   }
+
+  private *maskingOf(level: number, strength: number): Pieces<Masking | undefined> {
+    const coarser = level + 1;
+    if (strength === 0 || coarser + 1 >= this.sizes.length) return undefined;
+    const { width, height } = gridOf(this.sizes[coarser]!);
+    const z = yield* this.coefficients.rowsOf(coarser)(0, height);
+    return yield* maskingInPieces({ x: 0, y: 0, width, height, z }, level, this.sizes[level]!, strength);
+  }
 }
 
-/** Details under noise, as they would be shown. @param sigmas by colour */
-function* smooth(data: Float32Array, width: number, sigmas: readonly number[]): Pieces<void> {
-  const noises = sigmas.map((sigma) => NOISE * sigma * sigma);
-  const piece = rowsOfPiece(width) * width * COEFFICIENTS;
-  for (let i = 0; i < data.length; i += COEFFICIENTS) {
-    if (i % piece === 0) yield;
-    for (let c = COLOURS; c < COEFFICIENTS; c++) {
-      const energy = data[i + c]! * data[i + c]!;
-      data[i + c]! *= energy / (energy + noises[c % COLOURS]!);
+/** Details under noise, as they would be shown. @param codeOf by colour and offset of masking */
+function* smooth(
+  { width, height, data }: Plane,
+  codeOf: (colour: number, offset: number) => number,
+  masking: Masking | undefined,
+): Pieces<void> {
+  // By offset and colour, as they come up.
+  const noises = new Map<number, number[]>();
+  const noisesOf = (offset: number): number[] => {
+    let found = noises.get(offset);
+    if (found === undefined) {
+      const sigmas = Array.from({ length: COLOURS }, (_, colour) => sigmaOf(codeOf(colour, offset)));
+      found = sigmas.map((sigma) => NOISE * sigma * sigma);
+      noises.set(offset, found);
+    }
+    return found;
+  };
+  const piece = rowsOfPiece(width);
+  for (let y = 0, i = 0; y < height; y++) {
+    if (y % piece === 0) yield;
+    for (let x = 0; x < width; x++, i += COEFFICIENTS) {
+      const noise = noisesOf(masking === undefined ? 0 : offsetAt(masking, x, y));
+      for (let c = COLOURS; c < COEFFICIENTS; c++) {
+        const energy = data[i + c]! * data[i + c]!;
+        data[i + c]! *= energy / (energy + noise[c % COLOURS]!);
+      }
     }
   }
 }

@@ -30,6 +30,7 @@ import type { Side } from '../entropy/sample-model.js';
 import { SideRows } from './side.js';
 import { giveBack, takeWorkspace, type Workspace } from './workspace.js';
 import {
+  chromaAt,
   entersLevel,
   leavesLevelObserved,
   modeBefore,
@@ -203,11 +204,12 @@ export class Session {
         ? { lags: this.lags }
         : {};
     const masking = this.masking === undefined ? {} : { masking: this.masking };
+    const chroma = chromaAt(this.schedule, step.level);
     const workspace = takeWorkspace();
     let ideal: number;
     let cut: boolean;
     try {
-      const given = { ...options, ...lags, ...masking, ...(x === undefined ? {} : { truth: x }) };
+      const given = { ...options, ...lags, ...masking, chroma, ...(x === undefined ? {} : { truth: x }) };
       ideal =
         step.kind === 'settle'
           ? await this.settle({ ...given, output: output! }, group, workspace)

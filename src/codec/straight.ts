@@ -3,7 +3,6 @@
  * tells, to an error drafts by the cheapest search do; what is left of the target is refined at level 0, as on any path.
  */
 import {
-  AHEAD_UNIT,
   FINEST_FIRST_CODE,
   MAX_AHEAD,
   straightCode,
@@ -52,10 +51,10 @@ const NOISE_OVER_ERROR = 2;
  */
 const AHEAD: Readonly<Record<Tune, readonly (readonly [code: number, ahead: Ahead])[]>> = {
   eye: [
-    [112, [8, 16, 24, 28]],
-    [154, [16, 24, 30, 30]],
-    [172, [20, 26, 30, 30]],
-    [188, [24, 26, 30, 30]],
+    [112, [8, 20, 28, 32]],
+    [154, [16, 28, 34, 34]],
+    [172, [20, 30, 34, 34]],
+    [188, [24, 30, 34, 34]],
   ],
   psnr: [
     [112, [0, 4, 8, 8]],
@@ -85,7 +84,7 @@ export function aheadAt(tune: Tune, firstCode: number): Ahead {
   const share = to === from ? 1 : (firstCode - from) / (to - from);
   return above.map((codes, k) => {
     const wanted = below[k]! + share * (codes - below[k]!);
-    return AHEAD_UNIT * Math.floor(wanted / AHEAD_UNIT + 0.5);
+    return Math.floor(wanted + 0.5);
   }) as unknown as Ahead;
 }
 
@@ -118,7 +117,7 @@ function goneOnWith(
   const straight = { ...wanted, ahead };
   for (let level = reached; level < levels; level++)
     if (straightCode(straight, level) !== straightCode(measured, level)) return undefined;
-  return ahead.every((codes) => codes >= 0 && codes <= MAX_AHEAD && codes % AHEAD_UNIT === 0) ? straight : undefined;
+  return ahead.every((codes) => codes >= 0 && codes <= MAX_AHEAD) ? straight : undefined;
 }
 
 /** Progress that never goes back, though a walk may begin anew. */
@@ -161,8 +160,10 @@ export class StraightEncoder {
     start.checkSize(size);
     const { width, height } = start.sizes[0]!;
     const at = (code: number): Straight => this.scheduleAt({ level: 0, code }).straight!;
-    const { masking = 0 } = this.plan.schedule;
-    this.energies ??= await inTurns(energiesOf(start.coefficients, start.sizes, masking), pauseOf(this.options));
+    this.energies ??= await inTurns(
+      energiesOf(start.coefficients, start.sizes, this.plan.schedule),
+      pauseOf(this.options),
+    );
     const levels = start.sizes.length - 1;
     const straights: Straights = {
       faintest: FAINTEST[this.plan.tune ?? 'psnr'],

@@ -132,7 +132,7 @@ function fixedPlaces(bump: Bump): Places {
     present: bump.take(256),
     classOf: bump.take(4 * 256 * 256),
     tables: bump.take(3 * 8 * 256 * COEFFICIENTS),
-    to: bump.take(GROUP_SIDE),
+    to: bump.take(2 * GROUP_SIDE),
     z: bump.take(4 * GROUP_SIDE * COEFFICIENTS),
     codes: bump.take(GROUP_SIDE * COEFFICIENTS),
     output: bump.take(4 * GROUP_SIDE * OUTPUT_CHANNELS),

@@ -3,13 +3,15 @@ import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 import {
   DEFAULT_SCHEDULE,
   FINEST_FIRST_CODE,
-  AHEAD_UNIT,
+  CHROMA_UNIT,
+  MAX_AHEAD,
   MAX_MASKING,
   type Ahead,
   NOT_SETTLED,
   SETTLE_UNIT,
   type Settled,
   VIEWS,
+  type Chroma,
   type Schedule,
   type Straight,
 } from '../diffusion/schedule.js';
@@ -54,8 +56,8 @@ export const SIZES = MODEL_ID + MODEL_ID_BYTES;
 const SETTINGS_BYTES = 4;
 /** Bytes that hold a number for each of levels 1, 2, 3 and 4, four bits each. */
 const LEVELS_BYTES = 2;
-/** Bytes of a straight schedule, behind them: the first code, and by how much levels are ahead. */
-const STRAIGHT_BYTES = 1 + LEVELS_BYTES;
+/** Bytes of a straight schedule, behind them: the first code, by how much each level is ahead, what colours have more. */
+const STRAIGHT_BYTES = 1 + 4 + 1;
 /** The byte behind a straight schedule, or behind by how much levels are settled, that says how strongly contrast masks. */
 const MASKING_BYTES = 1;
 /** The byte behind those that says how near to white and black samples are taken for them, four bits each. */
@@ -103,7 +105,7 @@ export function headerBytes(header: Header, hasParts: boolean): Uint8Array {
       (schedule.settled === undefined ? 0 : IS_SETTLED) |
       (schedule.straight === undefined ? 0 : IS_STRAIGHT) |
       (schedule.straight?.atOnce === true ? IS_AT_ONCE : 0),
-    ...(schedule.straight === undefined ? [] : straightBytes(schedule.straight)),
+    ...(schedule.straight === undefined ? [] : straightBytes(schedule.straight, schedule.chroma)),
     ...(schedule.settled === undefined
       ? []
       : levelsBytes(schedule.settled.map((codes) => (codes - NOT_SETTLED) / SETTLE_UNIT))),
@@ -123,8 +125,8 @@ function hasEnds(header: Header): header is Header & { ends: Ends } {
   return ends !== undefined && (ends.white > 0 || ends.black > 0);
 }
 
-function straightBytes({ firstCode, ahead }: Straight): number[] {
-  return [firstCode, ...levelsBytes(ahead.map((codes) => codes / AHEAD_UNIT))];
+function straightBytes({ firstCode, ahead }: Straight, [fine, coarse]: Chroma = [0, 0]): number[] {
+  return [firstCode, ...ahead, fine / CHROMA_UNIT + 16 * (coarse / CHROMA_UNIT)];
 }
 
 function levelsBytes(numbers: readonly number[]): number[] {
@@ -133,8 +135,14 @@ function levelsBytes(numbers: readonly number[]): number[] {
 }
 
 function readStraight(bytes: Uint8Array, atOnce: boolean): Straight {
-  const ahead = readLevels(bytes.subarray(1)).map((units) => AHEAD_UNIT * units) as unknown as Ahead;
+  const ahead = Array.from(bytes.subarray(1, 5)) as unknown as Ahead;
   return { firstCode: bytes[0]!, ahead, ...(atOnce ? { atOnce } : {}) };
+}
+
+/** @param bytes of a straight schedule */
+function readChroma(bytes: Uint8Array): Chroma | undefined {
+  const units = bytes[5]!;
+  return units === 0 ? undefined : [CHROMA_UNIT * (units & 15), CHROMA_UNIT * (units >> 4)];
 }
 
 function readSettled(bytes: Uint8Array): Settled {
@@ -285,12 +293,15 @@ function readSettings(bytes: Uint8Array): Pick<Header, 'schedule' | 'nu' | 'ends
     (straight.firstCode < Math.max(lastCode, FINEST_FIRST_CODE) || straight.firstCode > MAX_FIRST_CODE)
   )
     throw impossible(`a first code of ${straight.firstCode}`);
+  if (straight?.ahead.some((codes) => codes > MAX_AHEAD) === true)
+    throw impossible(`levels ahead by ${straight.ahead.join(', ')}`);
   const settled = straight !== undefined || (last & IS_SETTLED) === 0 ? undefined : readSettled(behind);
   const nu = last & ~(HAS_ENDS | IS_SETTLED | IS_STRAIGHT);
   if (nu < MIN_NU || nu > MAX_FINE_NU) throw impossible(`a trellis of ${nu} bits`);
   const ends = bytes.at(-1)!;
   const masking = maskingAt(last) === 0 ? 0 : behind[maskingAt(last)]!;
   if (masking > MAX_MASKING) throw impossible(`a masking of ${masking}`);
+  const chroma = straight === undefined ? undefined : readChroma(behind);
   return {
     schedule: {
       ...{ coarseWidth, fineWidth, lastCode, tail, views, coarseViews },
@@ -298,6 +309,7 @@ function readSettings(bytes: Uint8Array): Pick<Header, 'schedule' | 'nu' | 'ends
       ...(straight === undefined ? {} : { straight }),
       ...(settled === undefined ? {} : { settled }),
       ...(masking === 0 ? {} : { masking }),
+      ...(chroma === undefined ? {} : { chroma }),
     },
     nu,
     ...((last & HAS_ENDS) === 0 ? {} : { ends: { white: ends & MAX_NEAR, black: ends >> 4 } }),

@@ -74,6 +74,8 @@ export interface Schedule {
    * src/codec/masking.ts.
    */
   masking?: number;
+  /** By how many codes more than brightness a straight schedule measures the colours; default: none. */
+  chroma?: Chroma;
 }
 
 /**
@@ -95,7 +97,7 @@ export interface Straight {
   firstCode: number;
   /**
    * By how many codes levels 1, 2, 3 and the coarser ones are more precise than where noise is white, 0..MAX_AHEAD
-   * each, even numbers: what the eye's metrics ask for costs few bits, as coarse coefficients are few.
+   * each: what the eye's metrics ask for costs few bits, as coarse coefficients are few.
    */
   ahead: Ahead;
   /**
@@ -106,11 +108,12 @@ export interface Straight {
 }
 /** Halves of a sigma code for each time that the energy of a block doubles. */
 export const MAX_MASKING = 15;
+export const CHROMA_UNIT = 2;
+export const MAX_CHROMA = 30;
 export type Ahead = readonly [number, number, number, number];
 
 /** What the header counts `ahead` in, and the largest that it can state. */
-export const AHEAD_UNIT = 2;
-export const MAX_AHEAD = 15 * AHEAD_UNIT;
+export const MAX_AHEAD = 63;
 /** Noise that is white. */
 export const WHITE: Ahead = [0, 0, 0, 0];
 
@@ -133,6 +136,14 @@ export function settledCode(
 ): number | undefined {
   const ahead = settled?.[level - 1] ?? NOT_SETTLED;
   return ahead === NOT_SETTLED ? undefined : Math.max(1, lastCode - CODES_LEVEL_SPAN * level - ahead);
+}
+
+/** Codes at levels 0 and 1, and at the coarser ones: even, up to MAX_CHROMA. */
+export type Chroma = readonly [number, number];
+
+/** By how many codes more than brightness the colours of a level are measured. */
+export function chromaAt({ straight, chroma = [0, 0] }: Pick<Schedule, 'straight' | 'chroma'>, level: number): number {
+  return straight === undefined ? 0 : chroma[level < 2 ? 0 : 1];
 }
 
 /** What `views` may be. */
@@ -241,7 +252,18 @@ export function isHandedOn(kind: StepKind, code: number): boolean {
 
 /** @throws DcompError E_USAGE unless a header can state it */
 export function checkSchedule(schedule: Schedule): void {
-  const { coarseWidth, fineWidth, lastCode, tail, views, coarseViews, straight, settled, masking = 0 } = schedule;
+  const {
+    coarseWidth,
+    fineWidth,
+    lastCode,
+    tail,
+    views,
+    coarseViews,
+    straight,
+    settled,
+    masking = 0,
+    chroma,
+  } = schedule;
   const whole = (name: string, value: number, min: number, max: number): void => {
     if (!Number.isInteger(value) || value < min || value > max)
       throw new DcompError('E_USAGE', `schedule.${name} is ${value}; it must be a whole number from ${min} to ${max}`);
@@ -251,11 +273,12 @@ export function checkSchedule(schedule: Schedule): void {
   whole('lastCode', lastCode, LAST_CODE, straight === undefined ? TOP_CODE : MAX_FIRST_CODE);
   whole('tail', tail, 0, MAX_TAIL);
   whole('masking', masking, 0, MAX_MASKING);
+  chroma?.forEach((codes, i) =>
+    whole(`schedule.chroma[${i}] / ${CHROMA_UNIT}`, codes / CHROMA_UNIT, 0, MAX_CHROMA / CHROMA_UNIT),
+  );
   if (straight !== undefined) {
     whole('straight.firstCode', straight.firstCode, Math.max(lastCode, FINEST_FIRST_CODE), MAX_FIRST_CODE);
-    straight.ahead.forEach((codes, i) =>
-      whole(`straight.ahead[${i}] / ${AHEAD_UNIT}`, codes / AHEAD_UNIT, 0, MAX_AHEAD / AHEAD_UNIT),
-    );
+    straight.ahead.forEach((codes, i) => whole(`straight.ahead[${i}]`, codes, 0, MAX_AHEAD));
   }
   settled?.forEach((codes, i) =>
     whole(
@@ -270,6 +293,8 @@ export function checkSchedule(schedule: Schedule): void {
       'E_USAGE',
       'schedule.masking is of schedules that are straight, or whose coarse levels are settled',
     );
+  if (chroma !== undefined && straight === undefined)
+    throw new DcompError('E_USAGE', 'schedule.chroma is of straight schedules');
   if (straight !== undefined && settled !== undefined)
     throw new DcompError('E_USAGE', 'schedule.settled is of refined schedules; a straight one has coarse levels ahead');
   if (!VIEWS.includes(views) || !VIEWS.includes(coarseViews))

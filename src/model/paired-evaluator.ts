@@ -4,24 +4,26 @@ import { damaged } from './integer/check-model.js';
 import type { IntegerModel } from './integer/integer-model.js';
 import { contextRows } from './strips.js';
 
-/** Evaluates a model that has another one's path: its own network only shows the picture. */
+/** Evaluates a model of two networks, of which one computes the steps and the other only shows the picture. */
 export class PairedEvaluator implements Evaluator {
-  /** The network of the path; what files name and the encoder is told is the model's own. */
+  /** The network of the path; what files name and the encoder is told is of the model that is named. */
   readonly model: IntegerModel;
   readonly widest: Architecture;
 
   /**
-   * @param path evaluates the steps @param shower evaluates level 0 where it is shown; of the model
+   * @param path evaluates the steps @param shower evaluates level 0 where it is shown
+   * @param named the model of the two
    * @throws DcompError E_DAMAGED_MODEL where no part of a picture fits both networks
    */
   constructor(
     private readonly path: Evaluator,
     readonly shower: Evaluator,
+    { id, quality, straight } = shower.model,
   ) {
-    const { quality: _, straight: __, ...network } = path.model;
-    const { id, quality, straight } = shower.model;
+    const { quality: _, straight: __, shows: ___, ...network } = path.model;
     this.model = {
-      ...{ ...network, id, path: path.model.id },
+      ...{ ...network, id },
+      ...(id === path.model.id ? {} : { path: path.model.id }),
       ...(quality === undefined ? {} : { quality }),
       ...(straight === undefined ? {} : { straight }),
     };

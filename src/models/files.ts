@@ -4,14 +4,14 @@
  */
 export const MODEL_FILES = {
   small: {
-    id: '97c249fb',
+    id: '7cefeaae',
     url: new URL('../../../models/dcomp-small.dcm', import.meta.url),
     classes: new URL('../../../models/dcomp-small-classes.dcc', import.meta.url),
   },
   medium: {
-    id: 'c70f68f5',
+    id: 'fef3ec34',
     url: new URL('../../../models/dcomp-medium.dcm', import.meta.url),
-    path: '97c249fb',
+    path: '7cefeaae',
   },
   large: {
     id: '57fa5214',

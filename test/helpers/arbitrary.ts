@@ -4,10 +4,11 @@ import { CORPUS, corpusPicture } from '../../corpus/pictures.js';
 import type { EncodingOptions, LossyTarget } from '../../src/codec/encoder-options.js';
 import { LAST_CODE, MAX_FIRST_CODE } from '../../src/format.js';
 import {
-  AHEAD_UNIT,
   FINEST_FIRST_CODE,
   MAX_AHEAD,
   MAX_TAIL,
+  CHROMA_UNIT,
+  MAX_CHROMA,
   MAX_MASKING,
   NOT_SETTLED,
   SETTLE_UNIT,
@@ -86,7 +87,7 @@ export function picturesOfAnyDepth(maxSide = 70): fc.Arbitrary<Picture> {
 /** Low ones are as likely as high ones. */
 export const qualities = fc.oneof(fc.integer({ min: 1, max: 100 }), fc.double({ min: 1, max: 100, noNaN: true }));
 
-const ahead = fc.integer({ min: 0, max: MAX_AHEAD / AHEAD_UNIT }).map((units) => AHEAD_UNIT * units);
+const ahead = fc.integer({ min: 0, max: MAX_AHEAD });
 /** Schedules that refine every level from sigma_top down. */
 export const refinedSchedules: fc.Arbitrary<Schedule> = fc.record(
   {
@@ -103,6 +104,11 @@ export const refinedSchedules: fc.Arbitrary<Schedule> = fc.record(
 /** More often than not. */
 const masked = fc.integer({ min: -5, max: MAX_MASKING }).map((masking) => (masking > 0 ? { masking } : {}));
 
+const chroma = fc.integer({ min: 0, max: MAX_CHROMA / CHROMA_UNIT }).map((units) => CHROMA_UNIT * units);
+const coloured = fc
+  .option(fc.tuple(chroma, chroma))
+  .map((chroma) => (chroma === null || Math.max(...chroma) === 0 ? {} : { chroma }));
+
 const settled = fc.integer({ min: 0, max: 15 }).map((units) => NOT_SETTLED + SETTLE_UNIT * units);
 
 /** All that a header can state. */
@@ -116,11 +122,13 @@ export const anySchedules: fc.Arbitrary<Schedule> = fc.oneof(
       told: fc.constantFrom({}, { atOnce: true }),
       shown: fc.constantFrom({}, { forEye: true }),
       masked,
+      coloured,
     })
-    .map(({ schedule, firstCode, ahead, told, shown, masked }) => ({
+    .map(({ schedule, firstCode, ahead, told, shown, masked, coloured }) => ({
       ...schedule,
       ...shown,
       ...masked,
+      ...coloured,
       lastCode: Math.min(firstCode, schedule.lastCode),
       straight: { firstCode, ahead, ...told },
     })),

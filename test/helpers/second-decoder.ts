@@ -584,14 +584,19 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
   const coarseViews = message?.coarseViews ?? 2 ** (coarse >> 6);
   at += plain ? 4 : 8;
   const straight = !plain && flagged >= 128;
-  const [firstCode, ahead, further] = file.subarray(at - 4, at - 1) as unknown as [number, number, number];
-  const aheadOf = (level: number): number => 2 * ([0, ahead & 15, ahead >> 4, further & 15][level] ?? further >> 4);
+  // A straight schedule has five numbers here and what colours have more; else levels that are settled.
+  const [firstCode, ...ahead] = Array.from(file.subarray(at - 4, at + 1)) as [number, ...number[]];
+  const aheadOf = (level: number): number => ahead[min(level, 4) - 1]!;
   const codeAt = (level: number): number =>
     !straight ? TOP : level === 0 ? firstCode : max(48, firstCode - 16 * level - aheadOf(level));
-  const strength = plain ? 0 : straight ? file[at - 1]! : (flagged & 64) > 0 ? file[at - 2]! : 0;
-  if (straight) at += 4;
+  const strength = plain ? 0 : straight ? file[at + 2]! : (flagged & 64) > 0 ? file[at - 2]! : 0;
+  const coloured = straight ? file[at + 1]! : 0;
+  const chromaAt = (level: number): number => 2 * (level < 2 ? coloured & 15 : coloured >> 4);
+  if (straight) at += 7;
   const isSettled = !plain && !straight && (flagged & 64) > 0;
-  const settled = [firstCode & 15, firstCode >> 4, ahead & 15, ahead >> 4].map((n) => (n > 0 ? 4 * n - 4 : undefined));
+  const settled = [firstCode & 15, firstCode >> 4, ahead[0]! & 15, ahead[0]! >> 4].map((n) =>
+    n > 0 ? 4 * n - 4 : undefined,
+  );
   if (isSettled) at += 3;
   const near = (flagged & 32) > 0 && !plain ? file[at++ - 4]! : 0;
   if (message !== undefined) at = 0;
@@ -683,7 +688,8 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
   const ownIn =
     (g: Grid, level: number, mode: Mode) =>
     (to: number, i: number): number => {
-      const code = maskedCode(to, masking(floor(i / 12) % g.gw, floor(i / 12 / g.gw)));
+      const more = masking(floor(i / 12) % g.gw, floor(i / 12 / g.gw));
+      const code = maskedCode(to, i % 3 > 0 ? min(more, 0) + chromaAt(level) : more);
       return max(code, min(TOP, code + lagIn(g, level, mode)(i)));
     };
   const shower = evaluator.shower ?? evaluator;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { corpusPicture } from '../../corpus/pictures.js';
 import { gaussian } from '../../corpus/random-model.js';
-import { EYE_MASKING, maskingInPieces, offsetAt } from '../../src/codec/masking.js';
+import { colourOffset, EYE_MASKING, maskingInPieces, offsetAt } from '../../src/codec/masking.js';
 import { wholeOf } from '../../src/math/rectangle.js';
 import { haar, halve } from '../../src/pixels/pyramid.js';
 import { finish } from '../../src/turns.js';
@@ -152,8 +152,8 @@ print(scores(read(sys.argv[1]), read(sys.argv[2])).item())`,
       `import sys, json, numpy, torch; sys.path.insert(0, '${TRAINER}')
 from photographs import haar
 from shown import masking
-fine, coarse = masking(haar(torch.from_numpy(numpy.fromfile('${name}', numpy.float32).reshape(1, 64, 96, 3))), ${EYE_MASKING / 2})
-print(json.dumps([fine.flatten().tolist(), coarse.flatten().tolist()]))`,
+fine, coarse = masking(haar(torch.from_numpy(numpy.fromfile('${name}', numpy.float32).reshape(1, 64, 96, 3))), ${EYE_MASKING / 2}, 6)
+print(json.dumps([a[..., 3 * b + c].flatten().tolist() for c in (0, 1) for a, b in ((fine, 1), (coarse, 0))]))`,
     );
     assert.equal(status, 0, text);
     const found = JSON.parse(text) as number[][];
@@ -164,6 +164,10 @@ print(json.dumps([fine.flatten().tolist(), coarse.flatten().tolist()]))`,
       const masking = finish(maskingInPieces(known, level, levels[level]!, EYE_MASKING))!;
       const expected = found[level]!.map((_, i) => offsetAt(masking, (i % 48) >> level, Math.floor(i / 48) >> level));
       assert.deepEqual(found[level], expected);
+      assert.deepEqual(
+        found[level + 2],
+        expected.map((offset) => colourOffset(offset, 6)),
+      );
       assert.ok(new Set(expected).size > 2);
     }
   });

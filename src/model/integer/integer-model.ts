@@ -44,6 +44,8 @@ export interface IntegerModel {
   straight?: boolean;
   /** Id of the model that computes the steps, where this one only shows the picture: see `PairedEvaluator`. */
   path?: string;
+  /** The network that shows level 0, where this one only codes it; it has neither `path` nor `shows`. */
+  shows?: IntegerModel;
 }
 
 /** Whether the files of a model measure every level straight at its final sigma, unless one asks for another schedule. */

@@ -5,11 +5,12 @@
  *   8..11         format version
  *   12..15        length of the whole file in bytes
  *   16..19        length of the header in bytes
- *   header        JSON in UTF-8: architecture, scale and bits of every tensor, and perhaps the table of qualities and the
- *                 id of the model whose path it has
+ *   header        JSON in UTF-8: architecture, scale and bits of every tensor, and perhaps the table of qualities, the
+ *                 id of the model whose path it has, and the length of `shows`
  *   arrays        float32, lengths follow from the header: statistics.prior, statistics.inputScale; by layer in their
  *                 order weightScale, bias; cond.w1, cond.b1, cond.w2, cond.b2
  *   weights       by layer in their order, in Rice codes (rice.ts)
+ *   shows         perhaps the model file of the network that shows, whole
  *   last 32       SHA-256 of all bytes before; its first 4 bytes, in hexadecimal, are the model's id
  */
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -33,6 +34,7 @@ import {
   fieldsOf,
   qualityTableFrom,
   scaleFrom,
+  wholeNumber,
 } from './check-model.js';
 import { MODEL_ID_BYTES, type IntegerLayer, type IntegerModel, type TensorScale } from './integer-model.js';
 import { readRiceInPieces, writeRice } from './rice.js';
@@ -69,11 +71,17 @@ export function writeModelFile(model: ModelContent): Uint8Array {
   const quality = model.quality === undefined ? {} : { quality: qualityTableFrom(model.quality) };
   const straight = model.straight === undefined ? {} : { straight: model.straight };
   const path = model.path === undefined ? {} : { path: pathFrom(model.path) };
-  const header = new TextEncoder().encode(JSON.stringify({ architecture, scales, ...quality, ...straight, ...path }));
+  const { shows: shower } = model;
+  const held = shower === undefined ? new Uint8Array() : writeModelFile(shower);
+  if (shower !== undefined) checkSingle({ ...shower, held: shower.shows === undefined ? 0 : 1 });
+  if (model.path !== undefined) checkSingle({ held: held.length });
+  const shows = held.length === 0 ? {} : { shows: held.length };
+  const content = { architecture, scales, ...quality, ...straight, ...path, ...shows };
+  const header = new TextEncoder().encode(JSON.stringify(content));
   if (header.length > MAX_HEADER) damaged(`the header has ${header.length} bytes, more than ${MAX_HEADER}`);
   const arrays = arraysOf(model);
   const weights = writeRice(architecture.layers.map(({ name }) => model.layers.get(name)!.weights));
-  const length = FIXED + header.length + arrayBytes(architecture) + weights.length + DIGEST;
+  const length = FIXED + header.length + arrayBytes(architecture) + weights.length + held.length + DIGEST;
   const bytes = new Uint8Array(length);
   const view = new DataView(bytes.buffer);
   writeFrame(KIND, bytes);
@@ -86,6 +94,8 @@ export function writeModelFile(model: ModelContent): Uint8Array {
   }
   bytes.set(weights, at);
   at += weights.length;
+  bytes.set(held, at);
+  at += held.length;
   bytes.set(sha256(bytes.subarray(0, at)), at);
   return bytes;
 }
@@ -117,13 +127,20 @@ export function readModelFile(bytes: Uint8Array): IntegerModel {
  * @param digest SHA-256 of `digestedPart`, where the platform has it at hand sooner
  */
 export function* readModelFileInPieces(bytes: Uint8Array, digest?: Uint8Array): Pieces<IntegerModel> {
+  return yield* readPair(bytes, digest, true);
+}
+
+/** @param mayBePair whether it may be of two networks */
+function* readPair(bytes: Uint8Array, digest: Uint8Array | undefined, mayBePair: boolean): Pieces<IntegerModel> {
   const headerLength = headerLengthOf(bytes);
-  const end = bytes.length - DIGEST;
   const found = digest ?? (yield* sha256InPieces(digestedPart(bytes)));
-  if (bytesToHex(found) !== bytesToHex(bytes.subarray(end)))
+  if (bytesToHex(found) !== bytesToHex(bytes.subarray(bytes.length - DIGEST)))
     damaged('the checksum at the end does not fit the content');
-  const { architecture, tensors, ...settings } = parseHeader(bytes.subarray(FIXED, FIXED + headerLength));
+  const { held, ...header } = parseHeader(bytes.subarray(FIXED, FIXED + headerLength));
+  const { architecture, tensors, ...settings } = header;
+  if (!mayBePair) checkSingle({ ...settings, held });
   // Before anything is allocated: there is room for the arrays that the header promises, and for a bit for each weight.
+  const end = bytes.length - DIGEST - held;
   const weightsAt = FIXED + headerLength + arrayBytes(architecture);
   const weightCounts = architecture.layers.map((layer) =>
     weightShape(architecture, layer).reduce((product, length) => product * length, 1),
@@ -144,7 +161,9 @@ export function* readModelFileInPieces(bytes: Uint8Array, digest?: Uint8Array): 
   const count = conditioningLength(architecture);
   const w1 = reader.floats(conditioningFeatures(architecture.conditioning) * hidden);
   const conditioning = { w1, b1: reader.floats(hidden), w2: reader.floats(hidden * count), b2: reader.floats(count) };
-  const model = { id: modelId(bytes), architecture, statistics, tensors, layers, conditioning, ...settings };
+  if (settings.path !== undefined) checkSingle({ held });
+  const shows = held === 0 ? {} : { shows: yield* readPair(bytes.subarray(end, end + held), undefined, false) };
+  const model = { id: modelId(bytes), architecture, statistics, tensors, layers, conditioning, ...settings, ...shows };
   yield* checkModelInPieces(model);
   return model;
 }
@@ -174,7 +193,7 @@ function headerLengthOf(bytes: Uint8Array): number {
 
 function parseHeader(
   bytes: Uint8Array,
-): Pick<IntegerModel, 'architecture' | 'tensors' | 'quality' | 'straight' | 'path'> {
+): Pick<IntegerModel, 'architecture' | 'tensors' | 'quality' | 'straight' | 'path'> & { held: number } {
   let parsed: unknown;
   try {
     parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
@@ -189,14 +208,20 @@ function parseHeader(
     if (name !== OUTPUT_TENSOR)
       tensors.set(name, scaleFrom(Object.hasOwn(scales, name) ? scales[name] : undefined, name));
   }
-  const { quality, straight, path } = header;
+  const { quality, straight, path, shows } = header;
   if (straight !== undefined && typeof straight !== 'boolean') damaged('"straight" is neither true nor false');
   return {
     ...{ architecture, tensors },
+    held: shows === undefined ? 0 : wholeNumber(shows, '"shows"', 1, 2 ** 31),
     ...(quality === undefined ? {} : { quality: qualityTableFrom(quality) }),
     ...(straight === undefined ? {} : { straight }),
     ...(path === undefined ? {} : { path: pathFrom(path) }),
   };
+}
+
+/** Of one network alone. */
+function checkSingle({ path, held }: { path?: string; held: number }): void {
+  if (path !== undefined || held > 0) damaged('a network of two that make a model is two itself');
 }
 
 function pathFrom(value: unknown): string {

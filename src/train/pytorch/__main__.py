@@ -32,6 +32,7 @@ def parser():
     source = first.add_mutually_exclusive_group(required=True)
     source.add_argument("--statistics", help="a checkpoint whose statistics are taken")
     source.add_argument("--told", help="one whose averaged weights are taken, too: of the same layers, but told sigma")
+    source.add_argument("--untold", help="the same of one that is not told sigma; the new network is")
     first.add_argument("--checkpoint", required=True)
     first.add_argument("--seed", type=int, default=1)
     first.set_defaults(run=begin)

@@ -1,4 +1,7 @@
-"""A new checkpoint: the U-Net of src/model/architecture.ts with first weights, or with those of one that is told sigma."""
+"""
+A new checkpoint: the U-Net of src/model/architecture.ts with first weights, or with those of one of the same layers that
+is told sigma where this one is not, or the other way round.
+"""
 
 import math
 
@@ -10,7 +13,7 @@ from network import Network, initialise
 INPUTS, OUTPUTS = 24, 24
 
 
-def u_net(channels, blocks, hidden, classes, levels=5):
+def u_net(channels, blocks, hidden, classes, sigma=False, levels=5):
     """The architecture as data. blocks: residual blocks by scale, each way; at the last scale in all."""
     tensors, layers = [{"name": "input", "channels": INPUTS, "scale": 0}], []
 
@@ -43,7 +46,7 @@ def u_net(channels, blocks, hidden, classes, levels=5):
     name = f"unet-{'-'.join(map(str, channels))}"
     if blocks != [1] * depth + [2]:
         name += f"-blocks-{'-'.join(map(str, blocks))}"
-    conditioning = {"levels": levels, "hidden": hidden, "sigma": False, "classes": classes}
+    conditioning = {"levels": levels, "hidden": hidden, "sigma": sigma, "classes": classes}
     return {"name": name, "tensors": tensors, "layers": layers, "conditioning": conditioning}
 
 
@@ -59,13 +62,17 @@ def flops_per_pixel(architecture):
     return total
 
 
+def same_layers(known, network):
+    if known.layers != network.layers or known.conditioning["hidden"] != network.conditioning["hidden"]:
+        raise SystemExit("the checkpoint is of other layers; it takes those of the same channels, blocks and --hidden")
+
+
 def untold(told, told_weights, network):
     """
     Weights of a network that is not told sigma, from those of one of the same layers that is: it computes what that
     one does for details known with sigma 8, whatever they are known with, and learns the rest from its inputs.
     """
-    if told.layers != network.layers or told.conditioning["hidden"] != network.conditioning["hidden"]:
-        raise SystemExit("the checkpoint is of other layers; it takes those of the same channels, blocks and --hidden")
+    same_layers(told, network)
     tensors = dict(zip(told.index, told.split(told_weights, "cpu")))
     w1, levels = tensors["cond.w1"], network.conditioning["levels"]
     tensors["cond.b1"] += w1[0] * (math.log2(8) - math.log2(12)) / 2.5  # the mode, and its product with sigma, are 0
@@ -74,13 +81,26 @@ def untold(told, told_weights, network):
     return network.flat([tensors[name] for name in network.index])
 
 
+def told(untold, weights, network):
+    """Weights of a network that is told sigma and mode, from those of one that is not: it begins without minding them."""
+    same_layers(untold, network)
+    tensors = dict(zip(untold.index, untold.split(weights, "cpu")))
+    w1, levels = tensors["cond.w1"], network.conditioning["levels"]
+    classes = network.conditioning["classes"]
+    tensors["cond.w1"] = torch.cat([w1.new_zeros(3, w1.shape[1]), w1[:levels], w1.new_zeros(classes, w1.shape[1])])
+    return network.flat([tensors[name] for name in network.index])
+
+
 def begin(options):
     numbers = lambda text: [int(n) for n in text.split(",")]
-    architecture = u_net(numbers(options.channels), numbers(options.blocks), options.hidden, options.classes)
+    sizes = numbers(options.channels), numbers(options.blocks), options.hidden, options.classes
+    architecture = u_net(*sizes, sigma=options.untold is not None)
     network = Network(architecture)
-    known, arrays = read_checkpoint(options.statistics or options.told)
+    known, arrays = read_checkpoint(options.statistics or options.told or options.untold)
     if options.told:
         weights = untold(Network(known["architecture"]), arrays["average"], network)
+    elif options.untold:
+        weights = told(Network(known["architecture"]), arrays["average"], network)
     else:
         weights = initialise(network, options.seed)
     nothing = 0 * weights

@@ -77,11 +77,16 @@ def offsets_of(ll, strength, block):
     return offsets.clamp(-MASKING_MOST, MASKING_MOST)[:, 0, : ll.shape[1], : ll.shape[2], None]
 
 
-def masking(x, strength):
-    """Offsets of the details of level 0, and of those of level 1, at positions of level 0."""
+def masking(x, strength, chroma):
+    """Offsets of the coefficients of level 0, and those of LL, which are of the details of level 1; chroma: codes more."""
+    more = chroma * (torch.arange(COEFFICIENTS, device=x.device) % 3 > 0)
     fine = offsets_of(x[..., :3], strength, 4)
     coarse = offsets_of(haar(x[..., :3] / 2)[..., :3], strength, 2)
-    return fine, coarse.repeat_interleave(2, 1).repeat_interleave(2, 2)
+    coarse = coarse.repeat_interleave(2, 1).repeat_interleave(2, 2)
+    # Contrast of brightness hides no colours.
+    bright = torch.arange(COEFFICIENTS, device=x.device) % 3 == 0
+    of = lambda offsets, channels: torch.where(bright[channels], offsets, offsets.clamp(max=0)) + more[..., channels]
+    return of(fine, slice(None)), of(coarse, slice(3))
 
 
 def steps_to(code, parts):
@@ -113,7 +118,8 @@ class ShownStream:
         condition = Condition(torch.ones(batch, dtype=torch.long, device=device), sigma, enter, lowest, lowest)
         x, inside = self.photographs.crops(0, SHOWN["crop"], batch, sigma)
         codes = plain_codes(x, inside, condition)
-        fine, coarse = masking(x, each(SHOWN["masking"]["strength"] * (rand() < SHOWN["masking"]["chance"])))
+        masked = each((rand() < SHOWN["masking"]["chance"]).float())
+        fine, coarse = masking(x, SHOWN["masking"]["strength"] * masked, SHOWN["masking"]["chroma"] * masked)
         ll = codes[..., :3]
         codes[..., :3] = torch.where((ll == EXACT) | (ll == UNKNOWN), ll, ll + coarse)
         z = observe(x, inside, codes, noise_of(x, SHOWN["coloured"] * rand()))
@@ -208,7 +214,7 @@ class ShownValidation:
         inside = torch.ones(x.shape[:3], dtype=torch.bool, device=x.device)
         sigma = torch.full((len(x),), float(code), device=x.device)
         codes = torch.full(x.shape, float(UNKNOWN), device=x.device)
-        fine, coarse = masking(x, SHOWN["masking"]["strength"])
+        fine, coarse = masking(x, SHOWN["masking"]["strength"], SHOWN["masking"]["chroma"])
         codes[..., :3] = code - ahead + coarse
         z = observe(x, inside, codes, noise_of(x, torch.full_like(sigma, 0.5)))
         for step in steps_to(each(sigma) + fine.expand(x.shape), 1 if code >= 176 else 2):

@@ -32,7 +32,7 @@ import type { Plan } from './coding-plan.js';
 import { preparedOf, type Prepared } from './prepared.js';
 import { FINEST, settlingOf, type Stop } from './quality.js';
 import { stopFor } from './quality-stop.js';
-import { EYE_CHROMA, EYE_MASKING } from './masking.js';
+import { EYE_SPREAD } from './masking.js';
 import { lagsOfInPieces } from './region.js';
 import { straightAt, StraightEncoder } from './straight.js';
 import { checkWork, workOf } from './work.js';
@@ -181,10 +181,8 @@ async function planOf(
   const seen = views === undefined ? {} : { views, coarseViews: coarseViewsOf(views) };
   const viewed = { ...base, ...seen, ...forEye };
   const plan = { lags, told, tune };
-  if (viewed.straight !== undefined) {
-    const masked = isSeen ? { masking: EYE_MASKING, chroma: EYE_CHROMA } : {};
-    return { ...plan, schedule: straightAt({ ...viewed, ...masked }, stop, tune) };
-  }
+  if (viewed.straight !== undefined)
+    return { ...plan, schedule: straightAt({ ...viewed, ...(isSeen ? EYE_SPREAD : {}) }, stop, tune) };
   const lastCode = stop.level === 0 ? Math.min(stop.code, TOP_CODE) : LAST_CODE;
   const settling = isSeen && !('psnr' in target) ? settlingOf(stop) : undefined;
   // Which code comes before it is known now of a quality, and in the end of a size.

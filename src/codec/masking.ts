@@ -17,7 +17,9 @@ import { rowsOfPiece, type Pieces } from '../turns.js';
 export const EYE_MASKING = 4;
 /** By how many codes more than brightness the colours are measured for the eye on straight paths: another 2 % of the bytes. */
 export const EYE_CHROMA: Chroma = [6, 10];
-/** The same of levels that are settled, where no network has to make sense of it. */
+/** What a straight schedule for the eye says of how errors are spread over places and colours. */
+export const EYE_SPREAD = { masking: EYE_MASKING, chroma: EYE_CHROMA };
+/** Strength of masking of levels that are settled, where no network has to make sense of it. */
 export const SETTLED_MASKING = 6;
 
 /**

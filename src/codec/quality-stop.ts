@@ -6,7 +6,7 @@ import { TOP_CODE } from '../model/sigma.js';
 import type { Picture } from '../picture.js';
 import type { Pieces } from '../turns.js';
 import type { Tune } from './encoder-options.js';
-import { colourOffset, EYE_CHROMA, EYE_MASKING, maskedCode } from './masking.js';
+import { colourOffset, EYE_SPREAD, maskedCode } from './masking.js';
 import { DEFAULT_QUALITY_TABLE, settlingOf, stopOfQuality, type Stop } from './quality.js';
 import { QualitySearch, type Family } from './quality-search.js';
 import { ScoreForecast } from './score-forecast.js';
@@ -79,15 +79,14 @@ export function straightFamily(schedule: Schedule, tune: Tune | undefined): Path
     usual: STRAIGHT_USUAL,
     known: (code) => {
       const straight = straightAt(schedule, stopOf(code), tune).straight!;
-      const { masking = 0, chroma } = tune === 'eye' ? { masking: EYE_MASKING, chroma: EYE_CHROMA } : schedule;
-      const spread = { straight, ...(chroma === undefined ? {} : { chroma }) };
+      const spread = { ...(tune === 'eye' ? EYE_SPREAD : schedule), straight };
       return {
         codeOf: (level, colour, offset) =>
           maskedCode(
             straightCode(straight, level),
             colour === 0 ? offset : colourOffset(offset, chromaAt(spread, level)),
           ),
-        masking,
+        masking: spread.masking ?? 0,
       };
     },
     codeOf: ({ code }) => code,

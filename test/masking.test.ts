@@ -92,11 +92,25 @@ describe('contrast masking', () => {
       )!;
       return offsetAt(masking, 7, 7);
     };
-    assert.deepEqual([0, 2, 5, 10, 20, 40, 80, 160, 1e6].map(offsetOf), [-8, -8, -6, -2, 0, 4, 8, 12, 16]);
+    assert.deepEqual([0, 2, 5, 10, 20, 40, 80, 160, 1e6].map(offsetOf), [-12, -12, -8, -4, 2, 6, 12, 16, 16]);
     assert.deepEqual(
       [maskedCode(100, -16), maskedCode(50, -16), maskedCode(40, -16), maskedCode(235, 16)],
       [84, LEAST_CODE, 40, MAX_FIRST_CODE],
     );
+  });
+
+  it('a busy block beside a plain one is measured more precisely than among busy ones; the plain one stays as it is', () => {
+    // One row of two cells, of two blocks each: busy and plain, busy and busy.
+    const z = Float32Array.from({ length: 8 * 2 * COEFFICIENTS }, (_, i) => {
+      const x = Math.floor(i / COEFFICIENTS) % 8;
+      return x === 2 || x === 3 ? 0 : 40;
+    });
+    const size = { width: 32, height: 8 };
+    const masking = finish(maskingInPieces({ ...wholeOf({ width: 8, height: 2 }), z }, 0, size, EYE_MASKING))!;
+    const [busy, plain, ...others] = [0, 4, 8, 12].map((x) => offsetAt(masking, x, 0));
+    assert.equal(plain, -12);
+    assert.deepEqual(others, [6, 6]);
+    assert.ok(plain < busy! && busy! < 6, `${busy}`);
   });
 
   it('files for the eye have it, files for PSNR and exact ones do not; a crop is the rectangle of the whole', async () => {

@@ -7,7 +7,7 @@ import { COLOURS } from '../pixels/colour.js';
 import { measurement, varianceIndex, type Measurement } from '../diffusion/variance-table.js';
 import type { Observation } from '../diffusion/observation.js';
 import type { Step } from '../diffusion/schedule.js';
-import { colourOffset, maskedCode, offsetAt, type Masking } from './masking.js';
+import { maskedCode, offsetAt, type Masking } from './masking.js';
 import { lagAt, laggingCode, type Lags } from './region.js';
 import { MAX_ROWS, type Workspace } from './workspace.js';
 
@@ -56,7 +56,7 @@ function putCodesAfter(o: Predicted, y: number, to: Uint8Array): void {
     const offset = masking === undefined ? 0 : offsetAt(masking, column, row);
     const lag = lags === undefined ? 0 : lagAt(lags, column, row);
     to[x] = laggingCode(maskedCode(step.to, offset), lag);
-    to[x + 1] = laggingCode(maskedCode(step.to, colourOffset(offset, chroma)), lag);
+    to[x + 1] = laggingCode(maskedCode(step.to, chroma), lag);
   }
 }
 

@@ -6,7 +6,7 @@ import { TOP_CODE } from '../model/sigma.js';
 import type { Picture } from '../picture.js';
 import type { Pieces } from '../turns.js';
 import type { Tune } from './encoder-options.js';
-import { colourOffset, EYE_SPREAD, maskedCode } from './masking.js';
+import { EYE_SPREAD, maskedCode } from './masking.js';
 import { DEFAULT_QUALITY_TABLE, settlingOf, stopOfQuality, type Stop } from './quality.js';
 import { QualitySearch, type Family } from './quality-search.js';
 import { ScoreForecast } from './score-forecast.js';
@@ -20,30 +20,30 @@ const SETTLING_CODES = 16;
 
 /** What is foreseen of photographs with `tune` eye, on the mean of 18 (dev2), as of `Family`. */
 const STRAIGHT_USUAL: Family['usual'] = [
-  [112, 86.1],
-  [120, 84.2],
-  [128, 81.6],
-  [136, 78.4],
-  [144, 74.3],
-  [152, 69.4],
-  [160, 63.3],
-  [168, 56.3],
-  [176, 47.5],
-  [184, 37.3],
-  [192, 24.4],
-  [200, 8.2],
-  [208, -11.3],
+  [112, 87.2],
+  [120, 85.5],
+  [128, 83.2],
+  [136, 80.4],
+  [144, 76.6],
+  [152, 72.1],
+  [160, 66.3],
+  [168, 59.5],
+  [176, 51.3],
+  [184, 41.4],
+  [192, 29],
+  [200, 13.3],
+  [208, -6.1],
 ];
 const REFINED_USUAL: Family['usual'] = [
   [112, 86.3],
   [120, 83.7],
-  [128, 80.3],
-  [136, 75.9],
-  [144, 70.4],
-  [152, 63.5],
-  [160, 54.7],
-  [168, 44.2],
-  [184, 26.3],
+  [128, 80.4],
+  [136, 76],
+  [144, 70.5],
+  [152, 63.6],
+  [160, 55.1],
+  [168, 44.7],
+  [184, 26.4],
 ];
 
 /** @param table of the model @param schedule of the file @param tune undefined where the schedule says how errors are spread */
@@ -82,10 +82,7 @@ export function straightFamily(schedule: Schedule, tune: Tune | undefined): Path
       const spread = { ...(tune === 'eye' ? EYE_SPREAD : schedule), straight };
       return {
         codeOf: (level, colour, offset) =>
-          maskedCode(
-            straightCode(straight, level),
-            colour === 0 ? offset : colourOffset(offset, chromaAt(spread, level)),
-          ),
+          maskedCode(straightCode(straight, level), colour === 0 ? offset : chromaAt(spread, level)),
         masking: spread.masking ?? 0,
       };
     },

@@ -3,7 +3,7 @@ import { NOT_SETTLED, type Schedule, type Settled } from '../diffusion/schedule.
 import { CODES_LEVEL_SPAN, LAST_CODE } from '../format.js';
 import type { QualityTable } from '../model/integer/integer-model.js';
 import { TOP_CODE } from '../model/sigma.js';
-import { SETTLED_MASKING } from './masking.js';
+import { EYE_MASKING } from './masking.js';
 
 /** A step of a level and sigma code: where a stream ends by itself. */
 export interface Stop {
@@ -77,5 +77,5 @@ export type Settling = Required<Pick<Schedule, 'settled' | 'masking'>>;
 /** @returns undefined where nothing is settled */
 export function settlingOf({ settled: share = 1 }: Stop): Settling | undefined {
   const settled = SETTLINGS[Math.floor(share * (SETTLINGS.length - 1) + 0.5)];
-  return settled === undefined ? undefined : { settled, masking: SETTLED_MASKING };
+  return settled === undefined ? undefined : { settled, masking: EYE_MASKING };
 }

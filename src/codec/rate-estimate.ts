@@ -8,7 +8,7 @@ import { gridOf, type Size } from '../math/rectangle.js';
 import { COEFFICIENTS } from '../model/architecture.js';
 import { CODES_PER_OCTAVE, log2SigmaOf } from '../model/sigma.js';
 import { COLOURS } from '../pixels/colour.js';
-import { colourOffset, ForeseenMasking } from './masking.js';
+import { ForeseenMasking } from './masking.js';
 import type { PictureCoefficients } from '../pixels/picture-coefficients.js';
 import type { Pieces } from '../turns.js';
 
@@ -73,7 +73,7 @@ function countEnergies(
     const columns = Math.min(BLOCK, width - x);
     const offset = masked === undefined ? 0 : masked.offsets[Math.floor(x / masked.side)]!;
     for (let c = COLOURS; c < COEFFICIENTS; c++) {
-      const noise = (2 * (c % COLOURS === 0 ? offset : colourOffset(offset, chroma))) / CODES_PER_OCTAVE;
+      const noise = (2 * (c % COLOURS === 0 ? offset : chroma)) / CODES_PER_OCTAVE;
       let sum = 0;
       for (let row = 0; row < rows.length; row += length)
         for (let i = row + x * COEFFICIENTS + c, k = 0; k < columns; k++, i += COEFFICIENTS) sum += rows[i]! * rows[i]!;

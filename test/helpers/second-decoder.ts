@@ -125,17 +125,25 @@ function maskingOf(
   [gw, gh]: [number, number],
   energy: (x: number, y: number) => number,
 ): (x: number, y: number) => number {
-  const side = [4, 2, 1, 1][level];
+  const side = [2, 2, 1, 1][level];
   if (side === undefined || strength === 0) return () => 0;
   const known = new Map<number, number>();
+  /** Of a block: mean of log2; undefined where there is none. */
+  const octaves = (column: number, row: number): number | undefined => {
+    let [sum, count] = [0, 0];
+    for (let v = side * row; v < min(gh, side * row + side); v++)
+      for (let u = side * column; u < min(gw, side * column + side); u++, count++) sum += log2(energy(u, v) + 60);
+    return count === 0 ? undefined : sum / count;
+  };
   return (x, y) => {
-    const [left, top] = [floor(x / 2 / side) * side, floor(y / 2 / side) * side];
-    const key = top * 65536 + left;
+    const [column, row] = [floor(x / 2 / side), floor(y / 2 / side)];
+    const key = row * 65536 + column;
     if (!known.has(key)) {
-      let [sum, count] = [0, 0];
-      for (let v = top; v < min(gh, top + side); v++)
-        for (let u = left; u < min(gw, left + side); u++, count++) sum += energy(u, v);
-      const codes = 2 * floor((0.5 * strength * log2((sum / count + 60) / 1000)) / 2 + 0.5);
+      const own = octaves(column, row)!;
+      const [left, top] = [column - (column % 2), row - (row % 2)];
+      const cell = [0, 1].flatMap((r) => [0, 1].map((c) => octaves(left + c, top + r) ?? Infinity));
+      const octave = own + 0.375 * (min(...cell) - own);
+      const codes = 2 * floor((0.5 * strength * (octave - log2(1000))) / 2 + 0.5);
       known.set(key, max(-16, min(16, codes)));
     }
     return known.get(key)!;
@@ -689,7 +697,7 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
     (g: Grid, level: number, mode: Mode) =>
     (to: number, i: number): number => {
       const more = masking(floor(i / 12) % g.gw, floor(i / 12 / g.gw));
-      const code = maskedCode(to, i % 3 > 0 ? min(more, 0) + chromaAt(level) : more);
+      const code = maskedCode(to, i % 3 > 0 ? chromaAt(level) : more);
       return max(code, min(TOP, code + lagIn(g, level, mode)(i)));
     };
   const shower = evaluator.shower ?? evaluator;

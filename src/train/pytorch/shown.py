@@ -21,6 +21,8 @@ from recipe import (
     COEFFICIENTS,
     EXACT,
     LEAST_INFORMATION,
+    MASKING_CALM,
+    MASKING_CELL,
     MASKING_LEAST,
     MASKING_MOST,
     MASKING_UNIT,
@@ -70,22 +72,26 @@ def noise_of(x, octaves):
 def offsets_of(ll, strength, block):
     """By how many sigma codes more details are measured, at the positions of LL, by the coarser level; strength: codes an octave."""
     details = haar(ll[..., :1] / 2)[..., 1:]
-    energy = details.square().sum(-1)[:, None]
-    energy = F.avg_pool2d(energy, block, ceil_mode=True).repeat_interleave(2 * block, 2).repeat_interleave(2 * block, 3)
-    octaves = torch.log2((energy + MASKING_LEAST) / MASKING_USUAL)
+    energy = torch.log2(details.square().sum(-1)[:, None] + MASKING_LEAST)
+    energy = F.avg_pool2d(energy, block, ceil_mode=True)
+    calmest = -F.max_pool2d(-energy, MASKING_CELL, ceil_mode=True)
+    calmest = calmest.repeat_interleave(MASKING_CELL, 2).repeat_interleave(MASKING_CELL, 3)
+    energy = energy + MASKING_CALM * (calmest[:, :, : energy.shape[2], : energy.shape[3]] - energy)
+    energy = energy.repeat_interleave(2 * block, 2).repeat_interleave(2 * block, 3)
+    octaves = energy - math.log2(MASKING_USUAL)
     offsets = MASKING_UNIT * (strength * octaves / MASKING_UNIT + 0.5).floor()
     return offsets.clamp(-MASKING_MOST, MASKING_MOST)[:, 0, : ll.shape[1], : ll.shape[2], None]
 
 
 def masking(x, strength, chroma):
     """Offsets of the coefficients of level 0, and those of LL, which are of the details of level 1; chroma: codes more."""
-    more = chroma * (torch.arange(COEFFICIENTS, device=x.device) % 3 > 0)
-    fine = offsets_of(x[..., :3], strength, 4)
+    more = chroma * torch.ones(COEFFICIENTS, device=x.device)
+    fine = offsets_of(x[..., :3], strength, 2)
     coarse = offsets_of(haar(x[..., :3] / 2)[..., :3], strength, 2)
     coarse = coarse.repeat_interleave(2, 1).repeat_interleave(2, 2)
     # Contrast of brightness hides no colours.
     bright = torch.arange(COEFFICIENTS, device=x.device) % 3 == 0
-    of = lambda offsets, channels: torch.where(bright[channels], offsets, offsets.clamp(max=0)) + more[..., channels]
+    of = lambda offsets, channels: torch.where(bright[channels], offsets, more[..., channels])
     return of(fine, slice(None)), of(coarse, slice(3))
 
 

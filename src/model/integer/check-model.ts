@@ -190,6 +190,9 @@ export function scaleFrom(value: unknown, tensor: string): TensorScale {
   return { scale: pair[0] as number, bits: pair[1] as number };
 }
 
+/** Two networks make a model at most, and one that shows for another model is no pair. */
+export const NOT_SINGLE = 'a network of two that make a model is two itself';
+
 /**
  * Checks a whole model: architecture, lengths, ranges, and that no sum can leave int32.
  * @throws DcompError E_DAMAGED_MODEL
@@ -200,7 +203,8 @@ export function checkModel(model: Omit<IntegerModel, 'id'>): void {
 
 /** As `checkModel`. */
 export function* checkModelInPieces(model: Omit<IntegerModel, 'id'>): Pieces<void> {
-  const { architecture, statistics, conditioning } = model;
+  const { architecture, statistics, conditioning, path, shows } = model;
+  if (shows !== undefined && (path ?? shows.path ?? shows.shows) !== undefined) damaged(NOT_SINGLE);
   checkArchitecture(architecture);
   const { levels, hidden } = architecture.conditioning;
   checkNumbers(statistics.prior, 'the prior', levels * COEFFICIENTS, 2 ** -20, MAX_MAGNITUDE);

@@ -27,6 +27,7 @@ import {
 import { checkFrame, DIGEST, magicOf, writeFrame, type FileKind } from '../file-frame.js';
 import { OUTPUT_TENSOR } from './arithmetic.js';
 import {
+  NOT_SINGLE,
   architectureFrom,
   checkModel,
   checkModelInPieces,
@@ -73,8 +74,6 @@ export function writeModelFile(model: ModelContent): Uint8Array {
   const path = model.path === undefined ? {} : { path: pathFrom(model.path) };
   const { shows: shower } = model;
   const held = shower === undefined ? new Uint8Array() : writeModelFile(shower);
-  if (shower !== undefined) checkSingle({ ...shower, held: shower.shows === undefined ? 0 : 1 });
-  if (model.path !== undefined) checkSingle({ held: held.length });
   const shows = held.length === 0 ? {} : { shows: held.length };
   const content = { architecture, scales, ...quality, ...straight, ...path, ...shows };
   const header = new TextEncoder().encode(JSON.stringify(content));
@@ -138,7 +137,7 @@ function* readPair(bytes: Uint8Array, digest: Uint8Array | undefined, mayBePair:
     damaged('the checksum at the end does not fit the content');
   const { held, ...header } = parseHeader(bytes.subarray(FIXED, FIXED + headerLength));
   const { architecture, tensors, ...settings } = header;
-  if (!mayBePair) checkSingle({ ...settings, held });
+  if (held > 0 && !mayBePair) damaged(NOT_SINGLE);
   // Before anything is allocated: there is room for the arrays that the header promises, and for a bit for each weight.
   const end = bytes.length - DIGEST - held;
   const weightsAt = FIXED + headerLength + arrayBytes(architecture);
@@ -161,7 +160,6 @@ function* readPair(bytes: Uint8Array, digest: Uint8Array | undefined, mayBePair:
   const count = conditioningLength(architecture);
   const w1 = reader.floats(conditioningFeatures(architecture.conditioning) * hidden);
   const conditioning = { w1, b1: reader.floats(hidden), w2: reader.floats(hidden * count), b2: reader.floats(count) };
-  if (settings.path !== undefined) checkSingle({ held });
   const shows = held === 0 ? {} : { shows: yield* readPair(bytes.subarray(end, end + held), undefined, false) };
   const model = { id: modelId(bytes), architecture, statistics, tensors, layers, conditioning, ...settings, ...shows };
   yield* checkModelInPieces(model);
@@ -217,11 +215,6 @@ function parseHeader(
     ...(straight === undefined ? {} : { straight }),
     ...(path === undefined ? {} : { path: pathFrom(path) }),
   };
-}
-
-/** Of one network alone. */
-function checkSingle({ path, held }: { path?: string; held: number }): void {
-  if (path !== undefined || held > 0) damaged('a network of two that make a model is two itself');
 }
 
 function pathFrom(value: unknown): string {

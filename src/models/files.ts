@@ -4,14 +4,14 @@
  */
 export const MODEL_FILES = {
   small: {
-    id: '7cefeaae',
+    id: '201f807d',
     url: new URL('../../../models/dcomp-small.dcm', import.meta.url),
     classes: new URL('../../../models/dcomp-small-classes.dcc', import.meta.url),
   },
   medium: {
-    id: 'fef3ec34',
+    id: '5ae13f55',
     url: new URL('../../../models/dcomp-medium.dcm', import.meta.url),
-    path: '7cefeaae',
+    path: '201f807d',
   },
   large: {
     id: '57fa5214',

@@ -1,7 +1,7 @@
 /**
- * Contrast masking: an error is seen the less, the more contrast there is around it. So the details of a block
- * are measured straight, or settled, the less precisely, the more energy the coarser level has there. Both sides know that
- * level before they come to the finer one, so nothing has to be sent.
+ * Contrast masking: an error is seen the less, the more contrast there is around it. So brightness in the details of a
+ * block is measured straight, or settled, the less precisely, the more energy the coarser level has there. Both sides know
+ * that level before they come to the finer one, so nothing has to be sent.
  */
 import type { Observation } from '../diffusion/observation.js';
 import { FINEST_COARSE_CODE, type Chroma } from '../diffusion/schedule.js';
@@ -39,6 +39,7 @@ const CALM = 0.375;
 /** Offsets are even numbers of sigma codes, within an octave either way. */
 const UNIT = 2;
 const MOST = 16;
+
 /** By how many sigma codes more than a step says the blocks of a level are measured, row by row. */
 export interface Masking {
   columns: number;
@@ -66,7 +67,7 @@ function offsetOf(energy: number, strength: number): number {
 /** Offsets of one row of cells, which are two rows of blocks. */
 class CellRow {
   private readonly columns: number;
-  /** Of log2 of the energies of a block. */
+  /** Of log2 of the energies at a block's positions, and their number. */
   private readonly sums: Float64Array;
   private readonly counts: Float64Array;
 

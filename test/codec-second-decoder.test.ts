@@ -59,15 +59,19 @@ describe('a second decoder, written from the description of the format,', () => 
       const { data } = corpusPicture('scene', { width, height });
       const samples = new Uint8Array(width * height * channels).map((_, i) => data[i]!);
       const picture = { width, height, channels, data: samples };
-      const schedule = { ...DEFAULT_SCHEDULE, settled: [8, NOT_SETTLED, 16, 0] as const };
-      const { bytes } = await encodePicture(picture, evaluator, {
-        plain: false,
-        effort: 1,
-        schedule,
-        target: { quality: 60 },
-      });
-      await assertSame(bytes);
-      for (let cut = 1; cut < 50; cut += 6) await assertSame(bytes.subarray(0, bytes.length - cut));
+      for (const [lastLevel, quality] of [
+        [0, 60],
+        [1, 60],
+        [1, 10],
+        [2, 60],
+        [3, 10],
+      ] as const) {
+        const schedule = { ...DEFAULT_SCHEDULE, settled: [8, NOT_SETTLED, 16, 0] as const, masking: 5, lastLevel };
+        const options = { plain: false, effort: 1, schedule, target: { quality } };
+        const { bytes } = await encodePicture(picture, evaluator, options);
+        await assertSame(bytes);
+        for (let cut = 1; cut < 50; cut += 6) await assertSame(bytes.subarray(0, bytes.length - cut));
+      }
     }
   });
 

@@ -34,9 +34,9 @@ function saying(score: (code: number) => number): ScoreForecast {
 
 /** The codes for qualities, and the usual ones. */
 function codesOf({ family, table }: Path, forecast: ScoreForecast, qualities: number[]): [number, number][] {
-  const search = new QualitySearch(family.tableOf(table), forecast, family);
+  const search = new QualitySearch(table, forecast, family);
   return qualities.map((quality) => {
-    const usual = family.codeOf(stopOfQuality(quality, table));
+    const usual = stopOfQuality(quality, table).code;
     return [finish(search.codeOf(quality, usual)), usual];
   });
 }

@@ -1,6 +1,5 @@
 /** What is decided before a picture is coded. */
 import type { Schedule } from '../diffusion/schedule.js';
-import type { Settling } from './quality.js';
 import type { Tune } from './encoder-options.js';
 import type { Lags } from './region.js';
 
@@ -12,6 +11,6 @@ export interface Plan {
   told: boolean;
   /** What errors are spread over levels for; undefined where the schedule says how. */
   tune?: Tune | undefined;
-  /** How a refined file is settled in the end, if it is. */
-  settling?: Settling | undefined;
+  /** Whether a refined file is settled in the end. */
+  settles?: boolean;
 }

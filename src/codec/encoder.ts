@@ -1,10 +1,15 @@
 /** The encoder: a picture and a target to a file, in the form that serves it best. */
 import { pixelHashInPieces, withPixelHash } from '../container/pixel-hash.js';
-import { coarseViewsOf, DEFAULT_SCHEDULE, STRAIGHT_SCHEDULE, type Schedule } from '../diffusion/schedule.js';
+import {
+  coarseViewsOf,
+  DEFAULT_SCHEDULE,
+  MAX_LAST_LEVEL,
+  STRAIGHT_SCHEDULE,
+  type Schedule,
+} from '../diffusion/schedule.js';
 import { unitCount } from '../diffusion/units.js';
 import { LAST_CODE } from '../format.js';
 import { withinMemory } from '../memory.js';
-import { TOP_CODE } from '../model/sigma.js';
 import { isToldSigma } from '../model/architecture.js';
 import { isStraight } from '../model/integer/integer-model.js';
 import type { Evaluator } from '../model/evaluator.js';
@@ -30,7 +35,7 @@ import { ExactEncoder, exactStop } from './exact-encoder.js';
 import { PlainEncoder, smallest } from './plain-encoder.js';
 import type { Plan } from './coding-plan.js';
 import { preparedOf, type Prepared } from './prepared.js';
-import { FINEST, settlingOf, type Stop } from './quality.js';
+import { FINEST, settlingAt, type Stop } from './quality.js';
 import { stopFor } from './quality-stop.js';
 import { EYE_SPREAD } from './masking.js';
 import { lagsOfInPieces } from './region.js';
@@ -183,11 +188,13 @@ async function planOf(
   const plan = { lags, told, tune };
   if (viewed.straight !== undefined)
     return { ...plan, schedule: straightAt({ ...viewed, ...(isSeen ? EYE_SPREAD : {}) }, stop, tune) };
-  const lastCode = stop.level === 0 ? Math.min(stop.code, TOP_CODE) : LAST_CODE;
-  const settling = isSeen && !('psnr' in target) ? settlingOf(stop) : undefined;
-  // Which code comes before it is known now of a quality, and in the end of a size.
-  const isKnown = target !== undefined && 'quality' in target && stop.level === 0;
-  return { ...plan, schedule: { ...viewed, lastCode, ...(isKnown ? settling : {}) }, settling };
+  const settles = isSeen && !('psnr' in target);
+  // Where a file ends is known now of a quality, and in the end of a size.
+  const end =
+    settles && 'quality' in target && stop.level <= MAX_LAST_LEVEL
+      ? { lastLevel: stop.level, lastCode: stop.code, ...settlingAt(stop) }
+      : { lastCode: stop.level === 0 ? stop.code : LAST_CODE };
+  return { ...plan, schedule: { ...viewed, ...end }, settles };
 }
 
 /** That of the model. */

@@ -1,7 +1,14 @@
 /** Walks the schedule, sends every step through the trellis, and cuts the stream where the target is reached. */
 import { concat, writeHeader, type Header } from '../container/container.js';
 import { PARTS, type Part } from '../container/parts.js';
-import { entersLevel, leavesLevelObserved, modeBefore, type Step, type Straight } from '../diffusion/schedule.js';
+import {
+  entersLevel,
+  leavesLevelObserved,
+  modeBefore,
+  whiteCode,
+  type Step,
+  type Straight,
+} from '../diffusion/schedule.js';
 import { DcompError } from '../errors.js';
 import { log2 } from '../math/exact.js';
 import type { Evaluator } from '../model/evaluator.js';
@@ -19,7 +26,7 @@ import { nuOf, pauseOf, sizeOf, type EncodeResult, type EncodingOptions, type Lo
 import type { Plan } from './coding-plan.js';
 import { endsAtCode, nearEndsOf, type Prepared } from './prepared.js';
 import { decibelsOf, errorOf, meanSquaredError, squaredErrorOf } from './psnr.js';
-import type { Settling, Stop } from './quality.js';
+import type { Stop } from './quality.js';
 import { writeLagsInPieces } from './region.js';
 import { fork, SizeEnds, type Point, type Walk } from './end-at-size.js';
 import { Session } from './session.js';
@@ -50,8 +57,8 @@ export class Encoding {
     private readonly alpha: Uint8Array,
     readonly coefficients: PictureCoefficients,
     private point: Point,
-    /** How files of given sizes are settled. */
-    private readonly settling: Settling | undefined,
+    /** Whether files of given sizes are settled. */
+    private readonly settles: boolean,
   ) {}
 
   /** The header of a file whose session has been forgotten. */
@@ -59,7 +66,7 @@ export class Encoding {
 
   /** @param given the coefficients of the picture, where they are known */
   static async of(
-    { lags, schedule, settling }: Plan,
+    { lags, schedule, settles = false }: Plan,
     { picture, alphaSection, parts: known }: Prepared,
     evaluator: Evaluator,
     options: EncodingOptions,
@@ -89,7 +96,7 @@ export class Encoding {
       coefficients,
       point,
       // Only from copies of the state can a file end in another way than it was begun for.
-      width * height <= MAX_FORKED_PIXELS ? settling : undefined,
+      settles && width * height <= MAX_FORKED_PIXELS,
     );
   }
 
@@ -116,12 +123,13 @@ export class Encoding {
     const { session } = this.point;
     const results = new Map<number, EncodeResult>();
     const { width, height } = this.picture;
-    const ends = new SizeEnds(this.walk, this.settling, width * height);
+    const ends = new SizeEnds(this.walk, this.settles, width * height);
     let open = [...new Set(sizes)].sort((a, b) => a - b);
     const largest = open[open.length - 1] ?? 0;
     for (let step = session.next?.step; step !== undefined && open.length > 0; step = session.next?.step) {
       if (this.isNear(largest)) break;
-      const before = this.canEndWithin(step) ? fork(this.point) : undefined;
+      if (entersLevel(step)) ends.leave(this.point);
+      const before = this.canEndWithin(step) || ends.canSettleWithin(step) ? fork(this.point) : undefined;
       await this.runStep(this.point, before === undefined ? largest : Infinity);
       for (const size of open) {
         const result = await ends.endAt({ before, step, after: this.point }, size);
@@ -278,7 +286,7 @@ export class Encoding {
     const step = session.next?.step;
     const code =
       step === undefined
-        ? schedule.lastCode
+        ? whiteCode(schedule)
         : step.level === 0 && modeBefore(step.kind) === 'refine'
           ? step.from
           : (schedule.straight?.firstCode ?? TOP_CODE);

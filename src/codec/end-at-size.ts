@@ -1,8 +1,10 @@
 /** The last steps of a refined file of a given size: how wide they are, so that it is filled. */
-import { leavesLevelObserved, type Schedule, type Step } from '../diffusion/schedule.js';
+import { leavesLevelObserved, MAX_LAST_LEVEL, type Schedule, type Step } from '../diffusion/schedule.js';
 import { groupCount } from '../diffusion/units.js';
+import { CODES_LEVEL_SPAN } from '../format.js';
+import { TOP_CODE } from '../model/sigma.js';
 import type { EncodeResult } from './encoder-options.js';
-import type { Settling } from './quality.js';
+import { settlingAt } from './quality.js';
 import type { Session } from './session.js';
 import type { Stream } from './stream.js';
 
@@ -38,24 +40,39 @@ export interface Ran {
 /** Bits per pixel that settling takes, as is believed to begin with. */
 const SETTLED_BITS = 0.055;
 
+/** Sigma code to which a level is refined where there is no room for the next one: the network knows LL of that no better. */
+const FINEST_LAST_CODE = TOP_CODE - 2 * CODES_LEVEL_SPAN;
+
 /** Ends files of sizes that lie within a step. */
 export class SizeEnds {
   /** Bytes that settling takes in a file of a size. */
   private readonly beliefs = new Map<number, number>();
+  /** Before the finest level was entered. */
+  private left: Point | undefined;
 
-  /** @param settling how files are settled; undefined where they are not @param pixels of the picture */
+  /** @param settles whether files are settled @param pixels of the picture */
   constructor(
     private readonly walk: Walk,
-    private readonly settling: Settling | undefined,
+    private readonly settles: boolean,
     private readonly pixels: number,
   ) {}
+
+  /** @param point before a level is entered */
+  leave(point: Point): void {
+    if (this.settles && point.session.level <= MAX_LAST_LEVEL) this.left = fork(point);
+  }
+
+  /** Whether a file may end with less of a step, settled. */
+  canSettleWithin({ level, kind, from, to }: Step): boolean {
+    return this.settles && kind === 'refine' && level > 0 && level <= MAX_LAST_LEVEL && from - to > 1;
+  }
 
   /** @returns undefined where there is room for more than the step */
   async endAt(ran: Ran, size: number): Promise<EncodeResult | undefined> {
     const { walk } = this;
     const settled = await this.endSettled(ran, size);
     if (settled !== undefined || walk.bytesAt(ran.after) < size) return settled;
-    return ran.before === undefined
+    return ran.before === undefined || ran.step.level > 0
       ? walk.finish(ran.after, size)
       : this.endWithin({ ...ran, before: ran.before }, size);
   }
@@ -91,17 +108,34 @@ export class SizeEnds {
     return walk.finish(after, size);
   }
 
+  /** Settled. @returns undefined where there is room for more than the step and that, or nothing is settled */
+  private async endSettled(ran: Ran, size: number): Promise<EncodeResult | undefined> {
+    const { step, after } = ran;
+    if (!this.settles || step.level > MAX_LAST_LEVEL || !this.isFull(after, size)) return undefined;
+    const isDone = leavesLevelObserved(step) && after.session.next?.step.index !== step.index;
+    const end = isDone ? await this.settledWithin(ran, size) : undefined;
+    if (end === ROOM) return undefined;
+    // What a level is entered with is too much for half of a step: what is left goes into the coarser one.
+    const coarser = step.kind === 'enter' ? await this.settledBefore(size) : undefined;
+    const point = coarser ?? end;
+    return point && this.walk.finish(point, size);
+  }
+
+  /** Whether a file of a size has no room for more, as is believed. */
+  private isFull(point: Point, size: number): boolean {
+    const believed = this.beliefs.get(size) ?? (SETTLED_BITS * this.pixels) / 8;
+    return this.walk.bytesAt(point) + believed >= size;
+  }
+
   /**
    * By as much of the step as leaves room for settling. The last bytes of that matter least, so they are cut where one code
    * less would leave some over; but not of several groups, as the last one would lose most of it.
    */
-  private async endSettled(ran: Ran, size: number): Promise<EncodeResult | undefined> {
+  private async settledWithin(ran: Ran, size: number): Promise<Point | typeof ROOM> {
     const { walk } = this;
     const { before, after, step } = ran;
     const whole = walk.bytesAt(after);
     const believed = this.beliefs.get(size) ?? (SETTLED_BITS * this.pixels) / 8;
-    const isDone = step.level === 0 && leavesLevelObserved(step) && after.session.next?.step.index !== step.index;
-    if (this.settling === undefined || !isDone || whole + believed < size) return undefined;
     const start = before === undefined ? whole : walk.bytesAt(before);
     const most = before === undefined ? 0 : step.from - step.to;
     const ends = new Map<number, Point>();
@@ -112,23 +146,47 @@ export class SizeEnds {
     };
     const guess = (most * (size - start - believed)) / Math.max(1, whole - start);
     const { fits, over } = await widthsAround(size, bytesAfter, guess, most);
-    if (fits === most) return undefined;
+    if (fits === most) return ROOM;
     const width = groupCount(after.session.sizes[0]!) === 1 ? (over ?? fits) : (fits ?? over);
-    return walk.finish(ends.get(width!)!, size);
+    return ends.get(width!)!;
   }
 
   /** After so many codes of the step, settled. */
   private async settledEnd({ before, after, step }: Ran, width: number, size: number): Promise<Point> {
     const { walk } = this;
     const lastCode = before === undefined ? step.to : step.from - width;
-    const point = fork(before ?? after, { ...after.schedule, lastCode, tail: 0, ...this.settling });
+    const point = fork(before ?? after, { ...after.schedule, ...this.endingWith(step.level, lastCode) });
     if (width > 0) await walk.runStep(point);
     const bytes = walk.bytesAt(point);
     await walk.runStep(point);
     this.beliefs.set(size, walk.bytesAt(point) - bytes);
     return point;
   }
+
+  /** Before the finest level was entered, by as many more steps of the coarser one as there is room for. */
+  private async settledBefore(size: number): Promise<Point | undefined> {
+    const { left, walk } = this;
+    if (left === undefined) return undefined;
+    const { level } = left.session;
+    const after = fork(left, { ...left.schedule, ...this.endingWith(level, FINEST_LAST_CODE) });
+    for (let step = after.session.next!.step; step.kind === 'refine'; step = after.session.next!.step) {
+      const before = fork(after);
+      await walk.runStep(after);
+      if (!this.isFull(after, size)) continue;
+      const found = await this.settledWithin({ before, step, after: fork(after) }, size);
+      if (found !== ROOM) return found;
+    }
+    await walk.runStep(after);
+    return after;
+  }
+
+  private endingWith(level: number, code: number): Partial<Schedule> {
+    return { lastLevel: level, lastCode: code, tail: 0, ...settlingAt({ level, code }) };
+  }
 }
+
+/** What a file still has after all that could be tried. */
+const ROOM = 'room';
 
 /**
  * Of neighbouring widths the one that fits a size and the one that does not, found by trying from a guess on.

@@ -13,11 +13,10 @@ import { COLOURS } from '../pixels/colour.js';
 import type { CoefficientRows } from '../pixels/pyramid.js';
 import { rowsOfPiece, type Pieces } from '../turns.js';
 
-/**
- * Strength for the eye. SSIMULACRA 2 gains 6 to 9 % of the bytes on straight paths, for 0.2 to 0.4 dB of PSNR, and half a
- * point where levels are settled.
- */
+/** Strength for the eye on straight paths: SSIMULACRA 2 gains 6 to 9 % of the bytes, for 0.2 to 0.4 dB of PSNR. */
 export const EYE_MASKING = 6;
+/** The same where levels are settled: half a point. */
+export const SETTLED_MASKING = 8;
 /** By how many codes more than brightness the colours are measured for the eye on straight paths: another 2 % of the bytes. */
 export const EYE_CHROMA: Chroma = [4, 8];
 /** What a straight schedule for the eye says of how errors are spread over places and colours. */

@@ -87,7 +87,10 @@ export function needsOf(
     const run = around(groups);
     const window = run === undefined ? wanted : around([wanted, windowOf(architecture, run, { width, height })])!;
     needs[index] = { wanted, window };
-    wanted = entersLevel(step) && index > 1 ? positionsOf(window) : window;
+    const coarser = steps[index - 1];
+    if (step.kind === 'settle' && coarser !== undefined && coarser.level > step.level)
+      wanted = coarser.level === step.level + 1 ? positionsOf(window) : wholeOf(grid(coarser.level));
+    else wanted = entersLevel(step) && index > 1 ? positionsOf(window) : window;
   }
   return needs;
 }

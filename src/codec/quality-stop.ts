@@ -1,5 +1,5 @@
 /** Where the file of a picture ends for a quality: where files usually do, or as is foreseen of that picture. */
-import { chromaAt, settledCode, straightCode, type Schedule } from '../diffusion/schedule.js';
+import { chromaAt, settledCode, straightCode, whiteCode, type Schedule } from '../diffusion/schedule.js';
 import { CODES_LEVEL_SPAN, MAX_FIRST_CODE } from '../format.js';
 import type { QualityTable } from '../model/integer/integer-model.js';
 import { TOP_CODE } from '../model/sigma.js';
@@ -7,16 +7,17 @@ import type { Picture } from '../picture.js';
 import type { Pieces } from '../turns.js';
 import type { Tune } from './encoder-options.js';
 import { EYE_SPREAD, maskedCode } from './masking.js';
-import { DEFAULT_QUALITY_TABLE, settlingOf, stopOfQuality, type Stop } from './quality.js';
+import {
+  COARSER_CODES,
+  DEFAULT_QUALITY_TABLE,
+  HIGHEST_REFINED,
+  settlingAt,
+  stopOfQuality,
+  type Stop,
+} from './quality.js';
 import { QualitySearch, type Family } from './quality-search.js';
 import { ScoreForecast } from './score-forecast.js';
 import { straightAt } from './straight.js';
-
-/**
- * So many codes of the family of refined files stand for how much they are settled by: those above TOP_CODE, as level 0
- * has no more noise.
- */
-const SETTLING_CODES = 16;
 
 /** What is foreseen of photographs with `tune` eye, on the mean of 18 (dev2), as of `Family`. */
 const STRAIGHT_USUAL: Family['usual'] = [
@@ -54,21 +55,20 @@ export function* stopFor(
   schedule: Schedule,
   tune: Tune | undefined,
 ): Pieces<Stop> {
-  const usual = stopOfQuality(quality, table);
-  if (usual.level > 0) return usual;
-  const forecast = yield* ScoreForecast.of(picture);
-  if (forecast === undefined) return usual;
   const family = schedule.straight !== undefined ? straightFamily(schedule, tune) : refinedFamily(tune);
-  const search = new QualitySearch(family.tableOf(table), forecast, family);
-  return family.stopOf(yield* search.codeOf(quality, family.codeOf(usual)));
+  const usual = stopOfQuality(quality, table);
+  if (usual.level > 0) return family.coarserStop(usual);
+  const forecast = yield* ScoreForecast.of(picture);
+  if (forecast === undefined) return family.stopOf(usual.code);
+  const search = new QualitySearch(table, forecast, family);
+  return family.stopOf(yield* search.codeOf(quality, usual.code));
 }
 
-/** Which code stands for a stop at level 0. */
+/** What the codes of a table stand for. */
 interface Path extends Family {
-  codeOf(stop: Stop): number;
   stopOf(code: number): Stop;
-  /** A model's table, with codes of the family. */
-  tableOf(table: QualityTable): QualityTable;
+  /** Where a file ends for a quality below the table. */
+  coarserStop(stop: Stop): Stop;
 }
 
 /** Files that are measured straight: the code is that of level 0. */
@@ -86,38 +86,34 @@ export function straightFamily(schedule: Schedule, tune: Tune | undefined): Path
         masking: spread.masking ?? 0,
       };
     },
-    codeOf: ({ code }) => code,
     stopOf,
-    tableOf: (table) => table,
+    coarserStop: (stop) => stop,
   };
 }
 
-/** Files that are refined: the code is the last one, or says by how much those of the first one are settled. */
+/** Files that are refined: the code is the last one, of level 0 or of level 1 (`COARSER_CODES`). */
 export function refinedFamily(tune: Tune | undefined): Path {
   const stopOf = (code: number): Stop =>
-    code <= TOP_CODE
-      ? { level: 0, code }
-      : { level: 0, code: TOP_CODE, settled: 1 - (code - TOP_CODE) / SETTLING_CODES };
+    code <= TOP_CODE ? { level: 0, code } : { level: 1, code: Math.min(code, HIGHEST_REFINED) - COARSER_CODES };
   return {
-    highest: TOP_CODE + SETTLING_CODES,
+    highest: HIGHEST_REFINED,
     usual: REFINED_USUAL,
     known: (code) => {
       const stop = stopOf(code);
-      const settling = tune === 'eye' ? settlingOf(stop) : undefined;
-      const schedule = { lastCode: stop.code, ...settling };
+      const settling = tune === 'eye' ? settlingAt(stop) : undefined;
+      const schedule = { lastLevel: stop.level, lastCode: stop.code, ...settling };
       return {
         codeOf: (level, colour, offset) => {
-          const measured = Math.max(1, stop.code - CODES_LEVEL_SPAN * level);
+          // What is not measured has more noise than counts.
+          const measured =
+            level < stop.level ? MAX_FIRST_CODE : Math.max(1, whiteCode(schedule) - CODES_LEVEL_SPAN * level);
           const to = colour === 0 ? settledCode(schedule, level) : undefined;
           return to === undefined ? measured : Math.min(measured, maskedCode(to, offset));
         },
         masking: settling?.masking ?? 0,
       };
     },
-    codeOf: ({ code, settled = 1 }) => code + Math.floor((1 - settled) * SETTLING_CODES + 0.5),
     stopOf,
-    // Of two qualities with one code the lower one is not settled.
-    tableOf: (table) =>
-      table.map(([quality, code], i) => [quality, table[i + 1]?.[1] === code ? code + SETTLING_CODES : code]),
+    coarserStop: ({ level, code }) => ({ level: level + 1, code }),
   };
 }

@@ -1,24 +1,30 @@
 /** What a quality means: the noise level at which a stream ends. */
 import { NOT_SETTLED, type Schedule, type Settled } from '../diffusion/schedule.js';
-import { CODES_LEVEL_SPAN, LAST_CODE } from '../format.js';
+import { CODES_LEVEL_SPAN, HANDED_ON_CODE, LAST_CODE } from '../format.js';
 import type { QualityTable } from '../model/integer/integer-model.js';
 import { TOP_CODE } from '../model/sigma.js';
-import { EYE_MASKING } from './masking.js';
+import { SETTLED_MASKING } from './masking.js';
 
 /** A step of a level and sigma code: where a stream ends by itself. */
 export interface Stop {
   level: number;
   code: number;
-  /** Share of what a refined file is settled by for the eye. Default: 1, all of it. */
-  settled?: number;
 }
 
 /** Where nothing else ends a stream. */
 export const FINEST: Stop = { level: 0, code: LAST_CODE };
 
 /**
+ * Of files that are refined: so much above the code at which level 1 ends lies the one that stands for it, where level 0
+ * tells nothing. To enter level 0 takes half as much again as all before, so level 1 is rather refined further than usual.
+ */
+export const COARSER_CODES = TOP_CODE + 1 - 144;
+/** The highest of these codes. */
+export const HIGHEST_REFINED = COARSER_CODES + HANDED_ON_CODE;
+
+/**
  * What qualities mean where a model has no table of its own. Of pictures that end there, the mean SSIMULACRA 2 score is about the quality, up to 91;
- * from there on to sigma ½, which scores 96. At the first code two qualities are told apart by how much is settled.
+ * from there on to sigma ½, which scores 96. Codes above TOP_CODE are those of `COARSER_CODES`.
  */
 export const DEFAULT_QUALITY_TABLE: QualityTable = [
   [18, TOP_CODE],
@@ -52,30 +58,19 @@ export function stopOfQuality(quality: number, table: QualityTable = DEFAULT_QUA
   const [high, to] = table[i]!;
   const [low, from] = table[Math.max(0, i - 1)]!;
   const share = high === low ? 1 : (quality - low) / (high - low);
-  // Where two qualities have one code, the higher one is settled and the lower one is not.
-  const code = Math.floor(from + share * (to - from) + 0.5);
-  if (i === 0) return table[1]?.[1] === to ? { level: 0, code, settled: 0 } : { level: 0, code };
-  return from === to ? { level: 0, code, settled: share } : { level: 0, code };
+  return { level: 0, code: Math.floor(from + share * (to - from) + 0.5) };
 }
 
-/**
- * How coarse levels of refined files are settled for the eye, from not at all to where SSIMULACRA 2 gains most: some 15
- * points at equal bytes below half a bit per pixel, for 0.5 dB of PSNR. Level 1 costs more than it brings.
- */
-const SETTLINGS: readonly (Settled | undefined)[] = [
-  undefined,
-  [NOT_SETTLED, NOT_SETTLED, 0, 4],
-  [NOT_SETTLED, NOT_SETTLED, 12, 16],
-  [NOT_SETTLED, 0, 8, 12],
-  [NOT_SETTLED, 8, 16, 20],
-  [NOT_SETTLED, 24, 32, 36],
-];
-
-/** What a schedule says about it. */
+/** What a schedule says about how coarse levels of refined files are settled. */
 export type Settling = Required<Pick<Schedule, 'settled' | 'masking'>>;
 
-/** @returns undefined where nothing is settled */
-export function settlingOf({ settled: share = 1 }: Stop): Settling | undefined {
-  const settled = SETTLINGS[Math.floor(share * (SETTLINGS.length - 1) + 0.5)];
-  return settled === undefined ? undefined : { settled, masking: EYE_MASKING };
+/**
+ * How coarse levels of refined files are settled for the eye: SSIMULACRA 2 gains some 15 points at equal bytes below half
+ * a bit per pixel, for 0.5 dB of PSNR. The more is known, the less it costs to know more of what counts; level 1 is worth
+ * it from half a bit per pixel on.
+ */
+export function settlingAt({ level, code }: Stop): Settling {
+  const levels: Settled =
+    level > 0 ? [NOT_SETTLED, 16, 24, 32] : code > 150 ? [NOT_SETTLED, 20, 28, 36] : [8, 24, 32, 36];
+  return { settled: levels, masking: SETTLED_MASKING };
 }

@@ -25,7 +25,7 @@ import type { CoefficientRows, Plane } from '../pixels/pyramid.js';
 import { gridOf, intersect, wholeOf, type Rectangle, type Size } from '../math/rectangle.js';
 import { maskingInPieces, type Masking } from './masking.js';
 import type { Lags } from './region.js';
-import { showDrawn, showNothing, showPixels, showPosterior, type Realism, type TakeRows } from './shown.js';
+import { ledTo, showDrawn, showNothing, showPixels, showPosterior, type Realism, type TakeRows } from './shown.js';
 import type { Side } from '../entropy/sample-model.js';
 import { SideRows } from './side.js';
 import { giveBack, takeWorkspace, type Workspace } from './workspace.js';
@@ -268,15 +268,21 @@ export class Session {
       const strength = this.schedule.straight === undefined ? 0 : (this.schedule.masking ?? 0);
       this.masking = await inTurns(maskingInPieces(this.observation, step.level, size, strength), this.pause);
     }
-    this.observation = finer
-      ? await inTurns(finerObservationInPieces(this.observation, size, this.grey, window), this.pause)
-      : observationWithin(this.observation, window);
+    if (step.kind === 'settle') {
+      const { observation, condition, schedule } = this;
+      const known = await ledTo({ observation, condition }, this, step.level, window, schedule.views, true);
+      ({ observation: this.observation, condition: this.condition } = known);
+      this.settled = new SettledLevel(this.observation);
+    } else {
+      this.observation = finer
+        ? await inTurns(finerObservationInPieces(this.observation, size, this.grey, window), this.pause)
+        : observationWithin(this.observation, window);
+      // Details that are measured straight are told by the noise that they will have: LL may have less.
+      const sigma = step.kind === 'enter' && this.schedule.straight !== undefined ? step.to : step.from;
+      this.condition = { level: step.level, sigma, mode: modeBefore(step.kind) };
+    }
     this.groups = this.groupsOf(step);
     if (entersLevel(step)) this.scales = new Int8Array(this.groups.length);
-    // Details that are measured straight are told by the noise that they will have: LL may have less.
-    const sigma = step.kind === 'enter' && this.schedule.straight !== undefined ? step.to : step.from;
-    this.condition = { level: step.level, sigma, mode: modeBefore(step.kind) };
-    if (step.kind === 'settle') this.settled = new SettledLevel(this.observation);
     const rows = this.groups.reduce((most, { height }) => Math.max(most, height), 0);
     this.evaluated = 0;
     this.evaluation =
@@ -303,7 +309,8 @@ export class Session {
   }
 
   private end(step: Step, cut: boolean): void {
-    if (!cut && leavesLevelObserved(step)) this.condition = { level: step.level, sigma: step.to, mode: 'refine' };
+    if (!cut && leavesLevelObserved(step) && step.kind !== 'settle')
+      this.condition = { level: step.level, sigma: step.to, mode: 'refine' };
     if (this.settled !== undefined) this.settled.done = true;
     this.evaluation = undefined;
     this.row = undefined;

@@ -57,20 +57,36 @@ export async function showPixels(
   pixels: Rectangle,
   views: number,
 ): Promise<void> {
-  const { evaluations, sizes, grey, schedule, pause } = of;
-  let { observation, condition } = known;
-  const windowAt = (level: number): Rectangle => {
-    const grid = gridOf(sizes[level]!);
-    return level === shown ? windowOf(evaluations.architecture, positionsOf(pixels), grid) : wholeOf(grid);
-  };
+  const { evaluations, sizes, schedule, pause } = of;
   if (views === schedule.views && (await showSettled(known, take, pixels, pause))) return;
-  let unfinished: Float32Array | undefined;
-  if (condition.level === shown) {
-    const window = windowAt(shown);
-    if (known.unfinished !== undefined && shown === 0)
-      unfinished = cutOut(known.unfinished, observation, window, COEFFICIENTS);
-    observation = observationWithin(observation, window);
-  } else if (isHandedOn(condition.mode, condition.sigma)) {
+  const window = windowOf(evaluations.architecture, positionsOf(pixels), gridOf(sizes[shown]!));
+  const unfinished =
+    known.unfinished !== undefined && shown === 0 && known.condition.level === 0
+      ? cutOut(known.unfinished, known.observation, window, COEFFICIENTS)
+      : undefined;
+  const { observation, condition } = await ledTo(known, of, shown, window, views);
+  const told = { unfinished, moves: known.settled?.movesWithin(observation) };
+  await showLevel(of, observation, condition, told, pixels, take, views);
+}
+
+/**
+ * What is known of a level, by that of a coarser one: handed on, or its posterior mean, level by level.
+ * @param window of the level's positions that are wanted @param views of the evaluations that this takes, at most
+ * @param hands whether it is handed on wherever it can be
+ */
+export async function ledTo(
+  known: Pick<Known, 'observation' | 'condition'>,
+  of: Shown,
+  shown: number,
+  window: Rectangle,
+  views: number,
+  hands = false,
+): Promise<Pick<Known, 'observation' | 'condition'>> {
+  const { sizes, grey, schedule, pause } = of;
+  let { observation, condition } = known;
+  if (condition.level === shown) return { observation: observationWithin(observation, window), condition };
+  const windowAt = (level: number): Rectangle => (level === shown ? window : wholeOf(gridOf(sizes[level]!)));
+  if (isHandedOn(condition.mode, condition.sigma) || (hands && condition.mode === 'refine')) {
     observation = await inTurns(
       finerObservationInPieces(observation, sizes[condition.level - 1]!, grey, windowAt(condition.level - 1)),
       pause,
@@ -98,8 +114,7 @@ export async function showPixels(
     observation = fine;
     condition = { level, sigma, mode: 'enter' };
   }
-  const told = { unfinished, moves: known.settled?.movesWithin(observation) };
-  await showLevel(of, observation, condition, told, pixels, take, views);
+  return { observation, condition };
 }
 
 /** Sigma code with which LL is known that is a posterior mean. @param variance of the coarser level's coefficients, on average */

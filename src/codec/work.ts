@@ -123,10 +123,20 @@ export function workOf({
     if (left <= 0 || step.level < shown) break;
     const groups = groupCount(sizes[step.level]!);
     // Whether all bits of a step with one group are there is not known.
+    const known = last?.step;
     last = { step, whole: left >= groups };
     left -= groups;
     if (step.kind === 'root') continue;
-    counter.add(before(step), viewsBefore(step, schedule), windowBefore(step, sizes, part));
+    const conditions =
+      step.kind === 'settle' && known !== undefined
+        ? evaluatedLevels({ level: known.level, sigma: known.to, mode: 'refine' }, step.level, true)
+        : [before(step)];
+    for (const each of conditions)
+      counter.add(
+        each,
+        viewsBefore(step, schedule),
+        each.level === step.level ? windowBefore(step, sizes, part) : wholeOf(gridOf(sizes[each.level]!)),
+      );
   }
   const steps = counter.work;
   const picture = last === undefined ? undefined : shownWork(last, lags, { sizes, schedule, shown, part });
@@ -200,9 +210,9 @@ function shownWork({ step, whole }: { step: Step; whole: boolean }, lags: Lags |
 }
 
 /** The conditions of the evaluations from a level down to the one that is shown. */
-function evaluatedLevels(condition: Condition, shown: number): Condition[] {
+function evaluatedLevels(condition: Condition, shown: number, hands = false): Condition[] {
   const { level, mode, sigma } = condition;
-  const handed = level > shown && mode === 'refine' && isHandedOn('refine', sigma);
+  const handed = level > shown && mode === 'refine' && (hands || isHandedOn('refine', sigma));
   const first: Condition = handed ? { level: level - 1, sigma, mode: 'enter' } : condition;
   const conditions = [first];
   for (let next = first.level - 1; next >= shown; next--) conditions.push({ level: next, sigma, mode: 'enter' });

@@ -5,7 +5,7 @@ import {
   FINEST_FIRST_CODE,
   CHROMA_UNIT,
   MAX_AHEAD,
-  MAX_MASKING,
+  MAX_LAST_LEVEL,
   type Ahead,
   NOT_SETTLED,
   SETTLE_UNIT,
@@ -58,8 +58,12 @@ const SETTINGS_BYTES = 4;
 const LEVELS_BYTES = 2;
 /** Bytes of a straight schedule, behind them: the first code, by how much each level is ahead, what colours have more. */
 const STRAIGHT_BYTES = 1 + 4 + 1;
-/** The byte behind a straight schedule, or behind by how much levels are settled, that says how strongly contrast masks. */
+/**
+ * The byte behind a straight schedule, or behind by how much levels are settled, that says how strongly contrast masks, and
+ * above that the last level.
+ */
 const MASKING_BYTES = 1;
+const LAST_LEVEL_UNIT = 16;
 /** The byte behind those that says how near to white and black samples are taken for them, four bits each. */
 const ENDS_BYTES = 1;
 /** Most bytes behind the model id, without the checksum: width and height have 1 to 5 bytes each. */
@@ -109,7 +113,9 @@ export function headerBytes(header: Header, hasParts: boolean): Uint8Array {
     ...(schedule.settled === undefined
       ? []
       : levelsBytes(schedule.settled.map((codes) => (codes - NOT_SETTLED) / SETTLE_UNIT))),
-    ...(schedule.straight === undefined && schedule.settled === undefined ? [] : [schedule.masking ?? 0]),
+    ...(schedule.straight === undefined && schedule.settled === undefined
+      ? []
+      : [(schedule.masking ?? 0) + LAST_LEVEL_UNIT * (schedule.lastLevel ?? 0)]),
     ...(hasEnds(header) ? [header.ends.white + (MAX_NEAR + 1) * header.ends.black] : []),
   ];
   const fields = Uint8Array.of(
@@ -299,8 +305,9 @@ function readSettings(bytes: Uint8Array): Pick<Header, 'schedule' | 'nu' | 'ends
   const nu = last & ~(HAS_ENDS | IS_SETTLED | IS_STRAIGHT);
   if (nu < MIN_NU || nu > MAX_FINE_NU) throw impossible(`a trellis of ${nu} bits`);
   const ends = bytes.at(-1)!;
-  const masking = maskingAt(last) === 0 ? 0 : behind[maskingAt(last)]!;
-  if (masking > MAX_MASKING) throw impossible(`a masking of ${masking}`);
+  const both = maskingAt(last) === 0 ? 0 : behind[maskingAt(last)]!;
+  const [masking, lastLevel] = [both % LAST_LEVEL_UNIT, Math.floor(both / LAST_LEVEL_UNIT)];
+  if (lastLevel > (settled === undefined ? 0 : MAX_LAST_LEVEL)) throw impossible(`the last level ${lastLevel}`);
   const chroma = straight === undefined ? undefined : readChroma(behind);
   return {
     schedule: {
@@ -309,6 +316,7 @@ function readSettings(bytes: Uint8Array): Pick<Header, 'schedule' | 'nu' | 'ends
       ...(straight === undefined ? {} : { straight }),
       ...(settled === undefined ? {} : { settled }),
       ...(masking === 0 ? {} : { masking }),
+      ...(lastLevel === 0 ? {} : { lastLevel }),
       ...(chroma === undefined ? {} : { chroma }),
     },
     nu,

@@ -37,8 +37,10 @@ export interface Schedule {
   /** Width of a refining step in sigma codes (1/16 octave) at levels ≥ 1 and at level 0, 1..16. */
   coarseWidth: number;
   fineWidth: number;
-  /** Sigma code at which level 0 ends, LAST_CODE..TOP_CODE; of a straight schedule up to its first code. */
+  /** Sigma code at which the last level ends, LAST_CODE..TOP_CODE; of a straight schedule up to its first code. */
   lastCode: number;
+  /** The finest level that is measured, 0..MAX_LAST_LEVEL; default 0. Of schedules that settle what is shown alone. */
+  lastLevel?: number;
   /**
    * Width of a last step of its own at level 0, 0..MAX_TAIL, 0 for none. A file of a given size ends within a step, and a
    * step's middle is worse than its ends: by 0.08 to 0.16 dB for a width of 4, hardly for a width of 1.
@@ -90,6 +92,8 @@ export const NOT_SETTLED = -SETTLE_UNIT;
 export const MAX_SETTLED = 14 * SETTLE_UNIT;
 /** Levels that are settled, at most. */
 export const SETTLED_LEVELS = 4;
+/** The coarsest one that a file may end with and be settled all the same. */
+export const MAX_LAST_LEVEL = 3;
 
 /** The path that finishes coarse levels first, and measures the details of each level at once. */
 export interface Straight {
@@ -129,13 +133,18 @@ export function straightCode({ firstCode, ahead }: Straight, level: number): num
   return Math.max(FINEST_COARSE_CODE, firstCode - CODES_LEVEL_SPAN * level - offset);
 }
 
+/** Sigma code of level 0 that white noise has there where the last level ends. */
+export function whiteCode({ lastCode, lastLevel = 0 }: Pick<Schedule, 'lastCode' | 'lastLevel'>): number {
+  return lastCode + CODES_LEVEL_SPAN * lastLevel;
+}
+
 /** Sigma code that a level ≥ 1 is settled with; undefined where it stays as it is. */
 export function settledCode(
-  { lastCode, settled }: Pick<Schedule, 'lastCode' | 'settled'>,
+  schedule: Pick<Schedule, 'lastCode' | 'lastLevel' | 'settled'>,
   level: number,
 ): number | undefined {
-  const ahead = settled?.[level - 1] ?? NOT_SETTLED;
-  return ahead === NOT_SETTLED ? undefined : Math.max(1, lastCode - CODES_LEVEL_SPAN * level - ahead);
+  const ahead = schedule.settled?.[level - 1] ?? NOT_SETTLED;
+  return ahead === NOT_SETTLED ? undefined : Math.max(1, whiteCode(schedule) - CODES_LEVEL_SPAN * level - ahead);
 }
 
 /** Codes at levels 0 and 1, and at the coarser ones: even, up to MAX_CHROMA. */
@@ -256,6 +265,7 @@ export function checkSchedule(schedule: Schedule): void {
     coarseWidth,
     fineWidth,
     lastCode,
+    lastLevel = 0,
     tail,
     views,
     coarseViews,
@@ -271,6 +281,7 @@ export function checkSchedule(schedule: Schedule): void {
   whole('coarseWidth', coarseWidth, 1, CODES_LEVEL_SPAN);
   whole('fineWidth', fineWidth, 1, CODES_LEVEL_SPAN);
   whole('lastCode', lastCode, LAST_CODE, straight === undefined ? TOP_CODE : MAX_FIRST_CODE);
+  whole('lastLevel', lastLevel, 0, settled === undefined ? 0 : MAX_LAST_LEVEL);
   whole('tail', tail, 0, MAX_TAIL);
   whole('masking', masking, 0, MAX_MASKING);
   chroma?.forEach((codes, i) =>
@@ -324,14 +335,15 @@ export function stepsOf(schedule: Schedule, levels: number): Step[] {
   const entered = (level: number): number => (straight === undefined ? TOP_CODE : straightCode(straight, level));
   add(levels - 1, 'root', TOP_CODE, entered(levels - 1));
   let from = entered(levels - 1);
-  for (let level = levels - 1; level >= 0; level--) {
+  const last = Math.min(schedule.lastLevel ?? 0, levels - 1);
+  for (let level = levels - 1; level >= last; level--) {
     const first = entered(level);
     const isWhole = straight === undefined ? level >= levels - ENTERED_WHOLE : level === 0 && straight.atOnce === true;
     if (isWhole) add(level, 'enter', from, first);
     else for (const part of ['first', 'rest'] as const) add(level, 'enter', from, first, { part });
     const coarsest = level >= levels - ENTERED_WHOLE ? schedule.coarsestWidth : undefined;
     const width = level === 0 ? fineWidth : (coarsest ?? coarseWidth);
-    const end = level === 0 ? lastCode : straight === undefined ? TOP_CODE - CODES_LEVEL_SPAN : first;
+    const end = level === last ? lastCode : straight === undefined ? TOP_CODE - CODES_LEVEL_SPAN : first;
     const tail = level === 0 ? Math.min(first, end + schedule.tail) : end;
     const begin = coarsest === undefined ? schedule.firstWidth || width : width;
     for (let code = first; code > end;) {
@@ -341,6 +353,6 @@ export function stepsOf(schedule: Schedule, levels: number): Step[] {
     }
     from = end + CODES_LEVEL_SPAN;
   }
-  if (schedule.settled !== undefined) add(0, 'settle', lastCode, lastCode);
+  if (schedule.settled !== undefined) add(0, 'settle', whiteCode(schedule), whiteCode(schedule));
   return steps;
 }

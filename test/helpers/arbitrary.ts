@@ -6,6 +6,7 @@ import { LAST_CODE, MAX_FIRST_CODE } from '../../src/format.js';
 import {
   FINEST_FIRST_CODE,
   MAX_AHEAD,
+  MAX_LAST_LEVEL,
   MAX_TAIL,
   CHROMA_UNIT,
   MAX_CHROMA,
@@ -133,8 +134,13 @@ export const anySchedules: fc.Arbitrary<Schedule> = fc.oneof(
       straight: { firstCode, ahead, ...told },
     })),
   fc
-    .record({ schedule: refinedSchedules, settled: fc.tuple(settled, settled, settled, settled), masked })
-    .map(({ schedule, settled, masked }) => ({ ...schedule, ...masked, settled })),
+    .record({
+      schedule: refinedSchedules,
+      settled: fc.tuple(settled, settled, settled, settled),
+      masked,
+      last: fc.constantFrom({}, { lastLevel: 1 }, { lastLevel: MAX_LAST_LEVEL }),
+    })
+    .map(({ schedule, settled, masked, last }) => ({ ...schedule, ...masked, settled, ...last })),
 );
 
 /** Those that go on to the end. */

@@ -597,7 +597,8 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
   const aheadOf = (level: number): number => ahead[min(level, 4) - 1]!;
   const codeAt = (level: number): number =>
     !straight ? TOP : level === 0 ? firstCode : max(48, firstCode - 16 * level - aheadOf(level));
-  const strength = plain ? 0 : straight ? file[at + 2]! : (flagged & 64) > 0 ? file[at - 2]! : 0;
+  const seen = plain ? 0 : straight ? file[at + 2]! : (flagged & 64) > 0 ? file[at - 2]! : 0;
+  const [strength, lastLevel] = [seen & 15, seen >> 4];
   const coloured = straight ? file[at + 1]! : 0;
   const chromaAt = (level: number): number => 2 * (level < 2 ? coloured & 15 : coloured >> 4);
   if (straight) at += 7;
@@ -666,14 +667,15 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
   const steps: { index: number; level: number; mode: Mode; from: number; to: number; part: number }[] = [
     { index: 0, level: K - 1, mode: 'root', from: TOP, to: codeAt(K - 1), part: 0 },
   ];
-  for (let level = K - 1; level >= 0; level--) {
+  const finest = min(lastLevel, K - 1);
+  for (let level = K - 1; level >= finest; level--) {
     const to = codeAt(level);
     const from = straight && level < K - 1 ? codeAt(level + 1) + 16 : to;
     const isWhole = straight ? level === 0 && (flagged & 64) > 0 : level >= K - 2;
     for (const part of isWhole ? [0] : [1, 2])
       steps.push({ index: steps.length, level, mode: 'enter', from, to, part });
     if (straight && level > 0) continue;
-    const end = level === 0 ? lastCode : TOP - 16;
+    const end = level === finest ? lastCode : TOP - 16;
     const tail = level === 0 ? min(to, end + (widths >> 5)) : end;
     const coarser = message !== undefined && level >= K - 2 ? message.coarsestWidth : coarseWidth;
     for (let c = to, next = 0; c > end; c = next) {
@@ -684,7 +686,8 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
     }
   }
 
-  if (isSettled) steps.push({ index: steps.length, level: 0, mode: 'settle', from: lastCode, to: lastCode, part: 0 });
+  const white = lastCode + 16 * lastLevel;
+  if (isSettled) steps.push({ index: steps.length, level: 0, mode: 'settle', from: white, to: white, part: 0 });
 
   let grid = blank(sizes[K - 1]!.w, sizes[K - 1]!.h, grey);
   const lagIn =
@@ -761,8 +764,39 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
     });
   const moves = new Float32Array(ceil(cw / 2) * ceil(ch / 2));
   let condition: { level: number; code: number; mode: 'enter' | 'refine' } | undefined;
+  // Section 10: what level 0 is shown by where a coarser one is the last that is known.
+  const lead = async (most: number): Promise<void> => {
+    let { level, code, mode } = condition!;
+    if (level > 0 && mode === 'refine' && code <= most) {
+      level--;
+      grid = finer(grid, sizes[level]!.w, sizes[level]!.h, grey);
+      [code, mode] = [min(176, code + 16), 'enter'];
+    }
+    for (; level > 0; mode = 'enter') {
+      const out = await viewed(grid, level, code, mode, views);
+      const u = unHaar(grid, posterior(grid, out, level));
+      let [sum, n] = [0, 0];
+      for (let i = 0; i < grid.z.length; i++) {
+        if ((i & 255) >= 12 || grid.codes[i] === 0) continue;
+        const [, co] = wiener(grid.codes[i]!, priorOf(model, level)[i % 12]!);
+        sum += co * co * exp2(out[2 * i - (i % 12) + 12]!);
+        n++;
+      }
+      level--;
+      const [least, less] = straight ? [64, 24] : message?.trusted === true ? [128, 24] : [152, 0];
+      code = min(176, max(least, codeOf(2 * sqrt(max(1e-6, n === 0 ? 0 : sum / n))) - less));
+      const fine = blank(sizes[level]!.w, sizes[level]!.h, grey);
+      for (let i = 0; i < fine.z.length; i++) {
+        if (i % 12 >= 3 || fine.codes[i] === 0) continue;
+        fine.z[i] = 2 * u.data[floor(i / 12) * 3 + (i % 12)]!;
+        fine.codes[i] = code;
+      }
+      grid = fine;
+    }
+    condition = { level, code, mode };
+  };
   let whole = true;
-  let shown: Plane | undefined;
+  let shown: Plane = { w: cw, h: ch, data: new Float32Array(cw * ch * 3) };
   let unfinished: Float32Array | undefined;
   let next = 0;
   let g = 0;
@@ -791,15 +825,16 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
           masking = maskingOf(step.level, straight ? strength : 0, [gw, gh], energy);
           grid = finer(grid, sizes[step.level]!.w, sizes[step.level]!.h, grey);
         }
-        condition = { level: step.level, code, mode };
+        if (step.mode === 'settle') await lead(TOP);
+        else condition = { level: step.level, code, mode };
         out =
           step.mode === 'root'
             ? undefined
             : await viewed(
                 grid,
                 step.level,
-                code,
-                mode,
+                condition!.code,
+                condition!.mode,
                 step.mode === 'settle' ? views : step.level > 0 ? coarseViews : 1,
               );
       }
@@ -834,7 +869,7 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
           };
           const m = posterior(grid, out!, 0).filter(inside);
           const v = variancesOf(grid, out!).filter(inside);
-          const told = settle(own, step, { w: x1 - x0, h: y1 - y0 }, { m, v }, settled, lastCode, min(4, K - 1));
+          const told = settle(own, step, { w: x1 - x0, h: y1 - y0 }, { m, v }, settled, white, min(4, K - 1));
           told.moves.forEach((d, i) => (moves[(y0 + floor(i / (x1 - x0))) * grid.gw + x0 + (i % (x1 - x0))] = d));
           if (told.ended) throw new Ended();
         } else group(own, grid, step, area, g, out, means);
@@ -847,7 +882,7 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
       }
       const cut = ended && (columns * rows === 1 || !last);
       if (cut) whole = false;
-      if (last && !cut && step.mode !== 'root' && step.part !== 1)
+      if (last && !cut && step.mode !== 'root' && step.mode !== 'settle' && step.part !== 1)
         condition = { level: step.level, code: step.to, mode: 'refine' };
       g = last ? 0 : g + 1;
       if (last) next++;
@@ -855,47 +890,16 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
       if (ended) break;
     }
   }
-  if (condition === undefined) shown = { w: cw, h: ch, data: new Float32Array(cw * ch * 3) };
-  let direct = condition?.mode === 'refine' && condition.code <= 162;
   let variances: Float32Array = new Float32Array(12 * ceil(cw / 2) * ceil(ch / 2));
-  while (shown === undefined) {
-    let { level, code, mode } = condition!;
-    if (level > 0 && direct) {
-      level--;
-      grid = finer(grid, sizes[level]!.w, sizes[level]!.h, grey);
-      code = min(176, code + 16);
-      mode = 'enter';
-    }
-    direct = false;
-    const by = level === 0 && steps[next - (g === 0 ? 1 : 0)]?.mode !== 'settle' ? shower : evaluator;
-    const way = by === evaluator ? mode : (widths & 16) > 0 ? 'enter' : 'refine';
-    const out = await viewed(grid, level, code, way, views, by);
-    const mean = posterior(grid, out, level, by.model);
-    if (level === 0) moves.forEach((d, p) => (mean[12 * p] = mean[12 * p]! + d));
-    const u = unHaar(grid, unfinished === undefined ? mean : mean.map((value, i) => (3 * value + unfinished![i]!) / 4));
-    if (level === 0) {
-      variances = variancesOf(grid, out, by.model);
-      shown = u;
-      break;
-    }
-    let [sum, n] = [0, 0];
-    for (let i = 0; i < grid.z.length; i++) {
-      if ((i & 255) >= 12 || grid.codes[i] === 0) continue;
-      const [, co] = wiener(grid.codes[i]!, priorOf(model, level)[i % 12]!);
-      sum += co * co * exp2(out[2 * i - (i % 12) + 12]!);
-      n++;
-    }
-    level--;
-    const [least, less] = straight ? [64, 24] : message?.trusted === true ? [128, 24] : [152, 0];
-    code = min(176, max(least, codeOf(2 * sqrt(max(1e-6, n === 0 ? 0 : sum / n))) - less));
-    const fine = blank(sizes[level]!.w, sizes[level]!.h, grey);
-    for (let i = 0; i < fine.z.length; i++) {
-      if (i % 12 >= 3 || fine.codes[i] === 0) continue;
-      fine.z[i] = 2 * u.data[floor(i / 12) * 3 + (i % 12)]!;
-      fine.codes[i] = code;
-    }
-    grid = fine;
-    condition = { level, code, mode: 'enter' };
+  if (condition !== undefined) {
+    await lead(162);
+    const by = steps[next - (g === 0 ? 1 : 0)]?.mode !== 'settle' ? shower : evaluator;
+    const way = by === evaluator ? condition.mode : (widths & 16) > 0 ? 'enter' : 'refine';
+    const out = await viewed(grid, 0, condition.code, way, views, by);
+    const mean = posterior(grid, out, 0, by.model);
+    moves.forEach((d, p) => (mean[12 * p] = mean[12 * p]! + d));
+    shown = unHaar(grid, unfinished === undefined ? mean : mean.map((value, i) => (3 * value + unfinished![i]!) / 4));
+    variances = variancesOf(grid, out, by.model);
   }
 
   const sample = (value: number): number =>

@@ -111,9 +111,10 @@ def read_header(data):
             raise Refused
         straight = (first, ahead, at_once)
     masking = data[height[1] + (10 if straight else 6)] if straight or settled else 0
-    if masking > 15:
+    last_level = masking // 16
+    if last_level > (3 if settled else 0):
         raise Refused
-    return w, h, channels, depth, bool(kind & 8), data[6:10].hex(), views, coarse_views, for_eye, coarse, fine, tail, last, nu, (settled, straight), end + 4
+    return w, h, channels, depth, bool(kind & 8), data[6:10].hex(), views, coarse_views, for_eye, coarse, fine, tail, (last, last_level), nu, (settled, straight), end + 4
 
 
 def coded_size(w, h):
@@ -138,22 +139,26 @@ def steps_of(w, h, coarse, fine, tail, last, settled):
     """Sections 2 (number of levels) and 3 (steps)."""
     w, h = coded_size(w, h)
     settled, straight = settled
+    last, last_level = last
     levels = 0
     while levels == 0 or max(w, h) > 8:
         w, h, levels = (w + 1) // 2, (h + 1) // 2, levels + 1
     if straight:
         return straight_steps(levels, fine, tail, last, *straight)
     steps = [(levels - 1, "root", TOP, TOP)]
-    for level in range(levels - 1, -1, -1):
+    finest = min(last_level, levels - 1)
+    for level in range(levels - 1, finest - 1, -1):
         # The part tells two steps apart that are otherwise equal.
         steps += [(level, "enter", TOP, TOP, part) for part in (("first", "rest") if level < levels - 2 else (None,))]
-        width, before_end, end = (coarse, TOP - 16, TOP - 16) if level > 0 else (fine, min(TOP, last + tail), last)
+        end = last if level == finest else TOP - 16
+        width, before_end = (coarse, end) if level > 0 else (fine, min(TOP, last + tail))
         code = TOP
         while code != end:
             to = max(before_end, code - width) if code > before_end else end
             steps.append((level, "refine", code, to))
             code = to
-    return steps + ([(0, "settle", last, last)] if settled else [])
+    white = last + 16 * last_level
+    return steps + ([(0, "settle", white, white)] if settled else [])
 
 
 def straight_steps(levels, fine, tail, last, first, ahead, at_once):
@@ -187,7 +192,7 @@ def info(data):
         "byteLength": len(data),
         "bitsPerPixel": 8 * len(data) / (w * h),
         "trellisBits": nu,
-        "schedule": None if plain else {"coarseStepsPerOctave": 16 / coarse, "fineStepsPerOctave": 16 / fine, "lastSigma": sigma(last), "views": 2**views, "coarseViews": 2**coarse_views, "forEye": for_eye},
+        "schedule": None if plain else {"coarseStepsPerOctave": 16 / coarse, "fineStepsPerOctave": 16 / fine, "lastLevel": last[1], "lastSigma": sigma(last[0]), "views": 2**views, "coarseViews": 2**coarse_views, "forEye": for_eye},
         "parts": [],
         "alpha": None,
         "segments": [],

@@ -4,7 +4,7 @@ import { groupCount } from '../diffusion/units.js';
 import { CODES_LEVEL_SPAN } from '../format.js';
 import { TOP_CODE } from '../model/sigma.js';
 import type { EncodeResult } from './encoder-options.js';
-import { settlingAt } from './quality.js';
+import { MOST_STRENGTH, settlingAt } from './quality.js';
 import type { Session } from './session.js';
 import type { Stream } from './stream.js';
 
@@ -40,6 +40,9 @@ export interface Ran {
 /** Bits per pixel that settling takes, as is believed to begin with. */
 const SETTLED_BITS = 0.055;
 
+/** What settling may take of a file. */
+const MOST_SETTLED_SHARE = 0.3;
+
 /** Sigma code to which a level is refined where there is no room for the next one: the network knows LL of that no better. */
 const FINEST_LAST_CODE = TOP_CODE - 2 * CODES_LEVEL_SPAN;
 
@@ -47,6 +50,8 @@ const FINEST_LAST_CODE = TOP_CODE - 2 * CODES_LEVEL_SPAN;
 export class SizeEnds {
   /** Bytes that settling takes in a file of a size. */
   private readonly beliefs = new Map<number, number>();
+  /** How strongly such a file is settled, at most. */
+  private readonly strengths = new Map<number, number>();
   /** Before the finest level was entered. */
   private left: Point | undefined;
 
@@ -115,10 +120,11 @@ export class SizeEnds {
     const isDone = leavesLevelObserved(step) && after.session.next?.step.index !== step.index;
     const end = isDone ? await this.settledWithin(ran, size) : undefined;
     if (end === ROOM) return undefined;
-    // What a level is entered with is too much for half of a step: what is left goes into the coarser one.
-    const coarser = step.kind === 'enter' ? await this.settledBefore(size) : undefined;
-    const point = coarser ?? end;
-    return point && this.walk.finish(point, size);
+    // A level that has just been entered is worth less than what the coarser one can still tell for these bytes.
+    const coarser = step.kind === 'enter' || step.from === TOP_CODE ? await this.settledBefore(size) : undefined;
+    if (coarser?.isFull === true) return this.walk.finish(coarser.point, size);
+    if (end !== undefined) return this.walk.finish(end, size);
+    return coarser && this.walk.bytesAt(after) >= size ? this.walk.finish(coarser.point, size) : undefined;
   }
 
   /** Whether a file of a size has no room for more, as is believed. */
@@ -151,37 +157,53 @@ export class SizeEnds {
     return ends.get(width!)!;
   }
 
-  /** After so many codes of the step, settled. */
+  /** After so many codes of the step, settled: as strongly as may be for the bytes that it takes. */
   private async settledEnd({ before, after, step }: Ran, width: number, size: number): Promise<Point> {
     const { walk } = this;
     const lastCode = before === undefined ? step.to : step.from - width;
-    const point = fork(before ?? after, { ...after.schedule, ...this.endingWith(step.level, lastCode) });
-    if (width > 0) await walk.runStep(point);
-    const bytes = walk.bytesAt(point);
-    await walk.runStep(point);
-    this.beliefs.set(size, walk.bytesAt(point) - bytes);
-    return point;
+    const end = fork(before ?? after, { ...after.schedule, ...this.endingWith(step.level, lastCode, size) });
+    if (width > 0) await walk.runStep(end);
+    for (;;) {
+      const point = fork(end, { ...end.schedule, ...this.endingWith(step.level, lastCode, size) });
+      await walk.runStep(point);
+      const bytes = walk.bytesAt(point) - walk.bytesAt(end);
+      this.beliefs.set(size, bytes);
+      const strength = this.strengthFor(size);
+      if (bytes <= MOST_SETTLED_SHARE * size || strength === 0) return point;
+      this.strengths.set(size, strength - 1);
+    }
   }
 
-  /** Before the finest level was entered, by as many more steps of the coarser one as there is room for. */
-  private async settledBefore(size: number): Promise<Point | undefined> {
+  /**
+   * Before the finest level was entered, by as many more steps of the coarser one as there is room for.
+   * @returns also whether there is no room for more
+   */
+  private async settledBefore(size: number): Promise<{ point: Point; isFull: boolean } | undefined> {
     const { left, walk } = this;
     if (left === undefined) return undefined;
     const { level } = left.session;
-    const after = fork(left, { ...left.schedule, ...this.endingWith(level, FINEST_LAST_CODE) });
-    for (let step = after.session.next!.step; step.kind === 'refine'; step = after.session.next!.step) {
+    const after = fork(left, { ...left.schedule, ...this.endingWith(level, FINEST_LAST_CODE, size) });
+    let { step } = after.session.next!;
+    for (;;) {
       const before = fork(after);
       await walk.runStep(after);
-      if (!this.isFull(after, size)) continue;
-      const found = await this.settledWithin({ before, step, after: fork(after) }, size);
-      if (found !== ROOM) return found;
+      const point = this.isFull(after, size)
+        ? await this.settledWithin({ before, step, after: fork(after) }, size)
+        : ROOM;
+      if (point !== ROOM) return { point, isFull: true };
+      const next = after.session.next!.step;
+      if (next.kind === 'settle') break;
+      step = next;
     }
-    await walk.runStep(after);
-    return after;
+    return { point: await this.settledEnd({ before: undefined, step, after }, 0, size), isFull: false };
   }
 
-  private endingWith(level: number, code: number): Partial<Schedule> {
-    return { lastLevel: level, lastCode: code, tail: 0, ...settlingAt({ level, code }) };
+  private strengthFor(size: number): number {
+    return this.strengths.get(size) ?? MOST_STRENGTH;
+  }
+
+  private endingWith(level: number, code: number, size: number): Partial<Schedule> {
+    return { lastLevel: level, lastCode: code, tail: 0, ...settlingAt({ level, code }, this.strengthFor(size)) };
   }
 }
 

@@ -65,9 +65,11 @@ function offsetOf(energy: number, strength: number): number {
 
 /** Offsets of one row of cells, which are two rows of blocks. */
 class CellRow {
+  /** Whole cells. */
   private readonly columns: number;
-  /** Of log2 of the energies at a block's positions, and their number. */
-  private readonly sums: Float64Array;
+  /** By block, the mean of log2 of the energies at its positions; infinite where there are none. */
+  private readonly energies: Float64Array;
+  /** How many positions it has. */
   private readonly counts: Float64Array;
 
   /** @param left position of the coarser level that its rows begin with @param block side of a block there */
@@ -77,8 +79,8 @@ class CellRow {
     private readonly block: number,
     private readonly strength: number,
   ) {
-    this.columns = Math.ceil((left + width) / block);
-    this.sums = new Float64Array(CELL * this.columns);
+    this.columns = CELL * Math.ceil((left + width) / (CELL * block));
+    this.energies = new Float64Array(CELL * this.columns);
     this.counts = new Float64Array(CELL * this.columns);
   }
 
@@ -88,8 +90,8 @@ class CellRow {
    * @param columns of `offsets`
    */
   put(rows: Float32Array, offsets: Int8Array, columns: number): void {
-    const { sums, counts, width, left, block } = this;
-    sums.fill(0);
+    const { energies, counts, width, left, block } = this;
+    energies.fill(0);
     counts.fill(0);
     const height = rows.length / (width * COEFFICIENTS);
     for (let y = 0, i = 0; y < height; y++) {
@@ -97,30 +99,26 @@ class CellRow {
       for (let x = left; x < left + width; x++, i += COEFFICIENTS) {
         const [h, v, d] = [rows[i + COLOURS]!, rows[i + 2 * COLOURS]!, rows[i + 3 * COLOURS]!];
         const at = row + Math.floor(x / block);
-        sums[at]! += log2(h * h + v * v + d * d + LEAST);
+        energies[at]! += log2(h * h + v * v + d * d + LEAST);
         counts[at]!++;
       }
     }
+    for (let at = 0; at < energies.length; at++)
+      energies[at] = counts[at]! > 0 ? energies[at]! / counts[at]! : Infinity;
     const first = Math.floor(left / (CELL * block)) * CELL;
-    for (let column = first; column < this.columns; column += CELL) this.putCell(column, offsets, columns);
+    for (let column = first; column < this.columns; column++) this.putColumn(column, offsets, columns);
   }
 
-  private putCell(column: number, offsets: Int8Array, columns: number): void {
-    const { sums, counts, strength } = this;
+  private putColumn(column: number, offsets: Int8Array, columns: number): void {
+    const { energies, strength } = this;
+    const cell = column - (column % CELL);
     let calmest = Infinity;
-    this.eachOf(column, (at) => (calmest = Math.min(calmest, sums[at]! / counts[at]!)));
-    this.eachOf(column, (at, row, x) => {
-      const energy = sums[at]! / counts[at]!;
-      offsets[row * columns + x] = offsetOf(energy + CALM * (calmest - energy), strength);
-    });
-  }
-
-  private eachOf(column: number, put: (at: number, row: number, x: number) => void): void {
     for (let row = 0; row < CELL; row++)
-      for (let x = column; x < Math.min(this.columns, column + CELL); x++) {
-        const at = row * this.columns + x;
-        if (this.counts[at]! > 0) put(at, row, x);
-      }
+      for (let x = cell; x < cell + CELL; x++) calmest = Math.min(calmest, energies[row * this.columns + x]!);
+    for (let row = 0; row < CELL; row++) {
+      const energy = energies[row * this.columns + column]!;
+      if (energy < Infinity) offsets[row * columns + column] = offsetOf(energy + CALM * (calmest - energy), strength);
+    }
   }
 }
 

@@ -64,13 +64,26 @@ export function stopOfQuality(quality: number, table: QualityTable = DEFAULT_QUA
 /** What a schedule says about how coarse levels of refined files are settled. */
 export type Settling = Required<Pick<Schedule, 'settled' | 'masking'>>;
 
+/** How strongly coarse levels of refined files can be settled. Level 1 only where bits are plenty. */
+const STRENGTHS: readonly Settled[] = [
+  [NOT_SETTLED, 0, 8, 16],
+  [NOT_SETTLED, 8, 16, 24],
+  [NOT_SETTLED, 16, 24, 32],
+  [NOT_SETTLED, 24, 32, 36],
+  [8, 24, 32, 36],
+];
+/** The strongest of them, if what is settled may take the bits. */
+export const MOST_STRENGTH = STRENGTHS.length - 1;
+/** The strongest above sigma 20 and where level 0 tells nothing. */
+const USUAL_STRENGTH = MOST_STRENGTH - 1;
+const PLENTY = 150;
+
 /**
  * How coarse levels of refined files are settled for the eye: SSIMULACRA 2 gains some 15 points at equal bytes below half
- * a bit per pixel, for 0.5 dB of PSNR. The more is known, the less it costs to know more of what counts; level 1 is worth
- * it from half a bit per pixel on.
+ * a bit per pixel, for 0.5 dB of PSNR. What it takes should be no more than a quarter of the file.
+ * @param strength at most, 0..MOST_STRENGTH; default: as files of a quality have it
  */
-export function settlingAt({ level, code }: Stop): Settling {
-  const levels: Settled =
-    level > 0 ? [NOT_SETTLED, 16, 24, 32] : code > 150 ? [NOT_SETTLED, 20, 28, 36] : [8, 24, 32, 36];
-  return { settled: levels, masking: SETTLED_MASKING };
+export function settlingAt({ level, code }: Stop, strength = level > 0 ? 1 : MOST_STRENGTH): Settling {
+  const most = level > 0 || code > PLENTY ? USUAL_STRENGTH : MOST_STRENGTH;
+  return { settled: STRENGTHS[Math.min(strength, most)]!, masking: SETTLED_MASKING };
 }

@@ -49,7 +49,8 @@ export interface ScheduleInfo {
   /** Of refining at levels ≥ 1, and at level 0. */
   coarseStepsPerOctave: number;
   fineStepsPerOctave: number;
-  /** Noise level at which level 0 ends, in 8-bit sample units. */
+  /** The finest level that is measured, and the noise level at which it ends, in 8-bit sample units. */
+  lastLevel: number;
   lastSigma: number;
   /** Evaluations that what is shown is the mean of, and those of a step at levels ≥ 1. */
   views: number;
@@ -135,10 +136,11 @@ export function infoOf(bytes: Uint8Array, container: Container, byteLength = byt
 }
 
 function scheduleInfo(schedule: Schedule): ScheduleInfo {
-  const { coarseWidth, fineWidth, lastCode, views, coarseViews, forEye = false } = schedule;
+  const { coarseWidth, fineWidth, lastCode, lastLevel = 0, views, coarseViews, forEye = false } = schedule;
   return {
     coarseStepsPerOctave: 16 / coarseWidth,
     fineStepsPerOctave: 16 / fineWidth,
+    lastLevel,
     lastSigma: round(sigmaOf(lastCode)),
     views,
     coarseViews,

@@ -5,6 +5,7 @@
  * class       a row by class (--classes)
  * scale       a row by guidance scale (--scales), columns are classes; the class is told
  * classifier  the same; a classifier leads to the class
+ * discrete    rows without tokens and with them; columns are seeds
  *
  * Of each row: the spectrum (root mean square of luma's details, finest first), how luma and chroma are spread, and how often the
  * classifier names the class that was wanted. Beside them: the same of middles of photographs (--data).
@@ -81,6 +82,7 @@ const MODES: Record<string, () => Row[]> = {
       name: `scale ${guidanceScale}`,
       cells: inClasses({ guidanceScale, classifier: true }),
     })),
+  discrete: () => [false, true].map((discrete) => ({ name: `discrete ${discrete}`, cells: inSeeds({ discrete }) })),
 };
 
 const BANDS = 5;

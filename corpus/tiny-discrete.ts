@@ -18,8 +18,12 @@ export function tinyTables(tokens = 12): TokenTables {
     tokens,
     centres: filled(tokens * COEFFICIENTS, (i) => whole(1, i, spread(i % COEFFICIENTS))),
     codes: new Uint8Array(tokens * COEFFICIENTS).map((_, i) => 130 + (hash32(2, i) % 20)),
-    matrix: filled(tokens * OUTPUT_CHANNELS, (i) => whole(3, i, 256) / 128),
-    biases: filled(tokens, (i) => whole(4, i, 256) / 256),
+    layer: {
+      inputs: OUTPUT_CHANNELS,
+      outputs: tokens,
+      weights: filled(tokens * OUTPUT_CHANNELS, (i) => whole(3, i, 256) / 128),
+      bias: filled(tokens, (i) => whole(4, i, 256) / 256),
+    },
   };
 }
 

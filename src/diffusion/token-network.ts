@@ -51,14 +51,14 @@ export function tokenDenoiser(
   };
 }
 
-function logitsOf({ tokens, matrix, biases }: TokenTables, output: Float32Array): Logits {
+function logitsOf({ tokens, layer: { weights, bias } }: TokenTables, output: Float32Array): Logits {
   const logits = new Float64Array(tokens);
   return (place) => {
-    logits.set(biases);
+    logits.set(bias);
     for (let c = 0; c < OUTPUT_CHANNELS; c++) {
       const value = output[place * OUTPUT_CHANNELS + c]!;
       const row = c * tokens;
-      for (let k = 0; k < tokens; k++) logits[k] = logits[k]! + value * matrix[row + k]!;
+      for (let k = 0; k < tokens; k++) logits[k] = logits[k]! + value * weights[row + k]!;
     }
     return logits;
   };

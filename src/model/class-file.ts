@@ -20,7 +20,9 @@ import { bytesOf } from '../options.js';
 import { COEFFICIENTS, conditioningLength } from './architecture.js';
 import { checkFrame, DIGEST, magicOf, type FileKind } from './file-frame.js';
 import { MODEL_ID_BYTES, type IntegerModel } from './integer/integer-model.js';
-import { NumberReader } from './number-reader.js';
+import { layerBytes, NumberReader, type DenseLayer } from './number-reader.js';
+
+export type { DenseLayer } from './number-reader.js';
 
 const FIXED = 32;
 /** Class files. */
@@ -34,14 +36,6 @@ export const CLASS_FILE: FileKind = {
 const COLOURS = COEFFICIENTS / 4;
 /** What a classifier foresees from besides channels: 2 · 12 of the coefficients themselves, and log-sigma. */
 export const OWN_FEATURES = 2 * COEFFICIENTS + 1;
-
-/** A layer: out[o] = bias[o] + Σ in[i] · weights[i · out + o]. */
-export interface DenseLayer {
-  inputs: number;
-  outputs: number;
-  weights: Float64Array;
-  bias: Float64Array;
-}
 
 /** LL of the coarsest level by colour. */
 export interface RootStatistics {
@@ -94,13 +88,13 @@ export function readClassFile(given: Uint8Array): ClassFile {
     [hidden, classes],
   ] as const;
   // Before anything is allocated.
-  const layerBytes = shapes.reduce((sum, [inputs, outputs]) => sum + 4 + 2 * inputs * outputs + 4 * outputs, 0);
-  const length = FIXED + 8 * COLOURS * classes + 4 * count + levels * classes * count + layerBytes + DIGEST;
+  const inLayers = shapes.reduce((sum, [inputs, outputs]) => sum + layerBytes(inputs, outputs), 0);
+  const length = FIXED + 8 * COLOURS * classes + 4 * count + levels * classes * count + inLayers + DIGEST;
   if (length !== bytes.length) damaged(`it has ${bytes.length} bytes, but its sizes need ${length}`);
   const roots = Array.from({ length: classes }, () => rootFrom(reader));
   const scales = reader.floats(count, 0);
   const numbers = reader.bytes(levels * classes * count);
-  const layers = shapes.map(([inputs, outputs]) => layerFrom(reader, inputs, outputs));
+  const layers = shapes.map(([inputs, outputs]) => reader.layer(inputs, outputs));
   const kept = new Map<number, Float64Array>();
   return {
     model: bytesToHex(bytes.subarray(16, 16 + MODEL_ID_BYTES)),
@@ -124,12 +118,6 @@ function rootFrom(reader: NumberReader): RootStatistics {
     deviation.set(reader.floats(1, 0), c);
   }
   return { mean, deviation };
-}
-
-function layerFrom(reader: NumberReader, inputs: number, outputs: number): DenseLayer {
-  const [scale] = reader.floats(1, 0);
-  const weights = reader.shorts(inputs * outputs, scale!);
-  return { inputs, outputs, weights, bias: reader.floats(outputs) };
 }
 
 /**

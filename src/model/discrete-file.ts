@@ -4,10 +4,10 @@
  *   bytes 0..7    magic: 0x89 'DCD' CR LF 0x1A LF, as that of model files
  *   8..11         format version
  *   12..15        length of the whole file in bytes
- *   16..19        number of tokens K, 2 to 4096
- *   centres       float32 [K × 12]: the coefficients that a token stands for
+ *   16..17        number of tokens K, 2 to 4096
+ *   centres       a scale (float32), int16 [K × 12], times the scale: the coefficients that a token stands for
  *   codes         bytes [K × 12], 1 to 254: sigma codes of what it leaves out of them
- *   matrix        float32 [24 × K], then biases, float32 [K]: from the network's outputs to logits, of base 2
+ *   layer         24 → K, as those of class files: from the network's outputs to logits, of base 2
  *   network       a model file (.dcm) of one network that is not told sigma, and of one level
  *   last 32       SHA-256 of all bytes before
  */
@@ -19,10 +19,10 @@ import { COEFFICIENTS, isToldSigma, OUTPUT_CHANNELS } from './architecture.js';
 import { checkFrame, DIGEST, magicOf, type FileKind } from './file-frame.js';
 import type { IntegerModel } from './integer/integer-model.js';
 import { readModelFile } from './integer/model-file.js';
-import { NumberReader } from './number-reader.js';
+import { layerBytes, NumberReader, type DenseLayer } from './number-reader.js';
 import { EXACT, UNKNOWN } from './sigma.js';
 
-const FIXED = 20;
+const FIXED = 18;
 /** Files of discrete models. */
 export const DISCRETE_FILE_KIND: FileKind = {
   name: 'discrete model',
@@ -42,9 +42,8 @@ export interface TokenTables {
   centres: Float64Array;
   /** K × 12 sigma codes of what is left out. */
   codes: Uint8Array;
-  /** 24 × K: an output's row; logits are biases + Σ output · row, of base 2. */
-  matrix: Float64Array;
-  biases: Float64Array;
+  /** From the network's 24 outputs to logits, of base 2. */
+  layer: DenseLayer;
 }
 
 /** A discrete model. */
@@ -60,7 +59,7 @@ function damaged(problem: string): never {
 
 /** Bytes of all tables. */
 export function tableBytes(tokens: number): number {
-  return tokens * (5 * COEFFICIENTS + 4 * (OUTPUT_CHANNELS + 1));
+  return 4 + 3 * COEFFICIENTS * tokens + layerBytes(OUTPUT_CHANNELS, tokens);
 }
 
 /**
@@ -74,17 +73,16 @@ export function readDiscreteFile(given: Uint8Array): DiscreteFile {
   const end = bytes.length - DIGEST;
   if (bytesToHex(sha256(bytes.subarray(0, end))) !== bytesToHex(bytes.subarray(end)))
     damaged('the checksum at the end does not fit the content');
-  const tokens = new DataView(bytes.buffer, bytes.byteOffset).getUint32(FIXED - 4, true);
+  const tokens = new DataView(bytes.buffer, bytes.byteOffset).getUint16(FIXED - 2, true);
   if (tokens < 2 || tokens > MOST_TOKENS) damaged(`it has ${tokens} tokens; 2 to ${MOST_TOKENS} may be`);
   const networkAt = FIXED + tableBytes(tokens);
   if (networkAt > end) damaged(`its tables end at byte ${networkAt} of ${end}`);
   const reader = new NumberReader(bytes, FIXED, damaged);
-  const centres = reader.floats(tokens * COEFFICIENTS);
+  const centres = reader.shorts(tokens * COEFFICIENTS);
   const codes = new Uint8Array(reader.bytes(tokens * COEFFICIENTS).buffer);
   const wrong = codes.findIndex((code) => code === EXACT || code === UNKNOWN);
   if (wrong >= 0) damaged(`code ${wrong} of its tokens is ${codes[wrong]}; 1 to 254 may be`);
-  const matrix = reader.floats(OUTPUT_CHANNELS * tokens);
-  const biases = reader.floats(tokens);
+  const layer = reader.layer(OUTPUT_CHANNELS, tokens);
   // A copy, which nobody changes while it is evaluated.
   const network = bytes.slice(networkAt, end);
   const model = readModelFile(network);
@@ -92,5 +90,5 @@ export function readDiscreteFile(given: Uint8Array): DiscreteFile {
   const { conditioning } = model.architecture;
   if (isToldSigma(conditioning) || conditioning.levels !== 1)
     damaged(`its network is told sigma, or of ${conditioning.levels} levels in place of 1`);
-  return { tokens, centres, codes, matrix, biases, network, model };
+  return { tokens, centres, codes, layer, network, model };
 }

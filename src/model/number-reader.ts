@@ -3,6 +3,19 @@
 /** Magnitudes, as in model files: products of a few stay in the range of doubles. */
 const MOST = 2 ** 20;
 
+/** A layer: out[o] = bias[o] + Σ in[i] · weights[i · out + o]. */
+export interface DenseLayer {
+  inputs: number;
+  outputs: number;
+  weights: Float64Array;
+  bias: Float64Array;
+}
+
+/** Bytes of a layer. */
+export function layerBytes(inputs: number, outputs: number): number {
+  return 4 + 2 * inputs * outputs + 4 * outputs;
+}
+
 export class NumberReader {
   private readonly view: DataView;
 
@@ -47,10 +60,16 @@ export class NumberReader {
     return values;
   }
 
-  /** int16, times a scale. */
-  shorts(length: number, scale: number): Float64Array {
+  /** A scale (float32), and int16 times that. */
+  shorts(length: number): Float64Array {
+    const scale = this.floats(1, 0)[0]!;
     const values = new Float64Array(length);
     for (let i = 0; i < length; i++) values[i] = scale * this.view.getInt16(this.take(2), true);
     return values;
+  }
+
+  /** Weights as `shorts`, then biases (float32). */
+  layer(inputs: number, outputs: number): DenseLayer {
+    return { inputs, outputs, weights: this.shorts(inputs * outputs), bias: this.floats(outputs) };
   }
 }

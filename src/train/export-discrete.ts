@@ -81,16 +81,20 @@ function tablesOf({ discrete }: CheckpointState): TokenTables {
   const flat = (rows: readonly (readonly number[])[] | undefined, scale = 1): Float64Array =>
     Float64Array.of(...(rows ?? []).flat()).map((value) => Math.fround(value * scale));
   const [matrix, biases] = discrete?.average ?? [];
-  // Natural logits become those of base 2.
   const tables = {
     tokens,
     centres: flat(discrete?.centres),
     codes: Uint8Array.of(...(discrete?.codes ?? []).flat()),
-    matrix: flat(matrix, Math.LOG2E),
-    biases: flat(biases === undefined ? [] : [biases], Math.LOG2E),
+    // Natural logits become those of base 2.
+    layer: {
+      inputs: OUTPUT_CHANNELS,
+      outputs: tokens,
+      weights: flat(matrix, Math.LOG2E),
+      bias: flat(biases === undefined ? [] : [biases], Math.LOG2E),
+    },
   };
-  const lengths = [tables.centres, tables.codes, tables.matrix, tables.biases].map(({ length }) => length / tokens);
-  if (lengths.join() !== [COEFFICIENTS, COEFFICIENTS, OUTPUT_CHANNELS, 1].join())
+  const arrays = [tables.centres, tables.codes, tables.layer.weights, tables.layer.bias];
+  if (arrays.map(({ length }) => length / tokens).join() !== [COEFFICIENTS, COEFFICIENTS, OUTPUT_CHANNELS, 1].join())
     throw new DcompError(
       'E_DAMAGED_CHECKPOINT',
       'the checkpoint is of no discrete model; make one with `python3 src/train/pytorch discrete`',

@@ -98,7 +98,7 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     ['readModelFile', [], diffusion.readModelFile],
     ['readClassFile', [], diffusion.readClassFile],
     ['readDiscreteFile', [], diffusion.readDiscreteFile],
-    ['absorbing', [], (of) => drain(diffusion.absorbing(of, 3))],
+    ['absorbing', ['function that throws'], (of) => drain(diffusion.absorbing(of, 3))],
     ['length', ['2'], (length) => drain(diffusion.absorbing(tokens, length))],
     ['steps', ['2'], (steps) => drain(diffusion.absorbing(tokens, 3, { steps }))],
     ['temperature', AMOUNTS, (temperature) => drain(diffusion.absorbing(tokens, 3, { temperature }))],
@@ -128,7 +128,7 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
         ['width', []],
         ['height', []],
         ['channels', []],
-        ['discrete', ['false']],
+        ['discrete', ['true', 'false']],
         ['model', []],
         ['threads', ['2']],
       ] as const

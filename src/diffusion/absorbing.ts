@@ -99,7 +99,7 @@ export async function* absorbing(
   const own = hash32(key, DRAWS.token);
   let tokens = new Uint16Array(length).fill(MASKED);
   for (const { step, places } of revealedInSteps(length, steps, key)) {
-    const logits = await denoiser(tokens, pause);
+    const logits = isFunction<Logits>(await denoiser(tokens, pause), 'what the denoiser gives');
     yield { step, steps, tokens };
     tokens = tokens.slice();
     for (const place of places) {
@@ -113,6 +113,7 @@ export async function* absorbing(
 
 /** The largest, and the sum of 2^((x − it) · scale). @throws DcompError E_USAGE where there is no largest number */
 function total(logits: Float64Array, scale: number): { most: number; sum: number } {
+  if (!(logits instanceof Float64Array)) throw mustBe('what logits are', logits, 'a Float64Array');
   let most = -Infinity;
   for (let k = 0; k < logits.length; k++) if (logits[k]! > most) most = logits[k]!;
   if (!(most > -Infinity && most < Infinity)) throw mustBe('the largest logit', most, 'a finite number');

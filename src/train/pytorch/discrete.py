@@ -5,7 +5,6 @@ model for text-to-image synthesis", 2022). Tokens are masked independently with 
 each may be by those that are left; `dcomp train discrete` makes the model file of it.
 """
 
-import json
 import math
 import pathlib
 import time
@@ -115,6 +114,12 @@ def first_head(codebook, seed):
     return rows + 0.1 * torch.randn(rows.shape, generator=generator), torch.zeros(len(c))
 
 
+def head_of(known, name):
+    """Matrix and biases; a compact checkpoint has the averaged ones alone."""
+    matrix, biases = (np.array(v, np.float32) for v in known.get(name, known["average"]))
+    return [v * (name in known or name == "parameters") for v in (matrix, biases)]
+
+
 class Held:
     """Middles of the photographs that are held back, and which of their tokens are masked."""
 
@@ -168,8 +173,7 @@ class Training:
         to = lambda name: torch.tensor(known[name], dtype=torch.float32)
         codebook = Codebook(to("centres"), to("codes"))
         self.model = Discrete(header["architecture"], codebook, torch.tensor(header["statistics"]["inputScale"]))
-        split = lambda name: [*self.model.network.split(arrays[name], "cpu"), *(torch.tensor(v) for v in known[name])]
-        self.state = [split(name) for name in ARRAYS]
+        self.state = [[*self.model.network.split(arrays[n], "cpu"), *map(torch.tensor, head_of(known, n))] for n in ARRAYS]
         for p in self.state[0]:
             p.requires_grad_()
         self.optimiser = Optimiser(self.model.network, *self.state, header["step"], header["moments"], half=self.half)

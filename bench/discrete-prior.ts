@@ -38,7 +38,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     model: { type: 'string' },
-    ways: { type: 'string', default: '12:0,36:0,1048576:0,1048576:300,1048576:900' },
+    ways: { type: 'string', default: '12:0,72:0,1048576:0,72:300,72:900' },
     sigmas: { type: 'string', default: '8,2' },
   },
 });

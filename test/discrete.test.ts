@@ -46,7 +46,7 @@ describe('a network of tokens', () => {
       for (let c = 0; c < COEFFICIENTS; c++) {
         const i = place * COEFFICIENTS + c;
         const known = token !== MASKED;
-        assert.equal(z[i], known ? file.centres[token * COEFFICIENTS + c] : 0);
+        assert.equal(z[i], known ? Math.fround(file.centres[token * COEFFICIENTS + c]!) : 0);
         assert.equal(codes[i], known ? file.codes[token * COEFFICIENTS + c] : UNKNOWN);
       }
     });
@@ -75,7 +75,7 @@ describe('a network of tokens', () => {
 describe('a picture that begins with tokens', () => {
   it('is the same by any number of threads and by the reference engine', { timeout: 300_000 }, async () => {
     const own = digestOf(await draw());
-    assert.equal(own, 'TINY');
+    assert.equal(own, '91e3ebbd1a574942');
     assert.equal(digestOf(await draw({ threads: 2 } as SampleOptions)), own);
     const discrete = { evaluator: referenceOf(file.model), file };
     const { width, height, steps } = common;
@@ -90,7 +90,7 @@ describe('a picture that begins with tokens', () => {
       );
     assert.deepEqual(
       { plain: await made({ seed: 1 }), told: await made({ class: 22, guidanceScale: 2 }) },
-      { plain: 'PLAIN', told: 'TOLD' },
+      { plain: '21dd55421653d469', told: 'bbb733a7e4f5c383' },
     );
   });
 

@@ -11,14 +11,14 @@
  *   network       a model file (.dcm) of one network that is not told sigma, and of one level
  *   last 32       SHA-256 of all bytes before
  */
-import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { DcompError } from '../errors.js';
 import { bytesOf } from '../options.js';
+import { finish, type Pieces } from '../turns.js';
 import { COEFFICIENTS, isToldSigma, OUTPUT_CHANNELS } from './architecture.js';
 import { checkFrame, DIGEST, magicOf, type FileKind } from './file-frame.js';
 import type { IntegerModel } from './integer/integer-model.js';
-import { readModelFile } from './integer/model-file.js';
+import { readModelFileInPieces, sha256InPieces } from './integer/model-file.js';
 import { layerBytes, NumberReader, type DenseLayer } from './number-reader.js';
 import { EXACT, UNKNOWN } from './sigma.js';
 
@@ -67,11 +67,15 @@ export function tableBytes(tokens: number): number {
  * @throws DcompError E_NOT_MODEL, E_VERSION, E_TRUNCATED or E_DAMAGED_MODEL; no other error, whatever the bytes; E_USAGE for what are none
  */
 export function readDiscreteFile(given: Uint8Array): DiscreteFile {
-  const bytes = bytesOf(given, 'the discrete model');
+  return finish(readDiscreteFileInPieces(bytesOf(given, 'the discrete model')));
+}
+
+/** As `readDiscreteFile`. @param bytes not changed meanwhile */
+export function* readDiscreteFileInPieces(bytes: Uint8Array): Pieces<DiscreteFile> {
   checkFrame(DISCRETE_FILE_KIND, bytes, damaged);
   if (bytes.length < FIXED + DIGEST) damaged(`it has ${bytes.length} bytes, too few for a digest`);
   const end = bytes.length - DIGEST;
-  if (bytesToHex(sha256(bytes.subarray(0, end))) !== bytesToHex(bytes.subarray(end)))
+  if (bytesToHex(yield* sha256InPieces(bytes.subarray(0, end))) !== bytesToHex(bytes.subarray(end)))
     damaged('the checksum at the end does not fit the content');
   const tokens = new DataView(bytes.buffer, bytes.byteOffset).getUint16(FIXED - 2, true);
   if (tokens < 2 || tokens > MOST_TOKENS) damaged(`it has ${tokens} tokens; 2 to ${MOST_TOKENS} may be`);
@@ -85,7 +89,7 @@ export function readDiscreteFile(given: Uint8Array): DiscreteFile {
   const layer = reader.layer(OUTPUT_CHANNELS, tokens);
   // A copy, which nobody changes while it is evaluated.
   const network = bytes.slice(networkAt, end);
-  const model = readModelFile(network);
+  const model = yield* readModelFileInPieces(network);
   if (model.path !== undefined || model.shows !== undefined) damaged('its network is of two, or another one shows it');
   const { conditioning } = model.architecture;
   if (isToldSigma(conditioning) || conditioning.levels !== 1)

@@ -22,8 +22,11 @@ export const TOKEN_LEVEL = 3;
  * they are as a picture's are, and refining draws what they do not say.
  */
 const BEGIN = sigmaOf(TOP_CODE);
-/** Steps for each of the sampler's: the grid is 1/256 of the picture, so they cost next to nothing. */
-const STEPS_FOR_EACH = 2;
+/**
+ * Steps for each of the sampler's: what is revealed in one step is drawn apart, and pictures hang together the better the
+ * less that is. The grid is 1/256 of the picture, so they cost little.
+ */
+const STEPS_FOR_EACH = 4;
 /** Share of the work that is told of them. */
 const SHARE = 0.1;
 /** What is drawn from a key of their own. */

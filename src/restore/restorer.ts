@@ -123,7 +123,7 @@ export function createRestorer(platform: Platform & ClassSource & DiscreteSource
     options: SampleOptions & ModelOptions & Told,
     pause: Pause,
   ): States {
-    const file = await discrete.file(given);
+    const file = await discrete.file(given, pause);
     const { size } = checkDiscrete(evaluator, file, options);
     // What it is told of classes is no class file's.
     const { class: _, classes: __, ...own } = options;

@@ -4,8 +4,8 @@
  * By picture, tokens of level 3: their bits by the discrete model, sent in the order in which the sampler reveals them, and the
  * squared error of u₃ that they leave; beside them the bits with which the path of a codec's network comes to the same error
  * (bench/ideal-walk.ts), coarser levels included. Both are ideal. A token is the nearest one, or the one of least squared error
- * plus so many times its bits. Then, as files go on: down to some sigmas by `small` alone, and by the nearest tokens first and
- * `small` from them on.
+ * plus so many times its bits. Then, as files go on: down to some sigmas by `small` alone, and by tokens first, in the first of
+ * the ways, and `small` from them on.
  *
  * Usage: node dist/bench/discrete-prior.js FOLDER or PNG… [--model FILE.dcd] [--ways STEPS:PRICE,…] [--sigmas 8,2]
  */
@@ -38,7 +38,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     model: { type: 'string' },
-    ways: { type: 'string', default: '12:0,72:0,1048576:0,72:300,72:900' },
+    ways: { type: 'string', default: '1048576:0,72:0,12:0,72:300,72:900' },
     sigmas: { type: 'string', default: '8,2' },
   },
 });

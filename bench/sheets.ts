@@ -5,12 +5,13 @@
  * class       a row by class (--classes)
  * scale       a row by guidance scale (--scales), columns are classes; the class is told
  * classifier  the same; a classifier leads to the class
+ * discrete    rows without tokens and with them; columns are seeds
  *
  * Of each row: the spectrum (root mean square of luma's details, finest first), how luma and chroma are spread, and how often the
  * classifier names the class that was wanted. Beside them: the same of middles of photographs (--data).
  *
  * Usage: node dist/bench/sheets.js MODE [--classes 7,18,…] [--scales 0,1,…] [--scale 1] [--columns 8] [--side 256]
- *   [--steps 18] [--seed 1] [--out out/sheets] [--data FOLDER…]
+ *   [--steps 18] [--seed 1] [--out out/sheets] [--data FOLDER…] [--discrete: all of them from tokens on]
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -41,6 +42,7 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: '1' },
     out: { type: 'string', default: 'out/sheets' },
     data: { type: 'string', multiple: true, default: [] },
+    discrete: { type: 'boolean', default: false },
   },
 });
 const [mode = ''] = positionals;
@@ -81,6 +83,7 @@ const MODES: Record<string, () => Row[]> = {
       name: `scale ${guidanceScale}`,
       cells: inClasses({ guidanceScale, classifier: true }),
     })),
+  discrete: () => [false, true].map((discrete) => ({ name: `discrete ${discrete}`, cells: inSeeds({ discrete }) })),
 };
 
 const BANDS = 5;
@@ -155,12 +158,13 @@ const loaded = photographs
   .map((path) => middle(loadPicture(path), side))
   .filter(({ width, height }) => Math.min(width, height) === side);
 if (loaded.length > 0) console.log(lineOf(`photographs (${loaded.length})`, loaded.map(figuresOf)));
+const common = { model: 'small', threads: 1, width: side, steps, discrete: values.discrete } as const;
 const GAP = 2;
 const tiles: OverlayOptions[] = [];
 for (const [y, { name, cells }] of rows.entries()) {
   const found: Figures[] = [];
   for (const [x, options] of cells.entries()) {
-    const picture = await resultOf(samplePicture({ model: 'small', threads: 1, width: side, steps, ...options }));
+    const picture = await resultOf(samplePicture({ ...common, ...options }));
     const wanted = options.class;
     found.push({ ...figuresOf(picture), ...(wanted === undefined ? {} : { named: namedClass(picture) === wanted }) });
     const raw = { width: side, height: side, channels: 3 } as const;

@@ -3,7 +3,7 @@ import type { Argv } from 'yargs';
 import { resultOf, samplePicture, type ModelOptions, type SampleOptions } from '../src/diffusion-node.js';
 import { DcompError } from '../src/errors.js';
 import type { Picture } from '../src/picture.js';
-import { outputName } from '../formats/files.js';
+import { outputName, readInput } from '../formats/files.js';
 import { writeOutput } from '../formats/output.js';
 import { writePicture } from '../formats/write.js';
 import { DEFAULT_SIDE, LEAST_SIDE } from '../src/restore/sample-picture.js';
@@ -18,18 +18,24 @@ export function builder(yargs: Argv): void {
     .positional('output', { type: 'string', describe: 'Picture, or - for stdout' })
     .option('size', { type: 'string', requiresArg: true, describe: `WxH pixels, or W  [default: ${DEFAULT_SIDE}]` })
     .option('grid', { type: 'boolean', describe: 'All --count pictures in one, side by side' })
-    .option('grey', { type: 'boolean', describe: 'Without colour' });
+    .option('grey', { type: 'boolean', describe: 'Without colour' })
+    .option('discrete', { type: 'boolean', describe: 'The coarse part in tokens, by a discrete model' })
+    .option('discrete-model', { type: 'string', requiresArg: true, describe: 'File (.dcd) of another one' });
   restoreOptions(yargs, 'ancestral', 'count');
   yargs
     .example('$0 sample picture.png', 'A picture that the model makes up')
     .example('$0 sample sheet.png --count 16 --grid --size 128', 'Sixteen of them on a sheet')
+    .example('$0 sample sky.png --discrete --class 18', 'The coarse part drawn in tokens')
     .example('$0 sample picture.png --seed 7 --film film.webp', 'How it comes about');
 }
 
 export async function run(args: RawArgs): Promise<void> {
   const output = fileArgument(args, 'output')!;
   const common = restoreArgs(args, 'ancestral', 'count');
-  const own: SampleOptions = { ...sizeOf(args), ...(flag(args, 'grey') ? { channels: 1 } : {}) };
+  const own: SampleOptions = {
+    ...{ ...sizeOf(args), ...discreteOf(args) },
+    ...(flag(args, 'grey') ? { channels: 1 } : {}),
+  };
   const format = outputFormat(args, output);
   if (!flag(args, 'grid'))
     return writeAnswers('sample', undefined, output, format, common, (options) =>
@@ -50,6 +56,13 @@ function sizeOf(args: RawArgs): { width?: number; height?: number } {
   if (width === undefined || Math.min(Number(width), Number(height)) < LEAST_SIDE)
     throw new DcompError('E_USAGE', `--size is ${text}; it must be WxH or W, in pixels from ${LEAST_SIDE} on`);
   return { width: Number(width), height: Number(height) };
+}
+
+/** @throws DcompError E_IO */
+function discreteOf(args: RawArgs): Pick<SampleOptions, 'discrete'> {
+  const file = textOption(args, 'discrete-model');
+  if (file !== undefined) return { discrete: readInput(file) };
+  return flag(args, 'discrete') ? { discrete: true } : {};
 }
 
 /** Pixels between the pictures of a sheet. */

@@ -1,7 +1,8 @@
 /**
  * `dcomp train`: trains the network; `dcomp train export`: turns a checkpoint into the integer model that ships;
  * `dcomp train compact`: the averaged weights of a checkpoint, for keeping and sharing; `dcomp train grow`: puts it into
- * a larger network; `dcomp train pair` and `dcomp train classifier`: see train-pair.ts and train-classifier.ts.
+ * a larger network; `dcomp train pair`, `dcomp train classifier` and `dcomp train discrete`: see train-pair.ts,
+ * train-classifier.ts and train-discrete.ts.
  */
 import path from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
@@ -20,6 +21,7 @@ import { flag, numberOption, outputFlags, textOption, type RawArgs } from './opt
 import { progressDisplay } from './progress.js';
 import { note, print } from './report.js';
 import { classifierOptions, runClassifier } from './train-classifier.js';
+import { discreteOptions, runDiscrete } from './train-discrete.js';
 import { pairOptions, runPair } from './train-pair.js';
 import { COUNT, forceOption, qualityOption, required, SEED, stringOption } from './train-options.js';
 
@@ -76,6 +78,12 @@ export const trainCommand: CommandModule<object, RawArgs> = {
         'Train a classifier of pictures for a model: a class file (.dcc) for sample --classifier',
         classifierOptions,
         runClassifier,
+      )
+      .command(
+        'discrete',
+        'Make the file (.dcd) of a discrete model, for sample --discrete',
+        discreteOptions,
+        runDiscrete,
       );
   },
   handler: runTraining,

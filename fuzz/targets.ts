@@ -4,7 +4,7 @@ import { corrections, gains, plane } from './targets/coders.js';
 import { alpha, container, metadata } from './targets/container.js';
 import { crops, decoder, progressive, regions } from './targets/decoder.js';
 import { message } from './targets/message.js';
-import { model } from './targets/model.js';
+import { discrete, model } from './targets/model.js';
 import { packets } from './targets/packets.js';
 import { pictureFiles } from './targets/picture-files.js';
 import { png, pngRows } from './targets/png.js';
@@ -22,6 +22,7 @@ export const TARGETS: readonly Target[] = [
   corrections,
   message,
   model,
+  discrete,
   packets,
   png,
   pngRows,

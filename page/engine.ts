@@ -4,7 +4,7 @@ import type { DecodeResult, Picture, Rectangle } from 'dcomp';
 import { createCodec } from '../dist/src/api.js';
 import { createRestorer } from '../dist/src/restore/restorer.js';
 import { createWebEvaluator, helpIfAsked, threadsHere } from '../dist/src/model/wasm/threads-web.js';
-import { loadClasses, loadModel, sha256 } from '../dist/src/models/fetched.js';
+import { loadClasses, loadDiscrete, loadModel, sha256 } from '../dist/src/models/fetched.js';
 import type { Drawing, Made } from './calls.js';
 import { bitmapOf } from './pictures.js';
 import type { Context } from './remote.js';
@@ -18,7 +18,7 @@ const EFFORT = 6;
 /** Share of the work of coding and decoding that is coding. */
 const CODING = 0.8;
 
-const platform = { loadClasses, loadModel, sha256, createEvaluator: createWebEvaluator };
+const platform = { loadClasses, loadDiscrete, loadModel, sha256, createEvaluator: createWebEvaluator };
 const codec = createCodec(platform);
 const restorer = createRestorer(platform);
 

@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url';
 const FILES = { small: 'dcomp-small.dcm', medium: 'dcomp-medium.dcm', large: 'dcomp-1.dcm' };
 /** Class files of those that have one. */
 const CLASSES = { small: 'dcomp-small-classes.dcc' };
+/** The discrete model, which draws the coarse part for any of them. */
+const DISCRETE = 'dcomp-discrete.dcd';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const target = `${root}src/models/files.ts`;
@@ -17,10 +19,11 @@ const [DIGEST, ID] = [32, 4];
 /** Where the header of one begins, behind its length. */
 const HEADER = 20;
 
+const address = (path) => `new URL('../../../models/${path}', import.meta.url)`;
+
 const entries = Object.entries(FILES).map(([name, file]) => {
   const bytes = readFileSync(`${root}models/${file}`);
   const id = bytes.subarray(bytes.length - DIGEST, bytes.length - DIGEST + ID).toString('hex');
-  const address = (path) => `new URL('../../../models/${path}', import.meta.url)`;
   const { path } = JSON.parse(bytes.toString('utf8', HEADER, HEADER + bytes.readUInt32LE(HEADER - 4)));
   const shows = path === undefined ? '' : `    path: '${path}',\n`;
   const classes = CLASSES[name] === undefined ? '' : `    classes: ${address(CLASSES[name])},\n`;
@@ -32,6 +35,9 @@ const text = `/**
  */
 export const MODEL_FILES = {
 ${entries.join('')}} as const;
+
+/** The discrete model. */
+export const DISCRETE_FILE = ${address(DISCRETE)};
 `;
 if (readIfThere(target) !== text) writeFileSync(target, text);
 

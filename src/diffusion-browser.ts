@@ -1,7 +1,7 @@
 /** `dcomp/diffusion` in browsers: the reverse process for everything but coding. */
 import { webGpu } from './model/gpu/web.js';
 import { createEvaluator } from './model/wasm/engine.js';
-import { loadClasses, loadModel, sha256 } from './models/fetched.js';
+import { loadClasses, loadDiscrete, loadModel, sha256 } from './models/fetched.js';
 import { createRestorer, type Restorer } from './restore/restorer.js';
 
 export * from './restore/index.js';
@@ -9,6 +9,7 @@ export * from './restore/index.js';
 const restorer = createRestorer({
   loadModel,
   loadClasses,
+  loadDiscrete,
   sha256,
   createEvaluator: (model, _threads, engine) => webGpu.createEvaluator(model, engine, () => createEvaluator(model)),
 });

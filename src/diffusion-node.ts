@@ -1,7 +1,7 @@
 /** `dcomp/diffusion` in Node: the reverse process for everything but coding. */
 import { nodeGpu } from './model/gpu/process-node.js';
 import { createThreadedEvaluator } from './model/wasm/threads-node.js';
-import { loadClasses, loadModel, sha256 } from './models/read-node.js';
+import { loadClasses, loadDiscrete, loadModel, sha256 } from './models/read-node.js';
 import { createRestorer, type Restorer } from './restore/restorer.js';
 
 export * from './restore/index.js';
@@ -9,6 +9,7 @@ export * from './restore/index.js';
 const restorer = createRestorer({
   loadModel,
   loadClasses,
+  loadDiscrete,
   sha256,
   createEvaluator: (model, threads, engine) =>
     nodeGpu.createEvaluator(model, engine, () =>

@@ -16,6 +16,7 @@ const quick = { ...settings, effort: 1 };
 const grey: node.Picture = { width: 8, height: 8, channels: 1, data: new Uint8Array(64).fill(90) };
 const rgb: node.Picture = { width: 8, height: 8, channels: 3, data: new Uint8Array(192).fill(90) };
 const z = new Float32Array(12);
+const tokens: diffusion.TokenDenoiser = async () => () => Float64Array.of(1, 2);
 const denoiser: diffusion.Denoiser = async (of) => Promise.resolve({ mean: of.slice(), variance: of.slice() });
 
 /** @param right names of what works */
@@ -96,6 +97,13 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     ['resultOf', [], diffusion.resultOf],
     ['readModelFile', [], diffusion.readModelFile],
     ['readClassFile', [], diffusion.readClassFile],
+    ['readDiscreteFile', [], diffusion.readDiscreteFile],
+    ['absorbing', ['function that throws'], (of) => drain(diffusion.absorbing(of, 3))],
+    ['length', ['2'], (length) => drain(diffusion.absorbing(tokens, length))],
+    ['steps', ['2'], (steps) => drain(diffusion.absorbing(tokens, 3, { steps }))],
+    ['temperature', AMOUNTS, (temperature) => drain(diffusion.absorbing(tokens, 3, { temperature }))],
+    ['options of absorbing', OBJECTS, (options) => drain(diffusion.absorbing(tokens, 3, options))],
+    ['guidedTokens', AMOUNTS, (scale) => diffusion.guidedTokens(tokens, tokens, scale)],
     ['createEvaluator', [], diffusion.createEvaluator],
   ],
   'restored and drawn pictures': [
@@ -120,6 +128,7 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
         ['width', []],
         ['height', []],
         ['channels', []],
+        ['discrete', ['true', 'false']],
         ['model', []],
         ['threads', ['2']],
       ] as const
@@ -131,6 +140,8 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
   'models and evaluation': [
     ['loadModel', [], models.loadModel],
     ['loadClasses', [], models.loadClasses],
+    // Of nothing: it is told nothing.
+    ['loadDiscrete', Object.keys({ ...HOSTILE, '2': 2 }), models.loadDiscrete],
     ['sha256', [...BYTES, ...EMPTY], models.sha256],
     ['bdRate', ['empty list'], (points) => evaluation.bdRate(points, [])],
     ['qualityAt', ['empty list'], (points) => evaluation.qualityAt(points, 1)],

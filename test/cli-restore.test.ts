@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { after, beforeEach, describe, it } from 'node:test';
 import { corpusPicture } from '../corpus/pictures.js';
+import { tinyDiscreteFile } from '../corpus/tiny-discrete.js';
 import { readPng } from '../formats/png-reader.js';
 import { writePng } from '../formats/png-writer.js';
 import type { Picture } from '../src/index.js';
@@ -53,6 +54,24 @@ describe('restoring on the command line', () => {
     assert.deepEqual([read('sheet.png').width, read('sheet.png').channels], [34, 1]);
     works('sample', 'a3.png', '--size', '16', '--film', 'strip.png');
     assert.equal(read('strip.png').width % 16, 0);
+  });
+
+  it("sample --discrete: sizes, sheets and films, and a discrete model of one's own", () => {
+    writeFileSync(file('own.dcd'), tinyDiscreteFile());
+    const own = ['--discrete-model', 'own.dcd', '--size', '24x16'];
+    works('sample', 'a1.png', ...own, '--seed', '3');
+    works('sample', 'a2.png', ...own, '--seed', '2', '--count', '2');
+    assert.deepEqual(read('a2-2.png').data, read('a1.png').data);
+    works('sample', 'sheet.png', ...own, '--count', '2', '--grid', '--grey');
+    assert.deepEqual([read('sheet.png').width, read('sheet.png').channels], [50, 1]);
+    works('sample', 'a3.png', ...own, '--film', 'strip.png');
+    assert.equal(read('strip.png').width % 24, 0);
+    works('sample', 'a4.png', '--discrete', '--size', '32');
+    works('sample', 'a5.png', '--size', '32');
+    assert.notDeepEqual(read('a4.png').data, read('a5.png').data);
+    fails(2, /best guess .* grey/, 'sample', 'x.png', '--discrete', '--mean', ...quick);
+    fails(1, /not a dcomp discrete model/, 'sample', 'x.png', '--discrete-model', 'a.png', ...quick);
+    fails(1, /there is no such file/, 'sample', 'x.png', '--discrete-model', 'none.dcd', ...quick);
   });
 
   it('what makes no sense is refused, and nothing is written', () => {

@@ -38,6 +38,7 @@ async function hashesOfDrawn({ entry, engine }: Asked): Promise<Record<string, s
   const drawn = {
     told: await resultOf(samplePicture({ ...common, width: 32, seed: 1, class: 22 })),
     sampled: await resultOf(samplePicture({ ...common, width: 9, height: 13, seed: 2 })),
+    tokens: await resultOf(samplePicture({ ...common, width: 48, seed: 1, discrete: true })),
     denoised: await resultOf(denoisePicture(noisy, { ...common, sigma: 20, seed: 3, sampler: 'ancestral' })),
     best: await resultOf(denoisePicture(noisy, { ...common, sigma: 20, sampler: 'mean' })),
   };
@@ -49,10 +50,11 @@ async function hashesOfDrawn({ entry, engine }: Asked): Promise<Record<string, s
   return hashes;
 }
 
-/** By the processor in Node; `told` is what test/classes.test.ts has, too. */
+/** By the processor in Node; `told` is what test/classes.test.ts has, too, `tokens` what test/discrete.test.ts has. */
 const EXPECTED = {
   told: '2b40940d6a9e846b',
   sampled: '53b4d17e3ebd0f13',
+  tokens: '21dd55421653d469',
   denoised: 'c7ead0ffd108ffb7',
   best: 'eeab8f601d0ea9e0',
 };

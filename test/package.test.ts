@@ -198,7 +198,7 @@ describe('packed', () => {
     );
     // LICENSES is written by the last step of a build, which a compilation alone leaves out.
     const others = paths.filter((path) => !/\.(js|js\.map|d\.ts)$|LICENSES$/.test(path));
-    const models = others.filter((path) => /\.dc[cm]$/.test(path));
+    const models = others.filter((path) => /\.dc[cdm]$/.test(path));
     const documents = others.filter((path) => path.startsWith('docs/'));
     assert.deepEqual(others.filter((path) => ![...models, ...documents].includes(path)).sort(), [
       'LICENSE',
@@ -259,9 +259,9 @@ describe('packed', () => {
     }
   });
 
-  it('beside the models it is at most 6.75 MB, and packed 1.55 MB', () => {
-    const models = files.filter(({ path }) => /\.dc[cm]$/.test(path)).reduce((sum, file) => sum + file.size, 0);
-    assert.ok(unpackedSize - models < 6.75e6, `${unpackedSize - models} bytes`);
+  it('beside the models it is at most 7 MB, and packed 1.55 MB', () => {
+    const models = files.filter(({ path }) => /\.dc[cdm]$/.test(path)).reduce((sum, file) => sum + file.size, 0);
+    assert.ok(unpackedSize - models < 7e6, `${unpackedSize - models} bytes`);
     assert.ok(size - 0.97 * models < 1.55e6, `${size} bytes, ${models} of them models, which do not get smaller`);
   });
 });

@@ -46,6 +46,8 @@ describe('dcomp/diffusion turns while it', () => {
     enlarges: (signal) => resultOf(upscalePicture(small, { ...common, ...(signal && { signal }) })),
     'paints anew': (signal) => resultOf(inpaintPicture(small, mask, { ...common, ...(signal && { signal }) })),
     draws: (signal) => resultOf(samplePicture({ ...common, width: 300, ...(signal && { signal }) })),
+    'draws from tokens on': (signal) =>
+      resultOf(samplePicture({ ...common, discrete: true, width: 300, ...(signal && { signal }) })),
   };
   for (const [what, task] of Object.entries(tasks))
     it(`${what}, and ends where a signal says so`, { timeout: 600_000 }, async () => {

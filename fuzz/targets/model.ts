@@ -1,8 +1,11 @@
-/** What is fuzzed of model files. */
+/** What is fuzzed of model files and of discrete models. */
 import assert from 'node:assert/strict';
 import { randomModel } from '../../corpus/random-model.js';
+import { tinyDiscreteFile, tinyTables } from '../../corpus/tiny-discrete.js';
 import { uNet } from '../../src/model/architecture.js';
+import { readDiscreteFile } from '../../src/model/discrete-file.js';
 import { readModelFile, writeModelFile } from '../../src/model/integer/model-file.js';
+import { writeDiscreteFile } from '../../src/model/write-discrete-file.js';
 import { sealedModel } from '../seal.js';
 import { errorOf, read, type Target } from '../target.js';
 
@@ -16,5 +19,18 @@ export const model: Target = {
     read(() => readModelFile(bytes));
     const found = read(() => readModelFile(sealedModel(bytes)));
     if (found !== undefined) assert.deepEqual(readModelFile(writeModelFile(found)).architecture, found.architecture);
+  },
+};
+
+export const discrete: Target = {
+  name: 'discrete',
+  share: 1,
+  seeds: () => [tinyDiscreteFile(tinyTables(2)), tinyDiscreteFile()],
+  passes: (bytes) =>
+    !['E_NOT_MODEL', 'E_VERSION'].includes(errorOf(() => readDiscreteFile(sealedModel(bytes)))?.code ?? ''),
+  run(bytes) {
+    read(() => readDiscreteFile(bytes));
+    const found = read(() => readDiscreteFile(sealedModel(bytes)));
+    if (found !== undefined) assert.deepEqual(readDiscreteFile(writeDiscreteFile(found, found.network)), found);
   },
 };

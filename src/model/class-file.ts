@@ -20,6 +20,9 @@ import { bytesOf } from '../options.js';
 import { COEFFICIENTS, conditioningLength } from './architecture.js';
 import { checkFrame, DIGEST, magicOf, type FileKind } from './file-frame.js';
 import { MODEL_ID_BYTES, type IntegerModel } from './integer/integer-model.js';
+import { layerBytes, NumberReader, type DenseLayer } from './number-reader.js';
+
+export type { DenseLayer } from './number-reader.js';
 
 const FIXED = 32;
 /** Class files. */
@@ -31,18 +34,8 @@ export const CLASS_FILE: FileKind = {
   fixed: FIXED,
 };
 const COLOURS = COEFFICIENTS / 4;
-/** Magnitudes, as in model files: products of a few stay in the range of doubles. */
-const MOST = 2 ** 20;
 /** What a classifier foresees from besides channels: 2 · 12 of the coefficients themselves, and log-sigma. */
 export const OWN_FEATURES = 2 * COEFFICIENTS + 1;
-
-/** A layer: out[o] = bias[o] + Σ in[i] · weights[i · out + o]. */
-export interface DenseLayer {
-  inputs: number;
-  outputs: number;
-  weights: Float64Array;
-  bias: Float64Array;
-}
 
 /** LL of the coarsest level by colour. */
 export interface RootStatistics {
@@ -78,7 +71,7 @@ export function readClassFile(given: Uint8Array): ClassFile {
   const end = bytes.length - DIGEST;
   if (bytesToHex(sha256(bytes.subarray(0, end))) !== bytesToHex(bytes.subarray(end)))
     damaged('the checksum at the end does not fit the content');
-  const reader = new Reader(bytes, FIXED - 12);
+  const reader = new NumberReader(bytes, FIXED - 12, damaged);
   const [levels, classes, count, first, second, hidden] = Array.from({ length: 6 }, () => reader.whole()) as [
     number,
     number,
@@ -95,13 +88,13 @@ export function readClassFile(given: Uint8Array): ClassFile {
     [hidden, classes],
   ] as const;
   // Before anything is allocated.
-  const layerBytes = shapes.reduce((sum, [inputs, outputs]) => sum + 4 + 2 * inputs * outputs + 4 * outputs, 0);
-  const length = FIXED + 8 * COLOURS * classes + 4 * count + levels * classes * count + layerBytes + DIGEST;
+  const inLayers = shapes.reduce((sum, [inputs, outputs]) => sum + layerBytes(inputs, outputs), 0);
+  const length = FIXED + 8 * COLOURS * classes + 4 * count + levels * classes * count + inLayers + DIGEST;
   if (length !== bytes.length) damaged(`it has ${bytes.length} bytes, but its sizes need ${length}`);
   const roots = Array.from({ length: classes }, () => rootFrom(reader));
   const scales = reader.floats(count, 0);
   const numbers = reader.bytes(levels * classes * count);
-  const layers = shapes.map(([inputs, outputs]) => layerFrom(reader, inputs, outputs));
+  const layers = shapes.map(([inputs, outputs]) => reader.layer(inputs, outputs));
   const kept = new Map<number, Float64Array>();
   return {
     model: bytesToHex(bytes.subarray(16, 16 + MODEL_ID_BYTES)),
@@ -118,19 +111,13 @@ export function readClassFile(given: Uint8Array): ClassFile {
   };
 }
 
-function rootFrom(reader: Reader): RootStatistics {
+function rootFrom(reader: NumberReader): RootStatistics {
   const [mean, deviation] = [new Float64Array(COLOURS), new Float64Array(COLOURS)];
   for (let c = 0; c < COLOURS; c++) {
     mean.set(reader.floats(1), c);
     deviation.set(reader.floats(1, 0), c);
   }
   return { mean, deviation };
-}
-
-function layerFrom(reader: Reader, inputs: number, outputs: number): DenseLayer {
-  const [scale] = reader.floats(1, 0);
-  const weights = reader.shorts(inputs * outputs, scale!);
-  return { inputs, outputs, weights, bias: reader.floats(outputs) };
 }
 
 /**
@@ -149,50 +136,4 @@ export function checkClassFile({ id, architecture }: IntegerModel, file: ClassFi
     damaged(
       `it is for ${file.levels} levels of ${file.shift(0, 0).length} gammas and betas, its model has ${levels} of ${count}`,
     );
-}
-
-/** Takes numbers from a file whose length has been checked. */
-class Reader {
-  private readonly view: DataView;
-
-  constructor(
-    bytes: Uint8Array,
-    private at: number,
-  ) {
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  }
-
-  private take(bytes: number): number {
-    this.at += bytes;
-    return this.at - bytes;
-  }
-
-  whole(): number {
-    return this.view.getUint16(this.take(2), true);
-  }
-
-  bytes(length: number): Int8Array {
-    const from = this.view.byteOffset + this.take(length);
-    return new Int8Array(this.view.buffer.slice(from, from + length));
-  }
-
-  /** @throws DcompError E_DAMAGED_MODEL for a number that is none, or too large or below the least */
-  floats(length: number, least = -MOST): Float64Array {
-    const values = new Float64Array(length);
-    for (let i = 0; i < length; i++) {
-      const at = this.take(4);
-      const value = this.view.getFloat32(at, true);
-      // Written so that NaN fails.
-      if (!(value >= least && value <= MOST))
-        damaged(`the number at byte ${at} is ${value}, outside ${least}..${MOST}`);
-      values[i] = value;
-    }
-    return values;
-  }
-
-  shorts(length: number, scale: number): Float64Array {
-    const values = new Float64Array(length);
-    for (let i = 0; i < length; i++) values[i] = scale * this.view.getInt16(this.take(2), true);
-    return values;
-  }
 }

@@ -1,7 +1,7 @@
 /** `dcomp/model` in browsers: models of the package, fetched. */
 import { DcompError } from '../errors.js';
 import { mustBe, shown } from '../options.js';
-import { classFileOf, DEFAULT_MODEL, isModelName, MODELS, type ModelName } from './registry.js';
+import { classFileOf, DEFAULT_MODEL, DISCRETE_FILE, isModelName, MODELS, type ModelName } from './registry.js';
 
 export { DEFAULT_MODEL, MODELS, type ModelName, type PackageModel } from './registry.js';
 
@@ -34,6 +34,11 @@ export async function loadModel(model: URL | string = DEFAULT_MODEL): Promise<Ui
 export async function loadClasses(model: ModelName): Promise<Uint8Array | undefined> {
   const classes = classFileOf(model);
   return classes === undefined ? undefined : loadModel(classes);
+}
+
+/** Fetches the discrete model of the package. @throws DcompError E_IO */
+export async function loadDiscrete(): Promise<Uint8Array> {
+  return loadModel(DISCRETE_FILE);
 }
 
 /** SHA-256 by the browser's own code; undefined on pages that are not secure, where there is none. */

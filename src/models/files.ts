@@ -18,3 +18,6 @@ export const MODEL_FILES = {
     url: new URL('../../../models/dcomp-1.dcm', import.meta.url),
   },
 } as const;
+
+/** The discrete model. */
+export const DISCRETE_FILE = new URL('../../../models/dcomp-discrete.dcd', import.meta.url);

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { DcompError } from '../errors.js';
 import { bytesOf, mustBe, shown } from '../options.js';
-import { classFileOf, DEFAULT_MODEL, isModelName, MODELS, type ModelName } from './registry.js';
+import { classFileOf, DEFAULT_MODEL, DISCRETE_FILE, isModelName, MODELS, type ModelName } from './registry.js';
 
 export { DEFAULT_MODEL, MODELS, type ModelName, type PackageModel } from './registry.js';
 
@@ -31,6 +31,11 @@ export async function loadModel(model: URL | string = DEFAULT_MODEL): Promise<Ui
 export async function loadClasses(model: ModelName): Promise<Uint8Array | undefined> {
   const classes = classFileOf(model);
   return classes === undefined ? undefined : loadModel(classes);
+}
+
+/** Reads the discrete model of the package. @throws DcompError E_IO */
+export async function loadDiscrete(): Promise<Uint8Array> {
+  return loadModel(DISCRETE_FILE);
 }
 
 /** SHA-256 by Node's own code, some ten times as fast as JavaScript. */

@@ -2,6 +2,8 @@
 import { mustBe } from '../options.js';
 import { MODEL_FILES } from './files.js';
 
+export { DISCRETE_FILE } from './files.js';
+
 /** Name of a model of the package. */
 export type ModelName = keyof typeof MODEL_FILES;
 

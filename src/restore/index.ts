@@ -25,6 +25,15 @@ export {
   type Denoiser,
   type Imposing,
 } from '../diffusion/denoiser.js';
+export {
+  absorbing,
+  guidedTokens,
+  MASKED,
+  type AbsorbingOptions,
+  type Logits,
+  type TokenDenoiser,
+  type TokenState,
+} from '../diffusion/absorbing.js';
 export { denoise, type DenoiseOptions } from '../diffusion/denoise.js';
 export { blankObservation, finerObservation, type Observation } from '../diffusion/observation.js';
 export { ddpmSigmas, geometricSigmas, karrasSigmas } from '../diffusion/noise-schedule.js';
@@ -43,6 +52,7 @@ export { normalAt } from '../math/normal.js';
 export type { Condition } from '../model/inputs.js';
 export type { Evaluator } from '../model/evaluator.js';
 export { readClassFile, type ClassFile } from '../model/class-file.js';
+export { readDiscreteFile, type DiscreteFile, type TokenTables } from '../model/discrete-file.js';
 export { codeOf, EXACT, sigmaOf, UNKNOWN } from '../model/sigma.js';
 export { readModelFile } from '../model/integer/model-file.js';
 export { createEvaluator } from '../model/wasm/engine.js';

@@ -88,7 +88,7 @@ export interface Told {
 
 /** @throws DcompError E_USAGE where the model knows no such class, or no classifier of it */
 export function checkClass(
-  { model: { id, architecture } }: Evaluator,
+  { model: { id, architecture } }: Pick<Evaluator, 'model'>,
   { class: wanted, classifier, told }: Pick<RestoreOptions, 'class' | 'classifier'> & Told,
 ): void {
   if (classifier === true && wanted === undefined)

@@ -9,7 +9,9 @@ import { pictureOf, type Picture } from '../picture.js';
 import { inTurns, type Pause } from '../turns.js';
 import { DENOISE_CHECKS, denoiseStates, type DenoisePictureOptions } from './denoise-picture.js';
 import { inpaintStates, type InpaintOptions } from './inpaint.js';
+import { checkDiscrete, discreteStates } from './discrete-states.js';
 import { KeptClasses, modelFor, type ClassSource } from './kept-classes.js';
+import { KeptDiscrete, type DiscreteSource } from './kept-discrete.js';
 import { estimateSigmaInPieces } from './noise-level.js';
 import { RESTORE_CHECKS, type RestoreOptions, type RestoreState, type Told } from './restore-options.js';
 import { DEFAULT_SIDE, SAMPLE_CHECKS, sampleStates, type SampleOptions } from './sample-picture.js';
@@ -104,15 +106,31 @@ async function* holdingFrom<O extends RestoreOptions & ModelOptions>(
 }
 
 /** All calls share evaluators, by model. */
-export function createRestorer(platform: Platform & ClassSource): Restorer {
+export function createRestorer(platform: Platform & ClassSource & DiscreteSource): Restorer {
   const models = new KeptModels(platform);
   const classes = new KeptClasses(platform);
+  const discrete = new KeptDiscrete(platform);
 
   const holding = <O extends RestoreOptions & ModelOptions>(
     size: Size,
     options: O,
     make: (evaluator: Evaluator, options: O & Told, pause: Pause) => States,
   ): States => holdingFrom(models, classes, size, options, make);
+  /** While the evaluator of one model is held, that of the discrete one is, too. */
+  async function* withTokens(
+    given: Uint8Array | true,
+    evaluator: Evaluator,
+    options: SampleOptions & ModelOptions & Told,
+    pause: Pause,
+  ): States {
+    const file = await discrete.file(given, pause);
+    const { size } = checkDiscrete(evaluator, file, options);
+    // What it is told of classes is no class file's.
+    const { class: _, classes: __, ...own } = options;
+    yield* holding(size, { ...own, model: file.network }, (mine) =>
+      discreteStates(evaluator, { evaluator: mine, file }, options, pause),
+    );
+  }
   return {
     denoisePicture(source, given) {
       const options = checkOptions(given, CHECKS.denoise, 'denoisePicture');
@@ -134,8 +152,10 @@ export function createRestorer(platform: Platform & ClassSource): Restorer {
     },
     samplePicture(given) {
       const options = checkOptions(given, CHECKS.sample, 'samplePicture');
-      const { width = DEFAULT_SIDE, height = width } = options;
-      return holding({ width, height }, options, sampleStates);
+      const { width = DEFAULT_SIDE, height = width, discrete: tokens = false } = options;
+      return holding({ width, height }, options, (mine, told, pause) =>
+        tokens === false ? sampleStates(mine, told, pause) : withTokens(tokens, mine, told, pause),
+      );
     },
     release: () => models.release(),
   };

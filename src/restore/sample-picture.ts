@@ -1,6 +1,6 @@
 /** Pictures out of nothing: the reverse process from the coarsest level's prior on. */
 import type { Evaluator } from '../model/evaluator.js';
-import { isOneOf, isWhole, type Checks } from '../options.js';
+import { bytesOf, isOneOf, isWhole, type Checks } from '../options.js';
 import { MAX_SIDE, type Picture } from '../picture.js';
 import { inTurns, type Pause } from '../turns.js';
 import {
@@ -12,7 +12,7 @@ import {
   type Told,
 } from './restore-options.js';
 import { pictureFrom, samplingOf } from './states.js';
-import { drawnSizes, walk } from './walk.js';
+import { drawnSizes, walk, type Walk } from './walk.js';
 
 /** Options of `samplePicture`. */
 export interface SampleOptions extends RestoreOptions {
@@ -21,6 +21,11 @@ export interface SampleOptions extends RestoreOptions {
   height?: number;
   /** 1 for grey, 3 for colour, the default. */
   channels?: 1 | 3;
+  /**
+   * Whether the coarse part is drawn in tokens, by the package's discrete model, or the contents of another one's file (.dcd).
+   * Default: false.
+   */
+  discrete?: boolean | Uint8Array;
 }
 
 /** Least side of a picture that is drawn. */
@@ -34,7 +39,11 @@ export const SAMPLE_CHECKS: Checks<SampleOptions> = {
   width: isWhole(LEAST_SIDE, MAX_SIDE),
   height: isWhole(LEAST_SIDE, MAX_SIDE),
   channels: isOneOf([1, 3] as const),
+  discrete: (value, name) => (typeof value === 'boolean' ? value : bytesOf(value, name)),
 };
+
+/** Where a drawing begins, if not with nothing. */
+export type Begun = Pick<Walk, 'sizes' | 'begin'>;
 
 /**
  * Draws a picture. With `mean` it is what is expected of a picture of which nothing is known: grey.
@@ -45,6 +54,7 @@ export async function* sampleStates(
   evaluator: Evaluator,
   options: SampleOptions & Told,
   pause: Pause,
+  begun?: Begun,
 ): AsyncGenerator<RestoreState, void, void> {
   const { width = DEFAULT_SIDE, height = width, channels = 3, sampler = 'ancestral', views = 1 } = options;
   checkPixels(width, height, options.maxPixels);
@@ -56,6 +66,7 @@ export async function* sampleStates(
     ...(mean ? { temperature: 0 } : {}),
     evaluator,
     sizes: drawnSizes({ width, height }),
+    ...begun,
     grey: channels === 1,
     views,
   });

@@ -109,6 +109,8 @@ export interface Walk extends Sampling, LevelOptions {
   impose?: (level: number) => Imposing;
   /** The coarsest level's picture, known with an error of TOP at most. Default: nothing is known of it but the prior. */
   root?: Plane;
+  /** The coarsest level's coefficients, all of them, under noise of a sigma above TOP / 2: then nothing of it is drawn but noise. */
+  begin?: { z: Float32Array; sigma: number };
 }
 
 /** What a walk has come to. */
@@ -126,19 +128,20 @@ const DRAWS = { root: 0, first: 1, rest: 2, edge: 3, sampler: 4 };
 
 /** Goes from the coarsest level to the finest. @throws DcompError E_ABORTED */
 export async function* walk(options: Walk): AsyncGenerator<WalkState, void, void> {
-  const { evaluator, sizes, impose, pause, steps, sampler } = options;
-  const ways = sizes.map((_, level) => codedSigmas(...wayOf(level, steps)));
+  const { evaluator, sizes, impose, pause, steps, sampler, begin } = options;
+  const coarsest = sizes.length - 1;
+  const first = (level: number): number => (level === coarsest && begin !== undefined ? begin.sigma : TOP);
+  const ways = sizes.map((_, level) => codedSigmas(...wayOf(level, steps, first(level))));
   const costs = ways.map(({ length }, level) => (length * evaluationsOfStep(sampler) + 2) * 0.25 ** level);
   const total = costs.reduce((sum, cost) => sum + cost, 0);
   const clear = (level: Level, mean: Float32Array): Promise<Float32Array> => level.clear(mean.slice(), pause);
   let done = 0;
-  let coarser: { level: Level; z: Float32Array; sigma: number } | undefined;
-  for (let k = sizes.length - 1; k >= 0; k--) {
+  let coarser: Coarser | undefined;
+  for (let k = coarsest; k >= 0; k--) {
     const level = await Level.of(evaluator, sizes[k]!, k, options, pause);
     const own = { ...options, key: hash32(options.key, k) };
     const known = impose?.(k);
-    const z = coarser === undefined ? drawRoot(level, own) : await drawFromCoarser(level, coarser, own);
-    await enterDetails(level, z, known, own);
+    const z = await entered(level, coarser, known, own);
     const denoiser = known === undefined ? level.refine : knowing(level.refine, known);
     const sigmas = ways[k]!;
     let last: SamplerState | undefined;
@@ -155,11 +158,31 @@ export async function* walk(options: Walk): AsyncGenerator<WalkState, void, void
   }
 }
 
+/** What the coarser level has come to. */
+interface Coarser {
+  level: Level;
+  z: Float32Array;
+  sigma: number;
+}
+
+/** All coefficients of a level as its sampler begins with them. */
+async function entered(
+  level: Level,
+  coarser: Coarser | undefined,
+  known: Imposing | undefined,
+  walk: Walk,
+): Promise<Float32Array> {
+  if (coarser === undefined && walk.begin !== undefined) return level.clear(walk.begin.z.slice(), walk.pause);
+  const z = coarser === undefined ? drawRoot(level, walk) : await drawFromCoarser(level, coarser, walk);
+  await enterDetails(level, z, known, walk);
+  return z;
+}
+
 /** The sigmas of a level: down to half of TOP, which is TOP for the next finer one; at level 0 to the end. */
-function wayOf(level: number, steps: number): [steps: number, from: number, to: number] {
+function wayOf(level: number, steps: number, from: number): [steps: number, from: number, to: number] {
   const to = level === 0 ? LEAST : TOP / 2;
   // Coarser levels cost little: they get twice their share.
-  return [stepsOfWay(level === 0 ? steps : 2 * steps, TOP, to), TOP, to];
+  return [stepsOfWay(level === 0 ? steps : 2 * steps, from, to), from, to];
 }
 
 /** LL of the coarsest level, under noise: as it is known, or by its prior, which is that of its class where one is told. */
@@ -192,7 +215,7 @@ function rootPrior(
 /** LL of a level from what the coarser one has come to, all of it at TOP. */
 async function drawFromCoarser(
   level: Level,
-  coarser: { level: Level; z: Float32Array; sigma: number },
+  coarser: Coarser,
   { key, temperature, grey, pause }: Walk,
 ): Promise<Float32Array> {
   const { size, width, height } = coarser.level;

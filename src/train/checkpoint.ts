@@ -26,6 +26,17 @@ export interface CheckpointState {
   average: Float32Array;
   firstMoment: Float32Array;
   secondMoment: Float32Array;
+  /** Of a discrete model. */
+  discrete?: DiscretePart;
+}
+
+/** What a discrete model has besides its network; all others in a checkpoint are what its training goes on from. */
+export interface DiscretePart {
+  /** By token: coefficients, and sigma codes of what is left out of them. */
+  centres: number[][];
+  codes: number[][];
+  /** From outputs to natural logits: by output a row, and biases; averaged. */
+  average: [matrix: number[][], biases: number[]];
 }
 
 const MAGIC = 'dcomp-checkpoint-2\n';
@@ -41,7 +52,9 @@ export function checkpointBytes(state: CheckpointState, compact: boolean): Uint8
   const { architecture, step, moments, seed, seconds, balance } = state;
   const arrays: readonly ArrayName[] = compact ? ['average'] : ARRAYS;
   const statistics = { prior: [...state.statistics.prior], inputScale: [...state.statistics.inputScale] };
-  const told = { architecture, statistics, step, moments, seed, seconds, balance, arrays, compact };
+  const discrete =
+    state.discrete === undefined ? {} : { discrete: compact ? compactPart(state.discrete) : state.discrete };
+  const told = { architecture, statistics, step, moments, seed, seconds, balance, arrays, compact, ...discrete };
   const header = JSON.stringify(told) + '\n';
   const parts: Uint8Array[] = [new TextEncoder().encode(MAGIC + header)];
   for (const name of arrays)
@@ -51,6 +64,12 @@ export function checkpointBytes(state: CheckpointState, compact: boolean): Uint8
         : new Uint8Array(state[name].buffer, state[name].byteOffset, state[name].byteLength),
     );
   return Buffer.concat(parts);
+}
+
+/** The averaged numbers, as short as singles can be written. */
+function compactPart({ centres, codes, average: [matrix, biases] }: DiscretePart): DiscretePart {
+  const short = (row: number[]): number[] => row.map((value) => Number(value.toPrecision(6)));
+  return { centres: centres.map(short), codes, average: [matrix.map(short), short(biases)] };
 }
 
 /** @throws DcompError E_IO */
@@ -126,6 +145,7 @@ function stateOf(header: Header, arrays: ReadonlyMap<ArrayName, Float32Array>, n
     parameters: arrays.get('parameters') ?? average.slice(),
     firstMoment: arrays.get('firstMoment') ?? new Float32Array(n),
     secondMoment: arrays.get('secondMoment') ?? new Float32Array(n),
+    ...(header.discrete === undefined ? {} : { discrete: header.discrete }),
   };
 }
 

@@ -11,6 +11,9 @@ import { wholeOf } from '../../src/math/rectangle.js';
 import { haar, halve } from '../../src/pixels/pyramid.js';
 import { finish } from '../../src/turns.js';
 import { ssimulacra2 } from '../../src/metrics/ssimulacra2.js';
+import { readDiscreteFile } from '../../src/model/discrete-file.js';
+import { loadDataset } from '../../src/train/dataset.js';
+import { exportDiscrete } from '../../src/train/export-discrete.js';
 import { floatModelOf, readCheckpoint } from '../../src/train/checkpoint.js';
 import { COEFFICIENTS, SMALL_ARCHITECTURE, uNet } from '../../src/model/architecture.js';
 import { floatForward, type Request } from '../../src/model/float-forward.js';
@@ -191,5 +194,33 @@ print(json.dumps([a[..., 3 * b + c].flatten().tolist() for c in (0, 1) for a, b 
     assert.equal(two.step, 4);
     const norm = distance(one.parameters, new Float32Array(one.parameters.length));
     assert.ok(distance(one.parameters, two.parameters) < 1e-6 * norm);
+  });
+
+  it('trains a discrete model that can be made a file, and goes on with it', async () => {
+    const file = join(data.folder, 'tokens.ckpt');
+    const shape = ['--channels', '8,16', '--blocks', '1,1', '--hidden', '8', '--tokens', '16'];
+    const run = [
+      '--data',
+      data.folder,
+      '--clusters',
+      'models/small-classes.csv',
+      '--checkpoint',
+      file,
+      '--threads',
+      '1',
+    ];
+    let before = 0;
+    for (const minutes of ['0.05', '0.1']) {
+      const length = ['--log', `${file}.csv`, '--minutes', minutes];
+      const { status, text } = python(TRAINER, 'discrete', ...run, ...shape, ...length);
+      assert.equal(status, 0, text);
+      const state = await readCheckpoint(file);
+      assert.ok(state.step > before && state.parameters.every(Number.isFinite));
+      before = state.step;
+      const { bytes, report } = await exportDiscrete(state, await loadDataset(data.folder));
+      assert.equal(readDiscreteFile(bytes).tokens, 16);
+      assert.ok(report.float > 0 && Math.abs(report.integer / report.float - 1) < 0.02, JSON.stringify(report));
+    }
+    assert.match(lastLine(`${file}.csv`), /^\d+,\d+,\S+,[\d.]+,[\d.]+/);
   });
 });

@@ -171,7 +171,8 @@ export function digestedPart(file: Uint8Array): Uint8Array {
   return file.subarray(0, Math.max(0, file.length - DIGEST));
 }
 
-function* sha256InPieces(bytes: Uint8Array): Pieces<Uint8Array> {
+/** SHA-256 with turns in between. */
+export function* sha256InPieces(bytes: Uint8Array): Pieces<Uint8Array> {
   const hash = sha256.create();
   for (let at = 0; at < bytes.length; at += HASHED_AT_ONCE) {
     hash.update(bytes.subarray(at, at + HASHED_AT_ONCE));

@@ -17,6 +17,7 @@ import argparse
 from begin import begin
 from classes import classes
 from denoise import denoise
+from discrete import discrete
 from fixture import fixture
 from trainer import train
 
@@ -82,7 +83,30 @@ def parser():
     fifth.add_argument("--seed", type=int, default=1)
     fifth.add_argument("--threads", type=int, default=0)
     fifth.set_defaults(run=classes)
+    discrete_options(commands.add_parser("discrete", help="a checkpoint of the discrete model; goes on from there"))
     return top
+
+
+def discrete_options(command):
+    command.add_argument("--data", required=True, nargs="+", help="folders of photographs")
+    command.add_argument("--cache", help="as of `train`")
+    command.add_argument("--validation", type=int, default=12, help="pictures that the cache keeps, as of `train`")
+    command.add_argument("--clusters", required=True, help="CSV of the classes")
+    command.add_argument("--regions", help=".npy file that the classes of regions are kept in, for the next start")
+    command.add_argument("--checkpoint", required=True, help="overwritten; made, unless it is there")
+    command.add_argument("--log", required=True, help="CSV, a line a validation; continued")
+    command.add_argument("--tokens", type=int, default=512, help="centroids")
+    command.add_argument("--channels", default="48,96,128", help="by scale")
+    command.add_argument("--blocks", default="1,1,1", help="by scale")
+    command.add_argument("--hidden", type=int, default=16)
+    command.add_argument("--minutes", type=float, default=45, help="in all, until the rate is nothing")
+    command.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
+    command.add_argument("--validate-every", type=float, default=60, help="seconds")
+    command.add_argument("--save-every", type=float, default=120, help="seconds")
+    command.add_argument("--seed", type=int, default=1)
+    command.add_argument("--full", action="store_true", help="float32 throughout, in place of bfloat16")
+    command.add_argument("--threads", type=int, default=0)
+    command.set_defaults(run=discrete)
 
 
 if __name__ == "__main__":

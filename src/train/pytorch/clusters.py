@@ -10,8 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from photographs import SUFFIXES, haar, halve, rotate_colours, split_key
-from recipe import RECIPE
+from photographs import haar, halve, listed, rotate_colours
 
 # Side of a region in pixels, and how far the next one is: whole pictures of 256×256 are what is drawn.
 SIDE, STRIDE = 256, 192
@@ -50,14 +49,7 @@ def regions_of(path):
 
 def load_regions(folders):
     """Those of held back photographs are as in `photographs.load`, of every folder."""
-    paths, held = [], []
-    for folder in folders:
-        own = sorted((p for p in pathlib.Path(folder).iterdir() if p.suffix in SUFFIXES), key=lambda p: p.stem)
-        keys = sorted({split_key(p) for p in own})
-        stride, offset = RECIPE["heldOut"]["stride"], RECIPE["heldOut"]["offset"]
-        back = {k for i, k in enumerate(keys) if i % stride == offset}
-        paths += own
-        held += [split_key(p) in back for p in own]
+    paths, held = listed(folders)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         parts = list(pool.map(regions_of, paths))
     return Regions(
@@ -68,7 +60,11 @@ def load_regions(folders):
 
 def statistics(rgb):
     """Those of NAMES of one picture of 256×256 pixels."""
-    u = rotate_colours(rgb)
+    return statistics_of(rotate_colours(rgb))
+
+
+def statistics_of(u):
+    """The same by its rotated colours."""
     energies, values = [], [*u.mean((0, 1), dtype=np.float64)]
     spread = []
     for level in range(SPECTRUM):

@@ -3,6 +3,7 @@
 import concurrent.futures
 import math
 import pathlib
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -50,31 +51,51 @@ def split_key(path):
     return path.stem[2:] if path.stem[:2] in ("c_", "p_") else path.stem
 
 
-def load(folders):
-    """
-    Pyramids of the training and of the validation photographs, and whether each training photograph is lossy. Of each
-    folder every so manyth is held back; those of the first folder are for validation.
-    """
-    paths, held = [], set()
+def listed(folders):
+    """Files of folders, and whether each is held back: of each folder every so manyth."""
+    paths, held = [], []
     for folder in folders:
         own = sorted((p for p in pathlib.Path(folder).iterdir() if p.suffix in SUFFIXES), key=lambda p: p.stem)
         keys = sorted({split_key(p) for p in own})
         stride, offset = RECIPE["heldOut"]["stride"], RECIPE["heldOut"]["offset"]
-        held |= {(folder, k) for i, k in enumerate(keys) if i % stride == offset}
-        paths += [(folder, p) for p in own]
+        back = {k for i, k in enumerate(keys) if i % stride == offset}
+        paths += own
+        held += [split_key(p) in back for p in own]
+    return paths, held
+
+
+def load(folders):
+    """
+    Pyramids of the training and of the validation photographs, and whether each training photograph is lossy. Of those
+    that are held back the first folder's are for validation.
+    """
+    paths, held = listed(folders)
     with concurrent.futures.ProcessPoolExecutor() as pool:
-        pyramids = list(pool.map(pyramid, [p for _, p in paths], chunksize=8))
+        pyramids = list(pool.map(pyramid, paths, chunksize=8))
     training, validation, lossy = [], [], []
-    for (folder, p), u in zip(paths, pyramids):
+    for p, back, u in zip(paths, held, pyramids):
         if min(u[0].shape[:2]) < RECIPE["minSide"]:
             continue
-        if (folder, split_key(p)) in held:
-            if folder == folders[0]:
+        if back:
+            if p.parent == pathlib.Path(folders[0]):
                 validation.append(u)
         else:
             training.append(u)
             lossy.append(p.suffix == ".jpg")
     return training, validation, lossy
+
+
+class Patches(NamedTuple):
+    """Pixels [batch, side, side, 3], which of them are inside the photograph, and where they are from."""
+
+    pixels: torch.Tensor
+    inside: torch.Tensor
+    level: torch.Tensor
+    photograph: torch.Tensor
+    x: torch.Tensor
+    y: torch.Tensor
+    # Neither turned nor recoloured.
+    plain: torch.Tensor
 
 
 class Photographs:
@@ -102,6 +123,11 @@ class Photographs:
         Mirrored at random. Returns [batch, side/2, side/2, 12] and which positions are inside the photograph.
         finest: [batch], the lowest sigma code that the crop will be seen at.
         """
+        patches = self.patches(level, side, batch, finest)
+        return haar(patches.pixels), patches.inside[:, ::2, ::2]
+
+    def patches(self, level, side, batch, finest):
+        """As `crops`, in pixels of the level."""
         device = self.pixels.device
         rand = lambda: torch.rand(batch, device=device)
         below = lambda n: (rand() * n).long()
@@ -128,4 +154,6 @@ class Photographs:
         gain = lambda low, high: torch.where(rand() < recolour["chance"], torch.exp2(rand() * (high - low) + low), 1)
         exposure, saturation = gain(*recolour["exposure"]), gain(*recolour["saturation"])
         gains = torch.stack([exposure, exposure * saturation, exposure * saturation], 1) / FIXED
-        return haar(self.pixels[at].float() * gains[:, None, None]), inside[:, ::2, ::2]
+        pixels = self.pixels[at].float() * gains[:, None, None]
+        plain = ~swap[:, 0, 0] & (exposure == 1) & (saturation == 1)
+        return Patches(pixels, inside, at_level, photograph, x0, y0, plain)

@@ -36,15 +36,19 @@ const STRAIGHT_USUAL: Family['usual'] = [
   [208, -3.3],
 ];
 const REFINED_USUAL: Family['usual'] = [
-  [112, 86.3],
-  [120, 83.7],
-  [128, 80.4],
-  [136, 76],
-  [144, 70.5],
+  [112, 86.7],
+  [120, 84.3],
+  [128, 81.2],
+  [136, 77.3],
+  [144, 72.3],
+  [150, 67.7],
   [152, 63.6],
   [160, 55.1],
   [168, 44.7],
-  [184, 26.4],
+  [169, 36.2],
+  [175, 29.8],
+  [181, 21.5],
+  [187, 11],
 ];
 
 /** @param table of the model @param schedule of the file @param tune undefined where the schedule says how errors are spread */

@@ -18,7 +18,7 @@ const TABLE: QualityTable = [[1, 195], [8, 192], [27, 184], [52, 168], [68.5, 15
 const FAMILY = straightFamily(STRAIGHT_SCHEDULE, 'eye');
 const PATHS = {
   straight: { family: FAMILY, table: TABLE, lowest: 1 },
-  refined: { family: refinedFamily('eye'), table: DEFAULT_QUALITY_TABLE, lowest: 18 },
+  refined: { family: refinedFamily('eye'), table: DEFAULT_QUALITY_TABLE, lowest: 12 },
 };
 type Path = Pick<(typeof PATHS)['straight'], 'family' | 'table'>;
 

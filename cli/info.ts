@@ -120,7 +120,7 @@ function asText(name: string, found: Found, most: number): string {
     `${name}: ${width}×${height} ${kind}, ${depth} bits per sample, ${byteLength} bytes, ${bitsPerPixel.toFixed(3)} bits per pixel`,
     schedule === null
       ? `format version ${formatVersion}, plain form: without loss, without a model`
-      : `format version ${formatVersion}, model ${model === null ? modelId : `${model} (${modelId})`}, trellis of 2^${trellisBits} states, shown ${schedule.forEye ? 'for the eye, ' : ''}as the mean of ${counted(schedule.views, 'evaluation')}`,
+      : `format version ${formatVersion}, model ${model === null ? modelId : `${model} (${modelId})`}, trellis of 2^${trellisBits} states, shown ${schedule.forEye ? 'for the eye, ' : ''}as the mean of ${counted(schedule.views, 'evaluation')}${schedule.lastLevel > 0 ? `, nothing told of levels below ${schedule.lastLevel}` : ''}`,
     ...parts.map(
       ({ type, name: what, byteLength: length, state }) =>
         `${what === 'unknown' ? `unknown part of type ${type}` : `part ${what}`}: ${counted(length, 'byte')}, ${state}`,

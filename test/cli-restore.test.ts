@@ -86,6 +86,7 @@ describe('restoring on the command line', () => {
     fails(2, /--mean and --sampler heun contradict/, 'sample', 'x.png', '--sampler', 'heun', '--mean', ...quick);
     fails(2, /only one best guess/, 'denoise', 'a.png', 'x.png', '--mean', '--samples', '2', ...quick);
     fails(2, /--size is 4; it must be/, 'sample', 'x.png', '--size', '4', ...quick);
+    fails(2, /where the picture goes/, 'sample', 'x.png', '--size', '16', '--film', './x.png', ...quick);
     fails(2, /a film is a \.webp/, 'sample', 'x.png', '--size', '16', '--film', 'film.jpg', ...quick);
     fails(2, /same file/, 'denoise', 'a.png', 'a.png', '--force', '--sigma', '9', ...quick);
     fails(1, /there is no such file/, 'denoise', 'none.png', 'x.png', ...quick);

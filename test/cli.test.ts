@@ -209,7 +209,7 @@ describe('command line', () => {
   it('info lists the first and last of many segments, all of them on request', () => {
     const picture = corpusPicture('scene', { width: 2400, height: 9 });
     writeFileSync(file('long.png'), writePng(picture));
-    works('encode', 'long.png', '--effort', '1', '-q', '20');
+    works('encode', 'long.png', '--effort', '1', '-q', '60');
     const { segments } = JSON.parse(works('info', 'long.dcz', '--json').stdout) as FileInfo;
     assert.ok(segments.length > 20);
     const lines = (...args: string[]): string[] =>

@@ -1,4 +1,5 @@
 /** How a picture came about: its states as an animation or side by side. */
+import { resolve } from 'node:path';
 import { DcompError } from '../../src/errors.js';
 import { withDepth, type Picture } from '../../src/picture.js';
 import { toRgba } from '../../src/pixels/rgba.js';
@@ -12,11 +13,13 @@ const MOST_FRAMES = 48;
 const DELAY = 100;
 const LAST_DELAY = 2000;
 
-/** @throws DcompError E_USAGE for a name that says neither WebP nor PNG */
-export function checkFilm(path: string): void {
+/** @param pictures what else is written @throws DcompError E_USAGE for a name that says neither WebP nor PNG, or is one of theirs */
+export function checkFilm(path: string, pictures: readonly string[]): void {
   const format = formatOfName(path);
   if (format !== 'webp' && format !== 'png')
     throw new DcompError('E_USAGE', `--film is ${path}; a film is a .webp, which moves, or a .png, which is a strip`);
+  if (pictures.some((picture) => resolve(picture) === resolve(path)))
+    throw new DcompError('E_USAGE', `--film is ${path}, where the picture goes; give it another name`);
 }
 
 /** Takes states, and keeps so few of them that they are evenly spread. */

@@ -44,12 +44,13 @@ export async function writeAnswers(
 ): Promise<void> {
   if (output === STANDARD && count > 1)
     throw new DcompError('E_USAGE', 'several pictures cannot go to stdout; name an output');
-  if (filmPath !== undefined) checkFilm(filmPath);
+  const paths = Array.from({ length: count }, (_, k) => numbered(output, k, count));
+  if (filmPath !== undefined) checkFilm(filmPath, paths);
   const film = filmPath === undefined ? undefined : new Film();
   const display = progressDisplay(name, quiet);
   try {
     for (let k = 0; k < count; k++) {
-      const path = numbered(output, k, count);
+      const path = paths[k]!;
       const seed = ((options.seed ?? 0) + k) % 2 ** 32;
       let said = '';
       const produce = async (signal: AbortSignal): Promise<Uint8Array> => {

@@ -200,8 +200,8 @@ describe('a second decoder, written from the description of the format,', () => 
 
   it('also for several groups, whole, at the end of units and within them', async () => {
     for (const [name, width, height, quality] of [
-      ['scene', 1540, 9, 21],
-      ['edges', 9, 800, 25],
+      ['scene', 1540, 9, 46],
+      ['edges', 9, 800, 46],
     ] as const) {
       const { bytes } = await encodePicture(corpusPicture(name, { width, height }), evaluator, {
         plain: false,

@@ -2,15 +2,13 @@
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import type { Argv } from 'yargs';
-import { writeOutput } from '../formats/output.js';
 import { readModelFile } from '../src/model/integer/model-file.js';
 import { loadModel } from '../src/models/read-node.js';
 import { CLASS_MODEL } from '../src/models/registry.js';
 import type { Clusters } from '../src/train/clusters.js';
-import { flag, numberOption, outputFlags, textOption, type RawArgs } from './options.js';
+import { numberOption, outputFlags, textOption, type RawArgs } from './options.js';
 import { progressDisplay } from './progress.js';
-import { note, print } from './report.js';
-import { COUNT, forceOption, required, SEED, stringOption } from './train-options.js';
+import { COUNT, forceOption, required, SEED, stringOption, writeTrained } from './train-options.js';
 
 const DEFAULTS = { classes: 32, steps: 1200, rate: 2e-3, seed: 1 };
 
@@ -83,14 +81,5 @@ export async function runClassifier(args: RawArgs): Promise<void> {
       .join('');
     return made.bytes;
   };
-  try {
-    const size = await writeOutput(undefined, output, produce, { replace: flag(args, 'force') });
-    bar.stop();
-    if (!quiet) {
-      print(said);
-      note(`${output}: ${size} bytes`);
-    }
-  } finally {
-    bar.stop();
-  }
+  await writeTrained(undefined, output, produce, { args, bar, said: () => said });
 }

@@ -1,10 +1,8 @@
 /** `dcomp train discrete`: the file of a discrete model, for `sample --discrete`. */
 import type { Argv } from 'yargs';
-import { writeOutput } from '../formats/output.js';
-import { flag, outputFlags, type RawArgs } from './options.js';
+import { outputFlags, type RawArgs } from './options.js';
 import { progressDisplay } from './progress.js';
-import { note, print } from './report.js';
-import { forceOption, required, stringOption } from './train-options.js';
+import { forceOption, required, stringOption, writeTrained } from './train-options.js';
 
 /** Photographs that are read for the calibration; those of the validation part come on top. */
 const PHOTOGRAPHS = 60;
@@ -35,14 +33,5 @@ export async function runDiscrete(args: RawArgs): Promise<void> {
     said = `step ${step}, ${(seconds / 60).toFixed(0)} min: ${float.toFixed(4)} bits a masked token of ${photographs} photographs in floats, ${integer.toFixed(4)} in integers\n`;
     return bytes;
   };
-  try {
-    const size = await writeOutput(checkpoint, output, produce, { replace: flag(args, 'force') });
-    bar.stop();
-    if (!quiet) {
-      print(said);
-      note(`${output}: ${size} bytes`);
-    }
-  } finally {
-    bar.stop();
-  }
+  await writeTrained(checkpoint, output, produce, { args, bar, said: () => said });
 }

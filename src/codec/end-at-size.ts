@@ -129,8 +129,7 @@ export class SizeEnds {
 
   /** Whether a file of a size has no room for more, as is believed. */
   private isFull(point: Point, size: number): boolean {
-    const believed = this.beliefs.get(size) ?? (SETTLED_BITS * this.pixels) / 8;
-    return this.walk.bytesAt(point) + believed >= size;
+    return this.walk.bytesAt(point) + this.believedFor(size) >= size;
   }
 
   /**
@@ -141,7 +140,6 @@ export class SizeEnds {
     const { walk } = this;
     const { before, after, step } = ran;
     const whole = walk.bytesAt(after);
-    const believed = this.beliefs.get(size) ?? (SETTLED_BITS * this.pixels) / 8;
     const start = before === undefined ? whole : walk.bytesAt(before);
     const most = before === undefined ? 0 : step.from - step.to;
     const ends = new Map<number, Point>();
@@ -150,7 +148,7 @@ export class SizeEnds {
       ends.set(width, end);
       return walk.bytesAt(end);
     };
-    const guess = (most * (size - start - believed)) / Math.max(1, whole - start);
+    const guess = (most * (size - start - this.believedFor(size))) / Math.max(1, whole - start);
     const { fits, over } = await widthsAround(size, bytesAfter, guess, most);
     if (fits === most) return ROOM;
     const width = groupCount(after.session.sizes[0]!) === 1 ? (over ?? fits) : (fits ?? over);
@@ -196,6 +194,10 @@ export class SizeEnds {
       step = next;
     }
     return { point: await this.settledEnd({ before: undefined, step, after }, 0, size), isFull: false };
+  }
+
+  private believedFor(size: number): number {
+    return this.beliefs.get(size) ?? (SETTLED_BITS * this.pixels) / 8;
   }
 
   private strengthFor(size: number): number {

@@ -83,7 +83,7 @@ const PLENTY = 150;
 
 /**
  * How coarse levels of refined files are settled for the eye: SSIMULACRA 2 gains some 15 points at equal bytes below half
- * a bit per pixel, for 0.5 dB of PSNR. What it takes should be no more than a quarter of the file.
+ * a bit per pixel, for 0.5 dB of PSNR. How strongly goes by what it takes (`SizeEnds`).
  * @param strength at most, 0..MOST_STRENGTH; default: as files of a quality have it
  */
 export function settlingAt({ level, code }: Stop, strength = level > 0 ? 1 : MOST_STRENGTH): Settling {

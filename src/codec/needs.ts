@@ -75,7 +75,7 @@ export function needsOf(
   let wanted = wholeOf(grid(level));
   if (level === shown) {
     wanted = windowOf(architecture, positionsOf(pixels), grid(level));
-  } else if (level === shown + 1 && isHandedOn(kind, code)) {
+  } else if (level === shown + 1 && (kind === 'settle' || isHandedOn(kind, code))) {
     wanted = positionsOf(windowOf(architecture, positionsOf(pixels), grid(shown)));
   } // else what is handed on depends on the variance of the whole level
 
@@ -87,10 +87,7 @@ export function needsOf(
     const run = around(groups);
     const window = run === undefined ? wanted : around([wanted, windowOf(architecture, run, { width, height })])!;
     needs[index] = { wanted, window };
-    const coarser = steps[index - 1];
-    if (step.kind === 'settle' && coarser !== undefined && coarser.level > step.level)
-      wanted = coarser.level === step.level + 1 ? positionsOf(window) : wholeOf(grid(coarser.level));
-    else wanted = entersLevel(step) && index > 1 ? positionsOf(window) : window;
+    wanted = entersLevel(step) && index > 1 ? positionsOf(window) : window;
   }
   return needs;
 }

@@ -25,7 +25,7 @@ import type { CoefficientRows, Plane } from '../pixels/pyramid.js';
 import { gridOf, intersect, wholeOf, type Rectangle, type Size } from '../math/rectangle.js';
 import { maskingInPieces, type Masking } from './masking.js';
 import type { Lags } from './region.js';
-import { ledTo, showDrawn, showNothing, showPixels, showPosterior, type Realism, type TakeRows } from './shown.js';
+import { showDrawn, showNothing, showPixels, showPosterior, type Realism, type TakeRows } from './shown.js';
 import type { Side } from '../entropy/sample-model.js';
 import { SideRows } from './side.js';
 import { giveBack, takeWorkspace, type Workspace } from './workspace.js';
@@ -230,12 +230,17 @@ export class Session {
 
   /** @param group within the level, as that of the options is within the observation */
   private async settle(
-    options: Omit<SettleOptions, 'sizes' | 'schedule'>,
+    options: Omit<SettleOptions, 'sizes' | 'schedule' | 'pixels'>,
     group: Group,
     workspace: Workspace,
   ): Promise<number> {
     const { sizes, schedule } = this;
-    const settled = await inTurns(settleGroup({ ...options, sizes, schedule }, workspace), this.pause);
+    const { width, height } = sizes[options.step.level]!;
+    const pixels = {
+      width: Math.min(2 * group.width, width - 2 * group.x),
+      height: Math.min(2 * group.height, height - 2 * group.y),
+    };
+    const settled = await inTurns(settleGroup({ ...options, sizes, schedule, pixels }, workspace), this.pause);
     this.settled!.put(group, settled);
     return settled.ideal;
   }
@@ -268,19 +273,13 @@ export class Session {
       const strength = this.schedule.straight === undefined ? 0 : (this.schedule.masking ?? 0);
       this.masking = await inTurns(maskingInPieces(this.observation, step.level, size, strength), this.pause);
     }
-    if (step.kind === 'settle') {
-      const { observation, condition, schedule } = this;
-      const known = await ledTo({ observation, condition }, this, step.level, window, schedule.views, true);
-      ({ observation: this.observation, condition: this.condition } = known);
-      this.settled = new SettledLevel(this.observation);
-    } else {
-      this.observation = finer
-        ? await inTurns(finerObservationInPieces(this.observation, size, this.grey, window), this.pause)
-        : observationWithin(this.observation, window);
-      // Details that are measured straight are told by the noise that they will have: LL may have less.
-      const sigma = step.kind === 'enter' && this.schedule.straight !== undefined ? step.to : step.from;
-      this.condition = { level: step.level, sigma, mode: modeBefore(step.kind) };
-    }
+    this.observation = finer
+      ? await inTurns(finerObservationInPieces(this.observation, size, this.grey, window), this.pause)
+      : observationWithin(this.observation, window);
+    // Details that are measured straight are told by the noise that they will have: LL may have less.
+    const sigma = step.kind === 'enter' && this.schedule.straight !== undefined ? step.to : step.from;
+    this.condition = { level: step.level, sigma, mode: modeBefore(step.kind) };
+    if (step.kind === 'settle') this.settled = new SettledLevel(step.level, size, this.observation);
     this.groups = this.groupsOf(step);
     if (entersLevel(step)) this.scales = new Int8Array(this.groups.length);
     const rows = this.groups.reduce((most, { height }) => Math.max(most, height), 0);

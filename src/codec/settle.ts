@@ -1,7 +1,7 @@
 /**
- * The last step of a refined file: brightness of what will be shown is measured once more at coarse levels, with less noise
- * than level 0 has. Errors of coarse scales are what the eye minds most, and coarse coefficients are few. By then the
- * network has said all that it has to say: what it expects of coarse coefficients follows from what it expects of fine ones.
+ * The last step of a refined file: brightness of coarse levels is measured once more, with less noise than the last level
+ * has. Errors of coarse scales are what the eye minds most, and coarse coefficients are few. By then the network has said
+ * all that it has to say: what it expects of coarse coefficients follows from what it expects of those of the last level.
  */
 import { blankObservationInPieces, type Observation } from '../diffusion/observation.js';
 import { PosteriorMean } from '../diffusion/posterior.js';
@@ -19,26 +19,34 @@ import {
   type Coefficients,
   type Plane,
 } from '../pixels/pyramid.js';
-import type { Pieces } from '../turns.js';
+import { rowsOfPiece, type Pieces } from '../turns.js';
 import { codeGroupStep } from './group-step.js';
 import type { GroupStepOptions } from './group-work.js';
 import { maskingInPieces, type Masking } from './masking.js';
 import type { Workspace } from './workspace.js';
 
-/** A group of level 0 that is settled. */
+/** A group of the last level that is settled. */
 export interface SettleOptions extends GroupStepOptions {
   /** The network's output for the observation. */
   output: Float32Array;
   schedule: Schedule;
+  /** Of the group: of its part of u_k, k being the last level. */
+  pixels: Size;
   /** Sizes of u₀, u₁, … of the whole picture. */
   sizes: readonly Size[];
 }
 
-/** What is known of the pixels of a u_k before it is settled, and the truth. */
+/** What is known of the pixels or coefficients of a u_k before it is settled, and the truth. */
 interface Foreseen<T> {
   mean: T;
   variance: T;
   truth?: T;
+}
+
+/** What brightness of coefficients is moved by, by position: of LL, or of all four bands. */
+export interface Moves {
+  bands: 1 | 4;
+  data: Float32Array;
 }
 
 /** Pictures of fewer positions keep the mean that was settled; of larger ones the network is asked again when they are shown. */
@@ -49,25 +57,33 @@ export function isKept({ width, height }: Size): boolean {
   return width * height <= MAX_KEPT_POSITIONS;
 }
 
-/** What the last step has come to, by positions of level 0. */
+/** What the last step has come to, by positions of the last level. */
 export class SettledLevel {
-  /** What brightness of LL is moved by. */
-  private readonly moves: Float32Array;
+  private readonly moves: Moves;
   /** The posterior mean of all coefficients, moved, where it is kept. */
   private readonly mean: Float32Array | undefined;
   /** Whether all groups that are wanted have been settled. */
   done = false;
 
-  constructor(private readonly window: Rectangle) {
-    this.moves = new Float32Array(window.width * window.height);
-    if (isKept(window)) this.mean = new Float32Array(this.moves.length * COEFFICIENTS);
+  /** @param level the last one @param size of its picture, the whole of it @param window of its positions */
+  constructor(
+    private readonly level: number,
+    private readonly size: Size,
+    private readonly window: Rectangle,
+  ) {
+    const positions = window.width * window.height;
+    // Of level 0 coarser levels are settled alone: these are its LL.
+    const bands = level === 0 ? 1 : 4;
+    this.moves = { bands, data: new Float32Array(positions * bands) };
+    if (isKept(window)) this.mean = new Float32Array(positions * COEFFICIENTS);
   }
 
   /** @param group within the level */
   put({ x, y, width, height }: Group, { moves, mean }: SettledGroup): void {
+    const { bands, data } = this.moves;
     for (let row = 0; row < height; row++) {
       const at = (y - this.window.y + row) * this.window.width + x - this.window.x;
-      this.moves.set(moves.subarray(row * width, (row + 1) * width), at);
+      data.set(moves.data.subarray(row * width * bands, (row + 1) * width * bands), at * bands);
       if (this.mean === undefined) continue;
       this.mean.set(mean.subarray(row * width * COEFFICIENTS, (row + 1) * width * COEFFICIENTS), at * COEFFICIENTS);
       move(this.mean, this.moves, at, at + width);
@@ -75,21 +91,44 @@ export class SettledLevel {
   }
 
   /** Within a part of the window. */
-  movesWithin(part: Rectangle): Float32Array {
-    return cutOut(this.moves, this.window, part, 1);
+  movesWithin(part: Rectangle): Moves {
+    const { bands, data } = this.moves;
+    return { bands, data: cutOut(data, this.window, part, bands) };
   }
 
   /** Within a part of the window; undefined where it is not kept. */
   meanWithin(part: Rectangle): Float32Array | undefined {
     return this.done && this.mean !== undefined ? cutOut(this.mean, this.window, part, COEFFICIENTS) : undefined;
   }
+
+  /** Of LL of level 0, where all of the picture is wanted: the pixels of the last level move as one. @param size of u₁ */
+  *movesAtFinest(size: Size): Pieces<Moves> {
+    const { level, moves, window } = this;
+    if (level === 0) return moves;
+    const { width, height } = window;
+    const coefficients = { width, height, data: new Float32Array(width * height * COEFFICIENTS) };
+    move(coefficients.data, moves, 0, width * height);
+    yield;
+    const u = yield* inverseHaarInPieces(coefficients, this.size.width, this.size.height);
+    const data = new Float32Array(size.width * size.height);
+    const piece = rowsOfPiece(size.width);
+    for (let y = 0, i = 0; y < size.height; y++) {
+      if (y % piece === piece - 1) yield;
+      const row = (y >> (level - 1)) * u.width;
+      for (let x = 0; x < size.width; x++, i++) data[i] = 2 * u.data[(row + (x >> (level - 1))) * COLOURS]!;
+    }
+    return { bands: 1, data };
+  }
 }
 
-/** Moves LL of positions from `first` to before `end`. @param begin the position that the mean begins with */
-export function move(mean: Float32Array, moves: Float32Array, first: number, end: number, begin = 0): void {
+/** Moves brightness of positions from `first` to before `end`. @param begin the position that the mean begins with */
+export function move(mean: Float32Array, { bands, data }: Moves, first: number, end: number, begin = 0): void {
   for (let p = first; p < end; p++) {
     const i = (p - begin) * COEFFICIENTS;
-    mean[i] = mean[i]! + moves[p]!;
+    for (let band = 0; band < bands; band++) {
+      const at = i + band * COLOURS;
+      mean[at] = mean[at]! + data[p * bands + band]!;
+    }
   }
 }
 
@@ -98,42 +137,48 @@ export interface SettledGroup {
   ideal: number;
   /** Posterior mean of its coefficients before the step. */
   mean: Float32Array;
-  /** By position: what brightness of LL is moved by. */
-  moves: Float32Array;
+  moves: Moves;
 }
 
-/** Measures the coarse levels of a group, coarsest first; nothing else is changed. */
+/** Measures the coarse levels of a group, coarsest first, down to the last level; nothing else is changed. */
 export function* settleGroup(options: SettleOptions, workspace: Workspace): Pieces<SettledGroup> {
-  const { mean, finest } = yield* foreseenOf(options);
-  const levels: Foreseen<Coefficients>[] = [];
+  const last = options.step.level;
+  const own = yield* foreseenOf(options);
   const count = Math.min(SETTLED_LEVELS, options.sizes.length - 2);
-  const pixels: Size[] = [];
-  for (let k = 0, u = finest; k < count; k++) {
+  const levels: Foreseen<Coefficients>[] = [own];
+  const pixels: Size[] = [options.pixels];
+  for (let k = last + 1; k <= count; k++) {
+    const u = yield* coarserOf(levels[k - last - 1]!);
     pixels.push({ width: u.mean.width, height: u.mean.height });
-    const level = yield* coefficientsOf(u);
-    levels.push(level);
-    u = yield* coarserOf(level);
+    levels.push(yield* coefficientsOf(u));
   }
+  const moved = levels.map(({ mean }) => ({ ...mean, data: new Float32Array(mean.data.length) }));
   let ideal = 0;
-  let moves: Plane | undefined;
-  for (let k = count; k >= 1; k--) {
-    const moved = { ...levels[k - 1]!.mean, data: new Float32Array(levels[k - 1]!.mean.data.length) };
-    const to = settledCode(options.schedule, k);
+  for (let k = count; k >= last; k--) {
+    const at = k - last;
+    const to = k === 0 ? undefined : settledCode(options.schedule, k);
     if (to !== undefined) {
       const step = { ...options.step, level: k, to };
-      const masking = yield* maskingOf(options.schedule, k, pixels[k - 1]!, levels[k]?.mean);
+      const masking = yield* maskingOf(options.schedule, k, pixels[at]!, levels[at + 1]?.mean);
       const given = { ...options, step, ...(masking === undefined ? {} : { masking }) };
-      ideal += yield* measure(given, levels[k - 1]!, pixels[k - 1]!, k === count, workspace, moved.data);
+      ideal += yield* measure(given, levels[at]!, pixels[at]!, k === count, workspace, moved[at]!.data);
     }
-    if (moves !== undefined) putLL(moved.data, moves.data);
-    moves = yield* inverseHaarInPieces(moved, pixels[k - 1]!.width, pixels[k - 1]!.height);
+    if (k === count) continue;
+    const { width, height } = pixels[at + 1]!;
+    putLL(moved[at]!.data, (yield* inverseHaarInPieces(moved[at + 1]!, width, height)).data);
   }
-  const { width, height } = options.group;
-  // u₁ is half of LL.
+  const bands = last === 0 ? 1 : 4;
+  const { data } = moved[0]!;
   return {
     ideal,
-    mean,
-    moves: Float32Array.from({ length: width * height }, (_, p) => 2 * (moves?.data[COLOURS * p] ?? 0)),
+    mean: own.mean.data,
+    moves: {
+      bands,
+      data: Float32Array.from(
+        { length: (bands * data.length) / COEFFICIENTS },
+        (_, i) => data[Math.floor(i / bands) * COEFFICIENTS + (i % bands) * COLOURS]!,
+      ),
+    },
   };
 }
 
@@ -183,14 +228,13 @@ function* measure(
   return ideal;
 }
 
-/** What a network would say of these coefficients. @param variance LL of variances, which is twice their mean */
+/** What a network would say of these coefficients. */
 function outputOf(mean: Float32Array, variance: Float32Array): Float32Array {
   const output = new Float32Array(2 * mean.length);
   for (let i = 0, q = 0; i < mean.length; i += COEFFICIENTS, q += OUTPUT_CHANNELS) {
-    const logVariance = log2(Math.max(LEAST_VARIANCE, 0.5 * variance[i]!));
     for (let c = 0; c < COEFFICIENTS; c += COLOURS) {
       output[q + c] = mean[i + c]!;
-      output[q + COEFFICIENTS + c] = logVariance;
+      output[q + COEFFICIENTS + c] = log2(Math.max(LEAST_VARIANCE, variance[i + c]!));
     }
   }
   return output;
@@ -203,10 +247,14 @@ function putLL(moved: Float32Array, coarser: Float32Array): void {
   for (let i = 0, o = 0; i < moved.length; i += COEFFICIENTS, o += COLOURS) moved[i] = 2 * coarser[o]!;
 }
 
+/** The mean variance of its pixels is that of each coefficient. */
 function* coefficientsOf({ mean, variance, truth }: Foreseen<Plane>): Pieces<Foreseen<Coefficients>> {
+  const spread = yield* haarInPieces(variance);
+  for (let i = 0; i < spread.data.length; i += COEFFICIENTS)
+    spread.data.fill(0.5 * spread.data[i]!, i, i + COEFFICIENTS);
   return {
     mean: yield* haarInPieces(mean),
-    variance: yield* haarInPieces(variance),
+    variance: spread,
     ...(truth === undefined ? {} : { truth: yield* haarInPieces(truth) }),
   };
 }
@@ -215,19 +263,13 @@ function* coefficientsOf({ mean, variance, truth }: Foreseen<Plane>): Pieces<For
 function* coarserOf({ mean, variance, truth }: Foreseen<Coefficients>): Pieces<Foreseen<Plane>> {
   return {
     mean: yield* planeOfLLInPieces(mean, 0.5),
-    variance: yield* planeOfLLInPieces(variance, 0.125),
+    variance: yield* planeOfLLInPieces(variance, 0.25),
     ...(truth === undefined ? {} : { truth: yield* planeOfLLInPieces(truth, 0.5) }),
   };
 }
 
-/** The mean of all coefficients of the group, and what follows for u₁, which is half of LL. */
-function* foreseenOf({
-  observation,
-  group,
-  output,
-  prior,
-  truth,
-}: SettleOptions): Pieces<{ mean: Float32Array; finest: Foreseen<Plane> }> {
+/** What the network says of all coefficients of the group. */
+function* foreseenOf({ observation, group, output, prior, truth }: SettleOptions): Pieces<Foreseen<Coefficients>> {
   const posterior = new PosteriorMean(prior);
   const { width, height } = group;
   const cut = <T extends Float32Array | Uint8Array>(data: T, channels = COEFFICIENTS): T =>
@@ -238,14 +280,9 @@ function* foreseenOf({
   yield;
   const variance = posterior.variances(codes, said);
   yield;
-  const plane = (data: Float32Array, factor: number): Pieces<Plane> =>
-    planeOfLLInPieces({ width, height, data }, factor);
   return {
-    mean,
-    finest: {
-      mean: yield* plane(mean, 0.5),
-      variance: yield* plane(variance, 0.25),
-      ...(truth === undefined ? {} : { truth: yield* plane(cut(truth.x), 0.5) }),
-    },
+    mean: { width, height, data: mean },
+    variance: { width, height, data: variance },
+    ...(truth === undefined ? {} : { truth: { width, height, data: cut(truth.x) } }),
   };
 }

@@ -18,7 +18,7 @@ import { drawOn } from './drawn.js';
 import type { Evaluations } from './evaluations.js';
 import { windowOf } from './needs.js';
 import { posteriorRows } from './posterior-rows.js';
-import { move, type SettledLevel } from './settle.js';
+import { move, type Moves, type SettledLevel } from './settle.js';
 
 /** What is known at a point of the walk. */
 export interface Known {
@@ -58,37 +58,54 @@ export async function showPixels(
   views: number,
 ): Promise<void> {
   const { evaluations, sizes, schedule, pause } = of;
-  if (views === schedule.views && (await showSettled(known, take, pixels, pause))) return;
+  const isSettled = known.settled !== undefined && known.condition.level === shown;
+  if (isSettled && views === schedule.views && (await showSettled(known, take, pixels, pause))) return;
   const window = windowOf(evaluations.architecture, positionsOf(pixels), gridOf(sizes[shown]!));
   const unfinished =
     known.unfinished !== undefined && shown === 0 && known.condition.level === 0
       ? cutOut(known.unfinished, known.observation, window, COEFFICIENTS)
       : undefined;
-  const { observation, condition } = await ledTo(known, of, shown, window, views);
-  const told = { unfinished, moves: known.settled?.movesWithin(observation) };
-  await showLevel(of, observation, condition, told, pixels, take, views);
+  const { observation, condition, coarser } = await ledTo(known, of, shown, window, views);
+  const moves = isSettled ? known.settled?.movesWithin(observation) : undefined;
+  await showLevel(of, observation, condition, { unfinished, moves, coarser }, pixels, take, views);
 }
+
+/** LL of a level, of all colours: what was expected before finer levels had a say. */
+interface Coarser {
+  /** By position of the level's observation. */
+  ll: Float32Array;
+  /** Of that in what is shown. */
+  share: number;
+}
+
+/**
+ * What a finer level makes of the mean of a coarser one is no better than that at its scales: by half and half both are
+ * better. What is settled stays.
+ */
+const COARSER_SHARE = 0.5;
 
 /**
  * What is known of a level, by that of a coarser one: handed on, or its posterior mean, level by level.
  * @param window of the level's positions that are wanted @param views of the evaluations that this takes, at most
- * @param hands whether it is handed on wherever it can be
  */
-export async function ledTo(
-  known: Pick<Known, 'observation' | 'condition'>,
+async function ledTo(
+  known: Omit<Known, 'unfinished'>,
   of: Shown,
   shown: number,
   window: Rectangle,
   views: number,
-  hands = false,
-): Promise<Pick<Known, 'observation' | 'condition'>> {
+): Promise<Pick<Known, 'observation' | 'condition'> & { coarser?: Coarser | undefined }> {
   const { sizes, grey, schedule, pause } = of;
   let { observation, condition } = known;
   if (condition.level === shown) return { observation: observationWithin(observation, window), condition };
   const windowAt = (level: number): Rectangle => (level === shown ? window : wholeOf(gridOf(sizes[level]!)));
-  if (isHandedOn(condition.mode, condition.sigma) || (hands && condition.mode === 'refine')) {
+  const share = known.settled === undefined ? COARSER_SHARE : 1;
+  let coarser: Coarser | undefined;
+  if (known.settled !== undefined || isHandedOn(condition.mode, condition.sigma)) {
+    const within = windowAt(condition.level - 1);
+    if (known.settled !== undefined) coarser = { ll: await settledLL(known, of, within, views), share };
     observation = await inTurns(
-      finerObservationInPieces(observation, sizes[condition.level - 1]!, grey, windowAt(condition.level - 1)),
+      finerObservationInPieces(observation, sizes[condition.level - 1]!, grey, within),
       pause,
     );
     condition = {
@@ -100,21 +117,38 @@ export async function ledTo(
   while (condition.level > shown) {
     const level: number = condition.level - 1;
     const fine = await inTurns(blankObservationInPieces(sizes[level]!, grey, windowAt(level)), pause);
+    const ll = new Float32Array(fine.width * fine.height * COLOURS);
     const variance = await showLevel(
       of,
       observation,
       condition,
-      {},
-      wholeOf(observation.size),
-      (rows, y) => putLL(fine, rows, y),
+      { coarser },
+      fine,
+      (rows, y) => putLL(ll, fine, rows, y),
       views,
     );
     const sigma = codeOfMean(variance, schedule);
-    await inTurns(observeLL(fine, sigma), pause);
+    await inTurns(observeLL(fine, ll, sigma), pause);
     observation = fine;
     condition = { level, sigma, mode: 'enter' };
+    coarser = { ll, share };
   }
-  return { observation, condition };
+  return { observation, condition, coarser };
+}
+
+/** LL of the next finer level by what has been settled. @param window of that level */
+async function settledLL(
+  known: Omit<Known, 'unfinished'>,
+  of: Shown,
+  window: Rectangle,
+  views: number,
+): Promise<Float32Array> {
+  const { observation, condition, settled } = known;
+  const ll = new Float32Array(window.width * window.height * COLOURS);
+  const take: TakeRows = (rows, y) => putLL(ll, window, rows, y);
+  if (views === of.schedule.views && (await showSettled(known, take, window, of.pause))) return ll;
+  await showLevel(of, observation, condition, { moves: settled?.movesWithin(observation) }, window, take, views);
+  return ll;
 }
 
 /** Sigma code with which LL is known that is a posterior mean. @param variance of the coarser level's coefficients, on average */
@@ -160,7 +194,7 @@ export async function showDrawn(
     rows.data.forEach((value, i) => (rows.data[i] = mean[before + i]! + realism * (value - mean[before + i]!)));
     take(rows, y);
   };
-  const moves = known.settled?.movesWithin(wholeOf(observation));
+  const moves = known.settled === undefined ? undefined : await inTurns(known.settled.movesAtFinest(sizes[1]!), pause);
   await showLevel(of, observation, condition, { moves }, pixels, mix, 1);
   await pause();
 }
@@ -181,8 +215,9 @@ export async function showPosterior(
 /** What is known of a level besides its observation, laid out as that. */
 interface Told {
   unfinished?: Float32Array | undefined;
-  /** Of brightness of LL, by position. */
-  moves?: Float32Array | undefined;
+  /** Where the level has been settled. */
+  moves?: Moves | undefined;
+  coarser?: Coarser | undefined;
 }
 
 /** Pixels of a level's picture: its posterior mean. @returns the average variance of the coefficients in their rows */
@@ -190,7 +225,7 @@ async function showLevel(
   { evaluations, pause, schedule: { forEye = false } }: Shown,
   observation: Observation,
   condition: Condition,
-  { unfinished, moves }: Told,
+  { unfinished, moves, coarser }: Told,
   pixels: Rectangle,
   take: TakeRows,
   views: number,
@@ -211,11 +246,19 @@ async function showLevel(
     }
     if (moves !== undefined)
       move(mean, moves, first / COEFFICIENTS, (first + mean.length) / COEFFICIENTS, first / COEFFICIENTS);
+    if (coarser !== undefined) moveTowards(coarser, mean, first / COEFFICIENTS);
     takePixels(part, mean, pixels, take);
     takeVariances?.(variances(), y);
     variance = average;
   }
   return variance;
+}
+
+/** @param begin the position that the mean begins with */
+function moveTowards({ ll, share }: Coarser, mean: Float32Array, begin: number): void {
+  for (let i = 0, o = begin * COLOURS; i < mean.length; i += COEFFICIENTS, o += COLOURS) {
+    for (let c = 0; c < COLOURS; c++) mean[i + c] = mean[i + c]! + share * (ll[o + c]! - mean[i + c]!);
+  }
 }
 
 /** Before the first step: mid-grey. */
@@ -230,7 +273,7 @@ export async function showNothing(pause: Pause, take: TakeRows, { width, height 
 
 /** Shows the mean that was settled, where it is kept. @returns whether it is */
 async function showSettled(
-  { observation: { size }, settled }: Known,
+  { observation: { size }, settled }: Pick<Known, 'observation' | 'settled'>,
   take: TakeRows,
   pixels: Rectangle,
   pause: Pause,
@@ -277,21 +320,20 @@ function takePixels(
 /** Numbers that are gone over in a piece. */
 const PIECE = COEFFICIENTS * 2 ** 17;
 
-/** Puts rows of a coarser level's whole picture into LL, as far as there is a place for them. */
-function putLL(fine: Observation, rows: Plane, first: number): void {
-  for (let y = Math.max(fine.y, first); y < Math.min(fine.y + fine.height, first + rows.height); y++) {
-    let i = (y - fine.y) * fine.width * COEFFICIENTS;
-    let o = ((y - first) * rows.width + fine.x) * COLOURS;
-    for (let x = 0; x < fine.width; x++, i += COEFFICIENTS, o += COLOURS) {
-      for (let c = 0; c < COLOURS; c++) if (fine.codes[i + c] !== EXACT) fine.z[i + c] = 2 * rows.data[o + c]!;
-    }
-  }
+/** Takes LL of a level from rows of the coarser level's picture. @param window of the level @param first row, counted within it */
+function putLL(ll: Float32Array, { width }: Rectangle, rows: Plane, first: number): void {
+  const before = first * width * COLOURS;
+  for (let o = 0; o < rows.data.length; o++) ll[before + o] = 2 * rows.data[o]!;
 }
 
 /** Makes LL known with some error. */
-function* observeLL(fine: Observation, sigma: number): Pieces<void> {
-  for (let i = 0; i < fine.codes.length; i += COEFFICIENTS) {
+function* observeLL(fine: Observation, ll: Float32Array, sigma: number): Pieces<void> {
+  for (let i = 0, o = 0; i < fine.codes.length; i += COEFFICIENTS, o += COLOURS) {
     if (i % PIECE === 0) yield;
-    for (let c = 0; c < COLOURS; c++) if (fine.codes[i + c] !== EXACT) fine.codes[i + c] = sigma;
+    for (let c = 0; c < COLOURS; c++) {
+      if (fine.codes[i + c] === EXACT) continue;
+      fine.z[i + c] = ll[o + c]!;
+      fine.codes[i + c] = sigma;
+    }
   }
 }

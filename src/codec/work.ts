@@ -123,20 +123,9 @@ export function workOf({
     if (left <= 0 || step.level < shown) break;
     const groups = groupCount(sizes[step.level]!);
     // Whether all bits of a step with one group are there is not known.
-    const known = last?.step;
     last = { step, whole: left >= groups };
     left -= groups;
-    if (step.kind === 'root') continue;
-    const conditions =
-      step.kind === 'settle' && known !== undefined
-        ? evaluatedLevels({ level: known.level, sigma: known.to, mode: 'refine' }, step.level, true)
-        : [before(step)];
-    for (const each of conditions)
-      counter.add(
-        each,
-        viewsBefore(step, schedule),
-        each.level === step.level ? windowBefore(step, sizes, part) : wholeOf(gridOf(sizes[each.level]!)),
-      );
+    if (step.kind !== 'root') counter.add(before(step), viewsBefore(step, schedule), windowBefore(step, sizes, part));
   }
   const steps = counter.work;
   const picture = last === undefined ? undefined : shownWork(last, lags, { sizes, schedule, shown, part });
@@ -195,28 +184,34 @@ interface Shown {
 /** The picture, as `Session.show` makes it; of the two ways that a step may have ended the dearer one. */
 function shownWork({ step, whole }: { step: Step; whole: boolean }, lags: Lags | undefined, how: Shown): Work {
   const { level, to, kind } = step;
-  // The mean that was settled is what is shown.
-  if (kind === 'settle' && whole && isKept(windowBefore(step, how.sizes, how.part)))
-    return new Counter(how.sizes, lags).work;
+  const { views } = how.schedule;
+  if (kind === 'settle') {
+    const counter = new Counter(how.sizes, lags);
+    const window = windowBefore(step, how.sizes, how.part);
+    // The mean that was settled is what is shown, or led on.
+    if (!whole || !isKept(window)) counter.add(before(step), views, window);
+    for (const each of finerLevels(level, to, how.shown)) counter.add(each, views, windowAt(each.level, how));
+    return counter.work;
+  }
   const conditions: Condition[] = [kind === 'root' ? { level, sigma: TOP_CODE, mode: 'enter' } : before(step)];
   if (whole && leavesLevelObserved(step)) conditions.push({ level, sigma: to, mode: 'refine' });
   const works = conditions.map((condition) => {
     const counter = new Counter(how.sizes, lags);
-    for (const each of evaluatedLevels(condition, how.shown))
-      counter.add(each, how.schedule.views, windowAt(each.level, how));
+    for (const each of evaluatedLevels(condition, how.shown)) counter.add(each, views, windowAt(each.level, how));
     return counter.work;
   });
   return works.reduce((a, b) => (b.megapixels >= a.megapixels ? b : a));
 }
 
 /** The conditions of the evaluations from a level down to the one that is shown. */
-function evaluatedLevels(condition: Condition, shown: number, hands = false): Condition[] {
+function evaluatedLevels(condition: Condition, shown: number): Condition[] {
   const { level, mode, sigma } = condition;
-  const handed = level > shown && mode === 'refine' && (hands || isHandedOn('refine', sigma));
-  const first: Condition = handed ? { level: level - 1, sigma, mode: 'enter' } : condition;
-  const conditions = [first];
-  for (let next = first.level - 1; next >= shown; next--) conditions.push({ level: next, sigma, mode: 'enter' });
-  return conditions;
+  const isHanded = level > shown && isHandedOn(mode, sigma);
+  return [...(isHanded ? [] : [condition]), ...finerLevels(level, sigma, shown)];
+}
+
+function finerLevels(level: number, sigma: number, shown: number): Condition[] {
+  return Array.from({ length: level - shown }, (_, i) => ({ level: level - 1 - i, sigma, mode: 'enter' }));
 }
 
 function windowAt(level: number, { sizes, shown, part }: Shown): Rectangle {

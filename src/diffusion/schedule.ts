@@ -238,7 +238,8 @@ function isCorrected(
   { straight, coarsestWidth }: Schedule,
   { level, kind, to, part }: Omit<Step, 'corrected' | 'leavesOut'>,
 ): boolean {
-  if (level === 0) return kind !== 'settle';
+  if (kind === 'settle') return false;
+  if (level === 0) return true;
   if (coarsestWidth !== undefined) return false;
   return kind === 'refine' ? to % (CODES_LEVEL_SPAN / 2) === 0 : straight !== undefined || part !== 'first';
 }
@@ -327,7 +328,7 @@ export function stepsOf(schedule: Schedule, levels: number): Step[] {
     steps.push({
       ...step,
       corrected: isCorrected(schedule, step),
-      leavesOut: level === 0 && (straight !== undefined || kind === 'settle'),
+      leavesOut: kind === 'settle' || (level === 0 && straight !== undefined),
     });
   };
   const { straight, coarseWidth, fineWidth, lastCode } = schedule;
@@ -353,6 +354,6 @@ export function stepsOf(schedule: Schedule, levels: number): Step[] {
     }
     from = end + CODES_LEVEL_SPAN;
   }
-  if (schedule.settled !== undefined) add(0, 'settle', whiteCode(schedule), whiteCode(schedule));
+  if (schedule.settled !== undefined) add(last, 'settle', lastCode, lastCode);
   return steps;
 }

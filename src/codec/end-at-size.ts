@@ -43,8 +43,8 @@ const SETTLED_BITS = 0.055;
 /** What settling may take of a file. */
 const MOST_SETTLED_SHARE = 0.3;
 
-/** Sigma code to which a level is refined where there is no room for the next one: the network knows LL of that no better. */
-const FINEST_LAST_CODE = TOP_CODE - 2 * CODES_LEVEL_SPAN;
+/** Sigma code to which a level is refined where there is no room for the next one; hardly a file comes so far. */
+const FINEST_LAST_CODE = TOP_CODE - 3 * CODES_LEVEL_SPAN;
 
 /** Ends files of sizes that lie within a step. */
 export class SizeEnds {

@@ -2,15 +2,14 @@
 import { chromaAt, settledCode, straightCode, whiteCode, type Schedule } from '../diffusion/schedule.js';
 import { CODES_LEVEL_SPAN, MAX_FIRST_CODE } from '../format.js';
 import type { QualityTable } from '../model/integer/integer-model.js';
-import { TOP_CODE } from '../model/sigma.js';
 import type { Picture } from '../picture.js';
 import type { Pieces } from '../turns.js';
 import type { Tune } from './encoder-options.js';
 import { EYE_SPREAD, maskedCode } from './masking.js';
 import {
-  COARSER_CODES,
   DEFAULT_QUALITY_TABLE,
   HIGHEST_REFINED,
+  refinedStop,
   settlingAt,
   stopOfQuality,
   type Stop,
@@ -45,10 +44,16 @@ const REFINED_USUAL: Family['usual'] = [
   [152, 63.6],
   [160, 55.1],
   [168, 44.7],
-  [169, 36.2],
-  [175, 29.8],
-  [181, 21.5],
-  [187, 11],
+  [169, 38.3],
+  [175, 32.9],
+  [181, 26.1],
+  [188, 15.8],
+  [189, 6.0],
+  [195, 1.7],
+  [201, -4.2],
+  [207, -12.3],
+  [213, -22.6],
+  [219, -35.2],
 ];
 
 /** @param table of the model @param schedule of the file @param tune undefined where the schedule says how errors are spread */
@@ -95,15 +100,13 @@ export function straightFamily(schedule: Schedule, tune: Tune | undefined): Path
   };
 }
 
-/** Files that are refined: the code is the last one, of level 0 or of level 1 (`COARSER_CODES`). */
+/** Files that are refined: the code is the last one, of level 0 or of coarser ones (`refinedStop`). */
 export function refinedFamily(tune: Tune | undefined): Path {
-  const stopOf = (code: number): Stop =>
-    code <= TOP_CODE ? { level: 0, code } : { level: 1, code: Math.min(code, HIGHEST_REFINED) - COARSER_CODES };
   return {
     highest: HIGHEST_REFINED,
     usual: REFINED_USUAL,
     known: (code) => {
-      const stop = stopOf(code);
+      const stop = refinedStop(code);
       const settling = tune === 'eye' ? settlingAt(stop) : undefined;
       const schedule = { lastLevel: stop.level, lastCode: stop.code, ...settling };
       return {
@@ -117,7 +120,7 @@ export function refinedFamily(tune: Tune | undefined): Path {
         masking: settling?.masking ?? 0,
       };
     },
-    stopOf,
-    coarserStop: ({ level, code }) => ({ level: level + 1, code }),
+    stopOf: refinedStop,
+    coarserStop: ({ level, code }) => ({ level: level + 2, code }),
   };
 }

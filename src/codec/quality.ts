@@ -1,6 +1,6 @@
 /** What a quality means: the noise level at which a stream ends. */
 import { NOT_SETTLED, type Schedule, type Settled } from '../diffusion/schedule.js';
-import { CODES_LEVEL_SPAN, HANDED_ON_CODE, LAST_CODE } from '../format.js';
+import { CODES_LEVEL_SPAN, LAST_CODE } from '../format.js';
 import type { QualityTable } from '../model/integer/integer-model.js';
 import { TOP_CODE } from '../model/sigma.js';
 import { SETTLED_MASKING } from './masking.js';
@@ -15,24 +15,41 @@ export interface Stop {
 export const FINEST: Stop = { level: 0, code: LAST_CODE };
 
 /**
- * Of files that are refined: so much above the code at which level 1 ends lies the one that stands for it, where level 0
- * tells nothing. To enter level 0 takes half as much again as all before, so level 1 is rather refined further than usual.
+ * Where refined files end that tell nothing of level 0, and of level 1: so noisy a level is only entered where files are
+ * larger than the coarser one makes them when it is refined further than usual. Codes of tables go on behind TOP_CODE with
+ * theirs, from the least to the most noise.
  */
-export const COARSER_CODES = TOP_CODE + 1 - 144;
-/** The highest of these codes. */
-export const HIGHEST_REFINED = COARSER_CODES + HANDED_ON_CODE;
+const COARSER_STOPS: readonly Stop[] = [
+  { level: 1, least: 144, most: 163 },
+  { level: 2, least: 132, most: TOP_CODE },
+].flatMap(({ level, least, most }) =>
+  Array.from({ length: most - least + 1 }, (_, more) => ({ level, code: least + more })),
+);
+/** The highest code that a table of refined files may have. */
+export const HIGHEST_REFINED = TOP_CODE + COARSER_STOPS.length;
+
+/** Where a refined file of such a code ends. */
+export function refinedStop(code: number): Stop {
+  return code <= TOP_CODE ? { level: 0, code } : COARSER_STOPS[Math.min(code, HIGHEST_REFINED) - TOP_CODE - 1]!;
+}
 
 /**
  * What qualities mean where a model has no table of its own. Of pictures that end there, the mean SSIMULACRA 2 score is about the quality, up to 91;
- * from there on to sigma ½, which scores 96. Codes above TOP_CODE are those of `COARSER_CODES`.
+ * from there on to sigma ½, which scores 96. Codes above TOP_CODE are those of `refinedStop`.
  */
 export const DEFAULT_QUALITY_TABLE: QualityTable = [
-  [12, HIGHEST_REFINED],
-  [28, 178],
-  [42, TOP_CODE + 1],
-  [45, TOP_CODE],
-  [57, 160],
-  [65.5, 152],
+  [1, 211],
+  [6.5, 207],
+  [15.5, 201],
+  [22, 196],
+  [27.5, 189],
+  [30, 185],
+  [36, 181],
+  [43, 175],
+  [49, TOP_CODE + 1],
+  [50, TOP_CODE],
+  [58, 160],
+  [66, 152],
   [69.5, 150],
   [74.5, 144],
   [80, 136],
@@ -69,14 +86,13 @@ export type Settling = Required<Pick<Schedule, 'settled' | 'masking'>>;
 
 /** How strongly coarse levels of refined files can be settled. Level 1 only where bits are plenty. */
 const STRENGTHS: readonly Settled[] = [
-  [NOT_SETTLED, 0, 8, 16],
-  [NOT_SETTLED, 8, 16, 24],
-  [NOT_SETTLED, 16, 24, 32],
-  [NOT_SETTLED, 24, 32, 36],
+  ...[0, 8, 12, 16, 20, 24].map((ahead): Settled => [NOT_SETTLED, ahead, ahead + 8, Math.min(36, ahead + 16)]),
   [8, 24, 32, 36],
 ];
 /** The strongest of them, if what is settled may take the bits. */
 export const MOST_STRENGTH = STRENGTHS.length - 1;
+/** By the last level: as strongly as files of a quality are settled. */
+const QUALITY_STRENGTHS = [MOST_STRENGTH, 3, 1, 1];
 /** The strongest above sigma 20 and where level 0 tells nothing. */
 const USUAL_STRENGTH = MOST_STRENGTH - 1;
 const PLENTY = 150;
@@ -86,7 +102,7 @@ const PLENTY = 150;
  * a bit per pixel, for 0.5 dB of PSNR. How strongly goes by what it takes (`SizeEnds`).
  * @param strength at most, 0..MOST_STRENGTH; default: as files of a quality have it
  */
-export function settlingAt({ level, code }: Stop, strength = level > 0 ? 1 : MOST_STRENGTH): Settling {
+export function settlingAt({ level, code }: Stop, strength = QUALITY_STRENGTHS[level]!): Settling {
   const most = level > 0 || code > PLENTY ? USUAL_STRENGTH : MOST_STRENGTH;
   return { settled: STRENGTHS[Math.min(strength, most)]!, masking: SETTLED_MASKING };
 }

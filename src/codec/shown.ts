@@ -65,24 +65,10 @@ export async function showPixels(
     known.unfinished !== undefined && shown === 0 && known.condition.level === 0
       ? cutOut(known.unfinished, known.observation, window, COEFFICIENTS)
       : undefined;
-  const { observation, condition, coarser } = await ledTo(known, of, shown, window, views);
+  const { observation, condition, ll } = await ledTo(known, of, shown, window, views);
   const moves = isSettled ? known.settled?.movesWithin(observation) : undefined;
-  await showLevel(of, observation, condition, { unfinished, moves, coarser }, pixels, take, views);
+  await showLevel(of, observation, condition, { unfinished, moves, ll }, pixels, take, views);
 }
-
-/** LL of a level, of all colours: what was expected before finer levels had a say. */
-interface Coarser {
-  /** By position of the level's observation. */
-  ll: Float32Array;
-  /** Of that in what is shown. */
-  share: number;
-}
-
-/**
- * What a finer level makes of the mean of a coarser one is no better than that at its scales: by half and half both are
- * better. What is settled stays.
- */
-const COARSER_SHARE = 0.5;
 
 /**
  * What is known of a level, by that of a coarser one: handed on, or its posterior mean, level by level.
@@ -94,16 +80,15 @@ async function ledTo(
   shown: number,
   window: Rectangle,
   views: number,
-): Promise<Pick<Known, 'observation' | 'condition'> & { coarser?: Coarser | undefined }> {
+): Promise<Pick<Known, 'observation' | 'condition'> & Pick<Told, 'll'>> {
   const { sizes, grey, schedule, pause } = of;
   let { observation, condition } = known;
   if (condition.level === shown) return { observation: observationWithin(observation, window), condition };
   const windowAt = (level: number): Rectangle => (level === shown ? window : wholeOf(gridOf(sizes[level]!)));
-  const share = known.settled === undefined ? COARSER_SHARE : 1;
-  let coarser: Coarser | undefined;
+  let ll: Float32Array | undefined;
   if (known.settled !== undefined || isHandedOn(condition.mode, condition.sigma)) {
     const within = windowAt(condition.level - 1);
-    if (known.settled !== undefined) coarser = { ll: await settledLL(known, of, within, views), share };
+    if (known.settled !== undefined) ll = await settledLL(known, of, within, views);
     observation = await inTurns(
       finerObservationInPieces(observation, sizes[condition.level - 1]!, grey, within),
       pause,
@@ -117,23 +102,23 @@ async function ledTo(
   while (condition.level > shown) {
     const level: number = condition.level - 1;
     const fine = await inTurns(blankObservationInPieces(sizes[level]!, grey, windowAt(level)), pause);
-    const ll = new Float32Array(fine.width * fine.height * COLOURS);
+    const mean = new Float32Array(fine.width * fine.height * COLOURS);
     const variance = await showLevel(
       of,
       observation,
       condition,
-      { coarser },
-      fine,
-      (rows, y) => putLL(ll, fine, rows, y),
+      { ll },
+      wholeOf(observation.size),
+      (rows, y) => putLL(mean, fine, rows, y),
       views,
     );
     const sigma = codeOfMean(variance, schedule);
-    await inTurns(observeLL(fine, ll, sigma), pause);
+    await inTurns(observeLL(fine, mean, sigma), pause);
     observation = fine;
     condition = { level, sigma, mode: 'enter' };
-    coarser = { ll, share };
+    if (known.settled !== undefined) ll = mean;
   }
-  return { observation, condition, coarser };
+  return { observation, condition, ll };
 }
 
 /** LL of the next finer level by what has been settled. @param window of that level */
@@ -145,7 +130,7 @@ async function settledLL(
 ): Promise<Float32Array> {
   const { observation, condition, settled } = known;
   const ll = new Float32Array(window.width * window.height * COLOURS);
-  const take: TakeRows = (rows, y) => putLL(ll, window, rows, y);
+  const take: TakeRows = (rows, y) => putLL(ll, { ...window, x: 0, y: 0 }, rows, y);
   if (views === of.schedule.views && (await showSettled(known, take, window, of.pause))) return ll;
   await showLevel(of, observation, condition, { moves: settled?.movesWithin(observation) }, window, take, views);
   return ll;
@@ -217,7 +202,8 @@ interface Told {
   unfinished?: Float32Array | undefined;
   /** Where the level has been settled. */
   moves?: Moves | undefined;
-  coarser?: Coarser | undefined;
+  /** Of all colours, where a coarser level has been settled: finer ones have no say in that. */
+  ll?: Float32Array | undefined;
 }
 
 /** Pixels of a level's picture: its posterior mean. @returns the average variance of the coefficients in their rows */
@@ -225,7 +211,7 @@ async function showLevel(
   { evaluations, pause, schedule: { forEye = false } }: Shown,
   observation: Observation,
   condition: Condition,
-  { unfinished, moves, coarser }: Told,
+  { unfinished, moves, ll }: Told,
   pixels: Rectangle,
   take: TakeRows,
   views: number,
@@ -246,7 +232,7 @@ async function showLevel(
     }
     if (moves !== undefined)
       move(mean, moves, first / COEFFICIENTS, (first + mean.length) / COEFFICIENTS, first / COEFFICIENTS);
-    if (coarser !== undefined) moveTowards(coarser, mean, first / COEFFICIENTS);
+    if (ll !== undefined) keepLL(mean, ll, first / COEFFICIENTS);
     takePixels(part, mean, pixels, take);
     takeVariances?.(variances(), y);
     variance = average;
@@ -255,10 +241,9 @@ async function showLevel(
 }
 
 /** @param begin the position that the mean begins with */
-function moveTowards({ ll, share }: Coarser, mean: Float32Array, begin: number): void {
-  for (let i = 0, o = begin * COLOURS; i < mean.length; i += COEFFICIENTS, o += COLOURS) {
-    for (let c = 0; c < COLOURS; c++) mean[i + c] = mean[i + c]! + share * (ll[o + c]! - mean[i + c]!);
-  }
+function keepLL(mean: Float32Array, ll: Float32Array, begin: number): void {
+  for (let i = 0, o = begin * COLOURS; i < mean.length; i += COEFFICIENTS, o += COLOURS)
+    for (let c = 0; c < COLOURS; c++) mean[i + c] = ll[o + c]!;
 }
 
 /** Before the first step: mid-grey. */
@@ -320,10 +305,13 @@ function takePixels(
 /** Numbers that are gone over in a piece. */
 const PIECE = COEFFICIENTS * 2 ** 17;
 
-/** Takes LL of a level from rows of the coarser level's picture. @param window of the level @param first row, counted within it */
-function putLL(ll: Float32Array, { width }: Rectangle, rows: Plane, first: number): void {
-  const before = first * width * COLOURS;
-  for (let o = 0; o < rows.data.length; o++) ll[before + o] = 2 * rows.data[o]!;
+/** Takes LL of a level from rows of the coarser level's picture, as far as there is a place for them. @param window of the level */
+function putLL(ll: Float32Array, window: Rectangle, rows: Plane, first: number): void {
+  for (let y = Math.max(window.y, first); y < Math.min(window.y + window.height, first + rows.height); y++) {
+    const from = ((y - first) * rows.width + window.x) * COLOURS;
+    const to = (y - window.y) * window.width * COLOURS;
+    for (let i = 0; i < window.width * COLOURS; i++) ll[to + i] = 2 * rows.data[from + i]!;
+  }
 }
 
 /** Makes LL known with some error. */

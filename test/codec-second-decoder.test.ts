@@ -64,9 +64,9 @@ describe('a second decoder, written from the description of the format,', () => 
       for (const [lastLevel, quality] of [
         [0, 60],
         [1, 60],
-        [1, 46],
+        [1, 51],
         [2, 60],
-        [3, 46],
+        [3, 51],
       ] as const) {
         // Of the largest one takes too long.
         if (lastLevel > 0 && width === 70) continue;
@@ -208,14 +208,17 @@ describe('a second decoder, written from the description of the format,', () => 
   });
 
   it('also for several groups, whole, at the end of units and within them', async () => {
-    for (const [name, width, height, quality] of [
-      ['scene', 1540, 9, 46],
-      ['edges', 9, 800, 46],
+    const settled = { ...DEFAULT_SCHEDULE, settled: [8, 8, 16, 0] as const, masking: 5, lastLevel: 1 };
+    for (const [name, width, height, quality, how] of [
+      ['scene', 1540, 9, 51, {}],
+      ['edges', 9, 800, 51, {}],
+      ['scene', 1540, 9, 60, { schedule: settled }],
     ] as const) {
       const { bytes } = await encodePicture(corpusPicture(name, { width, height }), evaluator, {
         plain: false,
         effort: 1,
         target: { quality },
+        ...how,
       });
       const { segments } = readContainer(bytes);
       const ends = segments.slice(-5).map(({ payloadOffset, payloadLength }) => payloadOffset + payloadLength);

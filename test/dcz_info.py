@@ -157,8 +157,7 @@ def steps_of(w, h, coarse, fine, tail, last, settled):
             to = max(before_end, code - width) if code > before_end else end
             steps.append((level, "refine", code, to))
             code = to
-    white = last + 16 * last_level
-    return steps + ([(0, "settle", white, white)] if settled else [])
+    return steps + ([(finest, "settle", last, last)] if settled else [])
 
 
 def straight_steps(levels, fine, tail, last, first, ahead, at_once):

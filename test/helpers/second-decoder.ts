@@ -386,14 +386,17 @@ function group(
   });
 }
 
-/** Section 4, settling: one group. @returns what LL of its positions is moved by, and whether the data ended */
+/**
+ * Section 4, settling: one group.
+ * @param given of brightness, four bands by position @returns what they are moved by, and whether the data ended
+ */
 function settle(
   state: State,
   step: { index: number; level: number; mode: Mode; part: number },
   size: { w: number; h: number },
   given: { m: Float32Array; v: Float32Array },
   ahead: readonly (number | undefined)[],
-  lastCode: number,
+  white: number,
   J: number,
 ): { moves: Float32Array; ended: boolean } {
   const haar = ({ w, h, data }: Plane): Plane => {
@@ -413,38 +416,43 @@ function settle(
     };
     return { w: gw, h: gh, data: Float32Array.from({ length: gw * gh * 4 }, (_, i) => of(i)) };
   };
-  const half = ({ w, h, data }: Plane, by: number): Plane => ({
+  const ll = ({ w, h, data }: Plane, by: number): Plane => ({
     w,
     h,
     data: data.filter((_, i) => i % 4 === 0).map((x) => x * by),
   });
-  const levels: { u: Plane; M: Plane; S: Plane }[] = [];
-  let [u, s]: [Plane, Plane] = [
-    { ...size, data: given.m.map((x) => x / 2) },
-    { ...size, data: given.v.map((x) => x / 4) },
+  const f = step.level;
+  const levels: { size: { w: number; h: number }; M: Plane; S: Plane }[] = [];
+  let [M, S]: [Plane, Plane] = [
+    { w: ceil(size.w / 2), h: ceil(size.h / 2), data: given.m },
+    { w: ceil(size.w / 2), h: ceil(size.h / 2), data: given.v },
   ];
-  for (let j = 0; j < J; j++) {
-    const [M, S] = [haar(u), haar(s)];
-    levels.push({ u, M, S });
-    [u, s] = [half(M, 0.5), half(S, 0.125)];
+  levels[f] = { size, M, S };
+  for (let j = f + 1; j <= J; j++) {
+    const size = { w: M.w, h: M.h };
+    const spread = haar(ll(S, 0.25));
+    M = haar(ll(M, 0.5));
+    S = { ...M, data: spread.data.map((_, i) => 0.5 * spread.data[i - (i % 4)]!) };
+    levels[j] = { size, M, S };
   }
   let ended = false;
   let coarser: Float32Array | undefined;
-  for (let j = J; j >= 1; j--) {
-    const { u, M, S } = levels[j - 1]!;
-    const grid = blank(u.w, u.h, true);
+  let told = new Float32Array(given.m.length);
+  for (let j = J; j >= f; j--) {
+    const { size, M, S } = levels[j]!;
+    const grid = blank(size.w, size.h, true);
     const moves = new Float32Array(grid.z.length);
     if (j < J) for (let i = 0; i < grid.codes.length; i += 12) grid.codes[i] = 0;
     const out = new Float32Array(2 * grid.z.length);
     for (let i = 0; i < M.data.length; i++) {
       const at = 24 * floor(i / 4) + 3 * (i % 4);
       out[at] = M.data[i]!;
-      out[at + 12] = log2(max(2 ** -20, 0.5 * S.data[i - (i % 4)]!));
+      out[at + 12] = log2(max(2 ** -20, S.data[i]!));
     }
-    const more = ahead[j - 1];
+    const more = j === 0 ? undefined : ahead[j - 1];
     if (more !== undefined && !ended) {
-      const to = max(1, lastCode - 16 * j - more);
-      const { w, data } = levels[j]?.M ?? { w: 0, data: new Float32Array() };
+      const to = max(1, white - 16 * j - more);
+      const { w, data } = levels[j + 1]?.M ?? { w: 0, data: new Float32Array() };
       const h = w === 0 ? 0 : data.length / (4 * w);
       const energy = (x: number, y: number): number => energyOf(data, 4 * (y * w + x), 1);
       const masking = w === 0 ? () => 0 : maskingOf(j, state.masking, [w, h], energy);
@@ -469,8 +477,9 @@ function settle(
     }
     for (let i = 0; coarser !== undefined && i < moves.length; i += 12) moves[i] = 2 * coarser[i / 12]!;
     coarser = unHaar(grid, moves).data.filter((_, i) => i % 3 === 0);
+    told = moves.filter((_, i) => i % 3 === 0);
   }
-  return { moves: (coarser ?? new Float32Array(size.w * size.h)).map((x) => 2 * x), ended };
+  return { moves: told, ended };
 }
 
 function priorOf({ architecture, statistics }: IntegerModel, level: number): Float32Array {
@@ -686,8 +695,8 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
     }
   }
 
-  const white = lastCode + 16 * lastLevel;
-  if (isSettled) steps.push({ index: steps.length, level: 0, mode: 'settle', from: white, to: white, part: 0 });
+  if (isSettled)
+    steps.push({ index: steps.length, level: finest, mode: 'settle', from: lastCode, to: lastCode, part: 0 });
 
   let grid = blank(sizes[K - 1]!.w, sizes[K - 1]!.h, grey);
   const lagIn =
@@ -757,24 +766,33 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
       const [cs, co] = wiener(g.codes[i]!, priorOf(by, level)[i % 12]!);
       return (g.codes[i] === 255 ? 0 : cs * z) + co * out[2 * i - (i % 12)]!;
     });
-  const variancesOf = (g: Grid, out: Float32Array, by = model): Float32Array =>
+  const variancesOf = (g: Grid, out: Float32Array, by = model, level = 0): Float32Array =>
     g.z.map((_, i) => {
-      const [, co] = wiener(g.codes[i]!, priorOf(by, 0)[i % 12]!);
+      const [, co] = wiener(g.codes[i]!, priorOf(by, level)[i % 12]!);
       return co * co * exp2(out[2 * i - (i % 12) + 12]!);
     });
-  const moves = new Float32Array(ceil(cw / 2) * ceil(ch / 2));
+  /** Of brightness of the level that is settled, four bands by position. */
+  let moves: Float32Array | undefined;
+  const moved = (mean: Float32Array): Float32Array =>
+    moves === undefined ? mean : mean.map((value, i) => (i % 3 === 0 ? value + moves![i / 3]! : value));
   let condition: { level: number; code: number; mode: 'enter' | 'refine' } | undefined;
-  // Section 10: what level 0 is shown by where a coarser one is the last that is known.
-  const lead = async (most: number): Promise<void> => {
+  // Section 10: what level 0 is shown by where a coarser one is the last that is known; also LL that it keeps.
+  const lead = async (): Promise<Float32Array | undefined> => {
     let { level, code, mode } = condition!;
-    if (level > 0 && mode === 'refine' && code <= most) {
+    let ll: Float32Array | undefined;
+    const picture = (mean: Float32Array): Float32Array => unHaar(grid, mean).data.map((x) => 2 * x);
+    const kept = (mean: Float32Array): Float32Array =>
+      ll === undefined ? mean : mean.map((value, i) => (i % 12 < 3 ? ll![floor(i / 12) * 3 + (i % 12)]! : value));
+    if (level > 0 && (moves !== undefined || (mode === 'refine' && code <= 162))) {
+      if (moves !== undefined)
+        ll = picture(moved(posterior(grid, await viewed(grid, level, code, mode, views), level)));
       level--;
       grid = finer(grid, sizes[level]!.w, sizes[level]!.h, grey);
       [code, mode] = [min(176, code + 16), 'enter'];
     }
     for (; level > 0; mode = 'enter') {
       const out = await viewed(grid, level, code, mode, views);
-      const u = unHaar(grid, posterior(grid, out, level));
+      const u = picture(kept(posterior(grid, out, level)));
       let [sum, n] = [0, 0];
       for (let i = 0; i < grid.z.length; i++) {
         if ((i & 255) >= 12 || grid.codes[i] === 0) continue;
@@ -788,12 +806,14 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
       const fine = blank(sizes[level]!.w, sizes[level]!.h, grey);
       for (let i = 0; i < fine.z.length; i++) {
         if (i % 12 >= 3 || fine.codes[i] === 0) continue;
-        fine.z[i] = 2 * u.data[floor(i / 12) * 3 + (i % 12)]!;
+        fine.z[i] = u[floor(i / 12) * 3 + (i % 12)]!;
         fine.codes[i] = code;
       }
       grid = fine;
+      if (moves !== undefined) ll = u;
     }
     condition = { level, code, mode };
+    return ll;
   };
   let whole = true;
   let shown: Plane = { w: cw, h: ch, data: new Float32Array(cw * ch * 3) };
@@ -825,16 +845,16 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
           masking = maskingOf(step.level, straight ? strength : 0, [gw, gh], energy);
           grid = finer(grid, sizes[step.level]!.w, sizes[step.level]!.h, grey);
         }
-        if (step.mode === 'settle') await lead(TOP);
-        else condition = { level: step.level, code, mode };
+        if (step.mode === 'settle') moves = new Float32Array(grid.gw * grid.gh * 4);
+        condition = { level: step.level, code, mode };
         out =
           step.mode === 'root'
             ? undefined
             : await viewed(
                 grid,
                 step.level,
-                condition!.code,
-                condition!.mode,
+                code,
+                mode,
                 step.mode === 'settle' ? views : step.level > 0 ? coarseViews : 1,
               );
       }
@@ -863,14 +883,19 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
         };
         if (step.mode === 'settle') {
           const [x0, y0, x1, y1] = area as [number, number, number, number];
-          const inside = (_: number, i: number): boolean => {
+          const brightness = (_: number, i: number): boolean => {
             const [x, y] = [floor(i / 12) % grid.gw, floor(i / 12 / grid.gw)];
-            return i % 12 === 0 && x >= x0 && x < x1 && y >= y0 && y < y1;
+            return i % 3 === 0 && x >= x0 && x < x1 && y >= y0 && y < y1;
           };
-          const m = posterior(grid, out!, 0).filter(inside);
-          const v = variancesOf(grid, out!).filter(inside);
-          const told = settle(own, step, { w: x1 - x0, h: y1 - y0 }, { m, v }, settled, white, min(4, K - 1));
-          told.moves.forEach((d, i) => (moves[(y0 + floor(i / (x1 - x0))) * grid.gw + x0 + (i % (x1 - x0))] = d));
+          const m = posterior(grid, out!, step.level).filter(brightness);
+          const v = variancesOf(grid, out!, model, step.level).filter(brightness);
+          const { w, h } = sizes[step.level]!;
+          const size = { w: min(2 * x1, w) - 2 * x0, h: min(2 * y1, h) - 2 * y0 };
+          const told = settle(own, step, size, { m, v }, settled, lastCode + 16 * lastLevel, min(4, K - 1));
+          told.moves.forEach((d, i) => {
+            const p = floor(i / 4);
+            moves![((y0 + floor(p / (x1 - x0))) * grid.gw + x0 + (p % (x1 - x0))) * 4 + (i % 4)] = d;
+          });
           if (told.ended) throw new Ended();
         } else group(own, grid, step, area, g, out, means);
       } catch (error) {
@@ -892,12 +917,14 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
   }
   let variances: Float32Array = new Float32Array(12 * ceil(cw / 2) * ceil(ch / 2));
   if (condition !== undefined) {
-    await lead(162);
-    const by = steps[next - (g === 0 ? 1 : 0)]?.mode !== 'settle' ? shower : evaluator;
+    const isSettledHere = moves !== undefined && condition.level === 0;
+    const ll = await lead();
+    const by = isSettledHere ? evaluator : shower;
     const way = by === evaluator ? condition.mode : (widths & 16) > 0 ? 'enter' : 'refine';
     const out = await viewed(grid, 0, condition.code, way, views, by);
-    const mean = posterior(grid, out, 0, by.model);
-    moves.forEach((d, p) => (mean[12 * p] = mean[12 * p]! + d));
+    let mean = posterior(grid, out, 0, by.model);
+    if (isSettledHere) mean = moved(mean);
+    ll?.forEach((value, i) => (mean[12 * floor(i / 3) + (i % 3)] = value));
     shown = unHaar(grid, unfinished === undefined ? mean : mean.map((value, i) => (3 * value + unfinished![i]!) / 4));
     variances = variancesOf(grid, out, by.model);
   }

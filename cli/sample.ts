@@ -45,7 +45,7 @@ export async function run(args: RawArgs): Promise<void> {
   const produce = async (signal: AbortSignal): Promise<Uint8Array> =>
     (await writePicture(await sheetOf(common, { ...common.options, ...own, signal }), format)).bytes;
   await writeOutput(undefined, output, produce, { replace: common.force });
-  if (!common.quiet) note(`${outputName(output)}: ${common.count} pictures`);
+  if (!common.quiet) note(`${outputName(output)}: ${common.count === 1 ? '1 picture' : `${common.count} pictures`}`);
 }
 
 /** @throws DcompError E_USAGE */
@@ -58,9 +58,11 @@ function sizeOf(args: RawArgs): { width?: number; height?: number } {
   return { width: Number(width), height: Number(height) };
 }
 
-/** @throws DcompError E_IO */
+/** @throws DcompError E_USAGE, E_IO */
 function discreteOf(args: RawArgs): Pick<SampleOptions, 'discrete'> {
   const file = textOption(args, 'discrete-model');
+  if (file !== undefined && args['discrete'] === false)
+    throw new DcompError('E_USAGE', '--discrete-model and --no-discrete contradict each other; give one of them');
   if (file !== undefined) return { discrete: readInput(file) };
   return flag(args, 'discrete') ? { discrete: true } : {};
 }

@@ -86,13 +86,20 @@ export interface Told {
   told?: ClassFile;
 }
 
-/** @throws DcompError E_USAGE where the model knows no such class, or no classifier of it */
+/** @throws DcompError E_USAGE where the model knows no such class, or no classifier of it, or a scale is given and no class */
 export function checkClass(
   { model: { id, architecture } }: Pick<Evaluator, 'model'>,
-  { class: wanted, classifier, told }: Pick<RestoreOptions, 'class' | 'classifier'> & Told,
+  {
+    class: wanted,
+    classifier,
+    guidanceScale,
+    told,
+  }: Pick<RestoreOptions, 'class' | 'classifier' | 'guidanceScale'> & Told,
 ): void {
   if (classifier === true && wanted === undefined)
     throw new DcompError('E_USAGE', 'the classifier needs a class that it is to lead to; give one');
+  if (guidanceScale !== undefined && wanted === undefined && typeof classifier !== 'function')
+    throw new DcompError('E_USAGE', 'guidanceScale is how much a class counts; name one, or leave it out');
   if (wanted === undefined) return;
   const known = told?.classes ?? architecture.conditioning.classes ?? 0;
   const what = known === 0 ? 'knows no classes; leave the class out' : `knows the classes 0 to ${known - 1}`;

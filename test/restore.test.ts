@@ -10,6 +10,7 @@ import {
   release,
   resultOf,
   samplePicture,
+  type SampleOptions,
   SAMPLERS,
   upscalePicture,
   type RestoreState,
@@ -246,20 +247,13 @@ describe('what makes no sense', () => {
 
   it('a class of a model that knows classes guides, by its scale', async () => {
     const classes = tinyModelFile({ classes: 3 });
-    const draw = async (guidanceScale: number, wanted?: number): Promise<Picture> =>
-      resultOf(
-        samplePicture({
-          ...common,
-          model: classes,
-          width: 12,
-          guidanceScale,
-          ...(wanted === undefined ? {} : { class: wanted }),
-        }),
-      );
-    const plain = await draw(1);
-    assert.deepEqual((await draw(0, 2)).data, plain.data);
-    assert.notDeepEqual((await draw(3, 2)).data, plain.data);
-    await assert.rejects(draw(1, 3), { code: 'E_USAGE', message: /classes 0 to 2/ });
+    const draw = async (guided: Pick<SampleOptions, 'guidanceScale' | 'class'>): Promise<Picture> =>
+      resultOf(samplePicture({ ...common, model: classes, width: 12, ...guided }));
+    const plain = await draw({});
+    assert.deepEqual((await draw({ guidanceScale: 0, class: 2 })).data, plain.data);
+    assert.notDeepEqual((await draw({ guidanceScale: 3, class: 2 })).data, plain.data);
+    await assert.rejects(draw({ class: 3 }), { code: 'E_USAGE', message: /classes 0 to 2/ });
+    await assert.rejects(draw({ guidanceScale: 3 }), { code: 'E_USAGE', message: /name one/ });
   });
 });
 

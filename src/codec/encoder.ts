@@ -35,7 +35,7 @@ import { ExactEncoder, exactStop } from './exact-encoder.js';
 import { PlainEncoder, smallest } from './plain-encoder.js';
 import type { Plan } from './coding-plan.js';
 import { preparedOf, type Prepared } from './prepared.js';
-import { FINEST, settlingAt, type Stop } from './quality.js';
+import { EYE_STEPS, FINEST, settlingAt, type Stop } from './quality.js';
 import { stopFor } from './quality-stop.js';
 import { EYE_SPREAD } from './masking.js';
 import { lagsOfInPieces } from './region.js';
@@ -194,7 +194,7 @@ async function planOf(
     settles && 'quality' in target && stop.level <= MAX_LAST_LEVEL
       ? { lastLevel: stop.level, lastCode: stop.code, ...settlingAt(stop) }
       : { lastCode: stop.level === 0 ? stop.code : LAST_CODE };
-  return { ...plan, schedule: { ...viewed, ...end }, settles };
+  return { ...plan, schedule: { ...viewed, ...(settles ? EYE_STEPS : {}), ...end }, settles };
 }
 
 /** That of the model. */

@@ -37,7 +37,7 @@ export interface Ran {
   after: Point;
 }
 
-/** Bits per pixel that settling takes, as is believed to begin with. */
+/** Bits per pixel that settling takes, as is believed to begin with, at most. */
 const SETTLED_BITS = 0.055;
 
 /** What settling may take of a file. */
@@ -45,6 +45,9 @@ const MOST_SETTLED_SHARE = 0.3;
 
 /** Sigma code to which a level is refined where there is no room for the next one; hardly a file comes so far. */
 const FINEST_LAST_CODE = TOP_CODE - 3 * CODES_LEVEL_SPAN;
+
+/** So many codes a level is refined by, or it is not worth having been entered. */
+const LEAST_REFINED = 2;
 
 /** Ends files of sizes that lie within a step. */
 export class SizeEnds {
@@ -121,7 +124,8 @@ export class SizeEnds {
     const end = isDone ? await this.settledWithin(ran, size) : undefined;
     if (end === ROOM) return undefined;
     // A level that has just been entered is worth less than what the coarser one can still tell for these bytes.
-    const coarser = step.kind === 'enter' || step.from === TOP_CODE ? await this.settledBefore(size) : undefined;
+    const isNew = step.kind === 'enter' || (end !== undefined && end.schedule.lastCode > TOP_CODE - LEAST_REFINED);
+    const coarser = isNew ? await this.settledBefore(size) : undefined;
     if (coarser?.isFull === true) return this.walk.finish(coarser.point, size);
     if (end !== undefined) return this.walk.finish(end, size);
     return coarser && this.walk.bytesAt(after) >= size ? this.walk.finish(coarser.point, size) : undefined;
@@ -197,7 +201,7 @@ export class SizeEnds {
   }
 
   private believedFor(size: number): number {
-    return this.beliefs.get(size) ?? (SETTLED_BITS * this.pixels) / 8;
+    return this.beliefs.get(size) ?? Math.min((SETTLED_BITS * this.pixels) / 8, MOST_SETTLED_SHARE * size);
   }
 
   private strengthFor(size: number): number {

@@ -101,7 +101,7 @@ describe('qualities', () => {
       const forecast = {
         *score({ codeOf }: Known): Pieces<number> {
           const same = (code: number): boolean =>
-            [0, 2, 4].every((k) => family.known(code).codeOf(k, 0, 0) === codeOf(k, 0, 0));
+            [0, 1, 2, 4].every((k) => family.known(code).codeOf(k, 0, 0) === codeOf(k, 0, 0));
           return usualScore(family, Array.from({ length: 256 }, (_, code) => code).find(same)!);
         },
       } as unknown as ScoreForecast;

@@ -63,7 +63,7 @@ describe('work', () => {
       const { bytes } = await encodePicture(picture, evaluator, {
         plain: false,
         effort: 1,
-        target: { quality: 46 },
+        target: { quality: 60 },
         ...importance,
       });
       const { work } = inspectFile(bytes);

@@ -47,13 +47,13 @@ const REFINED_USUAL: Family['usual'] = [
   [169, 38.3],
   [175, 32.9],
   [181, 26.1],
-  [188, 15.8],
-  [189, 6.0],
-  [195, 1.7],
-  [201, -4.2],
-  [207, -12.3],
-  [213, -22.6],
-  [219, -35.2],
+  [186, 19],
+  [187, 4.7],
+  [191, 1.7],
+  [197, -4.2],
+  [203, -12.3],
+  [209, -22.6],
+  [215, -35.2],
 ];
 
 /** @param table of the model @param schedule of the file @param tune undefined where the schedule says how errors are spread */

@@ -20,8 +20,8 @@ export const FINEST: Stop = { level: 0, code: LAST_CODE };
  * theirs, from the least to the most noise.
  */
 const COARSER_STOPS: readonly Stop[] = [
-  { level: 1, least: 144, most: 163 },
-  { level: 2, least: 132, most: TOP_CODE },
+  { level: 1, least: 144, most: 161 },
+  { level: 2, least: 134, most: TOP_CODE },
 ].flatMap(({ level, least, most }) =>
   Array.from({ length: most - least + 1 }, (_, more) => ({ level, code: least + more })),
 );
@@ -38,11 +38,11 @@ export function refinedStop(code: number): Stop {
  * from there on to sigma ½, which scores 96. Codes above TOP_CODE are those of `refinedStop`.
  */
 export const DEFAULT_QUALITY_TABLE: QualityTable = [
-  [1, 206],
-  [8.5, 201],
-  [15.5, 196],
-  [23, 189],
-  [27, 185],
+  [1, 202],
+  [8.5, 197],
+  [15.5, 192],
+  [21, 187],
+  [26, 186],
   [33, 181],
   [39.5, 175],
   [45.5, TOP_CODE + 1],

@@ -4,7 +4,7 @@ import { groupCount } from '../diffusion/units.js';
 import { CODES_LEVEL_SPAN } from '../format.js';
 import { TOP_CODE } from '../model/sigma.js';
 import type { EncodeResult } from './encoder-options.js';
-import { MOST_STRENGTH, settlingAt } from './quality.js';
+import { MOST_STRENGTH, mostStrengthAt, settlingAt } from './quality.js';
 import type { Session } from './session.js';
 import type { Stream } from './stream.js';
 
@@ -39,6 +39,9 @@ export interface Ran {
 
 /** Bits per pixel that settling takes, as is believed to begin with, at most. */
 const SETTLED_BITS = 0.055;
+
+/** Bits per pixel that it takes less when it is a strength less, at most: a quarter of a bit of what levels 2 and coarser have. */
+const STRENGTH_BITS = 1 / 64;
 
 /** What settling may take of a file. */
 const MOST_SETTLED_SHARE = 0.3;
@@ -152,8 +155,9 @@ export class SizeEnds {
       ends.set(width, end);
       return walk.bytesAt(end);
     };
-    const guess = (most * (size - start - this.believedFor(size))) / Math.max(1, whole - start);
-    const { fits, over } = await widthsAround(size, bytesAfter, guess, most);
+    const perCode = Math.max(1, (whole - start) / Math.max(1, most));
+    const guess = (size - start - this.believedFor(size)) / perCode;
+    const { fits, over } = await widthsAround({ size, bytesAfter, perCode, most }, guess);
     if (fits === most) return ROOM;
     const width = groupCount(after.session.sizes[0]!) === 1 ? (over ?? fits) : (fits ?? over);
     return ends.get(width!)!;
@@ -170,9 +174,11 @@ export class SizeEnds {
       await walk.runStep(point);
       const bytes = walk.bytesAt(point) - walk.bytesAt(end);
       this.beliefs.set(size, bytes);
-      const strength = this.strengthFor(size);
-      if (bytes <= MOST_SETTLED_SHARE * size || strength === 0) return point;
-      this.strengths.set(size, strength - 1);
+      const strength = Math.min(this.strengthFor(size), mostStrengthAt({ level: step.level, code: lastCode }));
+      const excess = bytes - MOST_SETTLED_SHARE * size;
+      if (excess <= 0 || strength === 0) return point;
+      const fewer = Math.max(1, Math.floor((8 * excess) / (STRENGTH_BITS * this.pixels)));
+      this.strengths.set(size, Math.max(0, strength - fewer));
     }
   }
 
@@ -216,23 +222,42 @@ export class SizeEnds {
 /** What a file still has after all that could be tried. */
 const ROOM = 'room';
 
-/**
- * Of neighbouring widths the one that fits a size and the one that does not, found by trying from a guess on.
- * @param bytesAfter grows with the width @param most codes of the step
- */
+/** What is looked for among widths of a step. */
+interface Widths {
+  size: number;
+  /** Of the file; grows with the width. */
+  bytesAfter(width: number): Promise<number>;
+  /** By how much, about. */
+  perCode: number;
+  /** Codes of the step. */
+  most: number;
+}
+
+/** Of neighbouring widths the one that fits a size and the one that does not, found by trying from a guess on. */
 async function widthsAround(
-  size: number,
-  bytesAfter: (width: number) => Promise<number>,
+  { size, bytesAfter, perCode, most }: Widths,
   guess: number,
-  most: number,
 ): Promise<{ fits: number | undefined; over: number | undefined }> {
-  let fits: number | undefined;
-  let over: number | undefined;
-  for (let width = Math.min(most, Math.max(0, Math.floor(guess + 0.5))); width >= 0 && width <= most;) {
-    if ((await bytesAfter(width)) <= size) fits = width;
-    else over = width;
-    if (fits !== undefined && over !== undefined) break;
-    width = over === undefined ? fits! + 1 : over - 1;
+  let fits: { width: number; bytes: number } | undefined;
+  let over: typeof fits;
+  const codesOf = (bytes: number): number => Math.max(1, Math.ceil(bytes / perCode));
+  let width = Math.min(most, Math.max(0, Math.floor(guess + 0.5)));
+  for (;;) {
+    const bytes = await bytesAfter(width);
+    if (bytes <= size) fits = { width, bytes };
+    else over = { width, bytes };
+    if (over === undefined) {
+      if (width === most) break;
+      width = Math.min(most, width + codesOf(size - bytes));
+    } else if (fits === undefined) {
+      if (width === 0) break;
+      width = Math.max(0, width - codesOf(bytes - size));
+    } else {
+      const between = over.width - fits.width;
+      if (between <= 1) break;
+      const share = (size - fits.bytes) / (over.bytes - fits.bytes);
+      width = fits.width + Math.min(between - 1, Math.max(1, Math.floor(share * between + 0.5)));
+    }
   }
-  return { fits, over };
+  return { fits: fits?.width, over: over?.width };
 }

@@ -102,12 +102,16 @@ const QUALITY_STRENGTHS = [MOST_STRENGTH, 3, 1, 1];
 const USUAL_STRENGTH = MOST_STRENGTH - 1;
 const PLENTY = 150;
 
+/** How strongly files that end there can be settled. */
+export function mostStrengthAt({ level, code }: Stop): number {
+  return level > 0 || code > PLENTY ? USUAL_STRENGTH : MOST_STRENGTH;
+}
+
 /**
  * How coarse levels of refined files are settled for the eye: SSIMULACRA 2 gains some 15 points at equal bytes below half
  * a bit per pixel, for 0.5 dB of PSNR. How strongly goes by what it takes (`SizeEnds`).
  * @param strength at most, 0..MOST_STRENGTH; default: as files of a quality have it
  */
-export function settlingAt({ level, code }: Stop, strength = QUALITY_STRENGTHS[level]!): Settling {
-  const most = level > 0 || code > PLENTY ? USUAL_STRENGTH : MOST_STRENGTH;
-  return { settled: STRENGTHS[Math.min(strength, most)]!, masking: SETTLED_MASKING };
+export function settlingAt(stop: Stop, strength = QUALITY_STRENGTHS[stop.level]!): Settling {
+  return { settled: STRENGTHS[Math.min(strength, mostStrengthAt(stop))]!, masking: SETTLED_MASKING };
 }

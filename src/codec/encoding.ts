@@ -28,7 +28,7 @@ import { endsAtCode, nearEndsOf, type Prepared } from './prepared.js';
 import { decibelsOf, errorOf, meanSquaredError, squaredErrorOf } from './psnr.js';
 import type { Stop } from './quality.js';
 import { writeLagsInPieces } from './region.js';
-import { fork, SizeEnds, type Point, type Walk } from './end-at-size.js';
+import { fork, forkPrepared, SizeEnds, type Point, type Walk } from './end-at-size.js';
 import { Session } from './session.js';
 import { LEAST_BYTES, Stream } from './stream.js';
 
@@ -129,7 +129,8 @@ export class Encoding {
     for (let step = session.next?.step; step !== undefined && open.length > 0; step = session.next?.step) {
       if (this.isNear(largest)) break;
       if (entersLevel(step)) ends.leave(this.point);
-      const before = this.canEndWithin(step) || ends.canSettleWithin(step) ? fork(this.point) : undefined;
+      const canEnd = this.canEndWithin(step) || ends.canSettleWithin(step);
+      const before = canEnd ? await forkPrepared(this.point) : undefined;
       await this.runStep(this.point, before === undefined ? largest : Infinity);
       for (const size of open) {
         const result = await ends.endAt({ before, step, after: this.point }, size);
@@ -149,7 +150,7 @@ export class Encoding {
     let error = Infinity;
     for (let step = point.session.next?.step; step !== undefined; step = point.session.next?.step) {
       if (this.bytesAt(point) >= limit) return undefined;
-      const copy = this.canEndWithin(step) ? fork(point) : undefined;
+      const copy = this.canEndWithin(step) ? await forkPrepared(point) : undefined;
       const measured = this.isMeasured(step);
       if (measured) before = point.stream.bytes;
       await this.runStep(point);

@@ -20,6 +20,12 @@ export function fork({ session, stream, schedule }: Point, other: Schedule = sch
   return { session: session.fork(undefined, other), stream: stream.fork(), schedule: other };
 }
 
+/** Before the next step, which will be tried with several widths: what it begins with is evaluated once. */
+export async function forkPrepared(point: Point): Promise<Point> {
+  await point.session.prepare();
+  return fork(point);
+}
+
 /** What may be done with a point. */
 export interface Walk {
   runStep(point: Point): Promise<void>;
@@ -169,6 +175,7 @@ export class SizeEnds {
     const lastCode = before === undefined ? step.to : step.from - width;
     const end = fork(before ?? after, { ...after.schedule, ...this.endingWith(step.level, lastCode, size) });
     if (width > 0) await walk.runStep(end);
+    await end.session.prepare();
     for (;;) {
       const point = fork(end, { ...end.schedule, ...this.endingWith(step.level, lastCode, size) });
       await walk.runStep(point);
@@ -193,7 +200,7 @@ export class SizeEnds {
     const after = fork(left, { ...left.schedule, ...this.endingWith(level, FINEST_LAST_CODE, size) });
     let { step } = after.session.next!;
     for (;;) {
-      const before = fork(after);
+      const before = await forkPrepared(after);
       await walk.runStep(after);
       const point = this.isFull(after, size)
         ? await this.settledWithin({ before, step, after: fork(after) }, size)

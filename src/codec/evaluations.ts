@@ -20,7 +20,7 @@ export class Evaluations {
   constructor(
     private readonly evaluator: Evaluator,
     private readonly sizes: readonly Size[],
-    private readonly pause: Pause,
+    readonly pause: Pause,
     private readonly lags: Lags | undefined,
     readonly statistics: SessionStatistics = { evaluations: 0, work: 0 },
   ) {}
@@ -129,6 +129,51 @@ export class Evaluations {
    */
   private viewsAt(level: number, wanted: number): number {
     return viewsAt(level, this.sizes[level]!, this.lags !== undefined && this.isToldSigma, wanted);
+  }
+}
+
+/** Levels of more positions are evaluated again by each copy of a session: an output takes 96 bytes a position. */
+const MAX_PREPARED_POSITIONS = 2 ** 20;
+
+/** An evaluation of all of an observation, made before it is needed. */
+export class Prepared {
+  private constructor(
+    private readonly condition: Condition,
+    private readonly views: number,
+    private readonly width: number,
+    private readonly output: Float32Array,
+  ) {}
+
+  /** Arguments as of `Evaluations.rows`. @returns undefined for a large one */
+  static async of(
+    evaluations: Evaluations,
+    observation: Observation,
+    condition: Condition,
+    rows: number,
+    views: number,
+  ): Promise<Prepared | undefined> {
+    const { width, height } = observation;
+    if (width * height > MAX_PREPARED_POSITIONS) return undefined;
+    const output = new Float32Array(width * height * OUTPUT_CHANNELS);
+    const evaluation = evaluations.rows(observation, condition, rows, views);
+    for (let y = 0; y < height; y += rows)
+      output.set(await evaluation.next(Math.min(rows, height - y), evaluations.pause), y * width * OUTPUT_CHANNELS);
+    return new Prepared(condition, views, width, output);
+  }
+
+  /** From the first row on. @returns undefined where that is another evaluation */
+  rows({ level, sigma, mode }: Condition, views: number): RowEvaluation | undefined {
+    const { condition, width, output } = this;
+    if (views !== this.views || level !== condition.level || sigma !== condition.sigma || mode !== condition.mode)
+      return undefined;
+    let row = 0;
+    return {
+      async next(rows) {
+        const first = row;
+        row += rows;
+        return output.subarray(first * width * OUTPUT_CHANNELS, row * width * OUTPUT_CHANNELS);
+      },
+    };
   }
 }
 

@@ -7,7 +7,7 @@ import { inTurns, withoutTurns, type Pause } from '../turns.js';
 import { COLOURS } from '../pixels/colour.js';
 import { groupsOf, nuAt, type Group } from '../format.js';
 import type { Channel } from './channel.js';
-import { Evaluations, passOver, type SessionStatistics } from './evaluations.js';
+import { Evaluations, passOver, Prepared, type SessionStatistics } from './evaluations.js';
 import { codeGroupStep } from './group-step.js';
 import type { Truth } from './group-work.js';
 import { settleGroup, SettledLevel, type SettleOptions } from './settle.js';
@@ -84,6 +84,8 @@ export class Session {
   private evaluation: RowEvaluation | undefined;
   private evaluated = 0;
   private row: GroupRow | undefined;
+  /** The evaluation that the next step begins with, made before. */
+  private prepared: Prepared | undefined;
 
   /** @param needs by the index of the step, where only a part of the picture is wanted; see `needsOf` */
   constructor(
@@ -160,7 +162,19 @@ export class Session {
     copy.unfinished = this.unfinished;
     copy.stepIndex = this.stepIndex;
     copy.scales = this.scales.slice();
+    copy.prepared = this.prepared;
     return copy;
+  }
+
+  /** Evaluates what the next step begins with, if it goes on with its level: copies of this session need not do it again. */
+  async prepare(): Promise<void> {
+    const step = this.next?.step;
+    if (step === undefined || this.prepared !== undefined || this.underWay || modeBefore(step.kind) !== 'refine')
+      return;
+    const { evaluations, observation } = this;
+    const condition: Condition = { level: step.level, sigma: step.from, mode: 'refine' };
+    const views = viewsBefore(step, this.schedule);
+    this.prepared = await Prepared.of(evaluations, observation, condition, rowsAtMost(this.groups), views);
   }
 
   /** Whether some groups of a step are done and others are not. */
@@ -282,12 +296,17 @@ export class Session {
     if (step.kind === 'settle') this.settled = new SettledLevel(step.level, size, this.observation);
     this.groups = this.groupsOf(step);
     if (entersLevel(step)) this.scales = new Int8Array(this.groups.length);
-    const rows = this.groups.reduce((most, { height }) => Math.max(most, height), 0);
     this.evaluated = 0;
-    this.evaluation =
-      step.kind === 'root'
-        ? undefined
-        : this.evaluations.rows(this.observation, this.condition, rows, viewsBefore(step, this.schedule));
+    this.evaluation = step.kind === 'root' ? undefined : this.evaluationBefore(step);
+  }
+
+  private evaluationBefore(step: Step): RowEvaluation {
+    const { observation, condition, prepared } = this;
+    const views = viewsBefore(step, this.schedule);
+    this.prepared = undefined;
+    return (
+      prepared?.rows(condition, views) ?? this.evaluations.rows(observation, condition, rowsAtMost(this.groups), views)
+    );
   }
 
   private async beginRow({ y, height }: Group, truth: CoefficientRows | undefined): Promise<GroupRow> {
@@ -368,4 +387,8 @@ export class Session {
     await showPosterior({ observation, condition, settled }, this, rows.takeMean, rows.takeVariances);
     return rows.side;
   }
+}
+
+function rowsAtMost(groups: readonly Group[]): number {
+  return groups.reduce((most, { height }) => Math.max(most, height), 0);
 }

@@ -165,7 +165,7 @@ export class SizeEnds {
     const guess = (size - start - this.believedFor(size)) / perCode;
     const { fits, over } = await widthsAround({ size, bytesAfter, perCode, most }, guess);
     if (fits === most) return ROOM;
-    const width = groupCount(after.session.sizes[0]!) === 1 ? (over ?? fits) : (fits ?? over);
+    const width = groupCount(after.session.sizes[step.level]!) === 1 ? (over ?? fits) : (fits ?? over);
     return ends.get(width!)!;
   }
 
@@ -184,8 +184,9 @@ export class SizeEnds {
       const strength = Math.min(this.strengthFor(size), mostStrengthAt({ level: step.level, code: lastCode }));
       const excess = bytes - MOST_SETTLED_SHARE * size;
       if (excess <= 0 || strength === 0) return point;
-      const fewer = Math.max(1, Math.floor((8 * excess) / (STRENGTH_BITS * this.pixels)));
-      this.strengths.set(size, Math.max(0, strength - fewer));
+      // The strongest alone settles level 1, so how much less the next one takes is not known.
+      const fewer = strength === MOST_STRENGTH ? 1 : Math.floor((8 * excess) / (STRENGTH_BITS * this.pixels));
+      this.strengths.set(size, Math.max(0, strength - Math.max(1, fewer)));
     }
   }
 

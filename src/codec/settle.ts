@@ -19,7 +19,7 @@ import {
   type Coefficients,
   type Plane,
 } from '../pixels/pyramid.js';
-import { rowsOfPiece, type Pieces } from '../turns.js';
+import type { Pieces } from '../turns.js';
 import { codeGroupStep } from './group-step.js';
 import type { GroupStepOptions } from './group-work.js';
 import { maskingInPieces, type Masking } from './masking.js';
@@ -65,10 +65,9 @@ export class SettledLevel {
   /** Whether all groups that are wanted have been settled. */
   done = false;
 
-  /** @param level the last one @param size of its picture, the whole of it @param window of its positions */
+  /** @param level the last one @param window of its positions */
   constructor(
-    private readonly level: number,
-    private readonly size: Size,
+    level: number,
     private readonly window: Rectangle,
   ) {
     const positions = window.width * window.height;
@@ -99,25 +98,6 @@ export class SettledLevel {
   /** Within a part of the window; undefined where it is not kept. */
   meanWithin(part: Rectangle): Float32Array | undefined {
     return this.done && this.mean !== undefined ? cutOut(this.mean, this.window, part, COEFFICIENTS) : undefined;
-  }
-
-  /** Of LL of level 0, where all of the picture is wanted: the pixels of the last level move as one. @param size of u₁ */
-  *movesAtFinest(size: Size): Pieces<Moves> {
-    const { level, moves, window } = this;
-    if (level === 0) return moves;
-    const { width, height } = window;
-    const coefficients = { width, height, data: new Float32Array(width * height * COEFFICIENTS) };
-    move(coefficients.data, moves, 0, width * height);
-    yield;
-    const u = yield* inverseHaarInPieces(coefficients, this.size.width, this.size.height);
-    const data = new Float32Array(size.width * size.height);
-    const piece = rowsOfPiece(size.width);
-    for (let y = 0, i = 0; y < size.height; y++) {
-      if (y % piece === piece - 1) yield;
-      const row = (y >> (level - 1)) * u.width;
-      for (let x = 0; x < size.width; x++, i++) data[i] = 2 * u.data[(row + (x >> (level - 1))) * COLOURS]!;
-    }
-    return { bands: 1, data };
   }
 }
 

@@ -9,7 +9,7 @@ import {
   observationWithin,
   type Observation,
 } from '../diffusion/observation.js';
-import { isHandedOn, type Schedule } from '../diffusion/schedule.js';
+import { finestSettled, isHandedOn, MAX_LAST_LEVEL, type Schedule } from '../diffusion/schedule.js';
 import { CODES_LEVEL_SPAN, LAST_CODE, LEAST_MEAN_CODE, MEAN_AHEAD } from '../format.js';
 import { COLOURS } from '../pixels/colour.js';
 import { inverseHaar, type Plane } from '../pixels/pyramid.js';
@@ -159,7 +159,7 @@ export interface Realism {
 /**
  * The mean of all pictures that the file may be of is smooth where little is told; one that is drawn is not. In between
  * lies the best compromise of squared error and realism (Freirich et al., "A theory of the distortion-perception
- * tradeoff in Wasserstein space", 2021, theorem 3): what is shown is a mixture of the two.
+ * tradeoff in Wasserstein space", 2021, theorem 3): what is shown is a mixture of the two. What is settled is not drawn.
  */
 export async function showDrawn(
   known: Known,
@@ -168,20 +168,40 @@ export async function showDrawn(
   views: number,
   { realism, seed }: Realism,
 ): Promise<void> {
-  const { evaluations, sizes, pause } = of;
+  const { evaluations, sizes, pause, schedule } = of;
   const pixels = wholeOf(sizes[0]!);
   const { width, height } = pixels;
   const mean = new Float32Array(width * height * COLOURS);
   await showPixels(known, of, (rows, y) => mean.set(rows.data, y * width * COLOURS), 0, pixels, views);
   const { observation, condition } = await drawOn(known, evaluations, of, seed);
-  const mix: TakeRows = (rows, y) => {
-    const before = y * width * COLOURS;
-    rows.data.forEach((value, i) => (rows.data[i] = mean[before + i]! + realism * (value - mean[before + i]!)));
-    take(rows, y);
-  };
-  const moves = known.settled === undefined ? undefined : await inTurns(known.settled.movesAtFinest(sizes[1]!), pause);
-  await showLevel(of, observation, condition, { moves }, pixels, mix, 1);
-  await pause();
+  const drawn = new Float32Array(mean.length);
+  await showLevel(of, observation, condition, {}, pixels, (rows, y) => drawn.set(rows.data, y * width * COLOURS), 1);
+  const settled = known.settled === undefined ? undefined : finestSettled(schedule, known.condition.level);
+  const side = 2 ** (settled ?? MAX_LAST_LEVEL);
+  for (let y = 0; y < height; y += side) {
+    await pause();
+    const begin = y * width * COLOURS;
+    const data = drawn.subarray(begin, begin + side * width * COLOURS);
+    for (let i = 0; i < data.length; i++) data[i] = data[i]! - mean[begin + i]!;
+    if (settled !== undefined) centre(data, width, side);
+    for (let i = 0; i < data.length; i++) data[i] = mean[begin + i]! + realism * data[i]!;
+    take({ width, height: Math.min(side, height - y), data }, y);
+  }
+}
+
+/** Takes the mean of brightness off each block of a strip that is as high as blocks are. */
+function centre(data: Float32Array, width: number, side: number): void {
+  const row = width * COLOURS;
+  for (let left = 0; left < row; left += side * COLOURS) {
+    const right = Math.min(row, left + side * COLOURS);
+    let [sum, count] = [0, 0];
+    for (let top = 0; top < data.length; top += row) {
+      for (let i = left; i < right; i += COLOURS, count++) sum += data[top + i]!;
+    }
+    for (let top = 0; top < data.length; top += row) {
+      for (let i = left; i < right; i += COLOURS) data[top + i] = data[top + i]! - sum / count;
+    }
+  }
 }
 
 /** The posterior of level 0 when all steps are done: rows of the mean, and the variances of its coefficients. */

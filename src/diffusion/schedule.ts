@@ -147,6 +147,12 @@ export function settledCode(
   return ahead === NOT_SETTLED ? undefined : Math.max(1, whiteCode(schedule) - CODES_LEVEL_SPAN * level - ahead);
 }
 
+/** The finest level whose pixels are settled; undefined where none is. @param last the level that the file ends with */
+export function finestSettled(schedule: Pick<Schedule, 'settled'>, last: number): number | undefined {
+  const i = schedule.settled?.findIndex((ahead, at) => at + 1 >= last && ahead !== NOT_SETTLED) ?? -1;
+  return i < 0 ? undefined : i + 1;
+}
+
 /** Codes at levels 0 and 1, and at the coarser ones: even, up to MAX_CHROMA. */
 export type Chroma = readonly [number, number];
 

@@ -50,6 +50,21 @@ function eitherWay(
 }
 
 /**
+ * Positions that pixels of a level are shown by. @param isLed whether a coarser level has been settled, and leads to it:
+ * then the positions beside count, too
+ */
+export function shownPositions(pixels: Rectangle, grid: Size, isLed: boolean): Rectangle {
+  const { x, y, width, height } = positionsOf(pixels);
+  const more = isLed ? 1 : 0;
+  return between(
+    Math.max(0, x - more),
+    Math.max(0, y - more),
+    Math.min(grid.width, x + width + more),
+    Math.min(grid.height, y + height + more),
+  );
+}
+
+/**
  * @param sizes of u₀, u₁, …
  * @param units that the file holds, at least 1; only where it ends within a step with a single group it may hold fewer
  * @param pixels wanted, of u_shown
@@ -76,7 +91,8 @@ export function needsOf(
   if (level === shown) {
     wanted = windowOf(architecture, positionsOf(pixels), grid(level));
   } else if (level === shown + 1 && (kind === 'settle' || isHandedOn(kind, code))) {
-    wanted = positionsOf(windowOf(architecture, positionsOf(pixels), grid(shown)));
+    const positions = shownPositions(pixels, grid(shown), kind === 'settle');
+    wanted = positionsOf(windowOf(architecture, positions, grid(shown)));
   } // else what is handed on depends on the variance of the whole level
 
   const needs: StepNeeds[] = [];

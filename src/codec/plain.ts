@@ -18,8 +18,8 @@ import { PictureCoefficients } from '../pixels/picture-coefficients.js';
 import { hasAlpha, isGrey, PictureRows, withAlpha } from '../pixels/picture-planes.js';
 import { rowsOfPiece, type Pieces } from '../turns.js';
 
-/** Bytes that a segment has besides a band, at most. */
-const OVERHEAD = segmentOverhead(2 ** 21);
+/** Bytes that a segment has besides a band, at least. */
+const OVERHEAD = segmentOverhead(0);
 /** Pixels that are copied in a piece. */
 const PIECE = 2 ** 18;
 
@@ -42,7 +42,9 @@ export function* plainFileInPieces(
   if (start.length > limit) return undefined;
   const colours = yield* coloursOf(picture, exact ? undefined : alpha);
   const bands = yield* encodeBandsInPieces(colours, limit - start.length, OVERHEAD);
-  return bands === undefined ? undefined : concat([start, ...(yield* bandSegments(bands, 0))]);
+  if (bands === undefined) return undefined;
+  const bytes = concat([start, ...(yield* bandSegments(bands, 0))]);
+  return bytes.length > limit ? undefined : bytes;
 }
 
 /** What a plain file begins with. */

@@ -293,7 +293,7 @@ export class Session {
     // Details that are measured straight are told by the noise that they will have: LL may have less.
     const sigma = step.kind === 'enter' && this.schedule.straight !== undefined ? step.to : step.from;
     this.condition = { level: step.level, sigma, mode: modeBefore(step.kind) };
-    if (step.kind === 'settle') this.settled = new SettledLevel(step.level, this.observation);
+    if (step.kind === 'settle') this.settled = new SettledLevel(this.observation);
     this.groups = this.groupsOf(step);
     if (entersLevel(step)) this.scales = new Int8Array(this.groups.length);
     this.evaluated = 0;

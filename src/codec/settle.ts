@@ -43,11 +43,8 @@ interface Foreseen<T> {
   truth?: T;
 }
 
-/** What brightness of coefficients is moved by, by position: of LL, or of all four bands. */
-export interface Moves {
-  bands: 1 | 4;
-  data: Float32Array;
-}
+/** Bands of a position. */
+const BANDS = COEFFICIENTS / COLOURS;
 
 /** Pictures of fewer positions keep the mean that was settled; of larger ones the network is asked again when they are shown. */
 const MAX_KEPT_POSITIONS = 2 ** 20;
@@ -59,30 +56,25 @@ export function isKept({ width, height }: Size): boolean {
 
 /** What the last step has come to, by positions of the last level. */
 export class SettledLevel {
-  private readonly moves: Moves;
+  /** What brightness is moved by, four bands a position. */
+  private readonly moves: Float32Array;
   /** The posterior mean of all coefficients, moved, where it is kept. */
   private readonly mean: Float32Array | undefined;
   /** Whether all groups that are wanted have been settled. */
   done = false;
 
-  /** @param level the last one @param window of its positions */
-  constructor(
-    level: number,
-    private readonly window: Rectangle,
-  ) {
+  /** @param window of the last level's positions */
+  constructor(private readonly window: Rectangle) {
     const positions = window.width * window.height;
-    // Of level 0 coarser levels are settled alone: these are its LL.
-    const bands = level === 0 ? 1 : 4;
-    this.moves = { bands, data: new Float32Array(positions * bands) };
+    this.moves = new Float32Array(positions * BANDS);
     if (isKept(window)) this.mean = new Float32Array(positions * COEFFICIENTS);
   }
 
   /** @param group within the level */
   put({ x, y, width, height }: Group, { moves, mean }: SettledGroup): void {
-    const { bands, data } = this.moves;
     for (let row = 0; row < height; row++) {
       const at = (y - this.window.y + row) * this.window.width + x - this.window.x;
-      data.set(moves.data.subarray(row * width * bands, (row + 1) * width * bands), at * bands);
+      this.moves.set(moves.subarray(row * width * BANDS, (row + 1) * width * BANDS), at * BANDS);
       if (this.mean === undefined) continue;
       this.mean.set(mean.subarray(row * width * COEFFICIENTS, (row + 1) * width * COEFFICIENTS), at * COEFFICIENTS);
       move(this.mean, this.moves, at, at + width);
@@ -90,9 +82,8 @@ export class SettledLevel {
   }
 
   /** Within a part of the window. */
-  movesWithin(part: Rectangle): Moves {
-    const { bands, data } = this.moves;
-    return { bands, data: cutOut(data, this.window, part, bands) };
+  movesWithin(part: Rectangle): Float32Array {
+    return cutOut(this.moves, this.window, part, BANDS);
   }
 
   /** Within a part of the window; undefined where it is not kept. */
@@ -102,14 +93,9 @@ export class SettledLevel {
 }
 
 /** Moves brightness of positions from `first` to before `end`. @param begin the position that the mean begins with */
-export function move(mean: Float32Array, { bands, data }: Moves, first: number, end: number, begin = 0): void {
-  for (let p = first; p < end; p++) {
-    const i = (p - begin) * COEFFICIENTS;
-    for (let band = 0; band < bands; band++) {
-      const at = i + band * COLOURS;
-      mean[at] = mean[at]! + data[p * bands + band]!;
-    }
-  }
+export function move(mean: Float32Array, moves: Float32Array, first: number, end: number, begin = 0): void {
+  let i = (first - begin) * COEFFICIENTS;
+  for (let m = first * BANDS; m < end * BANDS; m++, i += COLOURS) mean[i] = mean[i]! + moves[m]!;
 }
 
 /** What the step brought a group. */
@@ -117,7 +103,8 @@ export interface SettledGroup {
   ideal: number;
   /** Posterior mean of its coefficients before the step. */
   mean: Float32Array;
-  moves: Moves;
+  /** By position: what brightness of four bands is moved by. */
+  moves: Float32Array;
 }
 
 /** Measures the coarse levels of a group, coarsest first, down to the last level; nothing else is changed. */
@@ -146,20 +133,34 @@ export function* settleGroup(options: SettleOptions, workspace: Workspace): Piec
     if (k === count) continue;
     const { width, height } = pixels[at + 1]!;
     putLL(moved[at]!.data, (yield* inverseHaarInPieces(moved[at + 1]!, width, height)).data);
+    if (to === undefined) slope(moved[at]!, pixels[at]!);
   }
-  const bands = last === 0 ? 1 : 4;
   const { data } = moved[0]!;
   return {
     ideal,
     mean: own.mean.data,
-    moves: {
-      bands,
-      data: Float32Array.from(
-        { length: (bands * data.length) / COEFFICIENTS },
-        (_, i) => data[Math.floor(i / bands) * COEFFICIENTS + (i % bands) * COLOURS]!,
-      ),
-    },
+    moves: Float32Array.from({ length: data.length / COLOURS }, (_, i) => data[i * COLOURS]!),
   };
+}
+
+/**
+ * Details of brightness of a level that is not settled itself: blocks would be seen where neighbours are moved by
+ * different amounts, so they slope as between these.
+ * @param size of the level's picture
+ */
+function slope({ width, height, data }: Coefficients, size: Size): void {
+  const rows = width * COEFFICIENTS;
+  for (let y = 0, i = 0; y < height; y++) {
+    const up = y > 0 ? rows : 0;
+    const down = y + 1 < height ? rows : 0;
+    for (let x = 0; x < width; x++, i += COEFFICIENTS) {
+      const left = x > 0 ? COEFFICIENTS : 0;
+      const right = x + 1 < width ? COEFFICIENTS : 0;
+      // An odd side is continued by what it ends with.
+      if (2 * x + 1 < size.width) data[i + COLOURS] = (data[i - left]! - data[i + right]!) / 8;
+      if (2 * y + 1 < size.height) data[i + 2 * COLOURS] = (data[i - up]! - data[i + down]!) / 8;
+    }
+  }
 }
 
 /** @param coarser level, as it is expected */

@@ -5,6 +5,7 @@ import type { Condition } from '../model/inputs.js';
 import { codeOf, EXACT, TOP_CODE } from '../model/sigma.js';
 import {
   blankObservationInPieces,
+  rowsOfObservation,
   finerObservationInPieces,
   observationWithin,
   type Observation,
@@ -16,9 +17,9 @@ import { inverseHaar, type Plane } from '../pixels/pyramid.js';
 import { inTurns, rowsOfPiece, type Pause, type Pieces } from '../turns.js';
 import { drawOn } from './drawn.js';
 import type { Evaluations } from './evaluations.js';
-import { windowOf } from './needs.js';
+import { shownPositions, windowOf } from './needs.js';
 import { posteriorRows } from './posterior-rows.js';
-import { move, type Moves, type SettledLevel } from './settle.js';
+import { move, type SettledLevel } from './settle.js';
 
 /** What is known at a point of the walk. */
 export interface Known {
@@ -60,7 +61,9 @@ export async function showPixels(
   const { evaluations, sizes, schedule, pause } = of;
   const isSettled = known.settled !== undefined && known.condition.level === shown;
   if (isSettled && views === schedule.views && (await showSettled(known, take, pixels, pause))) return;
-  const window = windowOf(evaluations.architecture, positionsOf(pixels), gridOf(sizes[shown]!));
+  const grid = gridOf(sizes[shown]!);
+  const isLed = known.settled !== undefined && !isSettled;
+  const window = windowOf(evaluations.architecture, shownPositions(pixels, grid, isLed), grid);
   const unfinished =
     known.unfinished !== undefined && shown === 0 && known.condition.level === 0
       ? cutOut(known.unfinished, known.observation, window, COEFFICIENTS)
@@ -221,7 +224,7 @@ export async function showPosterior(
 interface Told {
   unfinished?: Float32Array | undefined;
   /** Where the level has been settled. */
-  moves?: Moves | undefined;
+  moves?: Float32Array | undefined;
   /** Of all colours, where a coarser level has been settled: finer ones have no say in that. */
   ll?: Float32Array | undefined;
 }
@@ -242,7 +245,12 @@ async function showLevel(
   const paired = condition.level === 0 && moves === undefined ? evaluations.shown : undefined;
   const by = paired ?? evaluations;
   const told: Condition = paired === undefined ? condition : { ...condition, mode: forEye ? 'enter' : 'refine' };
-  const walk = { observation, condition: told, from, end: from + wanted.height, views };
+  const end = from + wanted.height;
+  // What LL is moved by is looked at a position further.
+  const more = ll === undefined ? 0 : 1;
+  const rows = { from: Math.max(0, from - more), end: Math.min(observation.height, end + more) };
+  const walk = { observation, condition: told, ...rows, views };
+  const known = new Float32Array(ll === undefined ? 0 : observation.z.length);
   let variance = 0;
   for await (const { part, y, first, mean, variances, average } of posteriorRows(by, walk, pause)) {
     if (unfinished !== undefined) {
@@ -252,18 +260,50 @@ async function showLevel(
     }
     if (moves !== undefined)
       move(mean, moves, first / COEFFICIENTS, (first + mean.length) / COEFFICIENTS, first / COEFFICIENTS);
-    if (ll !== undefined) keepLL(mean, ll, first / COEFFICIENTS);
-    takePixels(part, mean, pixels, take);
+    if (ll === undefined) takePixels(part, mean, pixels, take);
+    else known.set(mean, first);
     takeVariances?.(variances(), y);
     variance = average;
+  }
+  if (ll === undefined) return variance;
+  const piece = rowsOfPiece(observation.width, 2 ** 13);
+  for (let y = from; y < end; y += piece) {
+    await pause();
+    const part = rowsOfObservation(observation, y, Math.min(piece, end - y));
+    takePixels(part, keptLL(known, ll, observation, y, part.height), pixels, take);
   }
   return variance;
 }
 
-/** @param begin the position that the mean begins with */
-function keepLL(mean: Float32Array, ll: Float32Array, begin: number): void {
-  for (let i = 0, o = begin * COLOURS; i < mean.length; i += COEFFICIENTS, o += COLOURS)
-    for (let c = 0; c < COLOURS; c++) mean[i + c] = ll[o + c]!;
+/**
+ * Rows of means with another LL. Blocks would be seen where neighbours are moved by different amounts, so what a position
+ * is moved by slopes as between its neighbours; its mean is LL.
+ */
+function keptLL(
+  mean: Float32Array,
+  ll: Float32Array,
+  { codes, width, height }: Observation,
+  first: number,
+  rows: number,
+): Float32Array {
+  const out = mean.slice(first * width * COEFFICIENTS, (first + rows) * width * COEFFICIENTS);
+  const move = (p: number, c: number): number => ll[p * COLOURS + c]! - mean[p * COEFFICIENTS + c]!;
+  for (let y = first, i = 0; y < first + rows; y++) {
+    const up = y > 0 ? width : 0;
+    const down = y + 1 < height ? width : 0;
+    for (let x = 0, p = y * width; x < width; x++, p++, i += COEFFICIENTS) {
+      const left = x > 0 ? 1 : 0;
+      const right = x + 1 < width ? 1 : 0;
+      for (let c = 0; c < COLOURS; c++) {
+        const [across, along] = [i + COLOURS + c, i + 2 * COLOURS + c];
+        const code = p * COEFFICIENTS + c;
+        out[i + c] = ll[p * COLOURS + c]!;
+        if (codes[code + COLOURS] !== EXACT) out[across] = out[across]! - (move(p + right, c) - move(p - left, c)) / 8;
+        if (codes[code + 2 * COLOURS] !== EXACT) out[along] = out[along]! - (move(p + down, c) - move(p - up, c)) / 8;
+      }
+    }
+  }
+  return out;
 }
 
 /** Before the first step: mid-grey. */

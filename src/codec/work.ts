@@ -19,14 +19,14 @@ import {
 } from '../diffusion/schedule.js';
 import { groupCount, unitCount } from '../diffusion/units.js';
 import { DcompError } from '../errors.js';
-import { gridOf, positionsOf, wholeOf, type Rectangle, type Size } from '../math/rectangle.js';
+import { gridOf, wholeOf, type Rectangle, type Size } from '../math/rectangle.js';
 import type { Architecture } from '../model/architecture.js';
 import type { Condition } from '../model/inputs.js';
 import { TOP_CODE } from '../model/sigma.js';
 import { DEFAULT_MAX_PIXELS, type Channels, type Depth } from '../picture.js';
 import { hasAlpha, isGrey } from '../pixels/picture-planes.js';
 import { drawnEvaluations } from './drawn.js';
-import { windowOf, type StepNeeds } from './needs.js';
+import { shownPositions, windowOf, type StepNeeds } from './needs.js';
 import { isKept } from './settle.js';
 import { lagsWithin, laggingCode, readLags, type Lags } from './region.js';
 
@@ -190,7 +190,7 @@ function shownWork({ step, whole }: { step: Step; whole: boolean }, lags: Lags |
     const window = windowBefore(step, how.sizes, how.part);
     // The mean that was settled is what is shown, or led on.
     if (!whole || !isKept(window)) counter.add(before(step), views, window);
-    for (const each of finerLevels(level, to, how.shown)) counter.add(each, views, windowAt(each.level, how));
+    for (const each of finerLevels(level, to, how.shown)) counter.add(each, views, windowAt(each.level, how, true));
     return counter.work;
   }
   const conditions: Condition[] = [kind === 'root' ? { level, sigma: TOP_CODE, mode: 'enter' } : before(step)];
@@ -214,10 +214,10 @@ function finerLevels(level: number, sigma: number, shown: number): Condition[] {
   return Array.from({ length: level - shown }, (_, i) => ({ level: level - 1 - i, sigma, mode: 'enter' }));
 }
 
-function windowAt(level: number, { sizes, shown, part }: Shown): Rectangle {
+function windowAt(level: number, { sizes, shown, part }: Shown, isLed = false): Rectangle {
   const grid = gridOf(sizes[level]!);
   return level === shown && part !== undefined
-    ? windowOf(part.architecture, positionsOf(part.pixels), grid)
+    ? windowOf(part.architecture, shownPositions(part.pixels, grid, isLed), grid)
     : wholeOf(grid);
 }
 

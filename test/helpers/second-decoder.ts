@@ -387,6 +387,32 @@ function group(
 }
 
 /**
+ * Section 4: details that slope as LL does, of the first colours of each band.
+ * @param ll by position, so many numbers each @returns coefficients whose LL is that, and details what is added to them
+ */
+function sloped({ gw, gh, codes }: Grid, ll: ArrayLike<number>, stride: number, colours = 1): Float64Array {
+  const out = new Float64Array(gw * gh * 12);
+  for (let p = 0; p < gw * gh; p++) {
+    const [x, y] = [p % gw, floor(p / gw)];
+    const at = (x: number, y: number, c: number): number =>
+      ll[stride * (min(gh - 1, max(0, y)) * gw + min(gw - 1, max(0, x))) + c]!;
+    for (let c = 0; c < colours; c++) {
+      out[12 * p + c] = at(x, y, c);
+      if (codes[12 * p + 3 + c] !== 0) out[12 * p + 3 + c] = (at(x - 1, y, c) - at(x + 1, y, c)) / 8;
+      if (codes[12 * p + 6 + c] !== 0) out[12 * p + 6 + c] = (at(x, y - 1, c) - at(x, y + 1, c)) / 8;
+    }
+  }
+  return out;
+}
+
+/** Section 10: a mean that keeps LL. @param ll three colours a position */
+function keeping(grid: Grid, mean: Float32Array, ll: Float32Array): Float32Array {
+  const more = Float64Array.from(ll, (value, i) => value - mean[12 * floor(i / 3) + (i % 3)]!);
+  const slopes = sloped(grid, more, 3, 3);
+  return mean.map((value, i) => (i % 12 < 3 ? ll[floor(i / 12) * 3 + (i % 12)]! : value + slopes[i]!));
+}
+
+/**
  * Section 4, settling: one group.
  * @param given of brightness, four bands by position @returns what they are moved by, and whether the data ended
  */
@@ -476,6 +502,7 @@ function settle(
       }
     }
     for (let i = 0; coarser !== undefined && i < moves.length; i += 12) moves[i] = 2 * coarser[i / 12]!;
+    if (coarser !== undefined && more === undefined) sloped(grid, moves, 12).forEach((value, i) => (moves[i] = value));
     coarser = unHaar(grid, moves).data.filter((_, i) => i % 3 === 0);
     told = moves.filter((_, i) => i % 3 === 0);
   }
@@ -781,8 +808,7 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
     let { level, code, mode } = condition!;
     let ll: Float32Array | undefined;
     const picture = (mean: Float32Array): Float32Array => unHaar(grid, mean).data.map((x) => 2 * x);
-    const kept = (mean: Float32Array): Float32Array =>
-      ll === undefined ? mean : mean.map((value, i) => (i % 12 < 3 ? ll![floor(i / 12) * 3 + (i % 12)]! : value));
+    const kept = (mean: Float32Array): Float32Array => (ll === undefined ? mean : keeping(grid, mean, ll));
     if (level > 0 && (moves !== undefined || (mode === 'refine' && code <= 162))) {
       if (moves !== undefined)
         ll = picture(moved(posterior(grid, await viewed(grid, level, code, mode, views), level)));
@@ -924,7 +950,7 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
     const out = await viewed(grid, 0, condition.code, way, views, by);
     let mean = posterior(grid, out, 0, by.model);
     if (isSettledHere) mean = moved(mean);
-    ll?.forEach((value, i) => (mean[12 * floor(i / 3) + (i % 3)] = value));
+    if (ll !== undefined) mean = keeping(grid, mean, ll);
     shown = unHaar(grid, unfinished === undefined ? mean : mean.map((value, i) => (3 * value + unfinished![i]!) / 4));
     variances = variancesOf(grid, out, by.model);
   }

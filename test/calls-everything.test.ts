@@ -120,7 +120,7 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
         ['temperature', UNITS],
         ['class', []],
         ['classes', [...BYTES, ...EMPTY]],
-        ['guidanceScale', UNITS],
+        ['guidanceScale', []],
         ['classifier', ['function that throws', 'false']],
         ['views', ['2']],
         ['maxPixels', []],

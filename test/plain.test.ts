@@ -10,6 +10,7 @@ import { hash32 } from '../src/math/hash.js';
 import {
   decode,
   encode,
+  encodeToSizes,
   info,
   ProgressiveDecoder,
   release,
@@ -118,7 +119,7 @@ describe('the plain form', () => {
   it('is taken where it is no larger than the lossy file, whatever the target', async () => {
     const cases: [Picture, EncodeOptions['target'], 'plain' | 'diffusion'][] = [
       [screen(260, 120), { quality: 50 }, 'plain'],
-      [dithered(100, 80), { quality: 30 }, 'plain'],
+      [dithered(100, 80), { quality: 60 }, 'plain'],
       [dithered(100, 80), { psnr: 99 }, 'plain'],
       [noise(64, 48), { quality: 100 }, 'plain'],
       [noise(20, 20), { size: 2000 }, 'plain'],
@@ -257,14 +258,27 @@ describe('the plain form', () => {
     const maxWork = info(await lossless(drawing)).work!.megapixels;
     assert.equal((await encode(drawing, { ...ENCODING, maxWork })).form, 'plain');
     assert.equal(
-      await codeOfError(() => encode(drawing, { ...ENCODING, maxWork, plain: false, target: { quality: 75 } })),
+      await codeOfError(() => encode(drawing, { ...ENCODING, maxWork, plain: false, target: { quality: 95 } })),
       'E_TOO_LARGE',
     );
     const photograph = corpusPicture('scene', { width: 260, height: 120 });
     assert.equal(
-      await codeOfError(() => encode(photograph, { ...ENCODING, maxWork, target: { quality: 75 } })),
+      await codeOfError(() => encode(photograph, { ...ENCODING, maxWork, target: { quality: 95 } })),
       'E_TOO_LARGE',
     );
+  });
+
+  it('is taken for a size that it just fits, alone and among others', async () => {
+    const tiny = corpusPicture('grey-scene', { width: 2, height: 2 });
+    const { length } = (await encode(tiny, ENCODING)).bytes;
+    for (const size of [length, length + 1]) {
+      assert.equal((await encode(tiny, { ...ENCODING, target: { size } })).bytes.length, length);
+      const files = await encodeToSizes(tiny, [size, 60], ENCODING);
+      assert.deepEqual(
+        files.map(({ form }) => form),
+        ['plain', 'plain'],
+      );
+    }
   });
 
   it('a large picture is looked at in places first: what would take twice the bytes is not tried', async () => {

@@ -341,6 +341,7 @@ export class Session {
     const size = { width: 1, height: 1 };
     this.observation = blankObservation(size, this.grey);
     this.evaluation = undefined;
+    this.prepared = undefined;
     this.row = undefined;
     this.stepIndex = this.steps.length;
   }

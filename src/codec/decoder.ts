@@ -105,7 +105,7 @@ export async function decodeUnchecked(
 
 async function decodeSource(source: Source, evaluator: Evaluator, options: DecodingOptions): Promise<DecodeResult> {
   const { bytes, container, view } = source;
-  const { header } = container;
+  const { header, truncated } = container;
   if (header.form === 'plain') return decodePlainSource(source, options);
   const maxError = maxErrorOf(bytes, container);
   if (maxError !== undefined && options.crop !== undefined && view.level === 0)
@@ -124,7 +124,7 @@ async function decodeSource(source: Source, evaluator: Evaluator, options: Decod
   const part = needs === undefined ? undefined : { architecture, pixels, needs };
   const told = isToldSigma(evaluator.model.architecture.conditioning);
   const drawn = options.realism !== undefined && options.realism > 0;
-  checkWork(workOf({ header, lags, told, units, level, part, drawn }), header, options.maxWork);
+  checkWork(workOf({ header, lags, told, units, truncated, level, part, drawn }), header, options.maxWork);
   const metadata = await inTurns(metadataOfInPieces(bytes, container.parts, damage), pause);
   const alpha = await inTurns(readAlpha(bytes, container, options, damage), pause);
   for (const message of said) damage(message);

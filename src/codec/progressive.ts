@@ -333,11 +333,11 @@ export class Progression {
     evaluator: Evaluator,
     whole = false,
   ): Promise<Session> {
-    const { header, segments } = container;
+    const { header, segments, truncated } = container;
     const lags = lagsOfFile(bytes, container);
     const held = unitsHeld(container);
     const told = isToldSigma(evaluator.model.architecture.conditioning);
-    checkWork(workOf({ header, lags, told, units: held }), header, this.options.maxWork);
+    checkWork(workOf({ header, lags, told, units: held, truncated }), header, this.options.maxWork);
     // Once bands have begun, all steps are done.
     if (this.exact !== undefined) return this.session!;
     let session = this.session?.fork(evaluator) ?? sessionOf(container, evaluator, lags, this.pause);

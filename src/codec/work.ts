@@ -63,6 +63,8 @@ export interface Request {
   told?: boolean;
   /** Units that are decoded. */
   units: number;
+  /** Whether the last of them may be missing, so that the picture is shown from any step before. */
+  truncated?: boolean;
   /** Whether what the file does not tell is drawn. */
   drawn?: boolean;
   /** The level whose picture is shown. */
@@ -71,8 +73,10 @@ export interface Request {
   part?: { architecture: Architecture; pixels: Rectangle; needs: readonly (StepNeeds | undefined)[] } | undefined;
 }
 
+const NO_WORK: Work = { evaluations: 0, fullSize: 0, megapixels: 0 };
+
 class Counter {
-  readonly work: Work = { evaluations: 0, fullSize: 0, megapixels: 0 };
+  readonly work: Work = { ...NO_WORK };
 
   constructor(
     private readonly sizes: readonly Size[],
@@ -108,6 +112,7 @@ export function workOf({
   lags: regions,
   told = true,
   units,
+  truncated = false,
   level: shown = 0,
   part,
   drawn = false,
@@ -118,32 +123,50 @@ export function workOf({
   const sizes = codedSizes({ width, height });
   const counter = new Counter(sizes, lags);
   let left = units;
-  let last: { step: Step; whole: boolean } | undefined;
+  const ends: { step: Step; whole: boolean; before: Work }[] = [];
   for (const step of stepsOf(schedule, sizes.length - 1)) {
     if (left <= 0 || step.level < shown) break;
     const groups = groupCount(sizes[step.level]!);
-    // Whether all bits of a step with one group are there is not known.
-    last = { step, whole: left >= groups };
-    left -= groups;
     if (step.kind !== 'root') counter.add(before(step), viewsBefore(step, schedule), windowBefore(step, sizes, part));
+    // Whether all bits of a step with one group are there is not known.
+    ends.push({ step, whole: left >= groups, before: { ...counter.work } });
+    left -= groups;
   }
-  const steps = counter.work;
-  const picture = last === undefined ? undefined : shownWork(last, lags, { sizes, schedule, shown, part });
-  const alpha = alphaWork(header);
-  if (drawn && last !== undefined) {
-    // The mean has been counted; here is what is drawn, and its own last look.
-    for (let level = last.step.level; level >= 0; level--) {
-      const times = drawnEvaluations(level, Math.max(TOP_CODE, last.step.from), false) + (level === 0 ? 1 : 0);
-      for (let i = times; i > 0; i--)
-        counter.add({ level, sigma: TOP_CODE, mode: 'refine' }, 1, wholeOf(gridOf(sizes[level]!)));
-    }
+  const picture = ends
+    .slice(truncated ? 0 : -1)
+    .map(({ step, whole, before }) => sum(before, shownWork({ step, whole }, lags, { sizes, schedule, shown, part })))
+    .reduce(most, NO_WORK);
+  // Behind the steps there may be bands.
+  const samples = (left > 0 && shown === 0 ? coloursWork(header) : 0) + alphaWork(header);
+  const last = ends.at(-1);
+  const more = drawn && last !== undefined ? drawnWork(last.step, sizes, lags) : NO_WORK;
+  return sum(picture, { ...more, megapixels: more.megapixels + samples });
+}
+
+/** What is drawn behind the step in which a file ends, and its own last look. */
+function drawnWork({ level: last, from }: Step, sizes: readonly Size[], lags: Lags | undefined): Work {
+  const counter = new Counter(sizes, lags);
+  for (let level = last; level >= 0; level--) {
+    const times = drawnEvaluations(level, Math.max(TOP_CODE, from), false) + (level === 0 ? 1 : 0);
+    for (let i = times; i > 0; i--)
+      counter.add({ level, sigma: TOP_CODE, mode: 'refine' }, 1, wholeOf(gridOf(sizes[level]!)));
   }
+  return counter.work;
+}
+
+function sum(a: Work, b: Work): Work {
   return {
-    evaluations: steps.evaluations + (picture?.evaluations ?? 0),
-    fullSize: steps.fullSize + (picture?.fullSize ?? 0),
-    // Behind the steps there may be bands.
-    megapixels:
-      steps.megapixels + (picture?.megapixels ?? 0) + (left > 0 && shown === 0 ? coloursWork(header) : 0) + alpha,
+    evaluations: a.evaluations + b.evaluations,
+    fullSize: a.fullSize + b.fullSize,
+    megapixels: a.megapixels + b.megapixels,
+  };
+}
+
+function most(a: Work, b: Work): Work {
+  return {
+    evaluations: Math.max(a.evaluations, b.evaluations),
+    fullSize: Math.max(a.fullSize, b.fullSize),
+    megapixels: Math.max(a.megapixels, b.megapixels),
   };
 }
 
@@ -279,8 +302,9 @@ export function unitsHeld({ segments }: Container): number {
 /** The work of decoding all of a file; null where its regions are damaged. */
 export function workOfFile(bytes: Uint8Array, container: Container): Work | null {
   if (container.header.form === 'plain') return workOf({ header: container.header, units: unitsHeld(container) });
+  const { header, truncated } = container;
   try {
-    return workOf({ header: container.header, lags: lagsOfFile(bytes, container), units: unitsHeld(container) });
+    return workOf({ header, lags: lagsOfFile(bytes, container), units: unitsHeld(container), truncated });
   } catch (error) {
     if (error instanceof DcompError) return null;
     throw error;

@@ -104,6 +104,7 @@ function exportOptions(yargs: Argv): void {
     describe: 'Its files measure every level straight  [default: where the network is not told sigma]',
   });
   stringOption(yargs, 'path', 'Id of the model whose files it shows  [default: it codes its own]');
+  stringOption(yargs, 'coarseness', 'Of the weights, 16 to 256; twice as coarse saves a bit each  [default: 128]');
   stringOption(yargs, 'threads', 'Threads of the integer network  [default: all cores]');
   forceOption(yargs);
 }
@@ -271,6 +272,8 @@ async function runExport(args: RawArgs): Promise<void> {
   const output = required(args, 'output');
   const reportFile = textOption(args, 'report');
   const threads = numberOption(args, 'threads', { min: 1, max: 256, whole: true });
+  const { LEAST_COARSENESS: min, MOST_COARSENESS: max } = await import('../src/model/integer/quantise.js');
+  const coarseness = numberOption(args, 'coarseness', { min, max, whole: false });
   const quality = qualityOption(args);
   const path = textOption(args, 'path');
   const replace = flag(args, 'force');
@@ -290,6 +293,7 @@ async function runExport(args: RawArgs): Promise<void> {
       const { bytes, report } = await exportModel(state, dataset, {
         ...(threads === undefined ? {} : { threads }),
         ...(quality === undefined ? {} : { quality }),
+        ...(coarseness === undefined ? {} : { coarseness }),
         ...(typeof args.straight === 'boolean' ? { straight: args.straight } : {}),
         ...(path === undefined ? {} : { path }),
         onProgress: (fraction, stage) => bar.update?.({ fraction: 0.1 + 0.9 * fraction, stage }),

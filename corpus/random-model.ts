@@ -46,7 +46,7 @@ export function randomFloatModel(architecture: Architecture, seed: number): Floa
   return { architecture, statistics: { prior, inputScale: DEFAULT_INPUT_SCALE }, parameters };
 }
 
-/** What `quantise` makes weights coarser by than the sum rule asks. */
+/** The most that trained networks use of what the sum rule allows: see `LEAST_COARSENESS`. */
 export const TRAINED_SHARE = 1 / 16;
 
 /**

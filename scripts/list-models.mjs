@@ -16,15 +16,15 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const target = `${root}src/models/files.ts`;
 /** Of the digest that ends a model file (src/model/integer/model-file.ts). */
 const [DIGEST, ID] = [32, 4];
-/** Where the header of one begins, behind its length. */
-const HEADER = 20;
+/** Where the header of one begins, and where its length is told. */
+const [HEADER, HEADER_LENGTH] = [24, 16];
 
 const address = (path) => `new URL('../../../models/${path}', import.meta.url)`;
 
 const entries = Object.entries(FILES).map(([name, file]) => {
   const bytes = readFileSync(`${root}models/${file}`);
   const id = bytes.subarray(bytes.length - DIGEST, bytes.length - DIGEST + ID).toString('hex');
-  const { path } = JSON.parse(bytes.toString('utf8', HEADER, HEADER + bytes.readUInt32LE(HEADER - 4)));
+  const { path } = JSON.parse(bytes.toString('utf8', HEADER, HEADER + bytes.readUInt32LE(HEADER_LENGTH)));
   const shows = path === undefined ? '' : `    path: '${path}',\n`;
   const classes = CLASSES[name] === undefined ? '' : `    classes: ${address(CLASSES[name])},\n`;
   return `  ${name}: {\n    id: '${id}',\n    url: ${address(file)},\n${shows}${classes}  },\n`;

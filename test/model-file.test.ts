@@ -5,13 +5,18 @@ import fc from 'fast-check';
 import { DcompError, type DcompErrorCode } from '../src/errors.js';
 import { uNet } from '../src/model/architecture.js';
 import { MODEL_FILE_VERSION, readModelFile, writeModelFile } from '../src/model/integer/model-file.js';
-import { randomModel } from '../corpus/random-model.js';
+import { packFloats, unpackFloats } from '../src/model/integer/packed-floats.js';
+import { absoluteWeights, relativeWeights } from '../src/model/integer/relative-weights.js';
+import { finish } from '../src/turns.js';
+import { gaussian, randomModel, TRAINED_SHARE, uniform } from '../corpus/random-model.js';
 import { assertLimited } from './helpers/limited.js';
 
 const MODEL = randomModel(uNet([4, 6], 5, 2), 1);
 const FILE = writeModelFile(MODEL);
-const HEADER_AT = 20;
+const HEADER_AT = 24;
 const HEADER_LENGTH = new DataView(FILE.buffer).getUint32(16, true);
+const ARRAYS_AT = HEADER_AT + HEADER_LENGTH;
+const ARRAYS_LENGTH = new DataView(FILE.buffer).getUint32(20, true);
 
 function codeOf(bytes: Uint8Array): DcompErrorCode | undefined {
   try {
@@ -34,10 +39,10 @@ type Change = (header: any) => unknown;
 
 /** The file with its header changed, or replaced by a text; lengths and digest set right. */
 function withHeader(change: Change | string, held: Uint8Array = new Uint8Array()): Uint8Array {
-  const header = JSON.parse(new TextDecoder().decode(FILE.subarray(HEADER_AT, HEADER_AT + HEADER_LENGTH)));
+  const header = JSON.parse(new TextDecoder().decode(FILE.subarray(HEADER_AT, ARRAYS_AT)));
   if (typeof change !== 'string') change(header);
   const text = new TextEncoder().encode(typeof change === 'string' ? change : JSON.stringify(header));
-  const rest = [...FILE.subarray(HEADER_AT + HEADER_LENGTH, -32), ...held, ...FILE.subarray(-32)];
+  const rest = [...FILE.subarray(ARRAYS_AT, -32), ...held, ...FILE.subarray(-32)];
   const bytes = Uint8Array.from([...FILE.subarray(0, HEADER_AT), ...text, ...rest]);
   const view = new DataView(bytes.buffer);
   view.setUint32(12, bytes.length, true);
@@ -237,8 +242,15 @@ test('malformed headers with a right checksum: each has its own message', () => 
           [100, 80],
         ]),
     ],
-    [/its arrays need/, (h) => (h.architecture.conditioning.hidden = 600)],
-    [/are no Rice codes/, (h) => (h.architecture.conditioning.hidden = 6)],
+    [/its arrays: it holds less than it states/, (h) => (h.architecture.conditioning.hidden = 600)],
+    [/its arrays: it holds more than it states/, (h) => (h.architecture.conditioning.hidden = 4)],
+    [
+      /its arrays have \d+ numbers, more than/,
+      (h) => Object.assign(h.architecture.conditioning, { hidden: 4096, classes: 4096 }),
+    ],
+    [/its weights need \d+ bytes, but end/, (h) => (h.architecture = uNet([400, 600], 5, 2))],
+    [/"relative" is not true/, (h) => (h.relative = 1)],
+    [/relative to those of another network, which is not there/, (h) => (h.relative = true)],
   ];
   for (const [message, change] of cases) {
     assert.throws(
@@ -267,22 +279,130 @@ test('values replaced at random in the header: a DcompError or a model, never an
   };
   assertLimited(
     fc.property(fc.nat(1e6), json, (path, value) => {
-      const header: unknown = JSON.parse(new TextDecoder().decode(FILE.subarray(HEADER_AT, HEADER_AT + HEADER_LENGTH)));
+      const header: unknown = JSON.parse(new TextDecoder().decode(FILE.subarray(HEADER_AT, ARRAYS_AT)));
       codeOf(withHeader(JSON.stringify(replace(header, path, value)) ?? ''));
     }),
     { numRuns: 300 },
   );
 });
 
+/** All floats of the file, in its order. */
+const FLOATS = (() => {
+  const { statistics, layers, conditioning } = MODEL;
+  const ofLayers = [...layers.values()].flatMap(({ weightScale, bias }) => [weightScale, bias]);
+  const { w1, b1, w2, b2 } = conditioning;
+  const arrays = [statistics.prior, statistics.inputScale, ...ofLayers, w1, b1, w2, b2];
+  return Float32Array.from(arrays.flatMap((array) => [...array]));
+})();
+
+/** The file with other arrays, lengths and digest set right. */
+function withArrays(packed: Uint8Array): Uint8Array {
+  const rest = FILE.subarray(ARRAYS_AT + ARRAYS_LENGTH);
+  const bytes = Uint8Array.from([...FILE.subarray(0, ARRAYS_AT), ...packed, ...rest]);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(12, bytes.length, true);
+  view.setUint32(20, packed.length, true);
+  return sealed(bytes);
+}
+
+test('arrays that are cut, followed by more, or no deflated bytes at all are damage', () => {
+  const packed = FILE.subarray(ARRAYS_AT, ARRAYS_AT + ARRAYS_LENGTH);
+  assert.deepEqual(packed, packFloats(FLOATS));
+  assert.equal(codeOf(withArrays(packed)), undefined);
+  for (const bytes of [packed.subarray(0, -9), new Uint8Array(), new Uint8Array(100).fill(255)])
+    assert.throws(() => readModelFile(withArrays(bytes)), /its arrays: it /);
+  assert.throws(() => readModelFile(withArrays(packFloats(FLOATS.subarray(1)))), /holds less/);
+  // A few bytes that become many: refused as soon as they are more than there may be.
+  assert.throws(() => readModelFile(withArrays(packFloats(new Float32Array(1e6)))), /holds more/);
+});
+
+test('floats are packed to the bit, and those of 16 bits take half of it', () => {
+  const any = fc.array(fc.float(), { maxLength: 50 }).map((list) => Float32Array.from(list));
+  assertLimited(
+    fc.property(any, (floats) => assert.deepEqual(finish(unpackFloats(packFloats(floats), floats.length)), floats)),
+  );
+  const next = gaussian(3);
+  const short = new Uint32Array(Float32Array.from({ length: 1000 }, next).buffer).map((bits) => bits & 0xffff0000);
+  assert.ok(packFloats(new Float32Array(short.buffer)).length < 2000);
+});
+
+/** A network near another one, as one that was trained on from it. */
+function near(model: typeof MODEL, by: number): typeof MODEL {
+  const next = uniform(7);
+  const layers = [...model.layers].map(([name, layer]) => {
+    const weights = layer.weights.map((weight) => weight + Math.round(by * (next() - 0.5)));
+    return [
+      name,
+      { ...layer, weightScale: layer.weightScale.map((scale) => scale * (0.5 + next())), weights },
+    ] as const;
+  });
+  return { ...model, layers: new Map(layers) };
+}
+
+test('a network that shows is written relative to the one that codes where that is shorter, and read back', () => {
+  const trained = (seed: number): typeof MODEL =>
+    randomModel(uNet([4, 6], 5, 2), seed, undefined, undefined, TRAINED_SHARE);
+  const base = trained(1);
+  for (const [shows, isNear] of [
+    [base, true],
+    [near(base, 6), true],
+    [trained(2), false],
+  ] as const) {
+    const file = writeModelFile({ ...base, shows });
+    const read = readModelFile(file);
+    assert.deepEqual({ ...read.shows, id: '' }, { ...shows, id: '' });
+    assert.ok(Buffer.from(writeModelFile(read)).equals(file));
+    const saved = writeModelFile(base).length + writeModelFile(shows).length - file.length;
+    const weights = [...base.layers.values()].reduce((sum, layer) => sum + layer.weights.length, 0);
+    assert.equal(saved > weights / 8, isNear, `${saved} bytes of ${weights} weights`);
+  }
+});
+
+test('differences of any weights and scales give these weights, unless they leave 16 bits', () => {
+  const architecture = uNet([1, 1], 1, 1);
+  const { layers } = randomModel(architecture, 1);
+  const weight = fc.oneof(fc.integer({ min: -20, max: 20 }), fc.integer({ min: -32767, max: 32767 }));
+  const scale = fc.float({ min: Math.fround(1e-3), max: 10, noNaN: true });
+  const networks = fc.gen().map((draw) => ({
+    architecture,
+    layers: new Map(
+      [...layers].map(([name, layer]) => [
+        name,
+        {
+          ...layer,
+          weights: layer.weights.map(() => draw(() => weight)),
+          weightScale: layer.weightScale.map(() => draw(() => scale)),
+        },
+      ]),
+    ),
+  }));
+  assertLimited(
+    fc.property(networks, networks, (base, own) => {
+      const lists = relativeWeights(base, own);
+      for (const [i, { name }] of architecture.layers.entries()) {
+        const { weights, weightScale } = own.layers.get(name)!;
+        if (lists !== undefined)
+          assert.deepEqual(absoluteWeights(base.layers.get(name)!, weightScale, lists[i]!), weights);
+      }
+    }),
+  );
+});
+
+test('differences that lead out of 16 bits are damage', () => {
+  const layer = { weights: Int16Array.of(30000), weightScale: Float32Array.of(1), bias: Float32Array.of(0) };
+  assert.deepEqual(absoluteWeights(layer, Float32Array.of(2), Int16Array.of(7)), Int16Array.of(15007));
+  assert.throws(() => absoluteWeights(layer, Float32Array.of(1), Int16Array.of(2768)), { code: 'E_DAMAGED_MODEL' });
+});
+
 test('numbers out of range with a right checksum are damage', () => {
   for (const [at, what] of [
     [0, 'prior'],
-    [2 * 12 * 4, 'input scales'],
+    [2 * 12, 'input scales'],
   ] as const) {
     for (const value of [NaN, Infinity, 0, -1, 1e30]) {
-      const bytes = FILE.slice();
-      new DataView(bytes.buffer).setFloat32(HEADER_AT + HEADER_LENGTH + at, value, true);
-      assert.throws(() => readModelFile(sealed(bytes)), new RegExp(`number 0 of the ${what}`));
+      const floats = FLOATS.slice();
+      floats[at] = value;
+      assert.throws(() => readModelFile(withArrays(packFloats(floats))), new RegExp(`number 0 of the ${what}`));
     }
   }
 });

@@ -1,6 +1,6 @@
 /** What is fuzzed of packets: sets of messages, each behind its length. */
 import assert from 'node:assert/strict';
-import { readVarint, varint } from '../../src/container/bytes.js';
+import { readVarint, varint } from '../../src/bytes.js';
 import { joinPackets, makePackets } from '../../src/packets/index.js';
 import { crc16, readPacket } from '../../src/packets/packet.js';
 import { hash32 } from '../../src/math/hash.js';

@@ -182,19 +182,20 @@ async function planOf(
     importance === undefined ? undefined : await inTurns(lagsOfInPieces(importance, source), pauseOf(options));
   // What is not shown is not looked at, so nothing is masked.
   const isSeen = tune === 'eye' && target !== undefined;
-  const forEye = evaluator.shower !== undefined && tune === 'eye' ? { forEye: true } : {};
-  const seen = views === undefined ? {} : { views, coarseViews: coarseViewsOf(views) };
-  const viewed = { ...base, ...seen, ...forEye };
+  const asked = {
+    ...(views === undefined ? {} : { views, coarseViews: coarseViewsOf(views) }),
+    ...(evaluator.shower !== undefined && tune === 'eye' ? { forEye: true } : {}),
+  };
   const plan = { lags, told, tune };
-  if (viewed.straight !== undefined)
-    return { ...plan, schedule: straightAt({ ...viewed, ...(isSeen ? EYE_SPREAD : {}) }, stop, tune) };
+  if (base.straight !== undefined)
+    return { ...plan, schedule: straightAt({ ...base, ...asked, ...(isSeen ? EYE_SPREAD : {}) }, stop, tune) };
   const settles = isSeen && !('psnr' in target);
   // Where a file ends is known now of a quality, and in the end of a size.
   const end =
     settles && 'quality' in target && stop.level <= MAX_LAST_LEVEL
       ? { lastLevel: stop.level, lastCode: stop.code, ...settlingAt(stop) }
       : { lastCode: stop.level === 0 ? stop.code : LAST_CODE };
-  return { ...plan, schedule: { ...viewed, ...(settles ? EYE_STEPS : {}), ...end }, settles };
+  return { ...plan, schedule: { ...base, ...(settles ? EYE_STEPS : {}), ...asked, ...end }, settles };
 }
 
 /** That of the model. */

@@ -15,12 +15,12 @@
  * A segment's place is in its checksum and not in its bytes: the number of its first unit, and whether it is the last. So
  * no segment can be left out, doubled or moved without notice, and a reader knows where the file ends.
  */
-import { concat, u32Bytes, varint } from './bytes.js';
+import { concat, u32Bytes, varint } from '../bytes.js';
 import { crc32 } from './crc32.js';
 import { headerBytes, type Header } from './header.js';
 import type { Part } from './parts.js';
 
-export { concat, CRC_BYTES, readU32, readVarint, varint } from './bytes.js';
+export { concat, CRC_BYTES, readU32, readVarint, varint } from '../bytes.js';
 export { MAX_HEADER, MIN_HEADER, NO_CODING, readHeader, type Form, type Header } from './header.js';
 export type * from './extents.js';
 export { ContainerReader, readContainer, readContainerInPieces } from './reader.js';

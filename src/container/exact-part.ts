@@ -3,7 +3,7 @@
  * bands of docs/format.md, section 13, or such bands alone in a file of the plain form.
  */
 import { DcompError } from '../errors.js';
-import { concat, readVarint, varint } from './bytes.js';
+import { concat, readVarint, varint } from '../bytes.js';
 import type { Container } from './container.js';
 import { PARTS, type Part } from './parts.js';
 

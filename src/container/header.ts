@@ -22,7 +22,7 @@ import { MODEL_ID_BYTES } from '../model/integer/integer-model.js';
 import { TOP_CODE } from '../model/sigma.js';
 import { MAX_PIXELS, MAX_SIDE, type Channels, type Depth } from '../picture.js';
 import type { Ends } from '../pixels/colour.js';
-import { concat, CRC_BYTES, readU32, readVarint, u32Bytes, varint } from './bytes.js';
+import { concat, CRC_BYTES, readU32, readVarint, u32Bytes, varint } from '../bytes.js';
 import { crc32 } from './crc32.js';
 
 /** How a file holds the colours: coded against what the network expects, or plainly, without loss. */

@@ -17,7 +17,7 @@ import { DcompError } from '../errors.js';
 import { LAST_CODE, MAGIC, MAX_FINE_NU } from '../format.js';
 import type { Size } from '../math/rectangle.js';
 import { MAX_SIDE } from '../picture.js';
-import { concat, readVarint, u32Bytes, varint } from './bytes.js';
+import { concat, readVarint, u32Bytes, varint } from '../bytes.js';
 import { crc32 } from './crc32.js';
 
 /** Sizes that take no byte, in the order of their codes from 3 on. */

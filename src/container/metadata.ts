@@ -2,7 +2,7 @@
  * Metadata as parts of a file. Profile, EXIF, XMP, IPTC and text are deflated (RFC 1951), with their length before it, so that
  * nothing is inflated that is longer than it may be.
  */
-import { Deflate, Inflate } from 'fflate';
+import { deflated, inflated } from '../deflated.js';
 import { DcompError } from '../errors.js';
 import {
   checkPicture,
@@ -115,22 +115,10 @@ function damaged(message: string): DcompError {
   return new DcompError('E_DAMAGED_SEGMENT', message);
 }
 
-/** varint length, deflated bytes. The memory is stated, as fflate would take it from a logarithm. */
+/** varint length, deflated bytes. */
 function* pack(bytes: Uint8Array): Pieces<Uint8Array> {
-  const out = [Uint8Array.from(varint(bytes.length))];
-  const deflate = new Deflate({ level: 9, mem: 8 }, (chunk) => out.push(chunk));
-  for (let at = 0; at < bytes.length; at += DEFLATED_AT_ONCE) {
-    deflate.push(bytes.subarray(at, at + DEFLATED_AT_ONCE), at + DEFLATED_AT_ONCE >= bytes.length);
-    yield;
-  }
-  return concat(out);
+  return concat([Uint8Array.from(varint(bytes.length)), yield* deflated(bytes)]);
 }
-
-/** Bytes that are deflated at a time. */
-const DEFLATED_AT_ONCE = 2 ** 16;
-
-/** Bytes that are inflated at a time: they cannot become more than some 1 MB. */
-const INFLATED_AT_ONCE = 1024;
 
 /**
  * @param watch sees what is inflated, portion by portion
@@ -139,27 +127,7 @@ const INFLATED_AT_ONCE = 1024;
 function* unpack(payload: Uint8Array, watch?: (portion: Uint8Array) => void): Pieces<Uint8Array> {
   const length = readVarint(payload, 0);
   if (length === undefined || length.value > MAX_METADATA_BYTES) throw damaged('it states an impossible length');
-  const out: Uint8Array[] = [];
-  let total = 0;
-  let ended = false;
-  const inflate = new Inflate((chunk, final) => {
-    total += chunk.length;
-    if (total > length.value) throw damaged('it holds more than it states');
-    watch?.(chunk);
-    out.push(chunk);
-    ended ||= final;
-  });
-  try {
-    for (let at = length.end; at < payload.length; at += INFLATED_AT_ONCE) {
-      inflate.push(payload.subarray(at, at + INFLATED_AT_ONCE), at + INFLATED_AT_ONCE >= payload.length);
-      yield;
-    }
-  } catch (error) {
-    if (error instanceof DcompError) throw error;
-    throw damaged('it cannot be decompressed');
-  }
-  if (!ended || total !== length.value) throw damaged('it holds less than it states');
-  return concat(out);
+  return yield* inflated(payload.subarray(length.end), length.value, damaged, watch);
 }
 
 function readOrientation(payload: Uint8Array): number {

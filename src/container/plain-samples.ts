@@ -5,7 +5,7 @@
 import { DcompError } from '../errors.js';
 import type { Pieces } from '../turns.js';
 import { newSamples, type Depth, type Samples } from '../picture.js';
-import { concat, readVarint, varint } from './bytes.js';
+import { concat, readVarint, varint } from '../bytes.js';
 import { BinaryDecoder, BinaryEncoder } from '../entropy/mixing.js';
 import { PixelModel } from '../entropy/pixel-model.js';
 import { SampleModel, type Side } from '../entropy/sample-model.js';

@@ -4,7 +4,7 @@ import { DcompError } from '../errors.js';
 import { hasAlpha } from '../pixels/picture-planes.js';
 import { MAX_PIXELS } from '../picture.js';
 import type { Pieces } from '../turns.js';
-import { CRC_BYTES, readU32, readVarint } from './bytes.js';
+import { CRC_BYTES, readU32, readVarint } from '../bytes.js';
 import { crc32 } from './crc32.js';
 import type { Container, Extent, PartExtent, Segment } from './extents.js';
 import { readHeader, type Header } from './header.js';

@@ -1,5 +1,5 @@
 /** A segment's bytes; what they say is for src/codec. */
-import { concat, CRC_BYTES, u32Bytes, varint } from './bytes.js';
+import { concat, CRC_BYTES, u32Bytes, varint } from '../bytes.js';
 import { crc32, crc32Combine } from './crc32.js';
 
 /** Most units in one segment, so that their number is a byte; the least is 1. */

@@ -4,17 +4,17 @@
  */
 export const MODEL_FILES = {
   small: {
-    id: '201f807d',
+    id: 'e1c78aee',
     url: new URL('../../../models/dcomp-small.dcm', import.meta.url),
     classes: new URL('../../../models/dcomp-small-classes.dcc', import.meta.url),
   },
   medium: {
-    id: '5ae13f55',
+    id: '99d2b021',
     url: new URL('../../../models/dcomp-medium.dcm', import.meta.url),
-    path: '201f807d',
+    path: 'e1c78aee',
   },
   large: {
-    id: '57fa5214',
+    id: '43b553d9',
     url: new URL('../../../models/dcomp-1.dcm', import.meta.url),
   },
 } as const;

@@ -11,7 +11,7 @@
  * The id is the lower half of the file's CRC-32. Check and id share two bytes: what is damaged seems to be of another picture. And once
  * the file is together, its id tells whether it is the right one.
  */
-import { readVarint, varint } from '../container/bytes.js';
+import { readVarint, varint } from '../bytes.js';
 import { crc32 } from '../container/crc32.js';
 
 /** Most packets that a file's bytes can be spread over; there can be more, up to MAX_SHARES, for redundancy. */

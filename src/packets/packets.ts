@@ -1,5 +1,5 @@
 /** A file as packets, and back from any of them that are enough. Pure functions on bytes: sending and receiving is the caller's. */
-import { concat } from '../container/bytes.js';
+import { concat } from '../bytes.js';
 import { DcompError } from '../errors.js';
 import {
   bytesOf,

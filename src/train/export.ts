@@ -69,6 +69,8 @@ export interface ExportOptions {
   straight?: boolean;
   /** Id of the model whose files it shows: it is calibrated and measured at level 0, where all of that is known. */
   path?: string;
+  /** How coarse weights are, see `quantise`. */
+  coarseness?: number;
   threads?: number;
   /** Validation crops, and side in pixels: default 6 of 256 with native TensorFlow, else 2 of 128. */
   pictures?: number;
@@ -156,11 +158,11 @@ export async function exportModel(
 function quantised(
   model: FloatModel,
   { training }: Dataset,
-  { quality = DEFAULT_QUALITY_TABLE, straight, path }: ExportOptions,
+  { quality = DEFAULT_QUALITY_TABLE, straight, path, coarseness }: ExportOptions,
 ): Uint8Array {
   const requests = (path === undefined ? calibrationRequests : shownRequests)(training, CALIBRATION_COUNT);
   return writeModelFile({
-    ...{ ...quantise(model, requests), quality },
+    ...{ ...quantise(model, requests, coarseness), quality },
     ...(straight === undefined ? {} : { straight }),
     ...(path === undefined ? {} : { path }),
   });

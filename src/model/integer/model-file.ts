@@ -5,16 +5,19 @@
  *   8..11         format version
  *   12..15        length of the whole file in bytes
  *   16..19        length of the header in bytes
+ *   20..23        length of the arrays in bytes
  *   header        JSON in UTF-8: architecture, scale and bits of every tensor, and perhaps the table of qualities, the
- *                 id of the model whose path it has, and the length of `shows`
- *   arrays        float32, lengths follow from the header: statistics.prior, statistics.inputScale; by layer in their
- *                 order weightScale, bias; cond.w1, cond.b1, cond.w2, cond.b2
- *   weights       by layer in their order, in Rice codes (rice.ts)
+ *                 id of the model whose path it has, the length of `shows`, and whether weights are relative
+ *   arrays        floats (packed-floats.ts), how many follows from the header: statistics.prior, statistics.inputScale; by
+ *                 layer in their order weightScale, bias; cond.w1, cond.b1, cond.w2, cond.b2
+ *   weights       by layer in their order, in Rice codes (rice.ts); in `shows` perhaps relative to those of the file around it
+ *                 (relative-weights.ts)
  *   shows         perhaps the model file of the network that shows, whole
  *   last 32       SHA-256 of all bytes before; its first 4 bytes, in hexadecimal, are the model's id
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
+import { concat } from '../../bytes.js';
 import { bytesOf } from '../../options.js';
 import { finish, type Pieces } from '../../turns.js';
 import {
@@ -38,10 +41,12 @@ import {
   wholeNumber,
 } from './check-model.js';
 import { MODEL_ID_BYTES, type IntegerLayer, type IntegerModel, type TensorScale } from './integer-model.js';
+import { packFloats, unpackFloats } from './packed-floats.js';
+import { absoluteWeights, haveSameLayers, relativeWeights } from './relative-weights.js';
 import { readRiceInPieces, writeRice } from './rice.js';
 
 export const MODEL_FILE_VERSION = 1;
-const FIXED = 20;
+const FIXED = 24;
 const KIND: FileKind = {
   name: 'model',
   file: 'model file (.dcm)',
@@ -53,6 +58,8 @@ const KIND: FileKind = {
 const HASHED_AT_ONCE = 2 ** 20;
 /** A header of the largest useful network has 100 kB. */
 const MAX_HEADER = 1 << 20;
+/** Floats of the arrays: 50 times those of `large`. What is packed could become more than memory has. */
+const MAX_FLOATS = 1 << 22;
 
 /** Everything in a model but its id, which is made from the rest. */
 export type ModelContent = Omit<IntegerModel, 'id'>;
@@ -63,6 +70,13 @@ export type ModelContent = Omit<IntegerModel, 'id'>;
  */
 export function writeModelFile(model: ModelContent): Uint8Array {
   checkModel(model);
+  const { shows } = model;
+  if (shows !== undefined) checkModel(shows);
+  return written(model, shows === undefined ? undefined : written(shows, undefined, model));
+}
+
+/** @param held the file of the network that shows @param base whose weights its own may be relative to */
+function written(model: ModelContent, held: Uint8Array = new Uint8Array(), base?: ModelContent): Uint8Array {
   // Taken through the reader's eyes, so that the order of an object's keys makes no difference.
   const architecture = architectureFrom(model.architecture);
   const quantised = architecture.tensors.filter(({ name }) => name !== OUTPUT_TENSOR);
@@ -72,31 +86,29 @@ export function writeModelFile(model: ModelContent): Uint8Array {
   const quality = model.quality === undefined ? {} : { quality: qualityTableFrom(model.quality) };
   const straight = model.straight === undefined ? {} : { straight: model.straight };
   const path = model.path === undefined ? {} : { path: pathFrom(model.path) };
-  const { shows: shower } = model;
-  const held = shower === undefined ? new Uint8Array() : writeModelFile(shower);
   const shows = held.length === 0 ? {} : { shows: held.length };
-  const content = { architecture, scales, ...quality, ...straight, ...path, ...shows };
+  const { weights, ...relative } = writtenWeights({ ...model, architecture }, base);
+  const content = { architecture, scales, ...quality, ...straight, ...path, ...shows, ...relative };
   const header = new TextEncoder().encode(JSON.stringify(content));
   if (header.length > MAX_HEADER) damaged(`the header has ${header.length} bytes, more than ${MAX_HEADER}`);
-  const arrays = arraysOf(model);
-  const weights = writeRice(architecture.layers.map(({ name }) => model.layers.get(name)!.weights));
-  const length = FIXED + header.length + arrayBytes(architecture) + weights.length + held.length + DIGEST;
-  const bytes = new Uint8Array(length);
-  const view = new DataView(bytes.buffer);
-  writeFrame(KIND, bytes);
+  const arrays = packFloats(arraysOf(model));
+  const start = new Uint8Array(FIXED);
+  const view = new DataView(start.buffer);
   view.setUint32(16, header.length, true);
-  bytes.set(header, FIXED);
-  let at = FIXED + header.length;
-  for (const array of arrays) {
-    // By DataView, as the order of bytes of the machine is unknown.
-    for (let i = 0; i < array.length; i++, at += 4) view.setFloat32(at, array[i]!, true);
-  }
-  bytes.set(weights, at);
-  at += weights.length;
-  bytes.set(held, at);
-  at += held.length;
-  bytes.set(sha256(bytes.subarray(0, at)), at);
+  view.setUint32(20, arrays.length, true);
+  const bytes = concat([start, header, arrays, weights, held, new Uint8Array(DIGEST)]);
+  writeFrame(KIND, bytes);
+  bytes.set(sha256(digestedPart(bytes)), bytes.length - DIGEST);
   return bytes;
+}
+
+/** The weights in Rice codes, relative where that is shorter. */
+function writtenWeights(model: ModelContent, base: ModelContent | undefined): { weights: Uint8Array; relative?: true } {
+  const weights = writeRice(model.architecture.layers.map(({ name }) => model.layers.get(name)!.weights));
+  if (base === undefined || !haveSameLayers(base.architecture, model.architecture)) return { weights };
+  const differences = relativeWeights(base, model);
+  const relative = differences === undefined ? weights : writeRice(differences);
+  return relative.length < weights.length ? { weights: relative, relative: true } : { weights };
 }
 
 /**
@@ -104,7 +116,7 @@ export function writeModelFile(model: ModelContent): Uint8Array {
  * @throws DcompError E_NOT_MODEL, E_VERSION, E_TRUNCATED or E_DAMAGED_MODEL
  */
 export function idOfModelFile(bytes: Uint8Array): string {
-  headerLengthOf(bytes);
+  lengthsOf(bytes);
   return modelId(bytes);
 }
 
@@ -126,44 +138,64 @@ export function readModelFile(bytes: Uint8Array): IntegerModel {
  * @param digest SHA-256 of `digestedPart`, where the platform has it at hand sooner
  */
 export function* readModelFileInPieces(bytes: Uint8Array, digest?: Uint8Array): Pieces<IntegerModel> {
-  return yield* readPair(bytes, digest, true);
+  return yield* readNetwork(bytes, digest, undefined);
 }
 
-/** @param mayBePair whether it may be of two networks */
-function* readPair(bytes: Uint8Array, digest: Uint8Array | undefined, mayBePair: boolean): Pieces<IntegerModel> {
-  const headerLength = headerLengthOf(bytes);
+/** @param coder the network of the file that this one lies in */
+function* readNetwork(
+  bytes: Uint8Array,
+  digest: Uint8Array | undefined,
+  coder: Omit<IntegerModel, 'shows'> | undefined,
+): Pieces<IntegerModel> {
+  const lengths = lengthsOf(bytes);
   const found = digest ?? (yield* sha256InPieces(digestedPart(bytes)));
   if (bytesToHex(found) !== bytesToHex(bytes.subarray(bytes.length - DIGEST)))
     damaged('the checksum at the end does not fit the content');
-  const { held, ...header } = parseHeader(bytes.subarray(FIXED, FIXED + headerLength));
+  const arraysAt = FIXED + lengths.header;
+  const { held, relative, ...header } = parseHeader(bytes.subarray(FIXED, arraysAt));
   const { architecture, tensors, ...settings } = header;
-  if (held > 0 && !mayBePair) damaged(NOT_SINGLE);
-  // Before anything is allocated: there is room for the arrays that the header promises, and for a bit for each weight.
+  if (held > 0 && coder !== undefined) damaged(NOT_SINGLE);
+  const base = relative ? baseOf(architecture, coder) : undefined;
+  // Before anything is allocated: there is room for a bit for each weight that the header promises.
   const end = bytes.length - DIGEST - held;
-  const weightsAt = FIXED + headerLength + arrayBytes(architecture);
+  const weightsAt = arraysAt + lengths.arrays;
   const weightCounts = architecture.layers.map((layer) =>
     weightShape(architecture, layer).reduce((product, length) => product * length, 1),
   );
   const least = weightsAt + weightCounts.reduce((sum, count) => sum + count, 0) / 8;
-  if (least > end) damaged(`its arrays need ${Math.ceil(least)} bytes, but end at byte ${end}`);
+  if (least > end) damaged(`its weights need ${Math.ceil(least)} bytes, but end at byte ${end}`);
   const weights =
     (yield* readRiceInPieces(bytes.subarray(weightsAt, end), weightCounts)) ??
     damaged(`its weights, from byte ${weightsAt} to ${end}, are no Rice codes of ${weightCounts.length} layers`);
-  const reader = new FloatReader(bytes, FIXED + headerLength);
+  const count = floatCount(architecture);
+  if (count > MAX_FLOATS) damaged(`its arrays have ${count} numbers, more than ${MAX_FLOATS}`);
+  const reader = new Taken(yield* unpackFloats(bytes.subarray(arraysAt, weightsAt), count));
   const { levels, hidden } = architecture.conditioning;
   const statistics = { prior: reader.floats(levels * COEFFICIENTS), inputScale: reader.floats(COEFFICIENTS) };
   const layers = new Map<string, IntegerLayer>();
-  for (const [i, layer] of architecture.layers.entries()) {
-    const cout = weightShape(architecture, layer)[3];
-    layers.set(layer.name, { weights: weights[i]!, weightScale: reader.floats(cout), bias: reader.floats(cout) });
+  for (const [i, { name }] of architecture.layers.entries()) {
+    const cout = weightShape(architecture, architecture.layers[i]!)[3];
+    const weightScale = reader.floats(cout);
+    const own = base === undefined ? weights[i]! : absoluteWeights(base.layers.get(name)!, weightScale, weights[i]!);
+    layers.set(name, { weights: own, weightScale, bias: reader.floats(cout) });
+    yield;
   }
-  const count = conditioningLength(architecture);
+  const modulation = conditioningLength(architecture);
   const w1 = reader.floats(conditioningFeatures(architecture.conditioning) * hidden);
-  const conditioning = { w1, b1: reader.floats(hidden), w2: reader.floats(hidden * count), b2: reader.floats(count) };
-  const shows = held === 0 ? {} : { shows: yield* readPair(bytes.subarray(end, end + held), undefined, false) };
-  const model = { id: modelId(bytes), architecture, statistics, tensors, layers, conditioning, ...settings, ...shows };
-  yield* checkModelInPieces(model);
-  return model;
+  const b1 = reader.floats(hidden);
+  const conditioning = { w1, b1, w2: reader.floats(hidden * modulation), b2: reader.floats(modulation) };
+  const model = { id: modelId(bytes), architecture, statistics, tensors, layers, conditioning, ...settings };
+  const shows = held === 0 ? {} : { shows: yield* readNetwork(bytes.subarray(end, end + held), undefined, model) };
+  const pair = { ...model, ...shows };
+  yield* checkModelInPieces(pair);
+  return pair;
+}
+
+/** The network that weights are relative to. @throws DcompError E_DAMAGED_MODEL where there is none of the same layers */
+function baseOf<T extends Pick<IntegerModel, 'architecture'>>(architecture: Architecture, coder: T | undefined): T {
+  if (coder === undefined || !haveSameLayers(coder.architecture, architecture))
+    damaged('its weights are relative to those of another network, which is not there');
+  return coder as T;
 }
 
 /** What of a model file its digest is made of. */
@@ -181,18 +213,23 @@ export function* sha256InPieces(bytes: Uint8Array): Pieces<Uint8Array> {
   return hash.digest();
 }
 
-/** Magic, version and lengths. @returns the length of the header */
-function headerLengthOf(bytes: Uint8Array): number {
+/** Checks magic, version and lengths. @returns the lengths of header and arrays */
+function lengthsOf(bytes: Uint8Array): { header: number; arrays: number } {
   checkFrame(KIND, bytes, damaged);
-  const headerLength = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(16, true);
-  if (headerLength > MAX_HEADER || FIXED + headerLength + DIGEST > bytes.length)
-    damaged(`a header of ${headerLength} bytes does not fit`);
-  return headerLength;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const [header, arrays] = [view.getUint32(16, true), view.getUint32(20, true)];
+  if (header > MAX_HEADER || FIXED + header + arrays + DIGEST > bytes.length)
+    damaged(`a header of ${header} bytes and arrays of ${arrays} do not fit`);
+  return { header, arrays };
 }
 
-function parseHeader(
-  bytes: Uint8Array,
-): Pick<IntegerModel, 'architecture' | 'tensors' | 'quality' | 'straight' | 'path'> & { held: number } {
+function parseHeader(bytes: Uint8Array): Pick<
+  IntegerModel,
+  'architecture' | 'tensors' | 'quality' | 'straight' | 'path'
+> & {
+  held: number;
+  relative: boolean;
+} {
   let parsed: unknown;
   try {
     parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
@@ -207,10 +244,12 @@ function parseHeader(
     if (name !== OUTPUT_TENSOR)
       tensors.set(name, scaleFrom(Object.hasOwn(scales, name) ? scales[name] : undefined, name));
   }
-  const { quality, straight, path, shows } = header;
+  const { quality, straight, path, shows, relative } = header;
   if (straight !== undefined && typeof straight !== 'boolean') damaged('"straight" is neither true nor false');
+  if (relative !== undefined && relative !== true) damaged('"relative" is not true');
   return {
     ...{ architecture, tensors },
+    relative: relative === true,
     held: shows === undefined ? 0 : wholeNumber(shows, '"shows"', 1, 2 ** 31),
     ...(quality === undefined ? {} : { quality: qualityTableFrom(quality) }),
     ...(straight === undefined ? {} : { straight }),
@@ -223,8 +262,8 @@ function pathFrom(value: unknown): string {
   return value as string;
 }
 
-/** All arrays of a model but the weights, in the order of the file. */
-function arraysOf(model: ModelContent): Float32Array[] {
+/** All floats of a model, in the order of the file. */
+function arraysOf(model: ModelContent): Float32Array {
   const { statistics, conditioning } = model;
   const arrays = [statistics.prior, statistics.inputScale];
   for (const layer of model.architecture.layers) {
@@ -232,31 +271,32 @@ function arraysOf(model: ModelContent): Float32Array[] {
     arrays.push(weightScale, bias);
   }
   arrays.push(conditioning.w1, conditioning.b1, conditioning.w2, conditioning.b2);
-  return arrays;
+  const all = new Float32Array(floatCount(model.architecture));
+  let at = 0;
+  for (const array of arrays) {
+    all.set(array, at);
+    at += array.length;
+  }
+  return all;
 }
 
-/** Their bytes for an architecture. */
-function arrayBytes(architecture: Architecture): number {
+/** How many they are for an architecture. */
+function floatCount(architecture: Architecture): number {
   const { levels, hidden } = architecture.conditioning;
   const count = conditioningLength(architecture);
   const features = conditioningFeatures(architecture.conditioning);
   const channels = architecture.layers.reduce((sum, layer) => sum + weightShape(architecture, layer)[3], 0);
-  return 4 * ((levels + 1) * COEFFICIENTS + 2 * channels + features * hidden + hidden + hidden * count + count);
+  return (levels + 1) * COEFFICIENTS + 2 * channels + features * hidden + hidden + hidden * count + count;
 }
 
-class FloatReader {
-  private readonly view: DataView;
+/** Floats taken one array after the other. */
+class Taken {
+  private at = 0;
 
-  constructor(
-    bytes: Uint8Array,
-    private at: number,
-  ) {
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  }
+  constructor(private readonly values: Float32Array) {}
 
   floats(length: number): Float32Array {
-    const values = new Float32Array(length);
-    for (let i = 0; i < length; i++, this.at += 4) values[i] = this.view.getFloat32(this.at, true);
-    return values;
+    this.at += length;
+    return this.values.slice(this.at - length, this.at);
   }
 }

@@ -1,4 +1,4 @@
-/** Numbers as the container has them. */
+/** Bytes: numbers as files have them, and what follows on one another. */
 
 export const CRC_BYTES = 4;
 

@@ -121,7 +121,7 @@ function codingOptions(yargs: Argv): void {
     })
     .option('views', {
       ...VALUE,
-      describe: `Evaluations that the picture shown is the mean of: 1, 2 or 4; fewer decode sooner  [default: ${DEFAULT_VIEWS}]`,
+      describe: `Evaluations that the picture shown is the mean of: 1, 2 or 4; fewer decode sooner  [default: 1; ${DEFAULT_VIEWS} with large, where a file holds the finest level]`,
     })
     .option('tune', {
       ...VALUE,

@@ -36,7 +36,7 @@ export {
   TUNES,
 } from './codec/encoder-options.js';
 export { psnr } from './codec/psnr.js';
-export { DEFAULT_VIEWS, VIEWS, type Views } from './diffusion/schedule.js';
+export { VIEWS, type Views } from './diffusion/schedule.js';
 export { DEFAULT_WEIGHT, type Importance, type Region } from './codec/region.js';
 export type { Work } from './codec/work.js';
 export type { Rectangle } from './math/rectangle.js';

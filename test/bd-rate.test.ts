@@ -89,6 +89,10 @@ describe('curves', () => {
     for (const rate of [0.1, 0.12, 0.4, 0.8, 1])
       assert.ok(Math.abs(rateAt(curve, qualityAt(curve, rate)!)! - rate) < 1e-9);
     assert.equal(qualityAt(curve, 0.09), undefined);
+    const last = curve.at(-1)!;
+    const noBetter = { rate: 2 * last.rate, quality: last.quality - 1e-3 };
+    assert.equal(qualityAt(curve, 1.5 * last.rate), undefined);
+    assert.equal(qualityAt([...curve, noBetter], 1.5 * last.rate), last.quality, 'a larger file that is no better');
     assert.equal(rateAt(curve, 38), undefined);
   });
 

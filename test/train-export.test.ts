@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
 import { DcompError } from '../src/errors.js';
-import { uNet } from '../src/model/architecture.js';
+import { uNet, weightShape } from '../src/model/architecture.js';
 import { readModelFile } from '../src/model/integer/model-file.js';
 import { EXACT, UNKNOWN } from '../src/model/sigma.js';
 import { DEFAULT_INPUT_SCALE, parameterSpecs } from '../src/model/weights.js';
@@ -62,6 +62,21 @@ test('an exported model costs less than half a percent, and the report agrees wi
       `${name}: ${reported}, ${value as number}`,
     );
   }
+});
+
+test('coarser weights make a smaller file', async () => {
+  const checkpoint = await state();
+  const dataset = await loadDataset(data.folder);
+  const lengths: number[] = [];
+  for (const coarseness of [16, 64, undefined, 256]) {
+    const how = { threads: 1, pictures: 1, side: 64, ...(coarseness === undefined ? {} : { coarseness }) };
+    lengths.push((await exportModel(checkpoint, dataset, how)).bytes.length);
+  }
+  const weights = checkpoint.architecture.layers
+    .filter(({ name }) => name !== 'in' && name !== 'out')
+    .reduce((sum, layer) => sum + weightShape(checkpoint.architecture, layer).reduce((a, b) => a * b, 1), 0);
+  const bits = lengths.slice(1).map((length, i) => (8 * (lengths[i]! - length)) / weights);
+  for (const [i, saved] of [2, 1, 1].entries()) assert.ok(Math.abs(bits[i]! - saved) < 0.2, `${bits.join()}`);
 });
 
 test('the calibration shows the network everything that it will meet', async () => {

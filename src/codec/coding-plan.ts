@@ -1,6 +1,7 @@
 /** What is decided before a picture is coded. */
 import type { Schedule } from '../diffusion/schedule.js';
 import type { Tune } from './encoder-options.js';
+import type { SettledEnding } from './quality.js';
 import type { Lags } from './region.js';
 
 /** How the network is to code a picture. */
@@ -11,6 +12,6 @@ export interface Plan {
   told: boolean;
   /** What errors are spread over levels for; undefined where the schedule says how. */
   tune?: Tune | undefined;
-  /** Whether a refined file is settled in the end. */
-  settles?: boolean;
+  /** How a refined file ends that is settled; undefined where it is not. */
+  endingAt?: SettledEnding | undefined;
 }

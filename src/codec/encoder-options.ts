@@ -64,7 +64,7 @@ export interface EncoderOptions {
   effort?: number;
   /**
    * Evaluations that each picture shown is the mean of: 1, 2 or 4; fewer decode sooner, 4 are up to 0.14 dB
-   * better. With 1, steps of levels ≥ 1 have one, too.
+   * better. With 1, steps of levels ≥ 1 have one, too. Default: 1; files that measure levels by and by and are for PSNR have 2.
    */
   views?: Views;
   /**

@@ -35,7 +35,7 @@ import { ExactEncoder, exactStop } from './exact-encoder.js';
 import { PlainEncoder, smallest } from './plain-encoder.js';
 import type { Plan } from './coding-plan.js';
 import { preparedOf, type Prepared } from './prepared.js';
-import { EYE_STEPS, FINEST, settlingAt, type Stop } from './quality.js';
+import { EYE_STEPS, FINEST, settledEnding, type Stop } from './quality.js';
 import { stopFor } from './quality-stop.js';
 import { EYE_SPREAD } from './masking.js';
 import { lagsOfInPieces } from './region.js';
@@ -189,13 +189,13 @@ async function planOf(
   const plan = { lags, told, tune };
   if (base.straight !== undefined)
     return { ...plan, schedule: straightAt({ ...base, ...asked, ...(isSeen ? EYE_SPREAD : {}) }, stop, tune) };
-  const settles = isSeen && !('psnr' in target);
+  const endingAt = isSeen && !('psnr' in target) ? settledEnding(views) : undefined;
   // Where a file ends is known now of a quality, and in the end of a size.
   const end =
-    settles && 'quality' in target && stop.level <= MAX_LAST_LEVEL
-      ? { lastLevel: stop.level, lastCode: stop.code, ...settlingAt(stop) }
+    endingAt !== undefined && 'quality' in target! && stop.level <= MAX_LAST_LEVEL
+      ? endingAt(stop)
       : { lastCode: stop.level === 0 ? stop.code : LAST_CODE };
-  return { ...plan, schedule: { ...base, ...(settles ? EYE_STEPS : {}), ...asked, ...end }, settles };
+  return { ...plan, schedule: { ...base, ...(endingAt === undefined ? {} : EYE_STEPS), ...asked, ...end }, endingAt };
 }
 
 /** That of the model. */

@@ -26,7 +26,7 @@ import { nuOf, pauseOf, sizeOf, type EncodeResult, type EncodingOptions, type Lo
 import type { Plan } from './coding-plan.js';
 import { endsAtCode, nearEndsOf, type Prepared } from './prepared.js';
 import { decibelsOf, errorOf, meanSquaredError, squaredErrorOf } from './psnr.js';
-import type { Stop } from './quality.js';
+import type { SettledEnding, Stop } from './quality.js';
 import { writeLagsInPieces } from './region.js';
 import { fork, forkPrepared, SizeEnds, type Point, type Walk } from './end-at-size.js';
 import { Session } from './session.js';
@@ -57,8 +57,8 @@ export class Encoding {
     private readonly alpha: Uint8Array,
     readonly coefficients: PictureCoefficients,
     private point: Point,
-    /** Whether files of given sizes are settled. */
-    private readonly settles: boolean,
+    /** How files of given sizes end; undefined where they are not settled. */
+    private readonly endingAt: SettledEnding | undefined,
   ) {}
 
   /** The header of a file whose session has been forgotten. */
@@ -66,7 +66,7 @@ export class Encoding {
 
   /** @param given the coefficients of the picture, where they are known */
   static async of(
-    { lags, schedule, settles = false }: Plan,
+    { lags, schedule, endingAt }: Plan,
     { picture, alphaSection, parts: known }: Prepared,
     evaluator: Evaluator,
     options: EncodingOptions,
@@ -96,7 +96,7 @@ export class Encoding {
       coefficients,
       point,
       // Only from copies of the state can a file end in another way than it was begun for.
-      settles && width * height <= MAX_FORKED_PIXELS,
+      width * height <= MAX_FORKED_PIXELS ? endingAt : undefined,
     );
   }
 
@@ -123,7 +123,7 @@ export class Encoding {
     const { session } = this.point;
     const results = new Map<number, EncodeResult>();
     const { width, height } = this.picture;
-    const ends = new SizeEnds(this.walk, this.settles, width * height);
+    const ends = new SizeEnds(this.walk, this.endingAt, width * height);
     let open = [...new Set(sizes)].sort((a, b) => a - b);
     const largest = open[open.length - 1] ?? 0;
     for (let step = session.next?.step; step !== undefined && open.length > 0; step = session.next?.step) {

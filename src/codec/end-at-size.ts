@@ -4,7 +4,7 @@ import { groupCount } from '../diffusion/units.js';
 import { CODES_LEVEL_SPAN } from '../format.js';
 import { TOP_CODE } from '../model/sigma.js';
 import type { EncodeResult } from './encoder-options.js';
-import { MOST_STRENGTH, mostStrengthAt, settlingAt } from './quality.js';
+import { MOST_STRENGTH, mostStrengthAt, type SettledEnding } from './quality.js';
 import type { Session } from './session.js';
 import type { Stream } from './stream.js';
 
@@ -67,21 +67,22 @@ export class SizeEnds {
   /** Before the finest level was entered. */
   private left: Point | undefined;
 
-  /** @param settles whether files are settled @param pixels of the picture */
+  /** @param endingAt how files end; undefined where they are not settled @param pixels of the picture */
   constructor(
     private readonly walk: Walk,
-    private readonly settles: boolean,
+    private readonly endingAt: SettledEnding | undefined,
     private readonly pixels: number,
   ) {}
 
   /** @param point before a level is entered */
   leave(point: Point): void {
-    if (this.settles && point.session.level <= MAX_LAST_LEVEL) this.left = fork(point);
+    if (this.endingAt !== undefined && point.session.level <= MAX_LAST_LEVEL) this.left = fork(point);
   }
 
   /** Whether a file may end with less of a step, settled. */
   canSettleWithin({ level, kind, from, to }: Step): boolean {
-    return this.settles && kind === 'refine' && level > 0 && level <= MAX_LAST_LEVEL && from - to > 1;
+    if (this.endingAt === undefined || kind !== 'refine') return false;
+    return level > 0 && level <= MAX_LAST_LEVEL && from - to > 1;
   }
 
   /** @returns undefined where there is room for more than the step */
@@ -128,7 +129,7 @@ export class SizeEnds {
   /** Settled. @returns undefined where there is room for more than the step and that, or nothing is settled */
   private async endSettled(ran: Ran, size: number): Promise<EncodeResult | undefined> {
     const { step, after } = ran;
-    if (!this.settles || step.level > MAX_LAST_LEVEL || !this.isFull(after, size)) return undefined;
+    if (this.endingAt === undefined || step.level > MAX_LAST_LEVEL || !this.isFull(after, size)) return undefined;
     const isDone = leavesLevelObserved(step) && after.session.next?.step.index !== step.index;
     const end = isDone ? await this.settledWithin(ran, size) : undefined;
     if (end === ROOM) return undefined;
@@ -223,7 +224,7 @@ export class SizeEnds {
   }
 
   private endingWith(level: number, code: number, size: number): Partial<Schedule> {
-    return { lastLevel: level, lastCode: code, tail: 0, ...settlingAt({ level, code }, this.strengthFor(size)) };
+    return { tail: 0, ...this.endingAt!({ level, code }, this.strengthFor(size)) };
   }
 }
 

@@ -1,5 +1,5 @@
 /** What a quality means: the noise level at which a stream ends. */
-import { NOT_SETTLED, type Schedule, type Settled } from '../diffusion/schedule.js';
+import { NOT_SETTLED, type Schedule, type Settled, type Views } from '../diffusion/schedule.js';
 import { CODES_LEVEL_SPAN, LAST_CODE } from '../format.js';
 import type { QualityTable } from '../model/integer/integer-model.js';
 import { TOP_CODE } from '../model/sigma.js';
@@ -85,9 +85,9 @@ export type Settling = Required<Pick<Schedule, 'settled' | 'masking'>>;
 
 /**
  * Steps of refined files for the eye: 4 an octave, 2 at level 0. Twice as many have up to 0.2 dB more at equal bytes, but
- * score no more, and decode in up to one and a half times the time. A second view is worth 0.2 points for up to 1.7 times that.
+ * score no more, and decode in up to one and a half times the time.
  */
-export const EYE_STEPS = { coarseWidth: 4, fineWidth: 8, views: 1 } satisfies Partial<Schedule>;
+export const EYE_STEPS = { coarseWidth: 4, fineWidth: 8 } satisfies Partial<Schedule>;
 
 /** How strongly coarse levels of refined files can be settled. Level 1 only where bits are plenty. */
 const STRENGTHS: readonly Settled[] = [
@@ -114,4 +114,21 @@ export function mostStrengthAt({ level, code }: Stop): number {
  */
 export function settlingAt(stop: Stop, strength = QUALITY_STRENGTHS[stop.level]!): Settling {
   return { settled: STRENGTHS[Math.min(strength, mostStrengthAt(stop))]!, masking: SETTLED_MASKING };
+}
+
+/** What the schedule of a settled file says about its end. @param strength as of `settlingAt` */
+export type SettledEnding = (stop: Stop, strength?: number) => Partial<Schedule>;
+
+/**
+ * The ending of files for the eye. A second view of what is shown is worth 0.2 points; of files that end above level 0 it is up
+ * to 0.7 times the rest of the arithmetic, so that these have one.
+ * @param views that are asked for
+ */
+export function settledEnding(views: Views | undefined): SettledEnding {
+  return (stop, strength) => ({
+    lastLevel: stop.level,
+    lastCode: stop.code,
+    ...settlingAt(stop, strength),
+    ...(views === undefined && stop.level > 0 ? { views: 1 } : {}),
+  });
 }

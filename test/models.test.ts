@@ -39,6 +39,14 @@ describe('models of the package', () => {
     assert.equal(modelNameOf('01234567'), undefined);
   });
 
+  it('they are small enough to be fetched', () => {
+    const most = { small: 0.8e6, medium: 3.2e6, large: 4.8e6 };
+    for (const name of NAMES) {
+      const { length } = readFileSync(MODELS[name].url);
+      assert.ok(length <= most[name], `${name}: ${length} bytes`);
+    }
+  });
+
   it('each is read when it is first computed with, once, and files find theirs', async () => {
     assert.deepEqual(loaded, []);
     const files = new Map<ModelName, Uint8Array>();

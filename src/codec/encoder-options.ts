@@ -60,7 +60,7 @@ export const TUNES = ['eye', 'psnr'] as const;
 /** What a picture is coded to, and how. */
 export interface EncoderOptions {
   target?: Target;
-  /** 1..9: log2 of the states of the trellis search is 7 + effort. More is slower and smaller. Default: 8, with `small` 5. */
+  /** 1..9: log2 of the states of the trellis search is 7 + effort. More is slower and smaller. Default: 8, with `small` 6. */
   effort?: number;
   /**
    * Evaluations that each picture shown is the mean of: 1, 2 or 4; fewer decode sooner, 4 are up to 0.14 dB
@@ -131,7 +131,7 @@ export const DEFAULT_EFFORT = 8;
  * The same with a model whose files measure every level straight, as `small`: there 8 would take 1.5 % fewer bits, and its search twice as
  * long as the network.
  */
-export const DEFAULT_STRAIGHT_EFFORT = 5;
+export const DEFAULT_STRAIGHT_EFFORT = 6;
 
 const TARGETS: Checks<{ quality: number; bitsPerPixel: number; size: number; psnr: number; maxError: number }> = {
   quality: isNumber('a number from 1 to 100', (value) => value >= 1 && value <= 100),

@@ -12,7 +12,10 @@ import { errorOf, read, type Target } from '../target.js';
 export const model: Target = {
   name: 'model',
   share: 2,
-  seeds: () => [writeModelFile(randomModel(uNet([2], 2, 1), 1)), writeModelFile(randomModel(uNet([2, 2], 1, 2), 2))],
+  seeds: () => {
+    const [one, two] = [randomModel(uNet([2], 2, 1), 1), randomModel(uNet([2, 2], 1, 2), 2)];
+    return [one, two, { ...one, shows: one }, { ...one, shows: two }].map(writeModelFile);
+  },
   passes: (bytes) =>
     !['E_NOT_MODEL', 'E_VERSION'].includes(errorOf(() => readModelFile(sealedModel(bytes)))?.code ?? ''),
   run(bytes) {

@@ -173,11 +173,12 @@ function* readNetwork(
   const { levels, hidden } = architecture.conditioning;
   const statistics = { prior: reader.floats(levels * COEFFICIENTS), inputScale: reader.floats(COEFFICIENTS) };
   const layers = new Map<string, IntegerLayer>();
-  for (const [i, { name }] of architecture.layers.entries()) {
-    const cout = weightShape(architecture, architecture.layers[i]!)[3];
+  for (const [i, layer] of architecture.layers.entries()) {
+    const cout = weightShape(architecture, layer)[3];
     const weightScale = reader.floats(cout);
-    const own = base === undefined ? weights[i]! : absoluteWeights(base.layers.get(name)!, weightScale, weights[i]!);
-    layers.set(name, { weights: own, weightScale, bias: reader.floats(cout) });
+    const beside = base?.layers.get(layer.name);
+    const own = beside === undefined ? weights[i]! : absoluteWeights(beside, weightScale, weights[i]!);
+    layers.set(layer.name, { weights: own, weightScale, bias: reader.floats(cout) });
     yield;
   }
   const modulation = conditioningLength(architecture);

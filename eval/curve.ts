@@ -47,10 +47,10 @@ export function qualityAt(points: readonly CurvePoint[], rate: number): number |
   if (curve.length === 0) return undefined;
   const [first, last] = [curve[0]!, curve[curve.length - 1]!];
   if (rate <= first.rate) return rate >= first.rate * (1 - SLACK) ? first.quality : undefined;
+  if (rate < last.rate) return interpolant(curve).at(Math.log(rate));
   // A larger file that was no better is a point of the curve all the same.
-  const reached = points.reduce((most, point) => Math.max(most, point.rate), last.rate * (1 + SLACK));
-  if (rate >= last.rate) return rate <= reached ? last.quality : undefined;
-  return interpolant(curve).at(Math.log(rate));
+  const isReached = rate <= last.rate * (1 + SLACK) || points.some((point) => point.rate >= rate);
+  return isReached ? last.quality : undefined;
 }
 
 /** Rate at a quality: the inverse of `qualityAt`. undefined outside of the curve. */

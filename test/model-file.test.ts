@@ -14,9 +14,11 @@ import { assertLimited } from './helpers/limited.js';
 const MODEL = randomModel(uNet([4, 6], 5, 2), 1);
 const FILE = writeModelFile(MODEL);
 const HEADER_AT = 24;
-const HEADER_LENGTH = new DataView(FILE.buffer).getUint32(16, true);
-const ARRAYS_AT = HEADER_AT + HEADER_LENGTH;
-const ARRAYS_LENGTH = new DataView(FILE.buffer).getUint32(20, true);
+const LENGTHS = new DataView(FILE.buffer);
+const ARRAYS_AT = HEADER_AT + LENGTHS.getUint32(16, true);
+const HEADER: Uint8Array = FILE.subarray(HEADER_AT, ARRAYS_AT);
+const NOTHING: Uint8Array = new Uint8Array();
+const ARRAYS: Uint8Array = FILE.subarray(ARRAYS_AT, ARRAYS_AT + LENGTHS.getUint32(20, true));
 
 function codeOf(bytes: Uint8Array): DcompErrorCode | undefined {
   try {
@@ -37,17 +39,23 @@ function sealed(bytes: Uint8Array): Uint8Array {
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 type Change = (header: any) => unknown;
 
-/** The file with its header changed, or replaced by a text; lengths and digest set right. */
-function withHeader(change: Change | string, held: Uint8Array = new Uint8Array()): Uint8Array {
-  const header = JSON.parse(new TextDecoder().decode(FILE.subarray(HEADER_AT, ARRAYS_AT)));
-  if (typeof change !== 'string') change(header);
-  const text = new TextEncoder().encode(typeof change === 'string' ? change : JSON.stringify(header));
-  const rest = [...FILE.subarray(ARRAYS_AT, -32), ...held, ...FILE.subarray(-32)];
-  const bytes = Uint8Array.from([...FILE.subarray(0, HEADER_AT), ...text, ...rest]);
+/** The file with other parts; lengths and digest set right. @param held a file of the network that shows */
+function rebuilt({ text = HEADER, packed = ARRAYS, held = NOTHING }): Uint8Array {
+  const rest = [...FILE.subarray(ARRAYS_AT + ARRAYS.length, -32), ...held, ...FILE.subarray(-32)];
+  const bytes = Uint8Array.from([...FILE.subarray(0, HEADER_AT), ...text, ...packed, ...rest]);
   const view = new DataView(bytes.buffer);
   view.setUint32(12, bytes.length, true);
   view.setUint32(16, text.length, true);
+  view.setUint32(20, packed.length, true);
   return sealed(bytes);
+}
+
+/** The file with its header changed, or replaced by a text. */
+function withHeader(change: Change | string, held = NOTHING): Uint8Array {
+  const header = JSON.parse(new TextDecoder().decode(HEADER));
+  if (typeof change !== 'string') change(header);
+  const text = new TextEncoder().encode(typeof change === 'string' ? change : JSON.stringify(header));
+  return rebuilt({ text, held });
 }
 
 test('a model survives writing and reading, and gives the same bytes again', () => {
@@ -279,7 +287,7 @@ test('values replaced at random in the header: a DcompError or a model, never an
   };
   assertLimited(
     fc.property(fc.nat(1e6), json, (path, value) => {
-      const header: unknown = JSON.parse(new TextDecoder().decode(FILE.subarray(HEADER_AT, ARRAYS_AT)));
+      const header: unknown = JSON.parse(new TextDecoder().decode(HEADER));
       codeOf(withHeader(JSON.stringify(replace(header, path, value)) ?? ''));
     }),
     { numRuns: 300 },
@@ -295,25 +303,15 @@ const FLOATS = (() => {
   return Float32Array.from(arrays.flatMap((array) => [...array]));
 })();
 
-/** The file with other arrays, lengths and digest set right. */
-function withArrays(packed: Uint8Array): Uint8Array {
-  const rest = FILE.subarray(ARRAYS_AT + ARRAYS_LENGTH);
-  const bytes = Uint8Array.from([...FILE.subarray(0, ARRAYS_AT), ...packed, ...rest]);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(12, bytes.length, true);
-  view.setUint32(20, packed.length, true);
-  return sealed(bytes);
-}
-
 test('arrays that are cut, followed by more, or no deflated bytes at all are damage', () => {
-  const packed = FILE.subarray(ARRAYS_AT, ARRAYS_AT + ARRAYS_LENGTH);
+  const packed = ARRAYS;
   assert.deepEqual(packed, packFloats(FLOATS));
-  assert.equal(codeOf(withArrays(packed)), undefined);
+  assert.equal(codeOf(rebuilt({ packed })), undefined);
   for (const bytes of [packed.subarray(0, -9), new Uint8Array(), new Uint8Array(100).fill(255)])
-    assert.throws(() => readModelFile(withArrays(bytes)), /its arrays: it /);
-  assert.throws(() => readModelFile(withArrays(packFloats(FLOATS.subarray(1)))), /holds less/);
+    assert.throws(() => readModelFile(rebuilt({ packed: bytes })), /its arrays: it /);
+  assert.throws(() => readModelFile(rebuilt({ packed: packFloats(FLOATS.subarray(1)) })), /holds less/);
   // A few bytes that become many: refused as soon as they are more than there may be.
-  assert.throws(() => readModelFile(withArrays(packFloats(new Float32Array(1e6)))), /holds more/);
+  assert.throws(() => readModelFile(rebuilt({ packed: packFloats(new Float32Array(1e6)) })), /holds more/);
 });
 
 test('floats are packed to the bit, and those of 16 bits take half of it', () => {
@@ -402,7 +400,10 @@ test('numbers out of range with a right checksum are damage', () => {
     for (const value of [NaN, Infinity, 0, -1, 1e30]) {
       const floats = FLOATS.slice();
       floats[at] = value;
-      assert.throws(() => readModelFile(withArrays(packFloats(floats))), new RegExp(`number 0 of the ${what}`));
+      assert.throws(
+        () => readModelFile(rebuilt({ packed: packFloats(floats) })),
+        new RegExp(`number 0 of the ${what}`),
+      );
     }
   }
 });

@@ -64,7 +64,8 @@ export interface EncoderOptions {
   effort?: number;
   /**
    * Evaluations that each picture shown is the mean of: 1, 2 or 4; fewer decode sooner, 4 are up to 0.14 dB
-   * better. With 1, steps of levels ≥ 1 have one, too. Default: 1; files that measure levels by and by and are for PSNR have 2.
+   * better. With 1, steps of levels ≥ 1 have one, too. Default: 1; files that measure
+   * levels by and by have 2 where they hold the finest one or are for PSNR.
    */
   views?: Views;
   /**
@@ -128,8 +129,8 @@ export const DEFAULT_QUALITY = 50;
 /** Effort of an encoding that names none. */
 export const DEFAULT_EFFORT = 8;
 /**
- * The same with a model whose files measure every level straight, as `small`: there 8 would take 1.5 % fewer bits, and its search twice as
- * long as the network.
+ * The same with a model whose files measure every level straight, as `small`: there 8 would take up to 0.6 % fewer bits, and encoding
+ * a third longer.
  */
 export const DEFAULT_STRAIGHT_EFFORT = 6;
 

@@ -166,7 +166,7 @@ export const VIEWS = [1, 2, 4] as const;
 /** Evaluations that a picture shown is the mean of. */
 export type Views = (typeof VIEWS)[number];
 
-/** Views of a refined file that is not for the eye, unless its encoding says otherwise. */
+/** Views of a refined file, unless it is settled above level 0 or its encoding says otherwise. */
 export const DEFAULT_VIEWS: Views = 2;
 
 /** Coarse views of a file with so many views, unless its schedule says otherwise: only who pays for four has them at levels ≥ 1, too. */

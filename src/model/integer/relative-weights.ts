@@ -34,20 +34,23 @@ export function relativeWeights(base: Network, { architecture, layers }: Network
 
 /** The inverse, of one layer. @throws DcompError E_DAMAGED_MODEL for weights beyond 16 bits */
 export function absoluteWeights(base: IntegerLayer, weightScale: Float32Array, differences: Int16Array): Int16Array {
-  const expected = inUnitsOf(weightScale, base);
-  return differences.map((difference, i) => {
-    const weight = expected[i]! + difference;
+  const weights = inUnitsOf(weightScale, base);
+  for (let i = 0; i < weights.length; i++) {
+    const weight = weights[i]! + differences[i]!;
     if (Math.abs(weight) > WEIGHT_LIMIT) damaged('a weight that is relative to another leaves 16 bits');
-    return weight;
-  });
+    weights[i] = weight;
+  }
+  return weights;
 }
 
 /** The weights of a layer in other units, by output channel; those are of doubles, rounded to the nearest even. */
 function inUnitsOf(scale: Float32Array, { weights, weightScale }: IntegerLayer): Int16Array {
   const ratios = new Float64Array(scale.length);
   for (let o = 0; o < scale.length; o++) ratios[o] = weightScale[o]! / scale[o]!;
-  return weights.map((weight, i) => {
-    const expected = roundToEven(weight * ratios[i % scale.length]!);
-    return Math.min(WEIGHT_LIMIT, Math.max(-WEIGHT_LIMIT, expected));
-  });
+  const converted = new Int16Array(weights.length);
+  for (let i = 0; i < weights.length;) {
+    for (let o = 0; o < scale.length; o++, i++)
+      converted[i] = Math.min(WEIGHT_LIMIT, Math.max(-WEIGHT_LIMIT, roundToEven(weights[i]! * ratios[o]!)));
+  }
+  return converted;
 }

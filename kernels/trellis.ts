@@ -6,6 +6,8 @@
  * addresses of the imported memory, so one memory serves one search at a time.
  */
 
+import { beginPaths, join, renormalise, traceBack } from './lib/paths';
+
 // Addresses. src/entropy/trellis-encoder.ts states the same ones.
 const HISTOGRAM: usize = 0; // f32 × 256: metric sums by generator, then (transformed) by label
 const METRICS: usize = 4096; // i16 × 8 × 8 × 32: by 8 labels, for each x, those of labels ^ x
@@ -53,10 +55,7 @@ export function begin(nu_: i32, state: i32, keyMix_: u32, window_: i32, keep_: i
   age = 0;
   paths = PATHS_A;
   memory.fill(HISTOGRAM, 0, LABELS * 4);
-  const lowest = i16x8.splat(i16.MIN_VALUE);
-  const end = PATHS_A + ((<usize>2) << nu);
-  for (let p = PATHS_A; p < end; p += 16) v128.store(p, lowest);
-  store<i16>(PATHS_A + ((<usize>state) << 1), 0);
+  beginPaths(PATHS_A, (<usize>2) << nu, state);
 }
 
 /**
@@ -169,79 +168,24 @@ function step(): void {
     const a = v128.load(METRICS + <usize>load<u16>(block));
     const m0 = v128.load(from);
     const m1 = v128.load(high);
-    const c00 = i16x8.add_sat_s(m0, a);
-    const c10 = i16x8.sub_sat_s(m1, a);
-    const c01 = i16x8.sub_sat_s(m0, a);
-    const c11 = i16x8.add_sat_s(m1, a);
-    const g = i8x16.narrow_i16x8_s(i16x8.gt_s(c10, c00), i16x8.gt_s(c11, c01));
-    store<u16>(decision, <u16>i8x16.bitmask(g));
-    const n0 = i16x8.max_s(c00, c10);
-    const n1 = i16x8.max_s(c01, c11);
-    v128.store(to, v128.shuffle<i16>(n0, n1, 0, 8, 1, 9, 2, 10, 3, 11));
-    v128.store(to, v128.shuffle<i16>(n0, n1, 4, 12, 5, 13, 6, 14, 7, 15), 16);
+    join(i16x8.add_sat_s(m0, a), i16x8.sub_sat_s(m1, a), i16x8.sub_sat_s(m0, a), i16x8.add_sat_s(m1, a), to, decision);
     const b = v128.load(METRICS + <usize>load<u16>(block, 2));
     const k0 = v128.load(from, 16);
     const k1 = v128.load(high, 16);
-    const d00 = i16x8.add_sat_s(k0, b);
-    const d10 = i16x8.sub_sat_s(k1, b);
-    const d01 = i16x8.sub_sat_s(k0, b);
-    const d11 = i16x8.add_sat_s(k1, b);
-    const h = i8x16.narrow_i16x8_s(i16x8.gt_s(d10, d00), i16x8.gt_s(d11, d01));
-    store<u16>(decision, <u16>i8x16.bitmask(h), 2);
-    const l0 = i16x8.max_s(d00, d10);
-    const l1 = i16x8.max_s(d01, d11);
-    v128.store(to, v128.shuffle<i16>(l0, l1, 0, 8, 1, 9, 2, 10, 3, 11), 32);
-    v128.store(to, v128.shuffle<i16>(l0, l1, 4, 12, 5, 13, 6, 14, 7, 15), 48);
+    join(i16x8.add_sat_s(k0, b), i16x8.sub_sat_s(k1, b), i16x8.sub_sat_s(k0, b), i16x8.add_sat_s(k1, b), to + 32, decision + 2);
     from += 32;
     to += 64;
     decision += 4;
   }
   held++;
-  if (++age == RENORMALISE) renormalise(half << 2);
-}
-
-/** Subtracts the best metric from all. @param bytes of the path metrics */
-function renormalise(bytes: usize): void {
+  if (++age < RENORMALISE) return;
   age = 0;
-  const last = paths + bytes;
-  let most = v128.load(paths);
-  let other = most;
-  for (let p = paths; p < last; p += 64) {
-    most = i16x8.max_s(most, i16x8.max_s(v128.load(p), v128.load(p, 16)));
-    other = i16x8.max_s(other, i16x8.max_s(v128.load(p, 32), v128.load(p, 48)));
-  }
-  most = i16x8.max_s(most, other);
-  most = i16x8.max_s(most, v128.shuffle<i16>(most, most, 4, 5, 6, 7, 0, 1, 2, 3));
-  most = i16x8.max_s(most, v128.shuffle<i16>(most, most, 2, 3, 0, 1, 6, 7, 4, 5));
-  most = i16x8.max_s(most, v128.shuffle<i16>(most, most, 1, 0, 3, 2, 5, 4, 7, 6));
-  for (let p = paths; p < last; p += 64) {
-    v128.store(p, i16x8.sub_sat_s(v128.load(p), most));
-    v128.store(p, i16x8.sub_sat_s(v128.load(p, 16), most), 16);
-    v128.store(p, i16x8.sub_sat_s(v128.load(p, 32), most), 32);
-    v128.store(p, i16x8.sub_sat_s(v128.load(p, 48), most), 48);
-  }
+  renormalise(paths, half << 2);
 }
 
-/** Traces back from the best state and writes the bits of the oldest `count` held sections; the others stay held. */
+/** Decides the oldest `count` held sections. */
 function emit(count: i32): void {
-  const states = 1 << nu;
-  let best: i32 = i32.MIN_VALUE;
-  let s = 0;
-  for (let i = 0; i < states; i++) {
-    const m = <i32>load<i16>(paths + ((<usize>i) << 1));
-    if (m > best) {
-      best = m;
-      s = i;
-    }
-  }
-  const bytes: usize = (<usize>1) << (nu - 3);
-  for (let k = held - 1; k >= 0; k--) {
-    const q = s >> 1;
-    if (k < count) store<u8>(BITS + <usize>(emitted + k), <u8>(s & 1));
-    const mask = <i32>load<u8>(DECISIONS + <usize>k * bytes + <usize>(((q >> 3) << 1) | (s & 1)));
-    s = q | (((mask >> (q & 7)) & 1) << (nu - 1));
-  }
+  traceBack(paths, DECISIONS, nu, held, count, BITS + <usize>emitted);
   emitted += count;
   held -= count;
-  memory.copy(DECISIONS, DECISIONS + <usize>count * bytes, <usize>held * bytes);
 }

@@ -92,6 +92,14 @@ export const RUN_BITS = 300;
 export const ROUND_BITS = 16;
 /** More passes than any coefficient needs (a prior of 15 bits in quarter bits). */
 export const MAX_PASSES = 255;
+/**
+ * What has so much to tell in a step, in bits, is quantised (src/entropy/tcq.ts) in place of told in passes, if a group has so
+ * many bits of it: what has less is told for less by signs.
+ */
+export const QUANTISED_INFORMATION = 1 / 2;
+export const QUANTISED_BITS = 256;
+/** What is quantised is told in the order of its whole bits, of so many and more at once. */
+export const QUANTISED_RANKS = 16;
 /** Coefficients with less than this share of a pass come last in the last round. */
 export const LATE_SHARE = 0.25;
 

@@ -290,14 +290,17 @@ export function idealChannel(): Channel {
   return {
     ended: false,
     nu: MIN_NU,
-    run: () => {
-      throw new Error('an ideal channel has no runs');
-    },
+    run: noRuns,
+    points: noRuns,
     scale: () => 0,
     gains: (contexts) => new Int8Array(contexts.length),
     corrections: emptyHanded,
     normal: normalNumbers(NORMAL_SEED),
   };
+}
+
+function noRuns(): never {
+  throw new Error('an ideal channel has no runs');
 }
 
 /** Nothing to correct. */

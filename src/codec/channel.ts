@@ -1,4 +1,5 @@
 import type { Corrections } from '../entropy/corrections.js';
+import type { PointRun } from '../entropy/tcq.js';
 import type { Run, Sections } from '../entropy/trellis.js';
 import type { Pieces } from '../turns.js';
 
@@ -17,6 +18,13 @@ export interface Channel {
    * @param metric, nu as for `run`
    */
   sections?(run: Sections, metric: Float32Array, nu: number): Pieces<{ bytes: Uint8Array; count: number }>;
+  /**
+   * Sends or receives a run of what is quantised.
+   * @param residual filled by the encoder's side only: x − mu, in gaps
+   * @param nu log2 of the states of the search
+   * @returns by how many gaps the means are off, of each coefficient covered; fewer are covered where a file was cut
+   */
+  points(run: PointRun, residual: Float64Array, nu: number): Pieces<{ places: Float64Array; covered: number }>;
   /**
    * Sends the scale chosen by `choose`, or receives it, as a difference from the one before. undefined where a file was cut.
    */

@@ -10,7 +10,9 @@ export interface CodingOrder {
   table: PassTable;
   /** How often each row occurs. */
   histogram: Uint32Array;
-  /** By number of passes how many have at least so many: the first of the order; at 1 all. */
+  /** How many are quantised: the first of the order. */
+  quantised: number;
+  /** By number of passes how many have at least so many: those behind them; at 1 all. */
   counts: Uint32Array;
 }
 
@@ -20,8 +22,8 @@ export function* putInOrder(work: GroupWork): Pieces<CodingOrder> {
   const histogram = countRows(work);
   yield;
   const table = passTable(histogram, work.classes, work.step.leavesOut);
-  const { next, counts } = placesByRank(table, histogram);
-  const total = (w.total = counts[1]!);
+  const { next, counts, quantised } = placesByRank(table, histogram);
+  const total = (w.total = quantised + counts[1]!);
   yield;
   if (fast) sortByKernel(work, table, next);
   else sortHere(work, table, next);
@@ -31,25 +33,31 @@ export function* putInOrder(work: GroupWork): Pieces<CodingOrder> {
     if (fast) w.kernel.gather(w.at.order, total, w.at.residual, w.at.sortedResidual);
     else for (let k = 0; k < total; k++) w.sortedResidual[k] = w.residual[w.order[k]!]!;
   }
-  return { table, histogram, counts };
+  return { table, histogram, quantised, counts };
 }
 
 /** Where each rank begins; the one behind them is of what is left out and what the step does not concern. */
-function placesByRank({ rounds, rank }: PassTable, histogram: Uint32Array): { next: Uint32Array; counts: Uint32Array } {
-  const sizes = new Uint32Array(rounds + 2);
+function placesByRank(
+  { rounds, rank, last }: PassTable,
+  histogram: Uint32Array,
+): Pick<CodingOrder, 'quantised' | 'counts'> & { next: Uint32Array } {
+  const sizes = new Uint32Array(last + 2);
   for (let r = 0; r < histogram.length; r++) sizes[rank[r]!]! += histogram[r]!;
-  const next = new Uint32Array(rounds + 2);
-  const counts = new Uint32Array(rounds + 2);
-  for (let r = rounds; r >= 0; r--) {
-    next[r] = counts[r + 1]!;
-    counts[r] = counts[r + 1]! + sizes[r]!;
+  const next = new Uint32Array(last + 2);
+  const ends = new Uint32Array(last + 2);
+  for (let r = last; r >= 0; r--) {
+    next[r] = ends[r + 1]!;
+    ends[r] = next[r]! + sizes[r]!;
   }
-  next[rounds + 1] = counts[1] = counts[0]!;
-  return { next, counts };
+  next[last + 1] = ends[0]!;
+  const quantised = ends[rounds + 1]!;
+  const counts = ends.subarray(0, rounds + 2).map((end) => end - quantised);
+  counts[1] = counts[0]!;
+  return { next, quantised, counts };
 }
 
 function sortByKernel({ workspace: w, n }: GroupWork, table: PassTable, next: Uint32Array): void {
-  const { rank, amplitude, rounds } = table;
+  const { rank, amplitude, last } = table;
   const { kernel, at } = w;
   w.placeShuffle(n);
   const ranks = w.int32(at.ranks, 2 * (MAX_ROWS + 1));
@@ -58,7 +66,7 @@ function sortByKernel({ workspace: w, n }: GroupWork, table: PassTable, next: Ui
     ranks[2 * r] = rank[r]!;
     amplitudes[2 * r + 1] = amplitude[r]!;
   }
-  ranks[2 * MAX_ROWS] = rounds + 1;
+  ranks[2 * MAX_ROWS] = last + 1;
   w.int32(at.next, next.length).set(next);
   kernel.sortRows(at.row, n, at.compact, at.shuffle, at.ranks, at.next, at.order, at.sorted, at.amplitude);
 }

@@ -4,6 +4,9 @@ import {
   LEAST_INFORMATION,
   MAX_PASSES,
   PASS_INFORMATION,
+  QUANTISED_BITS,
+  QUANTISED_INFORMATION,
+  QUANTISED_RANKS,
   ROUND_BITS,
   RUN_BITS,
   VARIANCE_COUNT,
@@ -12,7 +15,7 @@ import { passesOf, VARIANCE, type Measurement } from '../diffusion/variance-tabl
 
 /** Arrays by row = measurement class · VARIANCE_COUNT + variance index. */
 export interface PassTable {
-  /** 0 of what is left out: see LEAST_INFORMATION. */
+  /** 0 of what is left out: see LEAST_INFORMATION; 1 of what is quantised. */
   passes: Uint8Array;
   /** Information per pass, in bits. */
   information: Float64Array;
@@ -23,8 +26,15 @@ export interface PassTable {
   rounds: number;
   /** Information of each round's run, in bits. */
   runBits: Float64Array;
-  /** What the coding order goes by, highest first: passes, 0 for what is last in the last round, `rounds` + 1 for what is left out. */
-  rank: Uint8Array;
+  /** By row, whether it is quantised. */
+  quantised: Uint8Array;
+  /**
+   * What the coding order goes by, highest first: passes, 0 for what is last in the last round; above `rounds` what is
+   * quantised; `last` + 1 for what is left out, which comes behind all.
+   */
+  rank: Uint16Array;
+  /** The highest rank of what is told. */
+  last: number;
 }
 
 /**
@@ -37,7 +47,9 @@ export function passTable(all: Uint32Array, classes: readonly Measurement[], lea
   for (const [k, m] of classes.entries()) information.set(m.information, k * VARIANCE_COUNT);
   const isOut = (r: number): boolean =>
     leavesOut && isLeftOut(classes[Math.floor(r / VARIANCE_COUNT)]!, r % VARIANCE_COUNT);
-  const histogram = all.map((count, r) => (isOut(r) ? 0 : count));
+  const counted = all.map((count, r) => (isOut(r) ? 0 : count));
+  const quantised = quantisedRows(counted, information);
+  const histogram = counted.map((count, r) => (quantised[r] === 1 ? 0 : count));
   let total = 0;
   for (let r = 0; r < rows; r++) total += histogram[r]! * information[r]!;
   let limit = PASS_INFORMATION[0]!;
@@ -54,7 +66,9 @@ export function passTable(all: Uint32Array, classes: readonly Measurement[], lea
     shrink: new Float32Array(rows),
     rounds: 0,
     runBits: new Float64Array(MAX_PASSES + 1),
-    rank: new Uint8Array(rows),
+    quantised,
+    rank: new Uint16Array(rows),
+    last: 0,
   };
   for (let r = 0; r < rows; r++) {
     if (histogram[r] === 0) continue;
@@ -69,8 +83,25 @@ export function passTable(all: Uint32Array, classes: readonly Measurement[], lea
     table.rank[r] = n === 1 && bits < LATE_SHARE * limit ? 0 : n;
     for (let round = 1; round <= n; round++) table.runBits[round]! += histogram[r]! * table.information[r]!;
   }
-  for (let r = 0; r < rows; r++) if (isOut(r)) table.rank[r] = table.rounds + 1;
+  table.last = table.rounds + QUANTISED_RANKS;
+  for (let r = 0; r < rows; r++) {
+    if (isOut(r)) table.rank[r] = table.last + 1;
+    if (quantised[r] === 0) continue;
+    table.passes[r] = 1;
+    table.rank[r] = table.rounds + 1 + Math.min(QUANTISED_RANKS - 1, Math.floor(information[r]!));
+  }
   return table;
+}
+
+/** By row, 1 for what is quantised. */
+function quantisedRows(histogram: Uint32Array, information: Float64Array): Uint8Array {
+  let bits = 0;
+  const rows = Uint8Array.from(information, (own, r) => {
+    if (own < QUANTISED_INFORMATION || histogram[r] === 0) return 0;
+    bits += histogram[r]! * own;
+    return 1;
+  });
+  return bits >= QUANTISED_BITS ? rows : rows.fill(0);
 }
 
 /** Whether a coefficient is not worth measuring, where a step leaves such out. @param v variance index */

@@ -1,6 +1,7 @@
 /** The decoder's end of the channel: reads what the encoder sent from a segment's bits. */
 import { decodeCorrectionsInPieces, type Corrections } from '../entropy/corrections.js';
 import { decodeGains, readScale } from '../entropy/gains.js';
+import { decodePoints, type PointRun } from '../entropy/tcq.js';
 import { decodeRunInPieces, runBits, type Run, type Sections } from '../entropy/trellis.js';
 import type { BitReader } from '../entropy/bits.js';
 import { DcompError } from '../errors.js';
@@ -24,6 +25,13 @@ export class Receiver implements Channel {
     const count = Math.min(ends.length, this.reader.remaining);
     if (ends.length > count) this.ended = true;
     return { bytes: this.reader.readBits(count), count };
+  }
+
+  *points(run: PointRun, _residual: Float64Array, nu: number): Pieces<{ places: Float64Array; covered: number }> {
+    const points = yield* decodePoints(run, this.rest(), 0, nu);
+    if (points.covered < run.spreads.length) this.ended = true;
+    this.reader.skip(8 * points.end);
+    return points;
   }
 
   scale(before: number): number | undefined {

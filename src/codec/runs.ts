@@ -1,4 +1,4 @@
-/** Runs: the passes of a step, round by round, through the trellis; what they move the means by. */
+/** Runs: what is quantised, then the passes of a step, round by round, through the trellis; what they move the means by. */
 import { INFORMATION_UNIT, runCost } from '../entropy/trellis.js';
 import { VARIANCE_COUNT } from '../format.js';
 import { hash32, mix32 } from '../math/hash.js';
@@ -6,10 +6,13 @@ import type { Pieces } from '../turns.js';
 import type { CodingOrder } from './coding-order.js';
 import type { GroupWork } from './group-work.js';
 import type { PassTable } from './pass-table.js';
+import { codeQuantised } from './quantised.js';
 
 /** What came of a step's rounds. */
 export interface Rounds {
-  /** Of each run, how many coefficients it covered: the first in coding order. */
+  /** How many of what is quantised came: the first in coding order. */
+  quantised: number;
+  /** Of each run, how many coefficients it covered: the first behind all that is quantised. */
   covered: number[];
   /** False where a run did not cover all its coefficients: the file was cut, or it held less than half a bit. */
   whole: boolean;
@@ -17,6 +20,8 @@ export interface Rounds {
 
 /** A pass of the first `count` coefficients. */
 interface Pass {
+  /** How many are quantised, and come before. */
+  first: number;
   count: number;
   key: number;
   /** By row: information of a coefficient, in units. */
@@ -26,25 +31,27 @@ interface Pass {
 }
 
 /** Sends or receives all rounds, the highest first. */
-export function* codeRounds(work: GroupWork, { table, histogram, counts }: CodingOrder): Pieces<Rounds> {
+export function* codeRounds(work: GroupWork, order: CodingOrder): Pieces<Rounds> {
   if (work.channel.normal !== undefined) return sampleIdeal(work, work.channel.normal);
+  const { table, histogram, counts, quantised: first } = order;
   const byKernel = work.fast && work.channel.sections !== undefined;
   const rows = rowsOf(histogram);
-  if (byKernel) placeTables(work, table);
   const key = hash32(hash32(0x646370, work.step.index), work.groupIndex);
+  const quantised = first === 0 ? 0 : yield* codeQuantised(work, order, key);
+  let whole = quantised === first;
+  if (byKernel) placeTables(work, table);
   const units = new Uint32Array(histogram.length);
   const covered: number[] = [];
-  let whole = true;
   for (let r = table.rounds; r >= 1 && !work.channel.ended; r--) {
     const cost = runCost(work.nu, table.runBits[r]!);
     for (const row of rows) units[row] = Math.floor(table.information[row]! * cost * INFORMATION_UNIT + 0.5);
-    const pass = { count: counts[r]!, key: hash32(key, covered.length), units, last: r === 1 };
+    const pass = { first, count: counts[r]!, key: hash32(key, covered.length), units, last: r === 1 };
     const done = byKernel ? yield* codeByKernel(work, pass) : yield* codeHere(work, pass, table);
     covered.push(done);
     if (done < pass.count) whole = false;
     yield;
   }
-  return { covered, whole };
+  return { quantised, covered, whole };
 }
 
 /** The rows that occur. */
@@ -62,11 +69,12 @@ function placeTables({ workspace: w, truth }: GroupWork, { shrink, gain }: PassT
 /** @returns coefficients that the run covered */
 function* codeByKernel({ workspace: w, channel, nu, truth }: GroupWork, pass: Pass): Pieces<number> {
   const { kernel, at } = w;
-  const { count, units } = pass;
+  const { first, count, units } = pass;
+  const [sorted, offset, amplitude] = [at.sorted + 4 * first, at.offset + 4 * first, at.amplitude + 4 * first];
   w.int32(at.units, units.length).set(units);
-  const sections = kernel.sections(at.sorted, count, at.units, at.information, INFORMATION_UNIT);
+  const sections = kernel.sections(sorted, count, at.units, at.information, INFORMATION_UNIT);
   if (truth !== undefined)
-    kernel.metrics(at.sorted, count, at.gainOf, at.amplitude, at.sortedResidual, at.offset, at.metric);
+    kernel.metrics(sorted, count, at.gainOf, amplitude, at.sortedResidual + 4 * first, offset, at.metric);
   const run = { length: count, ends: w.information.subarray(0, sections), key: pass.key };
   const bits = yield* channel.sections!(run, w.metric.subarray(0, count), nu);
   w.bytes(at.bits, (bits.count + 7) >> 3).set(bits.bytes);
@@ -78,25 +86,30 @@ function* codeByKernel({ workspace: w, channel, nu, truth }: GroupWork, pass: Pa
     at.labels,
     nu,
     mix32(pass.key),
-    at.sorted,
-    at.offset,
-    at.amplitude,
+    sorted,
+    offset,
+    amplitude,
     pass.last ? 0 : at.shrink,
   );
 }
 
 /** The same without kernels. */
-function* codeHere(work: GroupWork, { count, key, units }: Pass, table: PassTable): Pieces<number> {
+function* codeHere(work: GroupWork, { first, count, key, units }: Pass, table: PassTable): Pieces<number> {
   const { workspace: w, channel, nu, truth } = work;
-  const { offset, amplitude, sortedRow } = w;
+  const [offset, amplitude, sortedRow] = [w.offset, w.amplitude, w.sortedRow].map((all) => all.subarray(first)) as [
+    Float32Array,
+    Float32Array,
+    Int32Array,
+  ];
   const information = w.information.subarray(0, count);
   for (let k = 0; k < count; k++) information[k] = units[sortedRow[k]!]!;
   yield;
   const metric = w.metric.subarray(0, count);
   if (truth !== undefined) {
+    const residual = w.sortedResidual.subarray(first);
     // w = √(delta · (1 + v · delta)) of the design; with amplitude a and gain R of a pass that is R / a.
     for (let k = 0; k < count; k++)
-      metric[k] = (table.gain[sortedRow[k]!]! / amplitude[k]!) * (w.sortedResidual[k]! - offset[k]!);
+      metric[k] = (table.gain[sortedRow[k]!]! / amplitude[k]!) * (residual[k]! - offset[k]!);
   }
   const { signs, covered } = yield* channel.run({ information, key }, metric, nu);
   for (let k = 0; k < covered; k++) {
@@ -116,5 +129,5 @@ function sampleIdeal({ workspace: w, classes }: GroupWork, normal: () => number)
     const rho = m.rho[r % VARIANCE_COUNT]!;
     offset[k] = (sortedResidual[k]! + normal() / Math.sqrt(m.delta)) * (rho / (1 + rho));
   }
-  return { covered: [], whole: true };
+  return { quantised: total, covered: [], whole: true };
 }

@@ -2,6 +2,8 @@
 import { BitWriter } from '../entropy/bits.js';
 import { encodeCorrectionsInPieces, type Corrections } from '../entropy/corrections.js';
 import { TrellisEncoder } from '../entropy/trellis-encoder.js';
+import { PointEncoder } from '../entropy/tcq-encoder.js';
+import type { PointRun } from '../entropy/tcq.js';
 import { encodeGains, scaleBits } from '../entropy/gains.js';
 import type { Run, Sections } from '../entropy/trellis.js';
 import { MAX_SEGMENT_UNITS, segmentOverhead, writeSegments, type SegmentContent } from '../container/container.js';
@@ -50,15 +52,21 @@ export class BitChannel implements Channel {
   }
 
   *run(run: Run, metric: Float32Array, nu: number): Pieces<{ signs: Int8Array; covered: number }> {
-    const { bits, bitCount, signs } = yield* withTrellis((trellis) => trellis.encodeInPieces(run, metric, nu));
+    const { bits, bitCount, signs } = yield* trellises.with((trellis) => trellis.encodeInPieces(run, metric, nu));
     this.writer.append(bits, bitCount);
     return { signs, covered: bitCount === 0 ? 0 : signs.length };
   }
 
   *sections(run: Sections, metric: Float32Array, nu: number): Pieces<{ bytes: Uint8Array; count: number }> {
-    const bits = yield* withTrellis((trellis) => trellis.bitsInPieces(run, metric, nu));
+    const bits = yield* trellises.with((trellis) => trellis.bitsInPieces(run, metric, nu));
     this.writer.append(bits.bytes, bits.count);
     return bits;
+  }
+
+  *points(run: PointRun, residual: Float64Array, nu: number): Pieces<{ places: Float64Array; covered: number }> {
+    const { bytes, places } = yield* pointEncoders.with((encoder) => encoder.encodeInPieces(run, residual, nu));
+    this.writer.append(bytes, 8 * bytes.length);
+    return { places, covered: places.length };
   }
 
   scale(before: number, choose: () => number): number {
@@ -176,13 +184,21 @@ export class Stream extends BitChannel {
 }
 
 /** Memories of searches that are not going on; a search gives turns, in which another encoding may need one of its own. */
-const idle: TrellisEncoder[] = [];
+class Idle<T> {
+  private kept: T | undefined;
 
-function* withTrellis<T>(search: (trellis: TrellisEncoder) => Pieces<T>): Pieces<T> {
-  const trellis = idle.pop() ?? new TrellisEncoder();
-  try {
-    return yield* search(trellis);
-  } finally {
-    if (idle.length === 0) idle.push(trellis);
+  constructor(private readonly make: () => T) {}
+
+  *with<R>(search: (own: T) => Pieces<R>): Pieces<R> {
+    const own = this.kept ?? this.make();
+    this.kept = undefined;
+    try {
+      return yield* search(own);
+    } finally {
+      this.kept = own;
+    }
   }
 }
+
+const trellises = new Idle(() => new TrellisEncoder());
+const pointEncoders = new Idle(() => new PointEncoder());

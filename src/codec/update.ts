@@ -15,14 +15,14 @@ import type { Workspace } from './workspace.js';
  * The Kalman rule: z' = (P·z + delta·y) / (P + delta) with y = mu + d · (1 + 1/(v·delta)), d being what the signs moved
  * the mean by. Runs over the coefficients by position: only d comes in the shuffled order.
  */
-export function* updateObservation(work: GroupWork, { table, histogram }: CodingOrder, rounds: Rounds): Pieces<void> {
+export function* updateObservation(work: GroupWork, { table, histogram, quantised }: CodingOrder, rounds: Rounds): Pieces<void> {
   const { workspace: w, fast, channel } = work;
   const { total, order, offset, moved } = w;
   if (work.step.leavesOut) moved.fill(0, 0, work.n);
   if (fast) w.kernel.scatter(w.at.order, w.at.offset, total, w.at.moved);
   else for (let k = 0; k < total; k++) moved[order[k]!] = offset[k]!;
   yield;
-  if (!rounds.whole || channel.ended) yield* updatePartly(work, table, rounds.covered);
+  if (!rounds.whole || channel.ended) yield* updatePartly(work, table, rounds, quantised);
   else if (fast) yield* updateByKernel(work, table, histogram);
   else yield* updateHere(work, table, histogram);
 }
@@ -79,11 +79,11 @@ function* updateByKernel(work: GroupWork, table: PassTable, histogram: Uint32Arr
 }
 
 /** The same where not every pass took place: a coefficient has got the precision of those that did. */
-function* updatePartly(work: GroupWork, table: PassTable, covered: readonly number[]): Pieces<void> {
+function* updatePartly(work: GroupWork, table: PassTable, rounds: Rounds, quantised: number): Pieces<void> {
   const { workspace: w, observation, classes } = work;
   const { z, codes } = observation;
   const { row, mean, moved } = w;
-  const done = yield* passesDone(work, covered);
+  const done = yield* passesDone(work, rounds, quantised);
   yield* forEachRow(observation, work.group, (p, i, length) => {
     for (const end = p + length; p < end; p++, i++) {
       const r = row[p]!;
@@ -112,11 +112,13 @@ function* updatePartly(work: GroupWork, table: PassTable, covered: readonly numb
   });
 }
 
-/** By position, how many passes took place. */
-function* passesDone({ workspace: { order }, n }: GroupWork, covered: readonly number[]): Pieces<Uint8Array> {
+/** By position, how many passes took place. @param first how many are quantised */
+function* passesDone({ workspace: { order }, n }: GroupWork, rounds: Rounds, first: number): Pieces<Uint8Array> {
   const done = new Uint8Array(n);
-  for (const count of covered) {
-    for (let k = 0; k < count; k++) done[order[k]!]!++;
+  for (let k = 0; k < rounds.quantised; k++) done[order[k]!] = 1;
+  yield;
+  for (const count of rounds.covered) {
+    for (let k = 0; k < count; k++) done[order[first + k]!]!++;
     yield;
   }
   return done;

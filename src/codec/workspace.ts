@@ -6,7 +6,7 @@ import { wasm } from '../kernels/step.wasm.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
 import { labelTable, MAX_NU } from '../entropy/trellis.js';
 import { MAX_GAIN, MIN_GAIN } from '../entropy/gains.js';
-import { GAIN_BLOCK, GROUP_SIDE, MAX_PASSES } from '../format.js';
+import { GAIN_BLOCK, GROUP_SIDE, MAX_PASSES, QUANTISED_RANKS } from '../format.js';
 
 /** Exports of kernels/step.ts, which says what they do. Addresses in bytes. */
 interface StepKernel {
@@ -144,7 +144,7 @@ function fixedPlaces(bump: Bump): Places {
     shrink: bump.take(4 * MAX_ROWS),
     gainOf: bump.take(4 * MAX_ROWS),
     gains: bump.take(4 * 8 * MAX_ROWS),
-    next: bump.take(4 * (MAX_PASSES + 2)),
+    next: bump.take(4 * (MAX_PASSES + QUANTISED_RANKS + 2)),
     blocks: bump.take(8 * (MAX_GAIN - MIN_GAIN + 1) * Math.ceil(GROUP_SIDE / GAIN_BLOCK) ** 2),
   };
 }

@@ -30,7 +30,7 @@ export function keptSections(nu: number): number {
   return 64 * nu;
 }
 
-const clamp16 = (x: number): number => (x > 32767 ? 32767 : x < -32768 ? -32768 : x);
+export const clamp16 = (x: number): number => (x > 32767 ? 32767 : x < -32768 ? -32768 : x);
 
 /**
  * Metrics of all 256 labels for the coefficients from..to−1: the Walsh-Hadamard transform of the signed histogram.

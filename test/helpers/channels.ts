@@ -1,18 +1,23 @@
 /** The encoder's side of a channel for tests that walk a session themselves: real search, bits counted and thrown away. */
 import type { Channel } from '../../src/codec/channel.js';
 import { TrellisEncoder } from '../../src/entropy/trellis-encoder.js';
+import { PointEncoder } from '../../src/entropy/tcq-encoder.js';
+import type { PointRun } from '../../src/entropy/tcq.js';
 import { encodeCorrections, type Corrections } from '../../src/entropy/corrections.js';
 import { encodeGains, scaleBits } from '../../src/entropy/gains.js';
 import type { Run } from '../../src/entropy/trellis.js';
 import type { Pieces } from '../../src/turns.js';
 
 const trellis = new TrellisEncoder();
+const points = new PointEncoder();
 
 export class CountingChannel implements Channel {
   readonly ended = false;
   /** Bits of signs, and bits of scales and gains. */
   signBits = 0;
   gainBits = 0;
+  /** Bits of what is quantised. */
+  pointBits = 0;
   correctionBits = 0;
   runs = 0;
 
@@ -24,6 +29,12 @@ export class CountingChannel implements Channel {
     this.signBits += bitCount;
     this.runs++;
     return { signs, covered: bitCount === 0 ? 0 : signs.length };
+  }
+
+  *points(run: PointRun, residual: Float64Array, nu: number): Pieces<{ places: Float64Array; covered: number }> {
+    const { bytes, places } = yield* points.encodeInPieces(run, residual, nu);
+    this.pointBits += 8 * bytes.length;
+    return { places, covered: places.length };
   }
 
   scale(before: number, choose: () => number): number {

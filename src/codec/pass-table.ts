@@ -4,7 +4,6 @@ import {
   LEAST_INFORMATION,
   MAX_PASSES,
   PASS_INFORMATION,
-  QUANTISED_BITS,
   QUANTISED_INFORMATION,
   QUANTISED_RANKS,
   ROUND_BITS,
@@ -26,13 +25,11 @@ export interface PassTable {
   rounds: number;
   /** Information of each round's run, in bits. */
   runBits: Float64Array;
-  /** By row, whether it is quantised. */
-  quantised: Uint8Array;
   /**
    * What the coding order goes by, highest first: passes, 0 for what is last in the last round; above `rounds` what is
    * quantised; `last` + 1 for what is left out, which comes behind all.
    */
-  rank: Uint16Array;
+  rank: Uint8Array;
   /** The highest rank of what is told. */
   last: number;
 }
@@ -48,8 +45,8 @@ export function passTable(all: Uint32Array, classes: readonly Measurement[], lea
   const isOut = (r: number): boolean =>
     leavesOut && isLeftOut(classes[Math.floor(r / VARIANCE_COUNT)]!, r % VARIANCE_COUNT);
   const counted = all.map((count, r) => (isOut(r) ? 0 : count));
-  const quantised = quantisedRows(counted, information);
-  const histogram = counted.map((count, r) => (quantised[r] === 1 ? 0 : count));
+  const isQuantised = (r: number): boolean => information[r]! >= QUANTISED_INFORMATION;
+  const histogram = counted.map((count, r) => (isQuantised(r) ? 0 : count));
   let total = 0;
   for (let r = 0; r < rows; r++) total += histogram[r]! * information[r]!;
   let limit = PASS_INFORMATION[0]!;
@@ -66,8 +63,7 @@ export function passTable(all: Uint32Array, classes: readonly Measurement[], lea
     shrink: new Float32Array(rows),
     rounds: 0,
     runBits: new Float64Array(MAX_PASSES + 1),
-    quantised,
-    rank: new Uint16Array(rows),
+    rank: new Uint8Array(rows),
     last: 0,
   };
   for (let r = 0; r < rows; r++) {
@@ -86,22 +82,11 @@ export function passTable(all: Uint32Array, classes: readonly Measurement[], lea
   table.last = table.rounds + QUANTISED_RANKS;
   for (let r = 0; r < rows; r++) {
     if (isOut(r)) table.rank[r] = table.last + 1;
-    if (quantised[r] === 0) continue;
+    if (counted[r] === 0 || !isQuantised(r)) continue;
     table.passes[r] = 1;
     table.rank[r] = table.rounds + 1 + Math.min(QUANTISED_RANKS - 1, Math.floor(information[r]!));
   }
   return table;
-}
-
-/** By row, 1 for what is quantised. */
-function quantisedRows(histogram: Uint32Array, information: Float64Array): Uint8Array {
-  let bits = 0;
-  const rows = Uint8Array.from(information, (own, r) => {
-    if (own < QUANTISED_INFORMATION || histogram[r] === 0) return 0;
-    bits += histogram[r]! * own;
-    return 1;
-  });
-  return bits >= QUANTISED_BITS ? rows : rows.fill(0);
 }
 
 /** Whether a coefficient is not worth measuring, where a step leaves such out. @param v variance index */

@@ -1,5 +1,5 @@
 /** What has half a bit to tell and more: quantised, at the full precision of the step, before all passes. */
-import { gapOf, MAX_SPREAD, MAX_TCQ_NU, SPREAD_STEPS } from '../entropy/tcq.js';
+import { gapOf, MAX_SPREAD, pointNu, SPREAD_STEPS } from '../entropy/tcq.js';
 import { VARIANCE_COUNT } from '../format.js';
 import { log2 } from '../math/exact.js';
 import { hash32 } from '../math/hash.js';
@@ -18,7 +18,7 @@ const QUANTISED_RUN = 0xffffffff;
 export function* codeQuantised(work: GroupWork, order: CodingOrder, key: number): Pieces<number> {
   const { workspace: w, channel, truth } = work;
   const { quantised: count } = order;
-  const nu = Math.min(MAX_TCQ_NU, work.nu);
+  const nu = pointNu(work.nu);
   const { spread, gap, move } = tablesOf(work, order, gapOf(nu));
   const spreads = Uint16Array.from(w.sortedRow.subarray(0, count), (r) => spread[r]!);
   yield;
@@ -44,7 +44,7 @@ function tablesOf({ classes }: GroupWork, { table, histogram }: CodingOrder, gap
   const rows = histogram.length;
   const tables = { spread: new Uint16Array(rows), gap: new Float64Array(rows), move: new Float64Array(rows) };
   for (let r = 0; r < rows; r++) {
-    if (table.quantised[r] === 0) continue;
+    if (table.rank[r]! <= table.rounds || table.rank[r]! > table.last) continue;
     const { delta, rho } = classes[Math.floor(r / VARIANCE_COUNT)]!;
     const own = rho[r % VARIANCE_COUNT]!;
     tables.spread[r] = Math.max(0, Math.min(MAX_SPREAD, Math.floor(SPREAD_STEPS * log2(own) + 0.5)));

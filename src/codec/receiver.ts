@@ -28,9 +28,8 @@ export class Receiver implements Channel {
   }
 
   *points(run: PointRun, _residual: Float64Array, nu: number): Pieces<{ places: Float64Array; covered: number }> {
-    const points = yield* decodePoints(run, this.rest(), 0, nu);
+    const points = yield* decodePoints(run, this.reader, nu);
     if (points.covered < run.spreads.length) this.ended = true;
-    this.reader.skip(8 * points.end);
     return points;
   }
 

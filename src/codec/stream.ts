@@ -64,8 +64,8 @@ export class BitChannel implements Channel {
   }
 
   *points(run: PointRun, residual: Float64Array, nu: number): Pieces<{ places: Float64Array; covered: number }> {
-    const { bytes, places } = yield* pointEncoders.with((encoder) => encoder.encodeInPieces(run, residual, nu));
-    this.writer.append(bytes, 8 * bytes.length);
+    const { bytes, count, places } = yield* pointEncoders.with((encoder) => encoder.encodeInPieces(run, residual, nu));
+    this.writer.append(bytes, count);
     return { places, covered: places.length };
   }
 

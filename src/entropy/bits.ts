@@ -103,6 +103,13 @@ export class BitReader {
     return out;
   }
 
+  /** Another one that goes on from here by itself. */
+  copy(): BitReader {
+    const copy = new BitReader(this.bytes, 0, this.end);
+    copy.at = this.at;
+    return copy;
+  }
+
   /** Leaves out some bits. */
   skip(bits: number): void {
     this.at = Math.min(this.end, this.at + bits);

@@ -3,7 +3,7 @@ import { wasm } from '../kernels/tcq.wasm.js';
 import { mix32 } from '../math/hash.js';
 import { DcompError } from '../errors.js';
 import type { Pieces } from '../turns.js';
-import { COMPACT, RansStack } from './rans.js';
+import { ArithmeticEncoder } from './arithmetic.js';
 import {
   codePoint,
   dither,
@@ -40,7 +40,9 @@ const PIECE_STATES = 2 ** 24;
 const FARTHEST = 2 ** 22;
 
 export interface EncodedPoints {
+  /** Packed, most significant bit first, and how many bits they are. */
   bytes: Uint8Array;
+  count: number;
   /** As the decoder will have them. */
   places: Float64Array;
 }
@@ -118,28 +120,6 @@ export class PointEncoder {
   }
 }
 
-/** Symbols of a run, collected in the order of reading. */
-class Pushing implements SymbolCoder {
-  private readonly parts: number[] = [];
-
-  symbol(cumulative: Uint32Array, symbol: number): number {
-    this.parts.push(cumulative[symbol]!, cumulative[symbol + 1]! - cumulative[symbol]!, QUANTA);
-    return symbol;
-  }
-
-  digits(value: number, count: number): number {
-    this.parts.push(value, 1, count);
-    return value;
-  }
-
-  finish(): Uint8Array {
-    const stack = new RansStack(COMPACT);
-    const { parts } = this;
-    for (let i = parts.length - 3; i >= 0; i -= 3) stack.push(parts[i]!, parts[i + 1]!, parts[i + 2]!);
-    return stack.finish();
-  }
-}
-
 const PIECE = 2 ** 14;
 
 function* codePoints({ spreads, key }: PointRun, target: Float64Array, bits: Uint8Array, nu: number): Pieces<EncodedPoints> {
@@ -147,7 +127,17 @@ function* codePoints({ spreads, key }: PointRun, target: Float64Array, bits: Uin
   const mask = labels.length - 1;
   const mixedKey = mix32(key);
   const places = new Float64Array(target.length);
-  const coder = new Pushing();
+  const encoder = new ArithmeticEncoder();
+  const coder: SymbolCoder = {
+    symbol(cumulative, symbol) {
+      encoder.encode(cumulative[symbol]!, cumulative[symbol + 1]! - cumulative[symbol]!, QUANTA);
+      return symbol;
+    },
+    digits(value, count) {
+      encoder.encode(value, 1, count);
+      return value;
+    },
+  };
   for (let j = 0, state = 0; j < target.length; j++) {
     if (j % PIECE === PIECE - 1) yield;
     const bit = bits[j]!;
@@ -160,5 +150,5 @@ function* codePoints({ spreads, key }: PointRun, target: Float64Array, bits: Uin
     state = ((state & mask) << 1) | bit;
   }
   yield;
-  return { bytes: coder.finish(), places };
+  return { ...encoder.finish(), places };
 }

@@ -16,7 +16,9 @@ import { exp2 } from '../math/exact.js';
 import { mix32 } from '../math/hash.js';
 import { DcompError } from '../errors.js';
 import type { Pieces } from '../turns.js';
-import { COMPACT, popSymbol, quantise, RansStack } from './rans.js';
+import { ArithmeticDecoder } from './arithmetic.js';
+import type { BitReader } from './bits.js';
+import { quantise } from './rans.js';
 
 /** Smallest and largest number of state bits. */
 export const MIN_TCQ_NU = 8;
@@ -35,6 +37,14 @@ const CODES: readonly { even: number; second: number; error: number }[] = [
   { even: 0x33e, second: 0x318, error: 0.24003 },
   { even: 0x5fc, second: 0x1c18, error: 0.2394 },
 ];
+
+/**
+ * That of a step whose signs are told with another: a coefficient has two bits on the mean, and a quantiser's states beyond 2^13 bring
+ * nothing to speak of.
+ */
+export function pointNu(nu: number): number {
+  return Math.max(MIN_TCQ_NU, Math.min(MAX_TCQ_NU, nu - 2));
+}
 
 /** Distance of neighbouring points, in standard deviations of the noise. @param nu 8..14 */
 export function gapOf(nu: number): number {
@@ -171,35 +181,41 @@ export function phaseOf(even: number, dither: number): number {
   return even * DITHERS + dither;
 }
 
-/** What passes symbols through: the encoder gives them, the decoder finds them. */
+/** What passes symbols through: the encoder gives them, the decoder finds them; undefined where the data has ended. */
 export interface SymbolCoder {
-  symbol(cumulative: Uint32Array, symbol: number): number;
-  /** @param count of binary digits, at most 24 */
-  digits(value: number, count: number): number;
+  symbol(cumulative: Uint32Array, symbol: number): number | undefined;
+  /** @param count of binary digits, at most 12 */
+  digits(value: number, count: number): number | undefined;
 }
 
-/** Codes one of the points of a parity, by its number k. @returns k @throws DcompError E_DAMAGED_SEGMENT */
-export function codePoint(coder: SymbolCoder, { low, reach, cumulative }: PointModel, k: number): number {
+/** Codes one of the points of a parity, by its number k. @returns k; undefined where the data has ended */
+export function codePoint(coder: SymbolCoder, { low, reach, cumulative }: PointModel, k: number): number | undefined {
   const bin = Math.floor(k / 2 ** low);
   const inside = bin >= -reach && bin < reach;
   const symbol = coder.symbol(cumulative, inside ? bin + reach : 2 * reach);
+  if (symbol === undefined) return undefined;
   const found = symbol < 2 * reach ? symbol - reach : codeBeyond(coder, reach, bin);
-  return low === 0 ? found : found * 2 ** low + codeDigits(coder, k - bin * 2 ** low, low);
+  if (low === 0 || found === undefined) return found;
+  const rest = codeDigits(coder, k - bin * 2 ** low, low);
+  return rest === undefined ? undefined : found * 2 ** low + rest;
 }
 
-/** Far below and far above in turn, by the number of binary digits. */
-function codeBeyond(coder: SymbolCoder, reach: number, bin: number): number {
+/** Far above and far below in turn, by the number of binary digits. */
+function codeBeyond(coder: SymbolCoder, reach: number, bin: number): number | undefined {
   const far = bin < 0 ? 2 * (-1 - reach - bin) + 2 : 2 * (bin - reach) + 1;
-  let count = coder.digits(31 - Math.clz32(Math.max(1, far)), 5);
-  if (count > MAX_DIGITS) throw new DcompError('E_DAMAGED_SEGMENT', 'a coefficient lies outside of what there is');
-  const value = 2 ** count + codeDigits(coder, far - 2 ** count, count);
+  const count = coder.digits(31 - Math.clz32(Math.max(1, far)), 5);
+  if (count === undefined || count > MAX_DIGITS) return undefined;
+  const rest = codeDigits(coder, far - 2 ** count, count);
+  if (rest === undefined) return undefined;
+  const value = 2 ** count + rest;
   return value % 2 === 1 ? reach + (value - 1) / 2 : -1 - reach - (value - 2) / 2;
 }
 
-function codeDigits(coder: SymbolCoder, value: number, count: number): number {
+function codeDigits(coder: SymbolCoder, value: number, count: number): number | undefined {
   if (count <= 12) return coder.digits(value, count);
   const upper = coder.digits(Math.floor(value / 4096), count - 12);
-  return upper * 4096 + coder.digits(value % 4096, 12);
+  const lower = upper === undefined ? undefined : coder.digits(value % 4096, 12);
+  return lower === undefined ? undefined : upper! * 4096 + lower;
 }
 
 /** Points that are decoded in a piece. */
@@ -210,54 +226,35 @@ export interface DecodedPoints {
   places: Float64Array;
   /** Coefficients that were there: the first so many of the run. */
   covered: number;
-  /** Index behind the last byte. */
-  end: number;
 }
 
 /**
  * Reads a run. If the data ends inside it, the coefficients before are decoded.
  * @param nu log2 of the number of states, 8..14, as in the encoder
  */
-export function* decodePoints(
-  { spreads, key }: PointRun,
-  bytes: Uint8Array,
-  offset: number,
-  nu: number,
-): Pieces<DecodedPoints> {
+export function* decodePoints({ spreads, key }: PointRun, reader: BitReader, nu: number): Pieces<DecodedPoints> {
   const labels = pointLabels(nu);
   const mask = labels.length - 1;
   const mixedKey = mix32(key);
   const n = spreads.length;
   const places = new Float64Array(n);
-  let j = 0;
-  let end = bytes.length;
-  try {
-    const stack = new RansStack(COMPACT, bytes, offset);
-    const coder = popping(stack);
-    for (let state = 0; j < n; j++) {
-      if (j % PIECE === PIECE - 1) yield;
-      const label = labels[state & mask]!;
-      const even = label & 1;
-      const u = ditherAt(mixedKey, j);
-      const k = codePoint(coder, pointModel(spreads[j]!, phaseOf(even, u)), 0);
-      places[j] = 2 * k + even + dither(u);
-      const bit = (k & 1) ^ (label >> 1) ^ (state >>> (nu - 1));
-      state = ((state & mask) << 1) | bit;
-    }
-    end = stack.position;
-  } catch (error) {
-    if (!(error instanceof DcompError)) throw error;
-  }
-  return { places, covered: j, end };
-}
-
-function popping(stack: RansStack): SymbolCoder {
-  return {
-    symbol: (cumulative) => popSymbol(stack, cumulative, QUANTA),
-    digits(_, count) {
-      const value = stack.peek(count);
-      stack.pop(value, 1, count);
-      return value;
-    },
+  const decoder = new ArithmeticDecoder(reader);
+  const coder: SymbolCoder = {
+    symbol: (cumulative) => decoder.decode(cumulative, QUANTA),
+    digits: (_, count) => decoder.digits(count),
   };
+  let j = 0;
+  for (let state = 0; j < n; j++) {
+    if (j % PIECE === PIECE - 1) yield;
+    const label = labels[state & mask]!;
+    const even = label & 1;
+    const u = ditherAt(mixedKey, j);
+    const k = codePoint(coder, pointModel(spreads[j]!, phaseOf(even, u)), 0);
+    if (k === undefined) break;
+    places[j] = 2 * k + even + dither(u);
+    const bit = (k & 1) ^ (label >> 1) ^ (state >>> (nu - 1));
+    state = ((state & mask) << 1) | bit;
+  }
+  decoder.finish();
+  return { places, covered: j };
 }

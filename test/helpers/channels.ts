@@ -32,8 +32,8 @@ export class CountingChannel implements Channel {
   }
 
   *points(run: PointRun, residual: Float64Array, nu: number): Pieces<{ places: Float64Array; covered: number }> {
-    const { bytes, places } = yield* points.encodeInPieces(run, residual, nu);
-    this.pointBits += 8 * bytes.length;
+    const { count, places } = yield* points.encodeInPieces(run, residual, nu);
+    this.pointBits += count;
     return { places, covered: places.length };
   }
 

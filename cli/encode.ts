@@ -1,6 +1,6 @@
 /** `dcomp encode IN [OUT.dcz]`, `dcomp encode IN... -o FOLDER` */
 import type { Argv } from 'yargs';
-import { DEFAULT_EFFORT, DEFAULT_QUALITY, DEFAULT_STRAIGHT_EFFORT, type Target } from '../src/codec/encoder-options.js';
+import { DEFAULT_EFFORT, DEFAULT_QUALITY, type Target } from '../src/codec/encoder-options.js';
 import { DEFAULT_WEIGHT, type Region } from '../src/codec/region.js';
 import { DEFAULT_VIEWS, VIEWS, type Views } from '../src/diffusion/schedule.js';
 import { DcompError } from '../src/errors.js';
@@ -117,7 +117,7 @@ function codingOptions(yargs: Argv): void {
     .option('alpha-quality', { ...VALUE, describe: 'Alpha: 0 (two values) to 100 (lossless)  [default: 100]' })
     .option('effort', {
       ...VALUE,
-      describe: `Encoder's search, 1 (quick) to 9 (small file)  [default: ${DEFAULT_EFFORT}, with small ${DEFAULT_STRAIGHT_EFFORT}]`,
+      describe: `Encoder's search, 1 (quick) to 9 (small file)  [default: ${DEFAULT_EFFORT}]`,
     })
     .option('views', {
       ...VALUE,

@@ -11,7 +11,7 @@ import { wholeJson } from '../eval/report/data.js';
 import { summaryText } from '../eval/report/text.js';
 import { evaluate } from '../eval/run.js';
 import { summarise } from '../eval/summary.js';
-import { DEFAULT_EFFORT, DEFAULT_STRAIGHT_EFFORT } from '../src/node.js';
+import { DEFAULT_EFFORT } from '../src/node.js';
 import { TUNES } from '../src/codec/encoder-options.js';
 import { DEFAULT_MODEL, MODELS } from '../src/models/registry.js';
 import { display } from './evaluation/display.js';
@@ -33,7 +33,7 @@ const OPTIONS: Record<string, string> = {
   qualities: 'Settings of all codecs that have a quality from 1 to 100, dcomp too, in place of their own',
   limit: 'Only so many pictures, spread over the list',
   samples: `Of so many pictures decoded ones are shown  [default: ${DEFAULT_SAMPLES}]`,
-  effort: `Of dcomp’s encoder, 1 to 9  [default: ${DEFAULT_EFFORT}, with small ${DEFAULT_STRAIGHT_EFFORT}]`,
+  effort: `Of dcomp’s encoder, 1 to 9  [default: ${DEFAULT_EFFORT}]`,
   tune: `Of dcomp’s encoder: ${TUNES.join(' or ')}, what errors are spread for  [default: ${TUNES[0]}]`,
   model: `Model: ${Object.keys(MODELS).join(', ')} or a model file (.dcm)  [default: ${DEFAULT_MODEL}]`,
   threads: 'Processes that measure side by side, each codec on one thread  [default: all cores]',

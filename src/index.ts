@@ -25,7 +25,6 @@ export type { Form } from './container/container.js';
 export { pixelHash } from './container/pixel-hash.js';
 export {
   DEFAULT_EFFORT,
-  DEFAULT_STRAIGHT_EFFORT,
   DEFAULT_QUALITY,
   type EncodeResult,
   type EncoderOptions,

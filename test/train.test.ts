@@ -281,8 +281,8 @@ describe('coded examples', () => {
     const x = { width: 8, height: 8, data: new Float32Array(n).fill(3) };
     const codes = new Uint8Array(n).map((_, i) => (i % 12 < 3 ? TOP_CODE : UNKNOWN));
     const gains = { mean: new Float32Array(256 * 12), correction: new Float32Array(256 * 12).fill(sigmaOf(TOP_CODE)) };
-    // Half a bit for the first column and the next, less than 1/8 bit for the others.
-    const output = new Float32Array(2 * n).map((_, i) => (i % 24 >= 12 && Math.floor(i / 24) % 8 > 1 ? -4 : 0));
+    // 0.29 bits for the first column and the next, less than 1/8 bit for the others.
+    const output = new Float32Array(2 * n).map((_, i) => (i % 24 < 12 ? 0 : Math.floor(i / 24) % 8 > 1 ? -4 : -1));
     const example = {
       x,
       codes,
@@ -295,10 +295,24 @@ describe('coded examples', () => {
     codes.forEach((code, i) => {
       const [column, row, channel] = [Math.floor(i / 12) % 8, Math.floor(i / 96), i % 12];
       assert.equal(code, channel < 3 || (column < 2 && (column + row + channel) % 2 === 1) ? TOP_CODE : UNKNOWN);
-      // One pass of half a bit: y = mu ± √(v + 1/delta) with v = 1/delta = sigma².
+      // One pass: y = mu ± √(v + 1/delta) with 2 · v = 1/delta = sigma².
       if (channel >= 3 && code === TOP_CODE)
-        assert.ok(Math.abs(Math.abs(example.z[i]!) / sigmaOf(TOP_CODE) - Math.SQRT2) < 1e-5);
+        assert.ok(Math.abs(Math.abs(example.z[i]!) / sigmaOf(TOP_CODE) - Math.sqrt(1.5)) < 1e-5);
     });
+  });
+
+  it('what is quantised has Gaussian noise of the step about what it is', () => {
+    const n = 64 * 64 * 12;
+    const x = { width: 64, height: 64, data: new Float32Array(n).fill(3) };
+    const codes = new Uint8Array(n).map((_, i) => (i % 12 < 3 ? TOP_CODE : UNKNOWN));
+    const gains = { mean: new Float32Array(256 * 12), correction: new Float32Array(256 * 12).fill(sigmaOf(TOP_CODE)) };
+    const condition = plainCondition({ level: 0, sigma: TOP_CODE, mode: 'enter' });
+    const example = { x, codes, z: x.data.slice(), shift: 0, condition };
+    const step = { to: TOP_CODE, parts: 1, done: 1, least: 0, observed: true };
+    codeExample(example, step, gains, new Float32Array(2 * n).fill(1), 1, new Random(1, 1));
+    const errors = [...example.z].filter((_, i) => i % 12 >= 3).map((z) => (z - 3) / sigmaOf(TOP_CODE));
+    const moment = (k: number): number => errors.reduce((sum, e) => sum + e ** k, 0) / errors.length;
+    assert.ok(Math.abs(moment(1)) < 0.03 && Math.abs(moment(2) - 1) < 0.05 && Math.abs(moment(4) - 3) < 0.3);
   });
 });
 

@@ -60,7 +60,7 @@ export const TUNES = ['eye', 'psnr'] as const;
 /** What a picture is coded to, and how. */
 export interface EncoderOptions {
   target?: Target;
-  /** 1..9: log2 of the states of the trellis search is 7 + effort. More is slower and smaller. Default: 8, with `small` 6. */
+  /** 1..9: log2 of the states of the trellis search is 7 + effort. More is slower and smaller. Default: 8. */
   effort?: number;
   /**
    * Evaluations that each picture shown is the mean of: 1, 2 or 4; fewer decode sooner, 4 are up to 0.14 dB
@@ -128,11 +128,6 @@ export interface EncodeResult {
 export const DEFAULT_QUALITY = 50;
 /** Effort of an encoding that names none. */
 export const DEFAULT_EFFORT = 8;
-/**
- * The same with a model whose files measure every level straight, as `small`: there 8 would take up to 0.6 % fewer bits, and encoding
- * a third longer.
- */
-export const DEFAULT_STRAIGHT_EFFORT = 6;
 
 const TARGETS: Checks<{ quality: number; bitsPerPixel: number; size: number; psnr: number; maxError: number }> = {
   quality: isNumber('a number from 1 to 100', (value) => value >= 1 && value <= 100),
@@ -191,9 +186,9 @@ export function checkEncoding(source: unknown, options: EncoderOptions): Picture
   return picture;
 }
 
-/** log2 of the states of the trellis at level 0. @param straight whether the model's files measure every level straight */
-export function nuOf({ effort }: EncodingOptions, straight: boolean): number {
-  return 7 + (effort ?? (straight ? DEFAULT_STRAIGHT_EFFORT : DEFAULT_EFFORT));
+/** log2 of the states of the trellis at level 0. */
+export function nuOf({ effort = DEFAULT_EFFORT }: EncodingOptions): number {
+  return 7 + effort;
 }
 
 /** Where turns are given. */

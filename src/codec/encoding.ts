@@ -12,7 +12,6 @@ import {
 import { DcompError } from '../errors.js';
 import { log2 } from '../math/exact.js';
 import type { Evaluator } from '../model/evaluator.js';
-import { isStraight } from '../model/integer/integer-model.js';
 import type { Size } from '../math/rectangle.js';
 import { TOP_CODE } from '../model/sigma.js';
 import { depthOf, MAX_PIXELS, type Picture } from '../picture.js';
@@ -75,7 +74,7 @@ export class Encoding {
   ): Promise<Encoding> {
     const { width, height, channels } = picture;
     const pause = pauseOf(options);
-    const nu = nuOf(options, isStraight(evaluator.model));
+    const nu = nuOf(options);
     const ends = await inTurns(nearEndsOf(picture), pause);
     const header = { width, height, channels, depth: depthOf(picture), modelId: evaluator.model.id, nu };
     const parts = [...known];

@@ -20,7 +20,8 @@ export function* codeQuantised(work: GroupWork, order: CodingOrder, key: number)
   const { quantised: count } = order;
   const nu = pointNu(work.nu);
   const { spread, gap, move } = tablesOf(work, order, gapOf(nu));
-  const spreads = Uint16Array.from(w.sortedRow.subarray(0, count), (r) => spread[r]!);
+  const spreads = new Uint16Array(count);
+  for (let k = 0; k < count; k++) spreads[k] = spread[w.sortedRow[k]!]!;
   yield;
   const residual = new Float64Array(truth === undefined ? 0 : count);
   for (let k = 0; k < residual.length; k++) residual[k] = w.sortedResidual[k]! / gap[w.sortedRow[k]!]!;

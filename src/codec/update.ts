@@ -15,7 +15,11 @@ import type { Workspace } from './workspace.js';
  * The Kalman rule: z' = (P·z + delta·y) / (P + delta) with y = mu + d · (1 + 1/(v·delta)), d being what the signs moved
  * the mean by. Runs over the coefficients by position: only d comes in the shuffled order.
  */
-export function* updateObservation(work: GroupWork, { table, histogram, quantised }: CodingOrder, rounds: Rounds): Pieces<void> {
+export function* updateObservation(
+  work: GroupWork,
+  { table, histogram, quantised }: CodingOrder,
+  rounds: Rounds,
+): Pieces<void> {
   const { workspace: w, fast, channel } = work;
   const { total, order, offset, moved } = w;
   if (work.step.leavesOut) moved.fill(0, 0, work.n);

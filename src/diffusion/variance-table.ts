@@ -56,13 +56,12 @@ export interface Passes {
 
 /**
  * @param v variance
- * @param bits of information in all
+ * @param bits of information in all, below QUANTISED_INFORMATION
  * @param limit most information of a pass, in bits
  * @param cap most passes
  */
 export function passesOf(v: number, bits: number, limit: number, cap = MAX_PASSES): Passes {
-  // A pass of more than half a bit would claim more precision than one sign can bring.
-  const count = Math.min(MAX_PASSES, Math.max(1, Math.min(Math.ceil(bits / limit), cap), Math.ceil(2 * bits)));
+  const count = Math.max(1, Math.min(Math.ceil(bits / limit), cap));
   const gain = exp2((2 * bits) / count) - 1;
   return { count, gain, amplitude: Math.sqrt((v * gain) / (1 + gain)), shrink: 1 / Math.sqrt(1 + gain) };
 }

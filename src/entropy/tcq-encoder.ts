@@ -122,7 +122,12 @@ export class PointEncoder {
 
 const PIECE = 2 ** 14;
 
-function* codePoints({ spreads, key }: PointRun, target: Float64Array, bits: Uint8Array, nu: number): Pieces<EncodedPoints> {
+function* codePoints(
+  { spreads, key }: PointRun,
+  target: Float64Array,
+  bits: Uint8Array,
+  nu: number,
+): Pieces<EncodedPoints> {
   const labels = pointLabels(nu);
   const mask = labels.length - 1;
   const mixedKey = mix32(key);

@@ -154,7 +154,10 @@ export function pointLabels(nu: number): Uint8Array {
     throw new DcompError('E_USAGE', `the quantiser has ${nu} state bits; it can have ${MIN_TCQ_NU} to ${MAX_TCQ_NU}`);
   let table = labelTables.get(nu);
   if (table === undefined) {
-    table = Uint8Array.from({ length: 1 << (nu - 1) }, (_, q) => parity(q & code.even) | (parity(q & code.second) << 1));
+    table = Uint8Array.from(
+      { length: 1 << (nu - 1) },
+      (_, q) => parity(q & code.even) | (parity(q & code.second) << 1),
+    );
     labelTables.set(nu, table);
   }
   return table;

@@ -1,13 +1,14 @@
 /**
- * Training examples observed through the coder's own channel. Its noise is not Gaussian: a pass tells the sign of x − mu, more or less
- * reliably, and moves the mean by a fixed amount, so after one pass of little information z is mu ± sigma, of one magnitude. What a
- * step tells depends on what the network believed before it; so an example begins with an ideal observation, and the network
- * itself is asked once for each step that has been coded since.
+ * Training examples observed through the coder's own channel. What is quantised has noise that is Gaussian for all that a network can
+ * see. What is told in passes has not: a pass tells the sign of x − mu, more or less reliably, and moves the mean by a fixed
+ * amount, so after one pass of little information z is mu ± sigma, of one magnitude. What a step tells depends on what the
+ * network believed before it; so an example begins with an ideal observation, and the network itself is asked once for each
+ * step that has been coded since.
  *
  * In place of the trellis a pass draws its sign with the probability that reverse-channel coding aims at, P(s) ∝ exp(s · w · (x − mu)),
  * w = √(delta · (1 + v · delta)) (docs/format.md has the metric).
  */
-import { FIRST_INFORMATION, LEAST_INFORMATION } from '../format.js';
+import { FIRST_INFORMATION, LEAST_INFORMATION, QUANTISED_INFORMATION } from '../format.js';
 import { DEFAULT_SCHEDULE, ENTERED_WHOLE, leavesLevelObserved, stepsOf } from '../diffusion/schedule.js';
 import { measurement, passesOf } from '../diffusion/variance-table.js';
 import { hash32 } from '../math/hash.js';
@@ -27,7 +28,7 @@ import {
   type ModelShape,
 } from './examples.js';
 import { drawPathCondition, partOf, plainCondition, type DrawnCondition } from './observations.js';
-import { Random } from './random.js';
+import { fillNormal, Random } from './random.js';
 import { RECIPE } from './recipe.js';
 
 /** The network's output for a batch, [size, grid, grid, 24]. */
@@ -154,6 +155,8 @@ export function codeExample(
   random: Random,
 ): void {
   const grid = Math.sqrt(codes.length / COEFFICIENTS);
+  const noise = new Float32Array(codes.length);
+  fillNormal(noise, random);
   for (let y = 0; y < x.height; y++) {
     for (let column = 0; column < x.width; column++) {
       const position = (y * grid + column) * COEFFICIENTS;
@@ -173,7 +176,11 @@ export function codeExample(
         const { precision, delta } = measurement(code, to);
         const bits = 0.5 * Math.log2(1 + v * delta);
         if (bits < least) continue;
-        const moved = sendSigns(x.data[(y * x.width + column) * COEFFICIENTS + c]! - mean, v, bits, limit, random);
+        const residual = x.data[(y * x.width + column) * COEFFICIENTS + c]! - mean;
+        const moved =
+          bits < QUANTISED_INFORMATION
+            ? sendSigns(residual, v, bits, limit, random)
+            : (residual + noise[i]! / Math.sqrt(delta)) * ((v * delta) / (1 + v * delta));
         z[i] = (precision * z[i]! + delta * mean + (delta + 1 / v) * moved) / (precision + delta);
         codes[i] = to;
       }

@@ -9,6 +9,7 @@ import { exp2, log2 } from '../../src/math/exact.js';
 import type { Evaluator } from '../../src/model/evaluator.js';
 import type { IntegerModel } from '../../src/model/integer/integer-model.js';
 import { secondPlain } from './second-plain.js';
+import { gapOf, hash, odd, points } from './second-points.js';
 import { lossyPicture } from './second-samples.js';
 
 const TOP = 168;
@@ -32,15 +33,6 @@ interface Plane {
   data: Float32Array;
 }
 
-function mix(x: number): number {
-  x ^= x >>> 16;
-  x = Math.imul(x, 0x7feb352d);
-  x ^= x >>> 15;
-  x = Math.imul(x, 0x846ca68b);
-  return (x ^ (x >>> 16)) >>> 0;
-}
-const hash = (key: number, index: number): number => mix(Math.imul(index, 0x9e3779b1) ^ mix(key));
-const odd = (x: number): number => x.toString(2).replaceAll('0', '').length % 2;
 const COLUMNS = [0x0e, 0x33, 0x6d, 0x24, 0x8b, 0xde, 0xb7, 0x1b, 0xd0, 0xb2, 0xc9, 0x4d, 0x65, 0x98];
 const COST = [1.106, 1.088, 1.075, 1.066, 1.058, 1.051, 1.047, 1.043, 1.039, 1.035, 1.0335];
 const labelOf = (q: number): number =>
@@ -262,20 +254,21 @@ function group(
   const isOut = (p: number): boolean =>
     ((state.straight && step.level === 0) || settles) && classes[klass[p]!]!.P === 0 && I[row(p)]! < 0.1;
   const left = new Set(concerned.filter(isOut));
-  for (const p of concerned) if (!left.has(p)) H[row(p)]!++;
+  const isQuantised = (p: number): boolean => !left.has(p) && I[row(p)]! >= 7 / 16;
+  for (const p of concerned) if (!left.has(p) && !isQuantised(p)) H[row(p)]!++;
   let total = 0;
   H.forEach((count, r) => (total += count * I[r]!));
   let [limit, cap] = [0, 1];
   for (limit of [1 / 16, 1 / 8, 1 / 4]) {
-    const passesOf = (bits: number): number => min(255, max(1, ceil(bits / limit)));
-    for (cap = 255; cap > 1; cap--) {
+    const passesOf = (bits: number): number => min(8, max(1, ceil(bits / limit)));
+    for (cap = 8; cap > 1; cap--) {
       let count = 0;
       H.forEach((each, r) => (count += passesOf(I[r]!) >= cap ? each : 0));
       if (count * limit >= 16) break;
     }
     if (total >= 300 * cap) break;
   }
-  const passes = I.map((bits) => min(255, max(1, min(ceil(bits / limit), cap), ceil(2 * bits))));
+  const passes = I.map((bits) => (bits >= 7 / 16 ? 1 : max(1, min(ceil(bits / limit), cap))));
   const exactGain = I.map((bits, r) => exp2((2 * bits) / passes[r]!) - 1);
   const rank = I.map((bits, r) => (passes[r] === 1 && bits < 0.25 * limit ? 0 : passes[r]!));
 
@@ -292,10 +285,16 @@ function group(
   const shuffled = Array.from({ length: 2 ** b }, (_, j) => visit(j)).filter(
     (p) => p < N && klass[p]! >= 0 && !left.has(p),
   );
-  const order = shuffled
-    .map((p, j) => ({ p, j }))
-    .sort((a, b) => rank[row(b.p)]! - rank[row(a.p)]! || a.j - b.j)
-    .map(({ p }) => p);
+  const sorted = (members: number[], by: (row: number) => number): number[] =>
+    members
+      .map((p, j) => ({ p, j }))
+      .sort((a, b) => by(row(b.p)) - by(row(a.p)) || a.j - b.j)
+      .map(({ p }) => p);
+  const quantised = sorted(shuffled.filter(isQuantised), (r) => min(15, floor(I[r]!)));
+  const order = sorted(
+    shuffled.filter((p) => !isQuantised(p)),
+    (r) => rank[r]!,
+  );
 
   const d = new Float32Array(N);
   const done = new Uint8Array(N);
@@ -303,6 +302,19 @@ function group(
   for (const p of concerned) a[p] = sqrt((V[index[p]!]! * exactGain[row(p)]!) / (1 + exactGain[row(p)]!));
   const key = hash(hash(0x646370, step.index), number);
   let ended = false;
+  if (quantised.length > 0) {
+    const rho = (p: number): number => V[index[p]!]! * classes[klass[p]!]!.delta;
+    const spreads = quantised.map((p) => max(0, min(480, floor(8 * log2(rho(p)) + 0.5))));
+    const nuOfPoints = max(8, min(14, nu - 2));
+    const places = points(bits, spreads, nuOfPoints, hash(key, 0xffffffff));
+    places.forEach((place, j) => {
+      const p = quantised[j]!;
+      const gap = gapOf(nuOfPoints) / sqrt(classes[klass[p]!]!.delta);
+      d[p] = place * (gap * (rho(p) / (1 + rho(p))));
+      done[p] = 1;
+    });
+    ended = places.length < quantised.length;
+  }
   const run = (members: number[], told: number, runKey: number): void => {
     const ends: number[] = [];
     let u = 0;

@@ -15,14 +15,13 @@ from recipe import (
     LOG_VARIANCE_MAX,
     LOG_VARIANCE_MIN,
     LOWEST,
+    MOST_PASSES,
     PER_OCTAVE,
+    QUANTISED_INFORMATION,
     RECIPE,
     TOP,
     UNKNOWN,
 )
-
-# So many passes make Gaussian noise.
-MANY_PASSES = 8
 
 
 class CodedStep(NamedTuple):
@@ -71,10 +70,10 @@ def code_step(normalisation, level, x, inside, codes, z, output, step, shift, li
     if step.parts > 1:
         concerned &= (parts_of(x, step.parts) + each(shift)) % step.parts < step.done
     concerned &= bits >= step.least
-    passes = torch.maximum((bits / limit).ceil(), (2 * bits).ceil()).clamp(1, 255)
+    passes = (bits / limit).ceil().clamp(1, MOST_PASSES)
     y = x + torch.randn_like(x) / delta.clamp(min=1e-12).sqrt()
-    # The others are few: they are gone over alone.
-    few = concerned & (passes <= MANY_PASSES)
+    # What is told in passes is gone over alone.
+    few = concerned & (bits < QUANTISED_INFORMATION)
     of = lambda a: a[few]
     gain = torch.exp2(2 * of(bits) / of(passes)) - 1
     moved = send_signs(of(x) - of(mean), of(v), gain, of(passes))
@@ -88,7 +87,7 @@ def send_signs(residual, v, gain, passes):
     amplitude = (v * gain / (1 + gain)).sqrt().clamp(min=1e-12)
     shrink = (1 + gain).rsqrt()
     moved = torch.zeros_like(residual)
-    for k in range(min(MANY_PASSES, int(passes.max())) if len(passes) > 0 else 0):
+    for k in range(int(passes.max()) if len(passes) > 0 else 0):
         towards = torch.rand_like(residual) < torch.sigmoid(2 * gain / amplitude * (residual - moved))
         moved += torch.where(k < passes, torch.where(towards, amplitude, -amplitude), 0)
         amplitude = amplitude * shrink

@@ -10,10 +10,12 @@ EXACT, UNKNOWN, CODE_OF_ONE, PER_OCTAVE = 0, 255, 80, 16
 COEFFICIENTS = 12
 LOG_VARIANCE_MIN, LOG_VARIANCE_MAX = -13.0, 9.0
 
-# As in src/format.ts: least information of what enters first, and of what is measured straight at level 0; codes of a
-# step at level 0 and at coarser levels.
+# As in src/format.ts: least information of what enters first, of what is measured straight at level 0, and of what is
+# quantised; passes of what is not, at most; codes of a step at level 0 and at coarser levels.
 FIRST_INFORMATION = 1 / 8
 LEAST_INFORMATION = 1 / 10
+QUANTISED_INFORMATION = 7 / 16
+MOST_PASSES = 8
 FINE_WIDTH, COARSE_WIDTH = 4, 2
 # As in src/codec/masking.ts.
 MASKING_LEAST, MASKING_USUAL, MASKING_UNIT, MASKING_MOST = 60, 1000, 2, 16

@@ -1,3 +1,4 @@
+import { gapOf, SPREAD_STEPS, type PointRun } from '../src/entropy/tcq.js';
 import { INFORMATION_UNIT } from '../src/entropy/trellis.js';
 import { hash32 } from '../src/math/hash.js';
 
@@ -38,4 +39,41 @@ export function overhead(x: Float64Array, signs: Int8Array, bitCount: number): n
   }
   const squaredCorrelation = (product * product) / (x.length * energy);
   return bitCount / (-0.5 * Math.log2(1 - squaredCorrelation) * x.length) - 1;
+}
+
+/** What the quantiser gets for coefficients of a spread (`PointRun`) of which the predicted distribution is the true one. @param x standard normal */
+export function gaussianPoints(
+  x: Float64Array,
+  spread: number,
+  nu: number,
+): { run: PointRun; residual: Float64Array; information: number } {
+  const rho = 2 ** (spread / SPREAD_STEPS);
+  const width = Math.sqrt(rho) / gapOf(nu);
+  return {
+    run: { spreads: new Uint16Array(x.length).fill(spread), key: 7 },
+    residual: x.map((value) => value * width),
+    information: 0.5 * Math.log2(1 + rho),
+  };
+}
+
+/** How places err: mean, correlation with what they are to tell, and mean square over what the quantiser's gap is made for. */
+export function errorOf(
+  residual: Float64Array,
+  places: Float64Array,
+  nu: number,
+): { mean: number; correlation: number; square: number } {
+  let [sum, square, product, energy] = [0, 0, 0, 0];
+  for (let i = 0; i < residual.length; i++) {
+    const off = places[i]! - residual[i]!;
+    sum += off;
+    square += off * off;
+    product += off * residual[i]!;
+    energy += residual[i]! * residual[i]!;
+  }
+  const n = residual.length;
+  return {
+    mean: sum / n,
+    correlation: product / Math.sqrt(square * energy),
+    square: (square / n) * gapOf(nu) ** 2,
+  };
 }

@@ -16,8 +16,7 @@ import {
   type PointRun,
   type SymbolCoder,
 } from './tcq.js';
-import { distances, nearest } from './tcq-search.js';
-import { keptSections, WINDOW_SECTIONS } from './viterbi.js';
+import { distances, KEPT_POINTS, nearest, POINT_WINDOW } from './tcq-search.js';
 
 interface SearchKernel {
   begin(nu: number, window: number, keep: number): void;
@@ -32,7 +31,7 @@ const INPUT_LENGTH = 16384;
 const BITS = 213056;
 const BITS_LENGTH = 32768;
 const DECISIONS = 245824;
-const MEMORY_BYTES = DECISIONS + (WINDOW_SECTIONS << (MAX_TCQ_NU - 3));
+const MEMORY_BYTES = DECISIONS + (POINT_WINDOW << (MAX_TCQ_NU - 3));
 
 /** States of all coefficients that are searched in a piece. */
 const PIECE_STATES = 2 ** 24;
@@ -49,7 +48,7 @@ export interface EncodedPoints {
 
 let compiled: WebAssembly.Module | undefined;
 
-/** Encodes runs of points; holds the search's memory (4 MB), so keep and reuse one. Not reentrant. */
+/** Encodes runs of points; holds the search's memory (8 MB), so keep and reuse one. Not reentrant. */
 export class PointEncoder {
   private readonly kernel: SearchKernel;
   private readonly labels: Uint8Array;
@@ -92,7 +91,7 @@ export class PointEncoder {
     const n = target.length;
     this.setLabels(nu);
     const bits = new Uint8Array(n);
-    this.kernel.begin(nu, WINDOW_SECTIONS, keptSections(nu));
+    this.kernel.begin(nu, POINT_WINDOW, KEPT_POINTS);
     let written = 0;
     const take = (count: number): void => {
       bits.set(this.output.subarray(0, count), written);
@@ -111,9 +110,10 @@ export class PointEncoder {
 
   /** Tells the kernel where the distance of each state's label stands: places of bytes, two a state. */
   private setLabels(nu: number): void {
+    const labels = pointLabels(nu);
     if (nu === this.labelled) return;
     this.labelled = nu;
-    for (const [q, label] of pointLabels(nu).entries()) {
+    for (const [q, label] of labels.entries()) {
       this.labels[2 * q] = 2 * label;
       this.labels[2 * q + 1] = 2 * label + 1;
     }

@@ -187,7 +187,7 @@ export function phaseOf(even: number, dither: number): number {
 /** What passes symbols through: the encoder gives them, the decoder finds them; undefined where the data has ended. */
 export interface SymbolCoder {
   symbol(cumulative: Uint32Array, symbol: number): number | undefined;
-  /** @param count of binary digits, at most 12 */
+  /** @param count of binary digits, at most 14 */
   digits(value: number, count: number): number | undefined;
 }
 

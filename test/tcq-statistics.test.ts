@@ -35,3 +35,15 @@ for (const [nu, ...expected] of [
     }
   });
 }
+
+test('the error does not depend on what is to be told, even where that is the same all along', () => {
+  const n = 30_000;
+  for (const nu of [8, 12]) {
+    for (const value of [0, 0.1, 0.25, 0.5, 0.77, 1.3, 2.5]) {
+      const residual = new Float64Array(n).fill(value);
+      const { places } = finish(encoder.encodeInPieces({ spreads: new Uint16Array(n).fill(16), key: 3 }, residual, nu));
+      const { mean, square } = errorOf(residual, places, nu);
+      assert.ok(Math.abs(mean) < 0.015 && Math.abs(square - 1) < 0.015, `nu ${nu}, ${value}: ${mean}, ${square}`);
+    }
+  }
+});

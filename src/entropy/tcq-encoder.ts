@@ -9,6 +9,7 @@ import {
   dither,
   ditherAt,
   MAX_TCQ_NU,
+  pairsOf,
   phaseOf,
   pointLabels,
   pointModel,
@@ -150,7 +151,7 @@ function* codePoints(
     const even = label & 1;
     const u = ditherAt(mixedKey, j);
     const m = nearest(target[j]!, label);
-    codePoint(coder, pointModel(spreads[j]!, phaseOf(even, u)), (m - even) / 2);
+    codePoint(coder, pointModel(spreads[j]!, phaseOf(even, u)), (m - even) / 2 + pairsOf(even, u));
     places[j] = m + dither(u);
     state = ((state & mask) << 1) | bit;
   }

@@ -63,7 +63,7 @@ export interface PointRun {
 export const SPREAD_STEPS = 8;
 export const MAX_SPREAD = 60 * SPREAD_STEPS;
 
-/** Dithers that there are: (i + ½) / DITHERS, i from a hash. */
+/** Dithers that there are in a gap: (i + ½) / DITHERS, i from a hash. They reach over four gaps, after which labels repeat. */
 const DITHERS = 16;
 /** Quanta are 2^-QUANTA. */
 export const QUANTA = 14;
@@ -169,9 +169,9 @@ function parity(x: number): number {
   return bit;
 }
 
-/** Which of the dithers coefficient j has, 0..15. @param mixedKey mix32 of the run's key */
+/** Which of the dithers coefficient j has, 0..63. @param mixedKey mix32 of the run's key */
 export function ditherAt(mixedKey: number, j: number): number {
-  return mix32(Math.imul(j, 0x9e3779b1) ^ mixedKey) >>> 28;
+  return mix32(Math.imul(j, 0x9e3779b1) ^ mixedKey) >>> 26;
 }
 
 /** The dither itself, in gaps. */
@@ -181,7 +181,12 @@ export function dither(index: number): number {
 
 /** Phase for a parity of m. */
 export function phaseOf(even: number, dither: number): number {
-  return even * DITHERS + dither;
+  return (even * DITHERS + dither) % (2 * DITHERS);
+}
+
+/** By how many pairs of gaps the dither moves the points of a parity beyond that. */
+export function pairsOf(even: number, dither: number): number {
+  return Math.floor((even * DITHERS + dither) / (2 * DITHERS));
 }
 
 /** What passes symbols through: the encoder gives them, the decoder finds them; undefined where the data has ended. */
@@ -252,8 +257,9 @@ export function* decodePoints({ spreads, key }: PointRun, reader: BitReader, nu:
     const label = labels[state & mask]!;
     const even = label & 1;
     const u = ditherAt(mixedKey, j);
-    const k = codePoint(coder, pointModel(spreads[j]!, phaseOf(even, u)), 0);
-    if (k === undefined) break;
+    const number = codePoint(coder, pointModel(spreads[j]!, phaseOf(even, u)), 0);
+    if (number === undefined) break;
+    const k = number - pairsOf(even, u);
     places[j] = 2 * k + even + dither(u);
     const bit = (k & 1) ^ (label >> 1) ^ (state >>> (nu - 1));
     state = ((state & mask) << 1) | bit;

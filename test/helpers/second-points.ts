@@ -97,10 +97,10 @@ export function points(
   const places: number[] = [];
   let s = 0;
   for (const [j, spread] of spreads.entries()) {
-    const u = hash(key, j) >>> 28;
+    const u = hash(key, j) >>> 26;
     const q = s % 2 ** (nu - 1);
     const e = odd(q & EVEN[nu - 8]!);
-    const { low, reach, begins } = tableOf(spread, 16 * e + u);
+    const { low, reach, begins } = tableOf(spread, (16 * e + u) % 32);
     const x = symbol(14, begins);
     let bin = x - reach;
     if (x === 2 * reach) {
@@ -109,7 +109,7 @@ export function points(
       const f = 2 ** count + digits(count);
       bin = f % 2 === 1 ? reach + (f - 1) / 2 : -1 - reach - (f - 2) / 2;
     }
-    const k = bin * 2 ** low + digits(low);
+    const k = bin * 2 ** low + digits(low) - floor((16 * e + u) / 32);
     if (ended) break;
     places.push(2 * k + e + (u + 0.5) / 16);
     s = 2 * q + ((k & 1) ^ odd(q & SECOND[nu - 8]!) ^ (s >>> (nu - 1)));

@@ -1,12 +1,12 @@
 /**
  * One step of the schedule for one group of coefficients: measures every coefficient of the group whose sigma code is
- * above the step's, by runs of trellis-coded signs (src/entropy/trellis.ts), and joins the measurements to the
- * observation by the Kalman rule. Encoder and decoder run the same code; they differ in the `Channel`.
+ * above the step's, and joins the measurements to the observation by the Kalman rule. Encoder and decoder run the same
+ * code; they differ in the `Channel`.
  *
- * A coefficient with more information than one pass may carry is sent in several, with the Kalman update of mean and
- * variance between them. Rounds are sent from the highest: round r carries one pass of every coefficient that has at
- * least r. So what has most to tell comes first, and a step cut anywhere has refined the largest variances, which is
- * reverse water-filling.
+ * What has half a bit to tell and more is quantised (src/entropy/tcq.ts). What has less is sent in passes, by runs of
+ * trellis-coded signs (src/entropy/trellis.ts), with the Kalman update of mean and variance between them; round r carries
+ * one pass of every coefficient that has at least r. What has most to tell comes first, so a step cut anywhere has
+ * refined the largest variances, which is reverse water-filling.
  */
 import { FIRST_INFORMATION, groupCoefficients, VARIANCE_COUNT } from '../format.js';
 import { COEFFICIENTS } from '../model/architecture.js';

@@ -17,8 +17,8 @@ const LAST_BITS = 2;
 export class ArithmeticEncoder {
   private low = 0;
   private range = WHOLE;
-  /** One a byte, as a carry may still change them. */
-  private bits = new Uint8Array(256);
+  /** Packed; a carry may still change them. */
+  private bytes = new Uint8Array(256);
   private count = 0;
 
   /** @param freq at least 1 @param bits at most 14 */
@@ -42,28 +42,31 @@ export class ArithmeticEncoder {
       this.carry();
     }
     for (let i = 0; i < LAST_BITS; i++) this.shift();
-    const bytes = new Uint8Array((this.count + 7) >>> 3);
-    for (let i = 0; i < this.count; i++) bytes[i >>> 3]! |= this.bits[i]! << (7 - (i & 7));
-    return { bytes, count: this.count };
+    return { bytes: this.bytes.slice(0, (this.count + 7) >>> 3), count: this.count };
   }
 
   private shift(): void {
-    if (this.count === this.bits.length) {
-      const grown = new Uint8Array(2 * this.count);
-      grown.set(this.bits);
-      this.bits = grown;
+    if (this.count === 8 * this.bytes.length) {
+      const grown = new Uint8Array(2 * this.bytes.length);
+      grown.set(this.bytes);
+      this.bytes = grown;
     }
     const bit = this.low >= HALF ? 1 : 0;
-    this.bits[this.count++] = bit;
+    this.bytes[this.count >>> 3]! |= bit << (7 - (this.count & 7));
+    this.count++;
     this.low = 2 * (this.low - bit * HALF);
     this.range *= 2;
   }
 
   /** There is a bit that is not set: all of them are below one. */
   private carry(): void {
-    let i = this.count - 1;
-    for (; this.bits[i] === 1; i--) this.bits[i] = 0;
-    this.bits[i] = 1;
+    const last = this.count - 1;
+    let added = 1 << (7 - (last & 7));
+    for (let i = last >>> 3; added !== 0; i--) {
+      const sum = this.bytes[i]! + added;
+      this.bytes[i] = sum;
+      added = sum >> 8;
+    }
   }
 }
 

@@ -11,6 +11,7 @@ import {
   MAX_TCQ_NU,
   pairsOf,
   phaseOf,
+  POINT_PIECE,
   pointLabels,
   pointModel,
   QUANTA,
@@ -36,6 +37,8 @@ const MEMORY_BYTES = DECISIONS + (POINT_WINDOW << (MAX_TCQ_NU - 3));
 
 /** States of all coefficients that are searched in a piece. */
 const PIECE_STATES = 2 ** 24;
+/** Targets that are made in a piece. */
+const TARGET_PIECE = 2 ** 16;
 /** Targets are cut to this: what is farther away takes corrections. */
 const FARTHEST = 2 ** 22;
 
@@ -78,12 +81,7 @@ export class PointEncoder {
     const n = run.spreads.length;
     if (residual.length !== n)
       throw new DcompError('E_USAGE', `the run has ${n} coefficients, but ${residual.length} residuals`);
-    const mixedKey = mix32(run.key);
-    const target = residual.map((r, j) => {
-      const t = r - dither(ditherAt(mixedKey, j));
-      return Number.isNaN(t) ? 0 : Math.max(-FARTHEST, Math.min(FARTHEST, t));
-    });
-    yield;
+    const target = yield* targetsOf(run, residual);
     const bits = yield* this.search(target, nu);
     return yield* codePoints(run, target, bits, nu);
   }
@@ -121,7 +119,17 @@ export class PointEncoder {
   }
 }
 
-const PIECE = 2 ** 14;
+/** Where the points of number 0 are to be moved. */
+function* targetsOf({ key }: PointRun, residual: Float64Array): Pieces<Float64Array> {
+  const mixedKey = mix32(key);
+  const target = new Float64Array(residual.length);
+  for (let j = 0; j < target.length; j++) {
+    if (j % TARGET_PIECE === TARGET_PIECE - 1) yield;
+    const t = residual[j]! - dither(ditherAt(mixedKey, j));
+    target[j] = Number.isNaN(t) ? 0 : Math.max(-FARTHEST, Math.min(FARTHEST, t));
+  }
+  return target;
+}
 
 function* codePoints(
   { spreads, key }: PointRun,
@@ -145,7 +153,7 @@ function* codePoints(
     },
   };
   for (let j = 0, state = 0; j < target.length; j++) {
-    if (j % PIECE === PIECE - 1) yield;
+    if (j % POINT_PIECE === POINT_PIECE - 1) yield;
     const bit = bits[j]!;
     const label = labels[state & mask]! ^ (((state >>> (nu - 1)) ^ bit) << 1);
     const even = label & 1;

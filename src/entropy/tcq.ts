@@ -95,23 +95,13 @@ export interface PointModel {
   cumulative: Uint32Array;
 }
 
-let models: (PointModel | undefined)[] = [];
-let modelCount = 0;
-const MOST_MODELS = 8192;
+/** Those that were asked for; all of them together take some 10 MB. */
+const models = new Array<PointModel | undefined>((MAX_SPREAD + 1) * 2 * DITHERS);
 
 /** @param phase of the first point that is not below the mean: (phase + ½) / (2 · DITHERS) of two gaps */
 export function pointModel(spread: number, phase: number): PointModel {
   const at = spread * 2 * DITHERS + phase;
-  let model = models[at];
-  if (model === undefined) {
-    if (modelCount === MOST_MODELS) {
-      models = [];
-      modelCount = 0;
-    }
-    modelCount++;
-    model = models[at] = makeModel(spread, (phase + 0.5) / (2 * DITHERS));
-  }
-  return model;
+  return (models[at] ??= makeModel(spread, (phase + 0.5) / (2 * DITHERS)));
 }
 
 function makeModel(spread: number, phase: number): PointModel {
@@ -226,8 +216,8 @@ function codeDigits(coder: SymbolCoder, value: number, count: number): number | 
   return lower === undefined ? undefined : upper! * 4096 + lower;
 }
 
-/** Points that are decoded in a piece. */
-const PIECE = 2 ** 14;
+/** Points that are coded in a piece: of each the model may have to be made. */
+export const POINT_PIECE = 2 ** 10;
 
 export interface DecodedPoints {
   /** (m + u) of each coefficient covered: by how many gaps y is above the mean. */
@@ -253,7 +243,7 @@ export function* decodePoints({ spreads, key }: PointRun, reader: BitReader, nu:
   };
   let j = 0;
   for (let state = 0; j < n; j++) {
-    if (j % PIECE === PIECE - 1) yield;
+    if (j % POINT_PIECE === POINT_PIECE - 1) yield;
     const label = labels[state & mask]!;
     const even = label & 1;
     const u = ditherAt(mixedKey, j);

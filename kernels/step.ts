@@ -263,16 +263,20 @@ export function shuffle(n: u32, to: usize): void {
   }
 }
 
+/** Rows of 16 bits, those below 65535: the shuffle touches memory at random, and less of it misses the cache. @param compact u16 [count] */
+export function compactRows(row: usize, count: i32, compact: usize): void {
+  for (let p: usize = 0; p < <usize>count; p++) store<u16>(compact + 2 * p, <u16>load<i32>(row + 4 * p));
+}
+
 /**
  * Coding order: by rank, within it as the shuffle goes. What the step does not concern is put behind all others: there is
  * no branch that cannot be foreseen.
- * @param compact u16 [count], scratch: rows below 65535 (the shuffle touches memory at random, and less of it misses the cache)
+ * @param compact rows, as `compactRows` leaves them @param shuffle a piece of it @param count its length
  * @param ranks [65536] by row, the last for what is not concerned: u32 rank, f32 amplitude
  * @param next u32 by rank: place of the next coefficient of that rank
  * @param amplitudes f32 by place in the order
  */
-export function sortRows(row: usize, count: i32, compact: usize, shuffle: usize, ranks: usize, next: usize, order: usize, sorted: usize, amplitudes: usize): void {
-  for (let p: usize = 0; p < <usize>count; p++) store<u16>(compact + 2 * p, <u16>load<i32>(row + 4 * p));
+export function sortRows(compact: usize, shuffle: usize, count: i32, ranks: usize, next: usize, order: usize, sorted: usize, amplitudes: usize): void {
   for (let j: usize = 0; j < <usize>count; j++) {
     const p = load<u32>(shuffle + 4 * j);
     const r = <u32>load<u16>(compact + 2 * <usize>p);

@@ -16,6 +16,9 @@ export interface CodingOrder {
   counts: Uint32Array;
 }
 
+/** Coefficients that are put in order in a piece: each is anywhere in memory. */
+const SORTED_PIECE = 2 ** 18;
+
 /** Decides the passes, and puts the coefficients into coding order: by rank, and within that in the shuffled order. */
 export function* putInOrder(work: GroupWork): Pieces<CodingOrder> {
   const { workspace: w, fast, truth } = work;
@@ -25,7 +28,7 @@ export function* putInOrder(work: GroupWork): Pieces<CodingOrder> {
   const { next, counts, quantised } = placesByRank(table, histogram);
   const total = (w.total = quantised + counts[1]!);
   yield;
-  if (fast) sortByKernel(work, table, next);
+  if (fast) yield* sortByKernel(work, table, next);
   else sortHere(work, table, next);
   w.offset.fill(0, 0, total);
   yield;
@@ -56,10 +59,11 @@ function placesByRank(
   return { next, quantised, counts };
 }
 
-function sortByKernel({ workspace: w, n }: GroupWork, table: PassTable, next: Uint32Array): void {
+function* sortByKernel({ workspace: w, n }: GroupWork, table: PassTable, next: Uint32Array): Pieces<void> {
   const { rank, amplitude, last } = table;
   const { kernel, at } = w;
   w.placeShuffle(n);
+  yield;
   const ranks = w.int32(at.ranks, 2 * (MAX_ROWS + 1));
   const amplitudes = w.float32(at.ranks, 2 * (MAX_ROWS + 1));
   for (let r = 0; r < rank.length; r++) {
@@ -68,7 +72,12 @@ function sortByKernel({ workspace: w, n }: GroupWork, table: PassTable, next: Ui
   }
   ranks[2 * MAX_ROWS] = last + 1;
   w.int32(at.next, next.length).set(next);
-  kernel.sortRows(at.row, n, at.compact, at.shuffle, at.ranks, at.next, at.order, at.sorted, at.amplitude);
+  kernel.compactRows(at.row, n, at.compact);
+  yield;
+  for (let j = 0; j < n; j += SORTED_PIECE, yield) {
+    const count = Math.min(SORTED_PIECE, n - j);
+    kernel.sortRows(at.compact, at.shuffle + 4 * j, count, at.ranks, at.next, at.order, at.sorted, at.amplitude);
+  }
 }
 
 function sortHere({ workspace, n }: GroupWork, { rank, amplitude }: PassTable, next: Uint32Array): void {

@@ -50,11 +50,11 @@ interface StepKernel {
     costs: number,
   ): void;
   shuffle(n: number, to: number): void;
+  compactRows(row: number, count: number, compact: number): void;
   sortRows(
-    row: number,
-    count: number,
     compact: number,
     shuffle: number,
+    count: number,
     ranks: number,
     next: number,
     order: number,

@@ -33,7 +33,7 @@ describe('the colour of wholly transparent pixels', () => {
   after(() => release());
 
   it('costs the same whatever it is, and next to nothing', async () => {
-    const picture = cutOut(64, 48);
+    const picture = cutOut(128, 96);
     const size = async (source: Picture, exact = false): Promise<number> =>
       (await encode(source, { model, threads: 1, plain: false, effort: 1, exact, target: { quality: 50 } })).bytes
         .length;
@@ -46,7 +46,7 @@ describe('the colour of wholly transparent pixels', () => {
       withHidden(picture, (i) => hash32(7, i) & 255),
       true,
     );
-    assert.ok(sizes[0]! < 0.5 * noisy, `${sizes[0]} bytes, noise kept ${noisy}`);
+    assert.ok(sizes[0]! < 0.4 * noisy, `${sizes[0]} bytes, noise kept ${noisy}`);
   });
 
   it('is kept with `exact`', async () => {

@@ -1,7 +1,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { ArithmeticDecoder, ArithmeticEncoder } from '../src/entropy/arithmetic.js';
+import { ArithmeticDecoder, ArithmeticEncoder } from '../src/entropy/arithmetic-coder.js';
 import { BitReader, BitWriter } from '../src/entropy/bits.js';
 import { distances, nearest, POINT_WINDOW, searchPoints } from '../src/entropy/tcq-search.js';
 import { PointEncoder, type EncodedPoints } from '../src/entropy/tcq-encoder.js';

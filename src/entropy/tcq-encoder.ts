@@ -3,7 +3,7 @@ import { wasm } from '../kernels/tcq.wasm.js';
 import { mix32 } from '../math/hash.js';
 import { DcompError } from '../errors.js';
 import type { Pieces } from '../turns.js';
-import { ArithmeticEncoder } from './arithmetic.js';
+import { ArithmeticEncoder } from './arithmetic-coder.js';
 import {
   codePoint,
   dither,

@@ -16,7 +16,7 @@ import { exp2 } from '../math/exact.js';
 import { mix32 } from '../math/hash.js';
 import { DcompError } from '../errors.js';
 import type { Pieces } from '../turns.js';
-import { ArithmeticDecoder } from './arithmetic.js';
+import { ArithmeticDecoder } from './arithmetic-coder.js';
 import type { BitReader } from './bits.js';
 import { quantise } from './rans.js';
 

@@ -1,7 +1,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { ArithmeticDecoder, ArithmeticEncoder } from '../src/entropy/arithmetic.js';
+import { ArithmeticDecoder, ArithmeticEncoder } from '../src/entropy/arithmetic-coder.js';
 import { BitReader, BitWriter } from '../src/entropy/bits.js';
 import { quantise } from '../src/entropy/rans.js';
 import { assertLimited } from './helpers/limited.js';

@@ -48,7 +48,7 @@ describe('qualities', () => {
     const picture = corpusPicture('hills', { width: 384, height: 256 });
     const score = ssimulacra2(picture);
     for (const quality of [50, 65, 80]) {
-      const { bytes } = await encode(picture, { target: { quality }, effort: 1 });
+      const { bytes } = await encode(picture, { target: { quality } });
       const found = score(await decode(bytes))!;
       assert.ok(Math.abs(found - quality) < 8, `quality ${quality}: ${found.toFixed(1)}`);
     }

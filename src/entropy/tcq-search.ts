@@ -2,8 +2,8 @@
  * The encoder's search in plain TypeScript: the definition of what kernels/tcq.ts computes, against which tests hold it bit
  * for bit. Any other search would give a valid file too; this one gives the same file on every machine.
  */
+import { bestPath } from './best-path.js';
 import { pointLabels } from './tcq.js';
-import { clamp16, RENORMALISE } from './viterbi.js';
 
 /** Squared gaps are counted in units of 2^-9: between two renormalisations the best path loses at most 8 · 512, others 8 · 2048 more. */
 const DISTANCE_SCALE = 512;
@@ -37,43 +37,11 @@ export function nearest(target: number, label: number): number {
 /** @param distances four a coefficient @returns a bit per coefficient, one a byte */
 export function searchPoints(distances: Int16Array, nu: number): Uint8Array {
   const labels = pointLabels(nu);
-  const half = labels.length;
-  const bits = new Uint8Array(distances.length / 4);
-  let paths = new Int16Array(2 * half).fill(-32768);
-  let next = new Int16Array(2 * half);
-  paths[0] = 0;
-  let decisions: Uint8Array[] = [];
-  let emitted = 0;
-
-  const emit = (count: number): void => {
-    let s = 0;
-    for (let i = 1; i < paths.length; i++) if (paths[i]! > paths[s]!) s = i;
-    for (let k = decisions.length - 1; k >= 0; k--) {
-      if (k < count) bits[emitted + k] = s & 1;
-      s = (s >> 1) + (decisions[k]![s]! ? half : 0);
+  const putGains = (k: number, gains: Int16Array): void => {
+    for (const [q, label] of labels.entries()) {
+      gains[2 * q] = -distances[4 * k + label]!;
+      gains[2 * q + 1] = -distances[4 * k + (label ^ 2)]!;
     }
-    emitted += count;
-    decisions = decisions.slice(count);
   };
-
-  for (let k = 0; k < bits.length; k++) {
-    const decision = new Uint8Array(2 * half);
-    for (let q = 0; q < half; q++) {
-      for (let bit = 0; bit < 2; bit++) {
-        const lower = clamp16(paths[q]! - distances[4 * k + (labels[q]! ^ (2 * bit))]!);
-        const upper = clamp16(paths[q + half]! - distances[4 * k + (labels[q]! ^ (2 - 2 * bit))]!);
-        next[2 * q + bit] = Math.max(lower, upper);
-        decision[2 * q + bit] = upper > lower ? 1 : 0;
-      }
-    }
-    [paths, next] = [next, paths];
-    decisions.push(decision);
-    if ((k + 1) % RENORMALISE === 0) {
-      const most = paths.reduce((a, b) => Math.max(a, b));
-      for (let i = 0; i < paths.length; i++) paths[i] = clamp16(paths[i]! - most);
-    }
-    if (decisions.length === POINT_WINDOW) emit(POINT_WINDOW - KEPT_POINTS);
-  }
-  emit(decisions.length);
-  return bits;
+  return bestPath({ nu, state: 0, steps: distances.length / 4, window: POINT_WINDOW, kept: KEPT_POINTS, putGains });
 }

@@ -16,6 +16,8 @@ import { passesOf, VARIANCE, type Measurement } from '../diffusion/variance-tabl
 export interface PassTable {
   /** 0 of what is left out: see LEAST_INFORMATION; 1 of what is quantised. */
   passes: Uint8Array;
+  /** 1 of what is quantised. */
+  quantised: Uint8Array;
   /** Information per pass, in bits. */
   information: Float64Array;
   /** See `Passes`. */
@@ -57,6 +59,7 @@ export function passTable(all: Uint32Array, classes: readonly Measurement[], lea
   }
   const table: PassTable = {
     passes: new Uint8Array(rows),
+    quantised: new Uint8Array(rows),
     information: new Float64Array(rows),
     gain: new Float32Array(rows),
     amplitude: new Float32Array(rows),
@@ -84,6 +87,7 @@ export function passTable(all: Uint32Array, classes: readonly Measurement[], lea
     if (isOut(r)) table.rank[r] = table.last + 1;
     if (counted[r] === 0 || !isQuantised(r)) continue;
     table.passes[r] = 1;
+    table.quantised[r] = 1;
     table.rank[r] = table.rounds + 1 + Math.min(QUANTISED_RANKS - 1, Math.floor(information[r]!));
   }
   return table;

@@ -45,7 +45,7 @@ function tablesOf({ classes }: GroupWork, { table, histogram }: CodingOrder, gap
   const rows = histogram.length;
   const tables = { spread: new Uint16Array(rows), gap: new Float64Array(rows), move: new Float64Array(rows) };
   for (let r = 0; r < rows; r++) {
-    if (table.rank[r]! <= table.rounds || table.rank[r]! > table.last) continue;
+    if (table.quantised[r] === 0) continue;
     const { delta, rho } = classes[Math.floor(r / VARIANCE_COUNT)]!;
     const own = rho[r % VARIANCE_COUNT]!;
     tables.spread[r] = Math.max(0, Math.min(MAX_SPREAD, Math.floor(SPREAD_STEPS * log2(own) + 0.5)));

@@ -117,7 +117,7 @@ function codingOptions(yargs: Argv): void {
     .option('alpha-quality', { ...VALUE, describe: 'Alpha: 0 (two values) to 100 (lossless)  [default: 100]' })
     .option('effort', {
       ...VALUE,
-      describe: `Encoder's search, 1 (quick) to 9 (small file)  [default: ${DEFAULT_EFFORT}]`,
+      describe: `Encoder's search, 1 (quick) to 9 (small file)  [default: ${DEFAULT_EFFORT}; 9 of a message]`,
     })
     .option('views', {
       ...VALUE,

@@ -69,11 +69,11 @@ export const LEAST_INFORMATION = 1 / 10;
 /** Corrections move a coefficient by whole multiples of this many sigma: what remains is of the size of the noise itself. */
 export const CORRECTION_STEP = 3;
 
-/** log2 of the trellis states at level 0, in the header, is at most this. */
+/** log2 of the states of the trellis of signs at level 0, in the header, is at most this. */
 export const MAX_FINE_NU = 16;
 
 /**
- * log2 of the trellis states at a level: more where there are few sections, which is at all levels ≥ 1 but on a straight path,
+ * log2 of the states of the trellis of signs at a level: more where there are few sections, which is at all levels ≥ 1 but on a straight path,
  * where those near level 0 have about as many as that.
  * @param nu that of level 0
  */
@@ -94,7 +94,7 @@ export const ROUND_BITS = 16;
 export const MAX_PASSES = 8;
 /**
  * What has so much to tell in a step, in bits, is quantised (src/entropy/tcq.ts): it takes some 0.02 bits more than it tells. What
- * has less is told in passes, by signs: they take 4 to 6 % more, which is less there.
+ * has less is told in passes, by signs: they take some 4 % more and, of each run, some 4 bits, which is less there.
  */
 export const QUANTISED_INFORMATION = 7 / 16;
 /** What is quantised is told in the order of its whole bits, of so many and more at once. */

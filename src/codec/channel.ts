@@ -3,17 +3,17 @@ import type { PointRun } from '../entropy/tcq.js';
 import type { Run, Sections } from '../entropy/trellis.js';
 import type { Pieces } from '../turns.js';
 
-/** How signs and gains get from encoder to decoder. */
+/** How points, signs and side information get from encoder to decoder. */
 export interface Channel {
   /**
-   * Sends or receives a run.
+   * Sends or receives a run of signs.
    * @param metric filled by the encoder's side only
    * @param nu log2 of the trellis states
    * @returns ±1 for each coefficient covered; fewer are covered where a file was cut.
    */
   run(run: Run, metric: Float32Array, nu: number): Pieces<{ signs: Int8Array; covered: number }>;
   /**
-   * The other way to send or receive a run: its bits, one by section, packed; as many as there are, which may be fewer
+   * The other way to send or receive a run of signs: its bits, one by section, packed; as many as there are, which may be fewer
    * where a file was cut.
    * @param metric, nu as for `run`
    */
@@ -22,7 +22,7 @@ export interface Channel {
    * Sends or receives a run of what is quantised.
    * @param residual filled by the encoder's side only: x − mu, in gaps
    * @param nu log2 of the states of the search
-   * @returns by how many gaps the means are off, of each coefficient covered; fewer are covered where a file was cut
+   * @returns by how many gaps what is told is above the mean, of each coefficient covered; fewer are covered where a file was cut
    */
   points(run: PointRun, residual: Float64Array, nu: number): Pieces<{ places: Float64Array; covered: number }>;
   /**
@@ -33,7 +33,7 @@ export interface Channel {
   gains(contexts: Uint8Array, choose: () => Int8Array): Int8Array | undefined;
   /** Sends the corrections chosen by `choose`, or receives them; indices are below n. */
   corrections(n: number, choose: () => Corrections): Pieces<Corrections | undefined>;
-  /** log2 of the trellis states at level 0. */
+  /** log2 of the states of the trellis of signs at level 0. */
   readonly nu: number;
   /** True when nothing more can be received. */
   readonly ended: boolean;

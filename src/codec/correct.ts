@@ -10,9 +10,9 @@ const CORRECTION_THRESHOLD = 5;
 const MOST = 2 ** MAX_SIZE_DIGITS - 1;
 
 /**
- * Moves single coefficients whose observation is too far off to come right by itself: a pass moves a coefficient by at
- * most √(v · gain), so what the model is sure of and wrong about would stay wrong for ever, and the network would take
- * it for true. Needed for text and drawings; photographs hardly use it.
+ * Moves single coefficients whose observation is too far off to come right by itself: points reach anywhere, but a pass
+ * moves a coefficient by at most √(v · gain). So what the model is so sure of that it is told in passes, and wrong about,
+ * would stay wrong for ever, and the network would take it for true. Needed for text and drawings; photographs hardly use it.
  */
 export function* correct(work: GroupWork): Pieces<void> {
   const { channel, observation, group, truth, n } = work;

@@ -43,7 +43,7 @@ export interface DecoderOptions {
   /**
    * 0 to 1, default 0: the share of a drawn picture in what is shown. At 0 that is the mean of all pictures that the file
    * may be of, nearest in squared error and smooth where little is told; at 1 it is one of them, with texture of its own.
-   * The same on every machine. It takes the whole picture in full size, and some six evaluations more.
+   * The same on every machine. It takes the whole picture in full size, and some six to nine evaluations more.
    */
   realism?: number;
   /**

@@ -17,7 +17,7 @@ export interface Truth {
 export interface GroupStepOptions extends Predicted {
   groupIndex: number;
   channel: Channel;
-  /** log2 of the trellis states. */
+  /** log2 of the states of the trellis of signs; `pointNu` makes that of points of it. */
   nu: number;
   /** By group, of the level's step before; this step's afterwards. */
   scales: Int8Array;

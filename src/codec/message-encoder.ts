@@ -1,5 +1,5 @@
 /**
- * Makes messages: pictures of some dozen to some thousand bytes (`container/message.ts`). Such a picture is so small that it can be coded
+ * Makes messages: pictures of some dozen to some thousand bytes (`src/container/message.ts`). Such a picture is so small that it can be coded
  * in several ways, and decoded, and the best one taken; which way that is a message says in a byte.
  */
 import {

@@ -4,7 +4,7 @@ import { SCALE_STEPS, VARIANCE_COUNT } from '../format.js';
 import { countRows, HALF_INV_LN2, mapRows, shifted, type GroupWork } from './group-work.js';
 
 /**
- * Multiplies all variances by a power of two that the encoder sends. What signs say is as much as is claimed, so where the residuals
+ * Multiplies all variances by a power of two that the encoder sends. What is told counts by as much as is claimed, so where the residuals
  * are larger than foreseen they follow them by less than they should: z stays near what was believed, by which the network is
  * confirmed in what it believes.
  * @returns false where a file was cut before the scale

@@ -164,13 +164,13 @@ export class Workspace {
     Record<'sorted' | 'offset' | 'amplitude' | 'information' | 'bits', number> &
     Record<'residual' | 'sortedResidual' | 'metric', number>;
   private memory!: WebAssembly.Memory;
-  /** By position: posterior mean, row (−1 where the step does not concern the coefficient), and what the signs moved it by. */
+  /** By position: posterior mean, row (−1 where the step does not concern the coefficient), and what it has been moved by. */
   mean!: Float32Array;
   row!: Int32Array;
   moved!: Float32Array;
   /** By position, encoder only: x − mean. */
   residual!: Float32Array;
-  /** In coding order from here on: position, row, what the signs moved it by so far, step of the next pass. */
+  /** In coding order from here on: position, row, what the mean has been moved by so far, step of the next pass. */
   order!: Uint32Array;
   sortedRow!: Int32Array;
   offset!: Float32Array;

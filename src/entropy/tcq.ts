@@ -39,8 +39,8 @@ const CODES: readonly { even: number; second: number; error: number }[] = [
 ];
 
 /**
- * That of a step whose signs are told with another: a coefficient has two bits on the mean, and a quantiser's states beyond 2^13 bring
- * nothing to speak of.
+ * log2 of the states for the points of a step, from that for its signs: a point takes two bits on the mean, in place of a
+ * part of one, and a quantiser's states beyond 2^13 bring nothing to speak of.
  */
 export function pointNu(nu: number): number {
   return Math.max(MIN_TCQ_NU, Math.min(MAX_TCQ_NU, nu - 2));

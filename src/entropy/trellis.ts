@@ -12,7 +12,7 @@ import type { BitReader } from './bits.js';
  * A *run* of coefficients is cut into sections of 1 bit of information. Each section sends one bit; the last nu bits
  * sent are the state of a shift register. State and bit choose one of 512 pseudo-random sign vectors for the
  * coefficients of the section, and the sample is y = mu + sign · √(v + 1/delta). The encoder searches the bits whose
- * signs fit best (encoder.ts); the decoder only looks them up, so nu costs it nothing.
+ * signs fit best (trellis-encoder.ts); the decoder only looks them up, so nu costs it nothing.
  *
  * Sign of coefficient j in the section left from state s = q + u·2^(nu−1) (u = the bit about to drop out) with bit b:
  *   (−1)^(parity(label(q) & g_j) + r_j + u + b)

@@ -34,7 +34,8 @@ export class Receiver implements Channel {
   }
 
   scale(before: number): number | undefined {
-    const scale = readScale(this.reader, before);
+    // Some bits may be left behind a run that was cut: they are of that run.
+    const scale = this.ended ? undefined : readScale(this.reader, before);
     if (scale === undefined) this.ended = true;
     return scale;
   }

@@ -1,7 +1,8 @@
 /**
  * Puts the figures of an evaluation by each model into the documents: docs/rate-distortion.svg and docs/ssimulacra2.svg (of
  * the first one), and between the marks <!-- report --> and <!-- /report --> one table in README.md, and in docs/results.md
- * all with date, machine, versions and models.
+ * all with date, machine, versions and models. Of folders that are called MODEL-psnr, files for squared errors (`--tune psnr`),
+ * PSNR alone is told.
  *
  * Usage: node scripts/publish-report.mjs REPORT_DIR...   (npm run report does the evaluations first)
  */
@@ -11,17 +12,21 @@ import { fileURLToPath } from 'node:url';
 import { leadTable, markdown, number, percent, qualityTable } from '../dist/eval/report/text.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const folders = process.argv.slice(2);
+const SQUARES = /-psnr\/?$/;
+const given = process.argv.slice(2);
+const folders = given.filter((folder) => !SQUARES.test(folder));
 if (folders.length === 0) {
   console.error('usage: node scripts/publish-report.mjs REPORT_DIR...');
   process.exit(2);
 }
 const MARKS = ['<!-- report -->', '<!-- /report -->'];
-/** What `dcomp eval` has written, by model. */
-const reports = folders.map((folder) => ({
-  modelName: basename(folder),
+/** What `dcomp eval` has written for a model. */
+const reportOf = (folder) => ({
+  modelName: basename(folder).replace(SQUARES, ''),
   ...JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')),
-}));
+});
+const reports = folders.map(reportOf);
+const squares = given.filter((folder) => SQUARES.test(folder)).map(reportOf);
 const [first] = reports;
 const rivals = first.codecs.map(({ name }) => name).filter((name) => name !== 'dcomp' && name !== 'ideal');
 const labelOf = (name) => first.codecs.find((codec) => codec.name === name).label;
@@ -100,6 +105,24 @@ function shortText() {
   ].join('\n');
 }
 
+/** Files for squared errors, beside those of AVIF. */
+function squaresText() {
+  if (squares.length === 0) return [];
+  const beside = rivals.filter((name) => name.startsWith('avif'));
+  const { rates } = squares[0].summary;
+  const head = [
+    'PSNR (RGB)',
+    ...rates.map((rate) => `at ${rate}`),
+    ...beside.map((name) => `BD-rate against ${labelOf(name)}`),
+  ];
+  const rows = squares.map((report) => [
+    `dcomp, ${report.modelName}`,
+    ...report.summary.quality.psnr.dcomp.map((value) => number(value, 2)),
+    ...beside.map((name) => saved(report, 'psnr', name)),
+  ]);
+  return ['## For squared errors: `--tune psnr`', '', markdown({ head, rows }), ''];
+}
+
 function text() {
   const ofModel = (report) => {
     const { summary, modelName } = report;
@@ -139,6 +162,7 @@ function text() {
     `Real files, headers included, means of ${first.summary.pictures} photographs. A dash: that codec does not reach the rate on every picture. BD-rate: ${first.summary.bdRange[0]} to ${first.summary.bdRange[1]} bits per pixel, PCHIP, mean of the pictures; negative: fewer bytes.`,
     '',
     ...reports.flatMap(ofModel),
+    ...squaresText(),
     `![PSNR over bits per pixel, ${first.modelName}](rate-distortion.svg)`,
     '',
     `\`npm run report\`, ${first.date}, ${first.machine}; ${[

@@ -210,6 +210,7 @@ function codeBeyond(coder: SymbolCoder, reach: number, bin: number): number | un
 }
 
 function codeDigits(coder: SymbolCoder, value: number, count: number): number | undefined {
+  if (count === 0) return 0;
   if (count <= 12) return coder.digits(value, count);
   const upper = coder.digits(Math.floor(value / 4096), count - 12);
   const lower = upper === undefined ? undefined : coder.digits(value % 4096, 12);

@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { findPictures, loadPicture, spread } from '../eval/pictures.js';
 import { encodePicture } from '../src/codec/encoder.js';
 import { PosteriorMean } from '../src/diffusion/posterior.js';
+import { pyramidSizes } from '../src/diffusion/schedule.js';
 import { openEvaluator } from '../src/kept-models.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS } from '../src/model/architecture.js';
 import { rowsOfWhole, type Evaluator } from '../src/model/evaluator.js';
@@ -37,7 +38,6 @@ const { values, positionals } = parseArgs({
 
 /** Upper ends of the classes, in bits that a coefficient has to tell. */
 const CLASSES = [1 / 64, 1 / 16, 1 / 4, 1 / 2, 1, 2, Infinity];
-const LEVELS = 5;
 
 /** Sums of a class: squared errors, foreseen variances, and how many. */
 interface Sums {
@@ -93,7 +93,8 @@ function watched(evaluator: Evaluator, coefficients: () => PictureCoefficients):
 }
 
 async function watch(picture: Picture, own: Evaluator, quality: number): Promise<void> {
-  const coefficients = finish(PictureCoefficients.of(picture, LEVELS));
+  const levels = pyramidSizes(picture.width, picture.height).length;
+  const coefficients = finish(PictureCoefficients.of(picture, levels));
   const evaluator = watched(own, () => coefficients);
   await encodePicture(picture, evaluator, { plain: false, effort: 5, target: { quality } });
 }

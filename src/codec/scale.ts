@@ -19,29 +19,21 @@ export function applyScale(work: GroupWork): boolean {
   return true;
 }
 
-/** The scale under which the residuals cost least; the one before where that is next to it, or what is claimed differs by less than the bits to say so. */
+/** The scale under which the residuals and the scale itself cost least. */
 function chooseScale(work: GroupWork, before: number): number {
   const histogram = countRows(work);
   const squares = squaresByRow(work, histogram.length);
-  const claimed = new Float64Array(2 * MAX_SCALE + 1);
-  let best = 0;
+  let best = before;
   let least = Infinity;
   for (let scale = -MAX_SCALE; scale <= MAX_SCALE; scale++) {
-    const { information, cost } = costOfScale(work, histogram, squares, scale);
-    claimed[scale + MAX_SCALE] = information;
+    const cost = costOfScale(work, histogram, squares, scale) + scaleBits(scale - before).length;
     if (cost < least) [best, least] = [scale, cost];
   }
-  const change = Math.abs(claimed[best + MAX_SCALE]! - claimed[before + MAX_SCALE]!);
-  return Math.abs(best - before) <= 1 || change < scaleBits(best - before).length ? before : best;
+  return best;
 }
 
-function costOfScale(
-  { classes }: GroupWork,
-  histogram: Uint32Array,
-  squares: Float64Array,
-  scale: number,
-): { information: number; cost: number } {
-  let information = 0;
+/** Bits that an ideal channel takes for what the step measures. */
+function costOfScale({ classes }: GroupWork, histogram: Uint32Array, squares: Float64Array, scale: number): number {
   let cost = 0;
   for (let k = 0, r = 0; k < classes.length; k++) {
     const m = classes[k]!;
@@ -49,11 +41,10 @@ function costOfScale(
       const count = histogram[r]!;
       if (count === 0) continue;
       const v = Math.min(VARIANCE_COUNT - 1, Math.max(0, i + scale * SCALE_STEPS));
-      information += count * m.information[v]!;
-      cost += (HALF_INV_LN2 * (m.delta * squares[r]! + count)) / (1 + m.rho[v]!);
+      cost += count * m.information[v]! + (HALF_INV_LN2 * (m.delta * squares[r]! + count)) / (1 + m.rho[v]!);
     }
   }
-  return { information, cost: cost + information };
+  return cost;
 }
 
 /** Sum of the squared residuals by row. */

@@ -97,7 +97,7 @@ export function* comparePixels(
 export async function decodeUnchecked(
   file: Uint8Array,
   evaluator: Evaluator,
-  options: DecodingOptions = {},
+  options: DecodingOptions,
   source = containerOf(file, options),
 ): Promise<DecodeResult> {
   return withinMemory(source.container.header, () => decodeSource(source, evaluator, options));
@@ -209,7 +209,7 @@ function damageOf({ repairs }: Source, { allowDamaged, onDamage }: DecoderOption
  * The picture of a plain file, which takes no network; the hash of its pixels is compared as by `decodePicture`.
  * @throws DcompError as `decodePicture`
  */
-export async function decodePlain(source: Source, options: DecodingOptions = {}): Promise<DecodeResult> {
+export async function decodePlain(source: Source, options: DecodingOptions): Promise<DecodeResult> {
   const picture = await withinMemory(source.container.header, () => decodePlainSource(source, options));
   await inTurns(comparePixels(picture, source, options), options.pause ?? withoutTurns(options.signal));
   return picture;

@@ -16,7 +16,7 @@ import { DEFAULT_SIDE, sampleStates, type SampleOptions } from './sample-picture
 import { pictureFrom } from './states.js';
 
 /** The level whose positions tokens stand for. */
-export const TOKEN_LEVEL = 3;
+const TOKEN_LEVEL = 3;
 /**
  * Noise that the coefficients of tokens are put under: what they leave out is less than half of it, so that to the denoiser
  * they are as a picture's are, and refining draws what they do not say.

@@ -60,7 +60,7 @@ const LANGEVIN = { repeats: 1, stepSize: 1 };
 const LANGEVIN_SIGMAS = 4;
 
 /** Evaluations that a sampler takes for a step. */
-export function evaluationsOfStep(sampler: SamplerName): number {
+function evaluationsOfStep(sampler: SamplerName): number {
   return sampler === 'langevin' ? LANGEVIN_SIGMAS : sampler === 'heun' || sampler === 'sde' ? 2 : 1;
 }
 

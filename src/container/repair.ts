@@ -29,6 +29,7 @@ import {
   type Frame,
   type Shape,
 } from './repair-fixes.js';
+import { MAX_PARTS } from './parts.js';
 
 /**
  * Trying lengths costs up to 5 passes over the rest of the file, and some time for each trial. In bytes to be summed: what
@@ -146,12 +147,17 @@ class Repairer {
     return { end: read.end, hasParts: read.hasParts, alpha: hasAlpha(read.header.channels) };
   }
 
-  /** @returns byte offset behind the list, undefined where the file ends or is lost before */
+  /** @returns byte offset behind the list, undefined where the file ends or is lost before, or there are more parts than there can be */
   private *parts(start: number, alpha: boolean): Pieces<number | undefined> {
     const next = alpha ? ALPHA : segmentShape(1, 0);
-    for (let at = start; ;) {
+    for (let at = start, count = 0; ;) {
+      yield; // there may be many without a byte
       const type = this.bytes[at];
       if (type === undefined) return undefined;
+      if (type !== 0 && count === MAX_PARTS) {
+        this.lost.push({ part: 'end of the parts', offset: at });
+        return undefined;
+      }
       const shape = partShape(type);
       if (type === 0) {
         // The end of the list, which no checksum covers; or the type of a part, turned to 0: its checksum then tells.
@@ -165,6 +171,7 @@ class Repairer {
       const finding = yield* this.find(at, shape);
       if (finding.state === 'intact') {
         at = finding.end;
+        count++;
         continue;
       }
       // The end of the list, turned to another byte?
@@ -180,6 +187,7 @@ class Repairer {
       const behind = yield* this.behindDamage(at, shape);
       if (behind === undefined) return undefined;
       at = behind;
+      count++;
     }
   }
 

@@ -125,8 +125,10 @@ async function noisyOf(
   const { z, codes } = await observedTokens(file, tokens, pause);
   const key = hash32(mix32(seed), DRAWS.rest);
   await inParts(z.length, pause, (from, to) => {
-    for (let i = from; i < to; i++)
-      z[i] = z[i]! + temperature * Math.sqrt(sigmaOf(codes[i]!) ** 2 + BEGIN ** 2) * normalAt(key, i);
+    for (let i = from; i < to; i++) {
+      const sigma = sigmaOf(codes[i]!);
+      z[i] = z[i]! + temperature * Math.sqrt(sigma * sigma + BEGIN * BEGIN) * normalAt(key, i);
+    }
   });
   return z;
 }

@@ -69,11 +69,11 @@ export const LEAST_INFORMATION = 1 / 10;
 /** Corrections move a coefficient by whole multiples of this many sigma: what remains is of the size of the noise itself. */
 export const CORRECTION_STEP = 3;
 
-/** log2 of the trellis states at level 0, in the header, is at most this. */
+/** log2 of the states of the trellis for signs at level 0, in the header, is at most this. */
 export const MAX_FINE_NU = 16;
 
 /**
- * log2 of the trellis states at a level: more where there are few sections, which is at all levels ≥ 1 but on a straight path,
+ * log2 of the states of the trellis for signs at a level: more where there are few sections, which is at all levels ≥ 1 but on a straight path,
  * where those near level 0 have about as many as that.
  * @param nu that of level 0
  */

@@ -3,12 +3,12 @@ import type { PointRun } from '../entropy/tcq.js';
 import type { Run, Sections } from '../entropy/trellis.js';
 import type { Pieces } from '../turns.js';
 
-/** How signs and gains get from encoder to decoder. */
+/** How points, signs and side information get from encoder to decoder. */
 export interface Channel {
   /**
-   * Sends or receives a run.
+   * Sends or receives a run of signs.
    * @param metric filled by the encoder's side only
-   * @param nu log2 of the trellis states
+   * @param nu log2 of the states of the trellis
    * @returns ±1 for each coefficient covered; fewer are covered where a file was cut.
    */
   run(run: Run, metric: Float32Array, nu: number): Pieces<{ signs: Int8Array; covered: number }>;
@@ -33,7 +33,7 @@ export interface Channel {
   gains(contexts: Uint8Array, choose: () => Int8Array): Int8Array | undefined;
   /** Sends the corrections chosen by `choose`, or receives them; indices are below n. */
   corrections(n: number, choose: () => Corrections): Pieces<Corrections | undefined>;
-  /** log2 of the trellis states at level 0. */
+  /** log2 of the states of the trellis for signs, at level 0. */
   readonly nu: number;
   /** True when nothing more can be received. */
   readonly ended: boolean;

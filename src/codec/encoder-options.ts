@@ -60,7 +60,10 @@ export const TUNES = ['eye', 'psnr'] as const;
 /** What a picture is coded to, and how. */
 export interface EncoderOptions {
   target?: Target;
-  /** 1..9: log2 of the states of the trellis search is 7 + effort. More is slower and smaller. Default: 8. */
+  /**
+   * 1..9: how long the best points and signs are searched; log2 of the states of the trellis for signs is 7 + effort. More is slower
+   * and smaller. Default: 8.
+   */
   effort?: number;
   /**
    * Evaluations that each picture shown is the mean of: 1, 2 or 4; fewer decode sooner, 4 are up to 0.14 dB
@@ -186,7 +189,7 @@ export function checkEncoding(source: unknown, options: EncoderOptions): Picture
   return picture;
 }
 
-/** log2 of the states of the trellis at level 0. */
+/** log2 of the states of the trellis for signs, at level 0. */
 export function nuOf({ effort = DEFAULT_EFFORT }: EncodingOptions): number {
   return 7 + effort;
 }

@@ -1,4 +1,4 @@
-/** Walks the schedule, sends every step through the trellis, and cuts the stream where the target is reached. */
+/** Walks the schedule, sends every step as points and signs, and cuts the stream where the target is reached. */
 import { concat, writeHeader, type Header } from '../container/container.js';
 import { PARTS, type Part } from '../container/parts.js';
 import {

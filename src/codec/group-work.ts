@@ -17,7 +17,7 @@ export interface Truth {
 export interface GroupStepOptions extends Predicted {
   groupIndex: number;
   channel: Channel;
-  /** log2 of the trellis states. */
+  /** log2 of the states of the trellis for signs; see `pointNu` for that of points. */
   nu: number;
   /** By group, of the level's step before; this step's afterwards. */
   scales: Int8Array;

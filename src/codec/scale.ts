@@ -4,9 +4,9 @@ import { SCALE_STEPS, VARIANCE_COUNT } from '../format.js';
 import { countRows, HALF_INV_LN2, mapRows, shifted, type GroupWork } from './group-work.js';
 
 /**
- * Multiplies all variances by a power of two that the encoder sends. What signs say is as much as is claimed, so where the residuals
- * are larger than foreseen they follow them by less than they should: z stays near what was believed, by which the network is
- * confirmed in what it believes.
+ * Multiplies all variances by a power of two that the encoder sends. Points and signs move the mean by as much as is claimed, so where
+ * the residuals are larger than foreseen it follows them by less than it should: z stays near what was believed, by which the network
+ * is confirmed in what it believes.
  * @returns false where a file was cut before the scale
  */
 export function applyScale(work: GroupWork): boolean {

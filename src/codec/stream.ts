@@ -1,4 +1,4 @@
-/** The encoder's channel: searches the signs of every run, collects the bits into segments, cuts them to a size. */
+/** The encoder's channel: searches the points and signs of every run, collects the bits into segments, cuts them to a size. */
 import { BitWriter } from '../entropy/bits.js';
 import { encodeCorrectionsInPieces, type Corrections } from '../entropy/corrections.js';
 import { TrellisEncoder } from '../entropy/trellis-encoder.js';

@@ -12,8 +12,8 @@ import type { Rounds } from './runs.js';
 import type { Workspace } from './workspace.js';
 
 /**
- * The Kalman rule: z' = (P·z + delta·y) / (P + delta) with y = mu + d · (1 + 1/(v·delta)), d being what the signs moved
- * the mean by. Runs over the coefficients by position: only d comes in the shuffled order.
+ * The Kalman rule: z' = (P·z + delta·y) / (P + delta) with y = mu + d · (1 + 1/(v·delta)), d being what points and
+ * signs have moved the mean by. Runs over the coefficients by position: only d comes in the shuffled order.
  */
 export function* updateObservation(
   work: GroupWork,

@@ -167,13 +167,13 @@ export class Workspace {
     Record<'sorted' | 'offset' | 'amplitude' | 'information' | 'bits', number> &
     Record<'residual' | 'sortedResidual' | 'metric', number>;
   private memory!: WebAssembly.Memory;
-  /** By position: posterior mean, row (−1 where the step does not concern the coefficient), and what the signs moved it by. */
+  /** By position: posterior mean, row (−1 where the step does not concern the coefficient), and what points and signs have moved it by. */
   mean!: Float32Array;
   row!: Int32Array;
   moved!: Float32Array;
   /** By position, encoder only: x − mean. */
   residual!: Float32Array;
-  /** In coding order from here on: position, row, what the signs moved it by so far, step of the next pass. */
+  /** In coding order from here on: position, row, what the mean has been moved by so far, step of the next pass. */
   order!: Uint32Array;
   sortedRow!: Int32Array;
   offset!: Float32Array;
@@ -247,7 +247,7 @@ export class Workspace {
     return new Float64Array(this.memory.buffer, at, length);
   }
 
-  /** Puts the labels of the trellis with 2^nu states where the kernels look for them. */
+  /** Puts the labels of signs, of the trellis with 2^nu states, where the kernels look for them. */
   placeLabels(nu: number): void {
     if (this.labelled === nu) return;
     this.bytes(this.at.labels, 2 ** (nu - 1)).set(labelTable(nu));

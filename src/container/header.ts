@@ -39,7 +39,7 @@ export interface Header {
   /** Of MODEL_ID_BYTES bytes, in hexadecimal. */
   modelId: string;
   schedule: Schedule;
-  /** log2 of the trellis states. */
+  /** log2 of the states of the trellis for signs, at level 0. */
   nu: number;
   /** How near to the ends of the range samples are taken for them, 0..MAX_NEAR. Default: not at all. */
   ends?: Ends;

@@ -79,7 +79,7 @@ export interface FileStructure {
   modelId: string | null;
   byteLength: number;
   bitsPerPixel: number;
-  /** log2 of the trellis states that the encoder searched. */
+  /** log2 of the states that the encoder searched for signs, at level 0. */
   trellisBits: number | null;
   schedule: ScheduleInfo | null;
   parts: PartInfo[];

@@ -68,7 +68,7 @@ export function scheduleOf(schedule: MessageSchedule): Schedule {
   return { ...schedule, fineWidth: FINE_WIDTH, lastCode: LAST_CODE, tail: 0, views: 4 };
 }
 
-/** log2 of the trellis states at level 0, which a message does not state. */
+/** log2 of the states of the trellis for signs at level 0, which a message does not state. */
 export const MESSAGE_NU = MAX_FINE_NU;
 
 const GREY = 64;

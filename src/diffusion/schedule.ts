@@ -9,8 +9,8 @@ import type { Size } from '../math/rectangle.js';
 import type { Mode } from '../model/inputs.js';
 
 /**
- * root: LL of the coarsest level, against the prior. enter: the details of a level, LL being known (step A of the
- * design), in one step or two. refine: all of a level (steps B). settle: what is shown, once more at coarse levels.
+ * root: LL of the coarsest level, against the prior. enter: the details of a level, LL being known, in one step or
+ * two. refine: all of a level. settle: what is shown, once more at coarse levels.
  */
 export type StepKind = 'root' | 'enter' | 'refine' | 'settle';
 

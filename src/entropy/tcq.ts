@@ -39,8 +39,8 @@ const CODES: readonly { even: number; second: number; error: number }[] = [
 ];
 
 /**
- * That of a step whose signs are told with another: a coefficient has two bits on the mean, and a quantiser's states beyond 2^13 bring
- * nothing to speak of.
+ * log2 of the states of the trellis for points where signs have 2^nu: a coefficient has two bits on the mean, and a quantiser's states
+ * beyond 2^13 bring nothing to speak of.
  */
 export function pointNu(nu: number): number {
   return Math.max(MIN_TCQ_NU, Math.min(MAX_TCQ_NU, nu - 2));

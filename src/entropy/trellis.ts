@@ -4,8 +4,8 @@ import { finish, type Pieces } from '../turns.js';
 import type { BitReader } from './bits.js';
 
 /**
- * Trellis reverse-channel coding: sends a sample of a noisy observation y of coefficients x, of which both sides have
- * the same prior, at about the cost of the information I = ½·log2(1 + v·delta) that y carries (reverse-channel coding:
+ * Trellis reverse-channel coding, of what has too little to tell for points (tcq.ts): sends a sample of a noisy observation y of
+ * coefficients x, of which both sides have the same prior, at about the cost of the information I = ½·log2(1 + v·delta) that y carries (reverse-channel coding:
  * Theis & Yosri, "Algorithms for the communication of samples", 2022; the trellis replaces their exhaustive search, as
  * trellis-coded quantisation does in source coding: Marcellin & Fischer 1990).
  *

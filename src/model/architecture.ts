@@ -68,7 +68,7 @@ export function conditioningFeatures(spec: ConditioningSpec): number {
 }
 
 /**
- * U-Net of the design.
+ * The U-Net of models that are trained here.
  * @param channels by scale
  * @param blocks residual blocks by scale: each way, at the last scale in all
  * @param told what the condition says besides the level, see `ConditioningSpec`

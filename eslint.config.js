@@ -17,6 +17,15 @@ const BOUNDED = [
   },
 ];
 
+/** Of whole numbers to powers of two alone a power is the same on every engine. */
+const POWERS = [
+  {
+    selector:
+      'BinaryExpression[operator="**"]:not([left.raw=/^(2|4|0\\.5|0\\.25)$/]), AssignmentExpression[operator="**="]',
+    message: 'engines differ in its last bit: multiply, or use src/math',
+  },
+];
+
 export default tseslint.config(
   // The kernels are AssemblyScript: TypeScript's words with other meanings.
   { ignores: ['dist/', 'node_modules/', 'kernels/', 'src/kernels/*.wasm.ts', 'out/', 'runs/'] },
@@ -62,8 +71,9 @@ export default tseslint.config(
   },
   {
     // What decides bits must be the same on every engine (see src/math/exact.ts).
-    files: ['src/{codec,container,diffusion,entropy,math,metrics,model,pixels}/**/*.ts', 'src/format.ts'],
+    files: ['src/{codec,container,diffusion,entropy,math,metrics,model,pixels,restore}/**/*.ts', 'src/format.ts'],
     rules: {
+      'no-restricted-syntax': ['error', ...BOUNDED, ...POWERS],
       'no-restricted-properties': [
         'error',
         ...[

@@ -105,7 +105,7 @@ const paths = spread(findPictures(found), Number(values.limit));
 const model = isModelName(values.model) ? values.model : await loadModel(values.model);
 const own = await openEvaluator(model, { loadModel, sha256 }, (network) => createThreadedEvaluator(network, {}));
 for (const path of paths) {
-  const picture = middle(await loadPicture(path), side);
+  const picture = middle(loadPicture(path), side);
   for (const quality of values.qualities.split(',').map(Number)) await watch(picture, own, quality);
 }
 await own.close();

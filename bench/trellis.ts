@@ -14,7 +14,7 @@ import { finish } from '../src/turns.js';
 import { errorOf, gaussianPoints, gaussianRun, overhead, signal } from '../corpus/trellis-signal.js';
 
 /** Prints the table. @param sections bits per measurement; 100 000 make the overhead exact to about 0.1 points */
-export function benchTrellis(sections: number, print: (line: string) => void): void {
+function benchTrellis(sections: number, print: (line: string) => void): void {
   const encoder = new TrellisEncoder();
   print('nu  bit/coef  overhead %  encode ns/section  encode ns/coef  decode ns/coef');
   for (const denominator of [8, 16, 32]) {
@@ -43,7 +43,7 @@ export function benchTrellis(sections: number, print: (line: string) => void): v
 }
 
 /** Prints the table of points. @param n coefficients per measurement; with 100 000 errors are exact to about 0.5 % */
-export function benchPoints(n: number, print: (line: string) => void): void {
+function benchPoints(n: number, print: (line: string) => void): void {
   const encoder = new PointEncoder();
   print('nu  spread  information  overhead bit/coef  error / table  encode ns/coef  decode ns/coef');
   const x = signal(n, 1);

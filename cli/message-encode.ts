@@ -32,7 +32,7 @@ export interface MessageSettings {
 }
 
 /** @throws DcompError E_USAGE */
-export function checkOption(args: RawArgs): MessageCheck {
+function checkOption(args: RawArgs): MessageCheck {
   const given = numberOption(args, 'crc', { min: 0, max: 32, whole: true }) ?? 0;
   const check = MESSAGE_CHECKS.find((bits) => bits === given);
   if (check === undefined) throw new DcompError('E_USAGE', `--crc is ${given}; it must be 0, 8, 16 or 32 bits`);

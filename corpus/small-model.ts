@@ -3,6 +3,6 @@ import { uNet } from '../src/model/architecture.js';
 import { writeModelFile } from '../src/model/integer/model-file.js';
 import { randomModel } from './random-model.js';
 
-export function smallModelFile(seed = 1): Uint8Array {
-  return writeModelFile(randomModel(uNet([8, 8, 8, 8]), seed));
+export function smallModelFile(): Uint8Array {
+  return writeModelFile(randomModel(uNet([8, 8, 8, 8]), 1));
 }

@@ -42,7 +42,7 @@ export function loadPicture(path: string): Picture {
   return toRgb(readPng(readInput(path)).picture);
 }
 
-export function describePicture(path: string): PictureFile {
+function describePicture(path: string): PictureFile {
   const { width, height, data } = loadPicture(path);
   const hash = createHash('sha256').update(`${width} ${height} `).update(data).digest('hex');
   return { path, name: basename(path).replace(/\.png$/i, ''), width, height, hash };

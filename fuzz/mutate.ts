@@ -5,7 +5,7 @@ const INTERESTING = [0, 1, 2, 7, 8, 9, 16, 63, 64, 100, 127, 128, 129, 200, 254,
 const INTERESTING_WORDS = [0, 1, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xffffffff];
 
 /** No input grows beyond this. */
-export const MAX_INPUT = 4096;
+const MAX_INPUT = 4096;
 
 /** A source of numbers below a bound. */
 export function numbers(seed: number): (bound: number) => number {

@@ -36,7 +36,7 @@ export function begin(nu_: i32, window_: i32, keep_: i32): void {
   held = 0;
   age = 0;
   paths = PATHS_A;
-  beginPaths(PATHS_A, (<usize>2) << nu, 0);
+  beginPaths(PATHS_A, (<usize>2) << nu);
 }
 
 /** Takes the distances of the next coefficients from INPUT. @returns bits written to BITS, one a byte */

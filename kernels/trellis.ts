@@ -38,14 +38,13 @@ let age: i32 = 0; // sections since the last renormalisation
 let emitted: i32 = 0; // bits written to BITS by the running call
 
 /**
- * Starts a search.
+ * Starts a search in state 0.
  * @param nu_ log2 of the number of states, 8..18
- * @param state the state before the first section
  * @param keyMix_ mix32 of the run's key
  * @param window_ sections whose decisions fit behind DECISIONS
  * @param keep_ sections that a full window keeps back (others are decided)
  */
-export function begin(nu_: i32, state: i32, keyMix_: u32, window_: i32, keep_: i32): void {
+export function begin(nu_: i32, keyMix_: u32, window_: i32, keep_: i32): void {
   nu = nu_;
   window = window_;
   keep = keep_;
@@ -55,7 +54,7 @@ export function begin(nu_: i32, state: i32, keyMix_: u32, window_: i32, keep_: i
   age = 0;
   paths = PATHS_A;
   memory.fill(HISTOGRAM, 0, LABELS * 4);
-  beginPaths(PATHS_A, (<usize>2) << nu, state);
+  beginPaths(PATHS_A, (<usize>2) << nu);
 }
 
 /**

@@ -46,7 +46,7 @@ export const GROUP_SIDE = 384;
 export const VARIANCE_STEPS = 32;
 /** Range of log2 of the variance, in steps. */
 export const VARIANCE_MIN = -16 * VARIANCE_STEPS;
-export const VARIANCE_MAX = 24 * VARIANCE_STEPS;
+const VARIANCE_MAX = 24 * VARIANCE_STEPS;
 export const VARIANCE_COUNT = VARIANCE_MAX - VARIANCE_MIN + 1;
 
 /** The scale of a step's variances is a power of 2^(1/8). */
@@ -133,7 +133,7 @@ export function shuffledOrder(n: number): Uint32Array {
 }
 
 /** Pictures whose shorter side is no longer are folded, */
-export const THIN_SIDE = 8;
+const THIN_SIDE = 8;
 /** if that makes at least so many strips of them: grids are padded to 8 positions, and the network knows no such thin ones. */
 const LEAST_STRIPS = 3;
 

@@ -11,7 +11,9 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { join } from 'node:path';
 import { after, beforeEach, describe, it } from 'node:test';
+import { sourcesOf } from '../cli/batch/sources.js';
 import { fillTemplate } from '../cli/batch/template.js';
 import { readPng } from '../formats/png-reader.js';
 import { writePng } from '../formats/png-writer.js';
@@ -138,6 +140,14 @@ describe('many files', () => {
     fails(2, /brace alone/, 'decode', 'in/scene.png', '-o', 'x/{name');
     assert.equal(fillTemplate('{{{a}}}{a}', { a: 'x$1{b}' }), '{x$1{b}}x$1{b}');
     assert.equal(await codeOfError(() => fillTemplate('}', {})), 'E_USAGE');
+  });
+
+  it('a pattern keeps the folders below what stands for itself, also where braces hold slashes', async () => {
+    makeTree();
+    for (const pattern of ['in/{deep,deep/er}/{glyphs,rgba-balls}.png', 'in/{deep/er/rgba-balls,deep/glyphs}.png']) {
+      const found = await sourcesOf(file(pattern), { accepts: ['.png'] }, []);
+      assert.deepEqual(found.map(({ folder }) => folder).sort(), ['deep', join('deep', 'er')]);
+    }
   });
 
   it('-o with one file is a file, or a folder where it ends in a slash or is one', () => {

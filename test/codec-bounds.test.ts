@@ -13,7 +13,7 @@ import { codeGroupStep } from '../src/codec/group-step.js';
 import { Workspace } from '../src/codec/workspace.js';
 import { finish } from '../src/turns.js';
 import { blankObservation, type Observation } from '../src/diffusion/observation.js';
-import { separate } from '../src/pixels/picture-planes.js';
+import { separate } from './helpers/planes.js';
 import { DEFAULT_SCHEDULE, pyramidSizes, stepsOf, type Schedule, type Step } from '../src/diffusion/schedule.js';
 import { runCost } from '../src/entropy/trellis.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS } from '../src/model/architecture.js';

@@ -7,11 +7,12 @@ import { corpusPicture } from '../corpus/pictures.js';
 import { tinyModelFile } from '../corpus/tiny-model.js';
 import { hash32 } from '../src/math/hash.js';
 import { decode, encode, release, withDepth, type Picture } from '../src/node.js';
-import { withoutHiddenColour } from '../src/pixels/hidden-colour.js';
-import { alphaOf } from '../src/pixels/picture-planes.js';
+import { withoutHiddenColourInPieces } from '../src/pixels/hidden-colour.js';
+import { finish } from '../src/turns.js';
+import { alphaOf } from './helpers/planes.js';
 
 const model = tinyModelFile();
-const filled = (picture: Picture): Picture => withoutHiddenColour(picture, alphaOf(picture));
+const filled = (picture: Picture): Picture => finish(withoutHiddenColourInPieces(picture, alphaOf(picture)));
 
 /** The picture with other colours where alpha is 0. */
 function withHidden(picture: Picture, colour: (i: number) => number): Picture {

@@ -8,7 +8,7 @@ import { encodePicture } from '../src/codec/encoder.js';
 import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
 import { decode, encode, info, release } from '../src/node.js';
 import type { Picture } from '../src/picture.js';
-import { separate } from '../src/pixels/picture-planes.js';
+import { separate } from './helpers/planes.js';
 import { haar, halve, type Plane } from '../src/pixels/pyramid.js';
 import { outcome } from './helpers/outcome.js';
 

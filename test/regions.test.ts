@@ -6,10 +6,22 @@ import { assertLimited } from './helpers/limited.js';
 import { corpusPicture } from '../corpus/pictures.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
-import { LAG_BLOCK, LAG_STEP, lagsOf, MAX_LAG, readLags, writeLags, type Region } from '../src/codec/region.js';
+import {
+  LAG_BLOCK,
+  LAG_STEP,
+  lagsOfInPieces,
+  MAX_LAG,
+  readLags,
+  writeLagsInPieces,
+  type Importance,
+  type Lags,
+  type Region,
+} from '../src/codec/region.js';
 import { encodePlane } from '../src/entropy/plane.js';
 import { DcompError } from '../src/errors.js';
 import type { Picture } from '../src/picture.js';
+import type { Size } from '../src/math/rectangle.js';
+import { finish } from '../src/turns.js';
 import { codeOfError } from './helpers/outcome.js';
 import { secondDecode } from './helpers/second-decoder.js';
 import { readModelFile } from '../src/model/integer/model-file.js';
@@ -17,6 +29,7 @@ import { createEvaluator } from '../src/model/wasm/engine.js';
 import { tinyEvaluator, tinyModelFile } from '../corpus/tiny-model.js';
 
 const sizes = fc.record({ width: fc.integer({ min: 1, max: 90 }), height: fc.integer({ min: 1, max: 90 }) });
+const lagsOf = (importance: Importance, size: Size): Lags => finish(lagsOfInPieces(importance, size));
 
 function squaredError(a: Picture, b: Picture, inside: (x: number, y: number) => boolean): number {
   let sum = 0;
@@ -39,7 +52,7 @@ describe('regions of interest', () => {
       fc.property(sizes, fc.infiniteStream(fc.constantFrom(0, LAG_STEP, 5 * LAG_STEP, MAX_LAG)), (size, values) => {
         const lags = lagsOf({ mask: new Uint8Array(size.width * size.height) }, size);
         lags.codes = lags.codes.map(() => values.next().value as number);
-        assert.deepEqual(readLags(writeLags(lags), size), lags);
+        assert.deepEqual(readLags(finish(writeLagsInPieces(lags)), size), lags);
       }),
       { numRuns: 50 },
     );

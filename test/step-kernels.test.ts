@@ -13,6 +13,7 @@ import type { Observation } from '../src/diffusion/observation.js';
 import type { Step } from '../src/diffusion/schedule.js';
 import { BitReader } from '../src/entropy/bits.js';
 import { EXACT, TOP_CODE, UNKNOWN, sigmaOf } from '../src/model/sigma.js';
+import { finish } from '../src/turns.js';
 import { gaussian, uniform } from '../corpus/random-model.js';
 
 const PRIOR = Float32Array.from([220, 54, 77, 26, 5, 6, 26, 5, 6, 13, 2.5, 3]);
@@ -93,13 +94,10 @@ test('encoding, decoding and decoding a part are the same with and without kerne
           prior,
           ...byBlock,
         };
-        const ideal = codeGroupStep(
-          { ...given, channel, nu: channel.nu, scales, ...(truth === undefined ? {} : { truth }) },
-          workspace,
-          kernels,
-        );
+        const options = { ...given, channel, nu: channel.nu, scales, ...(truth === undefined ? {} : { truth }) };
+        const ideal = finish(codeGroupStep(options, workspace, kernels));
         const means = new Float32Array(length);
-        putCurrentMeans(workspace, observation, group, means);
+        finish(putCurrentMeans(workspace, observation, group, means));
         return { z: observation.z, codes: observation.codes, scales, ideal, means, ended: channel.ended };
       };
       const streams = [true, false].map((kernels) => {

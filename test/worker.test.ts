@@ -165,6 +165,23 @@ describe('worker', () => {
     await broken.close();
   });
 
+  it('a stream that is stopped starts no worker anew', async () => {
+    let starts = 0;
+    const counted = new WorkerClient((events) => {
+      starts++;
+      return nodeThread()(events);
+    }, decoding);
+    const { bytes } = await encode(picture, options);
+    const stop = new AbortController();
+    const stream = counted.decodeStream(new Blob([Uint8Array.from(bytes)]).stream(), { signal: stop.signal });
+    const first = stream.next();
+    setTimeout(() => stop.abort(), 20);
+    await assert.rejects(first, { code: 'E_ABORTED' });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.ok(starts <= 1, `${starts} workers`);
+    await counted.close();
+  });
+
   it('close() rejects what is not done, and what comes after', async () => {
     const closing = createWorker(decoding);
     const call = closing.encode(large);

@@ -61,14 +61,9 @@ export function noMatch(pattern: string): DcompError {
 async function baseOf(pattern: string): Promise<string> {
   const { isDynamicPattern } = await patterns();
   const parts = withSlashes(pattern).split('/');
-  return (
-    parts
-      .slice(
-        0,
-        parts.findIndex((part) => isDynamicPattern(part)),
-      )
-      .join('/') || '.'
-  );
+  // Braces may close behind a slash only.
+  const end = parts.findIndex((part) => isDynamicPattern(part) || /\{[^}]*$/.test(part));
+  return parts.slice(0, end).join('/') || (end > 0 ? '/' : '.');
 }
 
 /** Most names of what is left out that are told. */

@@ -29,6 +29,8 @@ import { peakMemory, resetPeak } from '../memory.js';
 import { processorSeconds } from '../processor-time.js';
 
 const NORMAL_SEED = 0x6469666d;
+/** Bytes of outputs that are kept. */
+const MAX_KEPT_BYTES = 768 * 2 ** 20;
 
 /**
  * An evaluator that keeps the outputs of the last evaluations, and the time that each took. Encoding a file and decoding
@@ -45,10 +47,7 @@ export class RememberingEvaluator implements Evaluator {
   flops = 0;
   readonly shower: Evaluator | undefined;
 
-  constructor(
-    private readonly evaluator: Evaluator,
-    private readonly maxBytes = 768 * 2 ** 20,
-  ) {
+  constructor(private readonly evaluator: Evaluator) {
     const { shower } = evaluator;
     if (shower === undefined) return;
     const evaluate: Evaluator['evaluate'] = (...request) => this.remembered(shower, ...request);
@@ -101,7 +100,7 @@ export class RememberingEvaluator implements Evaluator {
     }
     this.outputs.set(key, kept);
     for (const [oldest, { output }] of this.outputs) {
-      if (this.bytes <= this.maxBytes || oldest === key) break;
+      if (this.bytes <= MAX_KEPT_BYTES || oldest === key) break;
       this.outputs.delete(oldest);
       this.bytes -= output.byteLength;
     }

@@ -53,7 +53,7 @@ export function exactText(evaluation: ExactEvaluation): string {
 }
 
 /** A line for each file. */
-export function exactCsv({ pictures }: ExactEvaluation): string {
+function exactCsv({ pictures }: ExactEvaluation): string {
   const head = 'picture,width,height,codec,setting,bytes,bits_per_sample,largest_error,encode_seconds,decode_seconds';
   const lines = pictures.flatMap(({ name, width, height, points }) =>
     Object.entries(points).map(([codec, point]) =>

@@ -14,7 +14,7 @@ const C1 = (0.01 * 255) ** 2;
 const C2 = (0.03 * 255) ** 2;
 const REACH = 5;
 /** A smaller side has no 11 samples left at the coarsest scale. */
-export const MS_SSIM_MIN_SIDE = 161;
+const MS_SSIM_MIN_SIDE = 161;
 
 const gaussian = Array.from({ length: REACH + 1 }, (_, k) => Math.exp(-(k * k) / (2 * 1.5 * 1.5)));
 const total = gaussian.reduce((sum, tap, k) => sum + (k === 0 ? tap : 2 * tap), 0);

@@ -1,10 +1,10 @@
 /** What searches of trellises share: path metrics (i16, by state, the more the better) and the decisions behind them. */
 
-/** All paths but that of a state are hopeless. @param bytes of the path metrics */
-export function beginPaths(paths: usize, bytes: usize, state: i32): void {
+/** All paths but that of state 0 are hopeless. @param bytes of the path metrics */
+export function beginPaths(paths: usize, bytes: usize): void {
   const lowest = i16x8.splat(i16.MIN_VALUE);
   for (let p = paths; p < paths + bytes; p += 16) v128.store(p, lowest);
-  store<i16>(paths + ((<usize>state) << 1), 0);
+  store<i16>(paths, 0);
 }
 
 /** Subtracts the best metric from all. @param bytes of the path metrics */
@@ -44,7 +44,7 @@ export function join(c00: v128, c10: v128, c01: v128, c11: v128, to: usize, deci
 }
 
 /**
- * Traces back from the best state, writes the bits of the oldest `count` of `held` sections, one a byte, and forgets their
+ * Traces back from the best state, writes the bits of the oldest `count` of `held` steps, one a byte, and forgets their
  * decisions.
  */
 export function traceBack(paths: usize, decisions: usize, nu: i32, held: i32, count: i32, bits: usize): void {

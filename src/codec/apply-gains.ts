@@ -1,10 +1,12 @@
 /** Gains of a group's step: factors on the variances of blocks that are busier or calmer than foreseen. */
 import { GAIN_CONTEXTS, MAX_GAIN, MIN_GAIN } from '../entropy/gains.js';
+import { onGrid } from '../diffusion/variance-table.js';
+import { HALF_LOG2_E } from '../math/exact.js';
 import { COEFFICIENTS } from '../model/architecture.js';
 import { GAIN_BLOCK, GAIN_LEVELS, GAIN_MIN_BLOCKS, VARIANCE_COUNT, VARIANCE_STEPS } from '../format.js';
 import type { Pieces } from '../turns.js';
 import { chooseGains } from './choose-gains.js';
-import { HALF_INV_LN2, PIECE_ROWS, placeMap, shifted, type GroupWork } from './group-work.js';
+import { PIECE_ROWS, placeMap, shifted, type GroupWork } from './group-work.js';
 
 const OPTIONS = MAX_GAIN - MIN_GAIN + 1;
 
@@ -87,9 +89,9 @@ function* costsOf(work: GroupWork, blocks: number): Pieces<Float64Array> {
       const m = work.classes[Math.floor(r / VARIANCE_COUNT)]!;
       const v = r % VARIANCE_COUNT;
       const e = residual[p]!;
-      const square = HALF_INV_LN2 * (m.delta * e * e + 1);
+      const square = HALF_LOG2_E * (m.delta * e * e + 1);
       for (let g = 0; g < OPTIONS; g++) {
-        const i = Math.min(VARIANCE_COUNT - 1, Math.max(0, v + (g + MIN_GAIN) * VARIANCE_STEPS));
+        const i = onGrid(v + (g + MIN_GAIN) * VARIANCE_STEPS);
         costs[block * OPTIONS + g]! += m.information[i]! + square / (1 + m.rho[i]!);
       }
     }
@@ -110,7 +112,7 @@ function costsByKernel({ workspace: w, classes, group }: GroupWork, blocks: numb
   const places = w.int32(at.map, rows);
   for (const [k, m] of classes.entries()) {
     for (let i = 0; i < ENTRIES; i++) {
-      const v = Math.min(VARIANCE_COUNT - 1, Math.max(0, i - BELOW));
+      const v = onGrid(i - BELOW);
       entries[2 * (k * ENTRIES + i)] = m.information[v]!;
       entries[2 * (k * ENTRIES + i) + 1] = 1 + m.rho[v]!;
     }

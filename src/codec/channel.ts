@@ -8,7 +8,7 @@ export interface Channel {
   /**
    * Sends or receives a run of signs.
    * @param metric filled by the encoder's side only
-   * @param nu log2 of the trellis states
+   * @param nu log2 of the states of the trellis
    * @returns ±1 for each coefficient covered; fewer are covered where a file was cut.
    */
   run(run: Run, metric: Float32Array, nu: number): Pieces<{ signs: Int8Array; covered: number }>;

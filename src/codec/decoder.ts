@@ -97,7 +97,7 @@ export function* comparePixels(
 export async function decodeUnchecked(
   file: Uint8Array,
   evaluator: Evaluator,
-  options: DecodingOptions = {},
+  options: DecodingOptions,
   source = containerOf(file, options),
 ): Promise<DecodeResult> {
   return withinMemory(source.container.header, () => decodeSource(source, evaluator, options));
@@ -209,7 +209,7 @@ function damageOf({ repairs }: Source, { allowDamaged, onDamage }: DecoderOption
  * The picture of a plain file, which takes no network; the hash of its pixels is compared as by `decodePicture`.
  * @throws DcompError as `decodePicture`
  */
-export async function decodePlain(source: Source, options: DecodingOptions = {}): Promise<DecodeResult> {
+export async function decodePlain(source: Source, options: DecodingOptions): Promise<DecodeResult> {
   const picture = await withinMemory(source.container.header, () => decodePlainSource(source, options));
   await inTurns(comparePixels(picture, source, options), options.pause ?? withoutTurns(options.signal));
   return picture;
@@ -227,9 +227,7 @@ async function decodePlainSource(source: Source, options: DecodingOptions): Prom
   const rows = Math.min(header.height, (pixels.y + pixels.height) * 2 ** level);
   const tell = bandProgress(options);
   const { picture, complete } = await inTurns(readBandsInPieces(bytes, container, rows, damage, tell), pause);
-  const small = alpha === undefined ? undefined : await inTurns(smaller(alpha, header, level), pause);
-  const size = pyramidSizes(header.width, header.height)[level]!;
-  const part = small === undefined ? undefined : cutOut(small, wholeOf(size), pixels, 1);
+  const part = await inTurns(alphaWithin(alpha, header, view), pause);
   const shown = await inTurns(pixelsAtInPieces(picture, header.channels, part, level, pixels), pause);
   options.onProgress?.({ fraction: 1, stage: 'done' });
   return {
@@ -280,14 +278,12 @@ export async function show(
   alpha: Samples | undefined,
   metadata: Metadata | undefined,
   { onProgress, pause = withoutTurns(), realism, seed = 0, show: way }: DecodingOptions,
-  { level, pixels }: View = viewOf(header, {}),
+  view: View = viewOf(header, {}),
 ): Promise<DecodeResult> {
-  const small = alpha === undefined ? undefined : await inTurns(smaller(alpha, header, level), pause);
-  const size = pyramidSizes(header.width, header.height)[level]!;
-  const part = small === undefined ? undefined : cutOut(small, wholeOf(size), pixels, 1);
+  const part = await inTurns(alphaWithin(alpha, header, view), pause);
   const drawn = realism === undefined || realism === 0 ? undefined : { realism, seed };
   const schedule = way === undefined ? header.schedule : { ...header.schedule, forEye: way === 'eye' };
-  const picture = await shownBy(session, { ...header, schedule }, part, { level, pixels }, pause, drawn);
+  const picture = await shownBy(session, { ...header, schedule }, part, view, pause, drawn);
   onProgress?.({ fraction: 1, stage: 'done' });
   return {
     ...picture,
@@ -316,6 +312,17 @@ async function shownBy(
   const rows = new PictureRows(codedSize(header), isGrey(channels) ? 1 : 3, undefined, depth, ends);
   await session.show(rows.take, 0, undefined, undefined, drawn, schedule);
   return inTurns(pixelsAtInPieces(unfolded(rows.picture, header), channels, alpha, level, pixels), pause);
+}
+
+/** Alpha of what is shown. @param alpha of the whole picture */
+function* alphaWithin(
+  alpha: Samples | undefined,
+  header: Header,
+  { level, pixels }: View,
+): Pieces<Samples | undefined> {
+  if (alpha === undefined) return undefined;
+  const size = pyramidSizes(header.width, header.height)[level]!;
+  return cutOut(yield* smaller(alpha, header, level), wholeOf(size), pixels, 1);
 }
 
 /** Alpha at half the size, so many times: means of 2×2, an odd last row or column repeated, as in the pyramid. */

@@ -97,7 +97,7 @@ async function measure(
 ): Promise<Observation> {
   const z = observation.z.slice();
   const codes = observation.codes.slice();
-  const target = 1 / sigmaOf(to) ** 2;
+  const target = precisionOf(to);
   for await (const { first, mean, variances } of posteriorRows(
     evaluations,
     { observation, condition, views: 1 },
@@ -107,7 +107,7 @@ async function measure(
     for (let j = 0, i = first; j < mean.length; j++, i++) {
       const code = codes[i]!;
       if (code === EXACT || (code !== UNKNOWN && code <= to) || !isDrawn(i)) continue;
-      const before = code === UNKNOWN ? 0 : 1 / sigmaOf(code) ** 2;
+      const before = code === UNKNOWN ? 0 : precisionOf(code);
       const added = target - before;
       const drawn = mean[j]! + Math.sqrt(variance[j]! + 1 / added) * normalAt(key, i);
       z[i] = before === 0 ? drawn : (before * z[i]! + added * drawn) / target;
@@ -115,4 +115,9 @@ async function measure(
     }
   }
   return { ...observation, z, codes };
+}
+
+function precisionOf(code: number): number {
+  const sigma = sigmaOf(code);
+  return 1 / (sigma * sigma);
 }

@@ -9,21 +9,14 @@
  * refined the largest variances, which is reverse water-filling.
  */
 import { FIRST_INFORMATION, groupCoefficients, VARIANCE_COUNT } from '../format.js';
+import { HALF_LOG2_E } from '../math/exact.js';
 import { COEFFICIENTS } from '../model/architecture.js';
 import type { Measurement } from '../diffusion/variance-table.js';
 import type { Pieces } from '../turns.js';
 import { putInOrder } from './coding-order.js';
 import { correct } from './correct.js';
 import { applyGains } from './apply-gains.js';
-import {
-  forEachRow,
-  HALF_INV_LN2,
-  mapRows,
-  PIECE,
-  type GroupStepOptions,
-  type GroupWork,
-  type Truth,
-} from './group-work.js';
+import { forEachRow, mapRows, PIECE, type GroupStepOptions, type GroupWork, type Truth } from './group-work.js';
 import { fitsKernels, predict } from './prediction.js';
 import { isLeftOut } from './pass-table.js';
 import { codeRounds } from './runs.js';
@@ -99,7 +92,7 @@ function* idealBits({ step, workspace: w, classes, n, fast }: GroupWork): Pieces
     const v = r % VARIANCE_COUNT;
     if (isOut(m, v)) continue;
     const e = residual[p]!;
-    bits += m.information[v]! + HALF_INV_LN2 * ((m.delta * e * e + 1) / (1 + m.rho[v]!) - 1);
+    bits += m.information[v]! + HALF_LOG2_E * ((m.delta * e * e + 1) / (1 + m.rho[v]!) - 1);
   }
   return bits;
 }

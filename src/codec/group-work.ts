@@ -2,6 +2,7 @@
 import { COEFFICIENTS } from '../model/architecture.js';
 import { GROUP_SIDE, VARIANCE_COUNT, type Group } from '../format.js';
 import type { Observation } from '../diffusion/observation.js';
+import { onGrid } from '../diffusion/variance-table.js';
 import type { Pieces } from '../turns.js';
 import type { Channel } from './channel.js';
 import type { Predicted, ToldMeasurement } from './prediction.js';
@@ -34,9 +35,6 @@ export interface GroupWork extends GroupStepOptions {
   /** Whether the kernels of WebAssembly are asked; otherwise the same is done in TypeScript, which is what they must agree with. */
   fast: boolean;
 }
-
-/** 1 / (2 ln 2) */
-export const HALF_INV_LN2 = 0.7213475204444817;
 
 /** Rows of a group, or as many coefficients in coding order, that are gone over in a piece. */
 export const PIECE_ROWS = 16;
@@ -98,5 +96,5 @@ export function placeMap({ workspace: w, classes }: GroupWork, rowOf: (row: numb
 /** A row with its variance multiplied, by steps of the grid. */
 export function shifted(row: number, steps: number): number {
   const v = row % VARIANCE_COUNT;
-  return row - v + Math.min(VARIANCE_COUNT - 1, Math.max(0, v + steps));
+  return row - v + onGrid(v + steps);
 }

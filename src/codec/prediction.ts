@@ -40,7 +40,7 @@ export interface Prediction {
 }
 
 /** Fills `mean` and `row` of the workspace. @param kernels whether those of WebAssembly may be asked */
-export function predict(o: Predicted, w: Workspace, kernels = true): Prediction {
+export function predict(o: Predicted, w: Workspace, kernels: boolean): Prediction {
   return kernels ? predictByKernel(o, w) : predictHere(o, w);
 }
 

@@ -158,7 +158,7 @@ export class Progression {
    * nothing new to show, or only what is wrong with it.
    * @param latest as for `picture`
    */
-  async modelId(latest = false): Promise<string | undefined> {
+  async modelId(latest: boolean): Promise<string | undefined> {
     if (!latest && this.failure !== undefined) return undefined;
     try {
       const known = this.readable()?.header;

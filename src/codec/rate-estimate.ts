@@ -139,7 +139,7 @@ export class RateForecast {
 
   private usual(level: number, code: number): number {
     const information = level > 0 ? 0 : log2(this.estimate(0, code) / this.pixels);
-    return USUAL[Math.min(level, USUAL.length - 1)]! - LESS_TOLD * information ** 2;
+    return USUAL[Math.min(level, USUAL.length - 1)]! - LESS_TOLD * (information * information);
   }
 
   private estimate(level: number, code: number): number {

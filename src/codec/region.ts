@@ -2,11 +2,11 @@
  * Regions of interest: blocks of the picture lag behind the schedule of level 0 by some sigma codes, so that fewer bits
  * go into them. In a step to code c a coefficient of a block with lag l is measured to code min(TOP_CODE, c + l).
  */
-import { decodePlaneInPieces, encodePlaneInPieces } from '../entropy/plane.js';
+import { decodePlane, encodePlaneInPieces } from '../entropy/plane.js';
 import { DcompError } from '../errors.js';
 import { codedSize, stripsOf } from '../format.js';
 import { log2 } from '../math/exact.js';
-import { finish, rowsOfPiece, type Pieces } from '../turns.js';
+import { rowsOfPiece, type Pieces } from '../turns.js';
 import { CODES_PER_OCTAVE, TOP_CODE } from '../model/sigma.js';
 import { checkRectangle, rectangleOf, type Rectangle, type Size } from '../math/rectangle.js';
 import { places } from '../pixels/fold.js';
@@ -19,11 +19,11 @@ export const MAX_LAG = 64;
 /** Lags are multiples of this, a quarter of an octave. */
 export const LAG_STEP = 4;
 /** Most different lags of a picture: each has an evaluation of its own in every step of level 0. */
-export const MAX_LAGS = 4;
+const MAX_LAGS = 4;
 /** Weight of a region against the rest of the picture where nothing is said. */
 export const DEFAULT_WEIGHT = 4;
 /** Largest and smallest weight. */
-export const MAX_WEIGHT = 256;
+const MAX_WEIGHT = 256;
 
 /** A rectangle in pixels in which squared errors count `weight` times as much as elsewhere; the last one counts where several overlap. */
 export interface Region extends Rectangle {
@@ -113,11 +113,6 @@ function codesOfWeight(weight: number): number {
 }
 
 /** A block's most important pixel decides. @param importance that `checkImportance` takes */
-export function lagsOf(importance: Importance, size: Size): Lags {
-  return finish(lagsOfInPieces(importance, size));
-}
-
-/** As `lagsOf`. */
 export function* lagsOfInPieces(importance: Importance, size: Size): Pieces<Lags> {
   const lags = blank(codedSize(size));
   const { columns, rows, codes } = lags;
@@ -199,11 +194,6 @@ function withFewLags(lags: Lags): Lags {
 }
 
 /** As a part's payload. */
-export function writeLags(lags: Lags): Uint8Array {
-  return finish(writeLagsInPieces(lags));
-}
-
-/** As `writeLags`. */
 export function writeLagsInPieces({ columns, rows, codes }: Lags): Pieces<Uint8Array> {
   return encodePlaneInPieces(
     codes.map((lag) => lag / LAG_STEP),
@@ -214,13 +204,8 @@ export function writeLagsInPieces({ columns, rows, codes }: Lags): Pieces<Uint8A
 
 /** @throws DcompError E_DAMAGED_SEGMENT */
 export function readLags(payload: Uint8Array, size: Size): Lags {
-  return finish(readLagsInPieces(payload, size));
-}
-
-/** As `readLags`. */
-export function* readLagsInPieces(payload: Uint8Array, size: Size): Pieces<Lags> {
   const lags = blank(codedSize(size));
-  const codes = yield* decodePlaneInPieces(payload, lags.columns, lags.rows);
+  const codes = decodePlane(payload, lags.columns, lags.rows);
   const used = new Uint8Array(256);
   for (const code of codes) used[code] = 1;
   if (used.subarray(MAX_LAG / LAG_STEP + 1).includes(1))

@@ -107,7 +107,7 @@ function* codeHere(work: GroupWork, { first, count, key, units }: Pass, table: P
   const metric = w.metric.subarray(0, count);
   if (truth !== undefined) {
     const residual = w.sortedResidual.subarray(first);
-    // w = √(delta · (1 + v · delta)) of the design; with amplitude a and gain R of a pass that is R / a.
+    // √(delta · (1 + v · delta)), see `TrellisEncoder.encode`; with amplitude a and gain R of a pass that is R / a.
     for (let k = 0; k < count; k++)
       metric[k] = (table.gain[sortedRow[k]!]! / amplitude[k]!) * (residual[k]! - offset[k]!);
   }

@@ -1,7 +1,9 @@
 /** The scale of a group's step: one factor on all variances, which the encoder sends. */
 import { MAX_SCALE, scaleBits } from '../entropy/gains.js';
+import { onGrid } from '../diffusion/variance-table.js';
 import { SCALE_STEPS, VARIANCE_COUNT } from '../format.js';
-import { countRows, HALF_INV_LN2, mapRows, shifted, type GroupWork } from './group-work.js';
+import { HALF_LOG2_E } from '../math/exact.js';
+import { countRows, mapRows, shifted, type GroupWork } from './group-work.js';
 
 /**
  * Multiplies all variances by a power of two that the encoder sends. What is told counts by as much as is claimed, so where the residuals
@@ -40,8 +42,8 @@ function costOfScale({ classes }: GroupWork, histogram: Uint32Array, squares: Fl
     for (let i = 0; i < VARIANCE_COUNT; i++, r++) {
       const count = histogram[r]!;
       if (count === 0) continue;
-      const v = Math.min(VARIANCE_COUNT - 1, Math.max(0, i + scale * SCALE_STEPS));
-      cost += count * m.information[v]! + (HALF_INV_LN2 * (m.delta * squares[r]! + count)) / (1 + m.rho[v]!);
+      const v = onGrid(i + scale * SCALE_STEPS);
+      cost += count * m.information[v]! + (HALF_LOG2_E * (m.delta * squares[r]! + count)) / (1 + m.rho[v]!);
     }
   }
   return cost;

@@ -114,6 +114,9 @@ interface Places {
   blocks: number;
 }
 
+/** Blocks of gains side by side in a group. */
+const MAX_BLOCKS = Math.ceil(GROUP_SIDE / GAIN_BLOCK);
+
 const LINE = 64;
 
 /** Hands out addresses one behind the other. */
@@ -145,7 +148,7 @@ function fixedPlaces(bump: Bump): Places {
     gainOf: bump.take(4 * MAX_ROWS),
     gains: bump.take(4 * 8 * MAX_ROWS),
     next: bump.take(4 * (MAX_PASSES + QUANTISED_RANKS + 2)),
-    blocks: bump.take(8 * (MAX_GAIN - MIN_GAIN + 1) * Math.ceil(GROUP_SIDE / GAIN_BLOCK) ** 2),
+    blocks: bump.take(8 * (MAX_GAIN - MIN_GAIN + 1) * MAX_BLOCKS * MAX_BLOCKS),
   };
 }
 
@@ -244,7 +247,7 @@ export class Workspace {
     return new Float64Array(this.memory.buffer, at, length);
   }
 
-  /** Puts the labels of the trellis with 2^nu states where the kernels look for them. */
+  /** Puts the labels of signs, of the trellis with 2^nu states, where the kernels look for them. */
   placeLabels(nu: number): void {
     if (this.labelled === nu) return;
     this.bytes(this.at.labels, 2 ** (nu - 1)).set(labelTable(nu));

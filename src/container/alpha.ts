@@ -66,11 +66,6 @@ export function alphaValues(quality: number): number {
  * remains so.
  * @param most values, at least 2
  */
-export function quantiseAlpha(alpha: Samples, depth: Depth, most: number): Samples {
-  return finish(quantiseAlphaInPieces(alpha, depth, most));
-}
-
-/** As `quantiseAlpha`. */
 export function* quantiseAlphaInPieces(alpha: Samples, depth: Depth, most: number): Pieces<Samples> {
   const scale = rangeOf(depth) / 255; // alpha has 8 or 16 bits
   const histogram = new Float64Array(256);

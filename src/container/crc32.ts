@@ -21,7 +21,7 @@ export function crc32(bytes: Uint8Array, before = 0): number {
 const PIECE = 2 ** 20;
 
 /** As `crc32`. */
-export function* crc32InPieces(bytes: Uint8Array, before = 0): Pieces<number> {
+export function* crc32InPieces(bytes: Uint8Array, before: number): Pieces<number> {
   let crc = before;
   for (let at = 0; at < bytes.length; at += PIECE) {
     crc = crc32(bytes.subarray(at, at + PIECE), crc);

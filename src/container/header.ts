@@ -50,7 +50,7 @@ export const NO_CODING = { modelId: '', schedule: DEFAULT_SCHEDULE, nu: 0 } as c
 
 /** Where fields of the header begin. */
 const KIND = MAGIC.length + 1;
-export const MODEL_ID = KIND + 1;
+const MODEL_ID = KIND + 1;
 export const SIZES = MODEL_ID + MODEL_ID_BYTES;
 /** Bytes of schedule and nu, behind the sizes. */
 const SETTINGS_BYTES = 4;

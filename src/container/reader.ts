@@ -4,12 +4,13 @@ import { DcompError } from '../errors.js';
 import { hasAlpha } from '../pixels/picture-planes.js';
 import { MAX_PIXELS } from '../picture.js';
 import type { Pieces } from '../turns.js';
-import { CRC_BYTES, readU32, readVarint } from '../bytes.js';
+import { CRC_BYTES, readU32 } from '../bytes.js';
 import { crc32 } from './crc32.js';
 import type { Container, Extent, PartExtent, Segment } from './extents.js';
+import { ALPHA_SHAPE, frameAt, PART_SHAPE, SEGMENT_SHAPE, type Shape } from './frame.js';
 import { readHeader, type Header } from './header.js';
-import { isKnownPart, MAX_PART_BYTES, MAX_PARTS, MUST_BE_KNOWN, PARTS } from './parts.js';
-import { MAX_SEGMENT_BYTES, segmentChecksum } from './segment.js';
+import { isKnownPart, MAX_PARTS, MUST_BE_KNOWN, PARTS } from './parts.js';
+import { segmentChecksum } from './segment.js';
 
 /**
  * Reads the structure of a file; needs no model. Damage and truncation behind the header are reported in the result.
@@ -38,7 +39,7 @@ export function* readContainerInPieces(bytes: Uint8Array, maxPixels?: number): P
 interface Open {
   payloadOffset: number;
   length: number;
-  /** Bytes of the fields before the checksum, and the checksum that is stated. */
+  /** Bytes of the fields before the checksum that it covers, and the checksum that is stated. */
   fields: number;
   stated: number;
   /** CRC-32 of fields and payload up to byte offset `summed`. */
@@ -54,20 +55,6 @@ interface Rest {
   alpha?: Extent;
   segment?: Segment;
 }
-
-interface Shape {
-  /** Bytes before the length, and between it and the checksum. */
-  before: number;
-  behind: number;
-  /** Whether the checksum covers these and the length. */
-  covered: boolean;
-  /** Most bytes of the payload; behind what is longer nothing can be found. */
-  most: number;
-}
-
-const PART_SHAPE: Shape = { before: 1, behind: 0, covered: true, most: MAX_PART_BYTES };
-const ALPHA_SHAPE: Shape = { before: 0, behind: 0, covered: false, most: Infinity };
-const SEGMENT_SHAPE: Shape = { before: 0, behind: 2, covered: true, most: MAX_SEGMENT_BYTES };
 
 const WRONG_CHECKSUM = 'its checksum does not hold';
 
@@ -228,7 +215,7 @@ export class ContainerReader {
       payloadLength: end - payloadOffset,
       state: end < payloadOffset + length ? 'cut' : 'complete',
     };
-    if (length > shape.most) {
+    if (length > shape.maxLength) {
       fail(extent, 'it is longer than it can be');
     } else {
       open.crc = crc32(bytes.subarray(open.summed, end), open.crc);
@@ -247,17 +234,16 @@ function fail(extent: Extent, fault: string): void {
   if (extent.fault === undefined) Object.assign(extent, { state: 'damaged', fault });
 }
 
-function openAt(bytes: Uint8Array, at: number, { before, behind, covered }: Shape): Open | undefined {
-  const length = readVarint(bytes, at + before);
-  const fieldsEnd = (length?.end ?? 0) + behind;
-  if (length === undefined || fieldsEnd + CRC_BYTES > bytes.length) return undefined;
-  const payloadOffset = fieldsEnd + CRC_BYTES;
+function openAt(bytes: Uint8Array, at: number, shape: Shape): Open | undefined {
+  const frame = frameAt(bytes, at, shape);
+  if (frame === undefined) return undefined;
+  const { fields, length, crc, payload } = frame;
   return {
-    payloadOffset,
-    length: length.value,
-    fields: fieldsEnd - at,
-    stated: readU32(bytes, fieldsEnd),
-    crc: covered ? crc32(bytes.subarray(at, fieldsEnd)) : 0,
-    summed: payloadOffset,
+    payloadOffset: payload,
+    length,
+    fields: fields.length,
+    stated: readU32(bytes, crc),
+    crc: crc32(fields),
+    summed: payload,
   };
 }

@@ -2,32 +2,18 @@
  * What single wrong bytes of a part explain its checksum: of a part with a length before it, and of the header, whose
  * length depends on what may be wrong in it.
  */
-import {
-  CRC_BYTES,
-  MAX_HEADER,
-  MAX_SEGMENT_BYTES,
-  MIN_HEADER,
-  readHeader,
-  readU32,
-  readVarint,
-  segmentChecksum,
-} from './container.js';
+import { CRC_BYTES, MAX_HEADER, MIN_HEADER, readHeader, readU32, segmentChecksum } from './container.js';
 import { crc32, singleByteErrors } from './crc32.js';
-import { MAX_PART_BYTES, partName } from './parts.js';
+import { ALPHA_SHAPE, PART_SHAPE, SEGMENT_SHAPE, type Shape } from './frame.js';
+import { partName } from './parts.js';
 
 /** Longest covered part, in bytes, in which one wrong byte is repaired, and one wrong bit. */
 const ONE_BYTE = 2 ** 17;
 const ONE_BIT = 2 ** 22;
 
 /** Part of a file with a length and a checksum of its own. */
-export interface Shape {
+export interface Framed extends Shape {
   name: string;
-  /** Bytes before and behind the length. */
-  before: number;
-  behind: number;
-  /** Whether the checksum covers them and the length; it covers the payload in any case. */
-  covered: boolean;
-  maxLength: number;
   /** Of a segment, the number of its first unit; undefined for others. */
   firstUnit?: number;
 }
@@ -38,48 +24,19 @@ export interface Fix {
   risk: number;
 }
 
-export const ALPHA: Shape = { name: 'alpha', before: 0, behind: 0, covered: false, maxLength: Infinity };
+export const ALPHA: Framed = { name: 'alpha', ...ALPHA_SHAPE };
 
-export function segmentShape(number: number, firstUnit: number): Shape {
-  return { name: `segment ${number}`, before: 0, behind: 2, covered: true, maxLength: MAX_SEGMENT_BYTES, firstUnit };
+export function segmentShape(number: number, firstUnit: number): Framed {
+  return { name: `segment ${number}`, ...SEGMENT_SHAPE, firstUnit };
 }
 
 /** @param crc CRC-32 of what is covered, `length` bytes */
-export function checksum({ firstUnit }: Shape, crc: number, length: number, last: boolean): number {
+export function checksum({ firstUnit }: Framed, crc: number, length: number, last: boolean): number {
   return firstUnit === undefined ? crc : segmentChecksum({ first: firstUnit, last }, crc, length);
 }
 
-export function partShape(type: number): Shape {
-  return {
-    name: `part ${partName(type)}`,
-    before: 1,
-    behind: 0,
-    covered: true,
-    maxLength: MAX_PART_BYTES,
-  };
-}
-
-export interface Frame {
-  /** Bytes before the payload that the checksum covers. */
-  fields: Uint8Array;
-  length: number;
-  /** Byte offsets of the checksum and of the payload. */
-  crc: number;
-  payload: number;
-}
-
-/** undefined where the bytes end before the payload, or the length has no end. */
-export function frameAt(bytes: Uint8Array, at: number, { before, behind, covered }: Shape): Frame | undefined {
-  const length = readVarint(bytes, at + before);
-  if (length === undefined) return undefined;
-  const crc = length.end + behind;
-  if (crc + CRC_BYTES > bytes.length) return undefined;
-  return {
-    fields: covered ? bytes.slice(at, crc) : new Uint8Array(0),
-    length: length.value,
-    crc,
-    payload: crc + CRC_BYTES,
-  };
+export function partShape(type: number): Framed {
+  return { name: `part ${partName(type)}`, ...PART_SHAPE };
 }
 
 /**

@@ -16,19 +16,19 @@ import { hasAlpha } from '../pixels/picture-planes.js';
 import { finish, type Pieces } from '../turns.js';
 import { CRC_BYTES, readU32 } from './container.js';
 import { crc32, crc32Combine, crc32InPieces } from './crc32.js';
+import { frameAt, type Frame } from './frame.js';
 import {
   ALPHA,
   checksum,
-  frameAt,
   headerFixes,
   headerOf,
   partShape,
   segmentShape,
   wrongBytes,
   type Fix,
-  type Frame,
-  type Shape,
+  type Framed,
 } from './repair-fixes.js';
+import { MAX_PARTS } from './parts.js';
 
 /**
  * Trying lengths costs up to 5 passes over the rest of the file, and some time for each trial. In bytes to be summed: what
@@ -146,12 +146,17 @@ class Repairer {
     return { end: read.end, hasParts: read.hasParts, alpha: hasAlpha(read.header.channels) };
   }
 
-  /** @returns byte offset behind the list, undefined where the file ends or is lost before */
+  /** @returns byte offset behind the list, undefined where the file ends or is lost before, or there are more parts than there can be */
   private *parts(start: number, alpha: boolean): Pieces<number | undefined> {
     const next = alpha ? ALPHA : segmentShape(1, 0);
-    for (let at = start; ;) {
+    for (let at = start, count = 0; ;) {
+      yield; // there may be many without a byte
       const type = this.bytes[at];
       if (type === undefined) return undefined;
+      if (type !== 0 && count === MAX_PARTS) {
+        this.lost.push({ part: 'end of the parts', offset: at });
+        return undefined;
+      }
       const shape = partShape(type);
       if (type === 0) {
         // The end of the list, which no checksum covers; or the type of a part, turned to 0: its checksum then tells.
@@ -165,6 +170,7 @@ class Repairer {
       const finding = yield* this.find(at, shape);
       if (finding.state === 'intact') {
         at = finding.end;
+        count++;
         continue;
       }
       // The end of the list, turned to another byte?
@@ -180,16 +186,17 @@ class Repairer {
       const behind = yield* this.behindDamage(at, shape);
       if (behind === undefined) return undefined;
       at = behind;
+      count++;
     }
   }
 
   /** Whether a part with a checksum that holds begins there. */
-  private *behaves(at: number, shape: Shape): Pieces<boolean> {
+  private *behaves(at: number, shape: Framed): Pieces<boolean> {
     return (yield* this.check(at, shape)).state === 'intact';
   }
 
   /** Goes over a part, repairs it if needed. @returns byte offset behind it, undefined where that is unknown or of no use */
-  private *mend(at: number, shape: Shape): Pieces<number | undefined> {
+  private *mend(at: number, shape: Framed): Pieces<number | undefined> {
     const finding = yield* this.find(at, shape);
     if (finding.state === 'intact') return finding.end;
     if (finding.state === 'cut') return undefined;
@@ -198,7 +205,7 @@ class Repairer {
   }
 
   /** Where the next part begins if the length of a damaged one is right. */
-  private *behindDamage(at: number, shape: Shape): Pieces<number | undefined> {
+  private *behindDamage(at: number, shape: Framed): Pieces<number | undefined> {
     const { state, end } = yield* this.check(at, shape);
     return state === 'damaged' && end > at ? end : undefined;
   }
@@ -216,7 +223,7 @@ class Repairer {
     return true;
   }
 
-  private *find(at: number, shape: Shape): Pieces<Finding> {
+  private *find(at: number, shape: Framed): Pieces<Finding> {
     const { state, end } = yield* this.check(at, shape);
     if (state === 'intact') return { state, end };
     const fixes = yield* this.examine(at, shape, state === 'damaged');
@@ -226,7 +233,7 @@ class Repairer {
   /** `last` is true of a segment that says it is the last. */
   private *check(
     at: number,
-    shape: Shape,
+    shape: Framed,
   ): Pieces<{ state: 'intact' | 'damaged' | 'cut'; end: number; last: boolean }> {
     const frame = frameAt(this.bytes, at, shape);
     if (frame === undefined) return { state: 'cut', end: this.bytes.length, last: false };
@@ -242,7 +249,7 @@ class Repairer {
   }
 
   /** Checksum computed xor checksum stored. A segment that ends with the file is taken for the last. */
-  private *difference({ fields, payload, length, crc }: Frame, shape: Shape): Pieces<number> {
+  private *difference({ fields, payload, length, crc }: Frame, shape: Framed): Pieces<number> {
     const end = payload + length;
     const covered = yield* crc32InPieces(this.bytes.subarray(payload, end), crc32(fields));
     return (
@@ -251,7 +258,7 @@ class Repairer {
   }
 
   /** All ways to make the checksum hold by one byte; none if it would take too long to try them. */
-  private *examine(at: number, shape: Shape, lengthMayBeRight: boolean): Pieces<Fix[]> {
+  private *examine(at: number, shape: Framed, lengthMayBeRight: boolean): Pieces<Fix[]> {
     const fixes = lengthMayBeRight ? yield* this.wrongBytes(at, shape) : [];
     if (fixes.length > 0 && (yield* this.lengthIsRight(at, shape))) return fixes;
     const lengths = yield* this.wrongLengths(at, shape);
@@ -259,7 +266,7 @@ class Repairer {
   }
 
   /** Whether a segment's length leads to the file's end or to another segment that is intact. */
-  private *lengthIsRight(at: number, shape: Shape): Pieces<boolean> {
+  private *lengthIsRight(at: number, shape: Framed): Pieces<boolean> {
     if (shape.firstUnit === undefined) return false;
     const { end } = yield* this.check(at, shape);
     const units = this.bytes[frameAt(this.bytes, at, shape)!.crc - 2]!;
@@ -267,7 +274,7 @@ class Repairer {
   }
 
   /** With the length as it is. */
-  private *wrongBytes(at: number, shape: Shape): Pieces<Fix[]> {
+  private *wrongBytes(at: number, shape: Framed): Pieces<Fix[]> {
     const frame = frameAt(this.bytes, at, shape);
     if (frame === undefined || frame.payload + frame.length > this.bytes.length || frame.length > shape.maxLength)
       return [];
@@ -280,7 +287,7 @@ class Repairer {
   }
 
   /** Lengths that differ in one byte; undefined if it would take too long to try them. */
-  private *wrongLengths(at: number, shape: Shape): Pieces<Fix[] | undefined> {
+  private *wrongLengths(at: number, shape: Framed): Pieces<Fix[] | undefined> {
     const start = at + shape.before;
     const trials: { fix: Fix; frame: Frame }[] = [];
     const trial = this.bytes.slice(at, start + MAX_VARINT + shape.behind + CRC_BYTES);

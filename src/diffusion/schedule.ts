@@ -9,8 +9,8 @@ import type { Size } from '../math/rectangle.js';
 import type { Mode } from '../model/inputs.js';
 
 /**
- * root: LL of the coarsest level, against the prior. enter: the details of a level, LL being known (step A of the
- * design), in one step or two. refine: all of a level (steps B). settle: what is shown, once more at coarse levels.
+ * root: LL of the coarsest level, against the prior. enter: the details of a level, LL being known, in one step or
+ * two. refine: all of a level. settle: what is shown, once more at coarse levels.
  */
 export type StepKind = 'root' | 'enter' | 'refine' | 'settle';
 
@@ -89,7 +89,7 @@ export type Settled = readonly [number, number, number, number];
 export const SETTLE_UNIT = 4;
 /** Of a level that stays as it is. */
 export const NOT_SETTLED = -SETTLE_UNIT;
-export const MAX_SETTLED = 14 * SETTLE_UNIT;
+const MAX_SETTLED = 14 * SETTLE_UNIT;
 /** Levels that are settled, at most. */
 export const SETTLED_LEVELS = 4;
 /** The coarsest one that a file may end with and be settled all the same. */
@@ -119,7 +119,7 @@ export type Ahead = readonly [number, number, number, number];
 /** What the header counts `ahead` in, and the largest that it can state. */
 export const MAX_AHEAD = 63;
 /** Noise that is white. */
-export const WHITE: Ahead = [0, 0, 0, 0];
+const WHITE: Ahead = [0, 0, 0, 0];
 
 /** No level ≥ 1 is measured to a lower sigma code: sigma ¼. */
 export const FINEST_COARSE_CODE = LAST_CODE - CODES_LEVEL_SPAN;
@@ -175,7 +175,7 @@ export function coarseViewsOf(views: Views): Views {
 }
 
 /** Levels of more pixels have one view, as several take an array of the level's size. */
-export const MAX_MIRRORED_PIXELS = 2 ** 23;
+const MAX_MIRRORED_PIXELS = 2 ** 23;
 
 /**
  * How many views an evaluation has of those wanted. Blocks that lag behind, at level 0, would lag elsewhere in a mirrored picture.
@@ -267,7 +267,7 @@ export function isHandedOn(kind: StepKind, code: number): boolean {
 }
 
 /** @throws DcompError E_USAGE unless a header can state it */
-export function checkSchedule(schedule: Schedule): void {
+function checkSchedule(schedule: Schedule): void {
   const {
     coarseWidth,
     fineWidth,

@@ -70,7 +70,10 @@ export function nearestToken({ tokens, centres }: TokenTables, z: Float32Array, 
   let least = Infinity;
   for (let k = 0; k < tokens; k++) {
     let sum = 0;
-    for (let c = 0; c < COEFFICIENTS; c++) sum += (z[at + c]! - centres[k * COEFFICIENTS + c]!) ** 2;
+    for (let c = 0; c < COEFFICIENTS; c++) {
+      const off = z[at + c]! - centres[k * COEFFICIENTS + c]!;
+      sum += off * off;
+    }
     if (sum < least) [best, least] = [k, sum];
   }
   return best;

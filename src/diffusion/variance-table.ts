@@ -12,8 +12,12 @@ for (let i = 0; i < VARIANCE_COUNT; i++) VARIANCE[i] = exp2((i + VARIANCE_MIN) /
 
 /** Index on the variance grid of a log2 variance given in steps (log2 v · VARIANCE_STEPS). */
 export function varianceIndex(steps: number): number {
-  const i = Math.floor(steps + 0.5) - VARIANCE_MIN;
-  return i < 0 ? 0 : i >= VARIANCE_COUNT ? VARIANCE_COUNT - 1 : i;
+  return onGrid(Math.floor(steps + 0.5) - VARIANCE_MIN);
+}
+
+/** The nearest index that there is on the variance grid. */
+export function onGrid(index: number): number {
+  return index < 0 ? 0 : index >= VARIANCE_COUNT ? VARIANCE_COUNT - 1 : index;
 }
 
 /** A measurement that takes a coefficient from one sigma code to another. */

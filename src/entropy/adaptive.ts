@@ -1,6 +1,6 @@
 import { DcompError } from '../errors.js';
 import { finish, type Pieces } from '../turns.js';
-import { COMPACT, RansStack } from './rans.js';
+import { RansStack } from './rans.js';
 
 /**
  * Adaptive coding of small alphabets through rANS: probabilities are counts per context, which encoder and decoder keep
@@ -133,7 +133,7 @@ export class AdaptiveEncoder {
   /** Turns the stacks that are full into bytes. To be called now and then where there are many symbols, to hold fewer of them. */
   *flushFull(): Pieces<void> {
     for (let intervals = this.full.shift(); intervals !== undefined; intervals = this.full.shift()) {
-      const stack = new RansStack(COMPACT);
+      const stack = new RansStack();
       for (let i = intervals.length - 1; i >= 0; i--) {
         stack.push(intervals[i]! >>> 16, intervals[i]! & 0xffff, BITS);
         if (i % PIECE === 0) yield;
@@ -153,13 +153,13 @@ export class AdaptiveDecoder {
     private readonly bytes: Uint8Array,
     offset = 0,
   ) {
-    this.stack = new RansStack(COMPACT, bytes, offset);
+    this.stack = new RansStack(bytes, offset);
   }
 
   /** @throws DcompError E_TRUNCATED if the data ends, E_DAMAGED_SEGMENT if it cannot be right */
   decode(model: AdaptiveModel, context: number): number {
     if (this.count === STACK_SYMBOLS) {
-      this.stack = new RansStack(COMPACT, this.bytes, this.finish());
+      this.stack = new RansStack(this.bytes, this.finish());
       this.count = 0;
     }
     this.count++;

@@ -1,6 +1,7 @@
 /**
  * Viterbi's search through a feed-forward trellis in plain TypeScript, of which kernels/lib/paths.ts is the vector form. A
- * state is a register of nu bits; a step shifts in one bit, and what it brings depends on the state and that bit.
+ * state is a register of nu bits, 0 to begin with; a step shifts in one bit, and what it brings depends on the state and
+ * that bit.
  *
  * Path metrics, the more the better, are int16 with saturating additions: only hopeless paths saturate.
  */
@@ -12,8 +13,6 @@ const HOPELESS = -32768;
 export interface Trellis {
   /** log2 of the number of states. */
   nu: number;
-  /** The state before the first step. */
-  state: number;
   steps: number;
   /** Steps whose decisions are held at once; when so many are, all but the last `kept` are decided. */
   window: number;
@@ -26,14 +25,14 @@ export interface Trellis {
 }
 
 /** The bits of the path that gains most, one a byte. */
-export function bestPath({ nu, state, steps, window, kept, putGains }: Trellis): Uint8Array {
+export function bestPath({ nu, steps, window, kept, putGains }: Trellis): Uint8Array {
   const states = 2 ** nu;
   const half = states / 2;
   const bits = new Uint8Array(steps);
   const gains = new Int16Array(states);
   let paths = new Int16Array(states).fill(HOPELESS);
   let next = new Int16Array(states);
-  paths[state] = 0;
+  paths[0] = 0;
   /** Per held step and state: does the better path come from the upper predecessor? */
   let decisions: Uint8Array[] = [];
   let decided = 0;

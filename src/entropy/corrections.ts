@@ -1,5 +1,5 @@
 /**
- * Corrections: single coefficients that the model was so wrong about that signs cannot reach them. They are sent as a
+ * Corrections: single coefficients that the model was so sure of, and so wrong about, that signs cannot reach them. They are sent as a
  * sparse list of (index, whole steps): gaps between indices and sizes by their number of binary digits, adaptively coded,
  * the digits below the first likewise.
  */

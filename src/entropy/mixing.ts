@@ -7,7 +7,7 @@
 import { DcompError } from '../errors.js';
 import { exp2, log2 } from '../math/exact.js';
 import { onDemand } from '../math/on-demand.js';
-import { COMPACT, RansStack } from './rans.js';
+import { RansStack } from './rans.js';
 import type { Pieces } from '../turns.js';
 
 /** log2 of the quanta of a probability. */
@@ -154,7 +154,7 @@ export class BinaryEncoder implements BinaryCoder {
 
   /** The stack of what was noted since the last call. */
   *flushInPieces(): Pieces<Uint8Array> {
-    const stack = new RansStack(COMPACT);
+    const stack = new RansStack();
     for (let i = this.count - 1; i >= 0; i--) {
       const ones = this.notes[i]! >>> 1;
       if (this.notes[i]! & 1) stack.push(0, ones, BITS);
@@ -171,7 +171,7 @@ export class BinaryDecoder implements BinaryCoder {
 
   /** @throws DcompError E_TRUNCATED or E_DAMAGED_SEGMENT if no stack begins at that byte */
   constructor(bytes: Uint8Array, offset: number) {
-    this.stack = new RansStack(COMPACT, bytes, offset);
+    this.stack = new RansStack(bytes, offset);
   }
 
   /** @throws DcompError E_TRUNCATED if the data ends */

@@ -1,63 +1,40 @@
 import { DcompError } from '../errors.js';
-import { pow2 } from '../math/exact.js';
+
+/** The state lies in 2^16 .. 2^24 − 1: 3 bytes, of which 1 carries information. */
+const STATE_BYTES = 3;
+const LOW = 2 ** 16;
+const HIGH = 2 ** 24;
 
 /**
  * Range variant of asymmetric numeral systems (Duda, "Asymmetric numeral systems", 2013): an entropy coder that is a
  * *stack*: what was pushed last is popped first. A symbol is an interval `start..start + freq − 1` of 2^bits quanta and
- * costs log2(2^bits / freq) bits. Popping symbols that were never pushed turns any data into samples of a distribution,
- * and pushing them again gives the data back: bits back coding (Townsend, Bird & Barber 2019) rests on that.
+ * costs log2(2^bits / freq) bits.
  *
  * The stack lies in memory in the order of reading, top first, and grows towards lower addresses. So a decoder pops
- * forward from any place in a file, without knowing where the data ends, and stops right behind it.
+ * forward from any place in a file, without knowing where the data ends, and stops right behind it. Between state and
+ * stack whole bytes move.
  *
- * All arithmetic is on whole doubles below 2^53, which is exact: a quotient below 2^(stateBits − bits) differs from the next
- * whole number by at least 2^-bits, more than its rounding.
+ * All arithmetic is on whole doubles, which is exact: a quotient of the state differs from the next whole number by at least
+ * 2^-bits, more than its rounding.
  */
-export interface RansFormat {
-  /** The state lies in 2^(stateBits − wordBits) .. 2^stateBits − 1; a multiple of 8. A file pays about stateBits − wordBits bits. */
-  stateBits: number;
-  /** Unit of what moves between state and stack: 8 or 16. */
-  wordBits: number;
-}
-
-/** For long messages and many quanta: up to 16 bits at no measurable loss. */
-export const WIDE: RansFormat = { stateBits: 48, wordBits: 16 };
-/** For short messages: 3 bytes for the state, of which 1 carries information; up to 14 bits. */
-export const COMPACT: RansFormat = { stateBits: 24, wordBits: 8 };
-
 export class RansStack {
-  private readonly low: number;
-  private readonly high: number;
-  private readonly word: number;
-  private readonly wordBytes: number;
-  private x: number;
+  private x = LOW;
   private bytes: Uint8Array;
   private top: number;
   private owned: boolean;
 
   /**
-   * An empty stack, or one that begins with given data (an earlier `finish`, or at least stateBits/8 bytes of any kind as
-   * a seed for bits back, the first of them not 0).
+   * An empty stack, or one that begins with given data: an earlier `finish`.
    * @throws DcompError E_TRUNCATED if there is no whole state at `offset`, E_DAMAGED_SEGMENT if it isn't a state
    */
-  constructor(
-    private readonly format: RansFormat = WIDE,
-    data?: Uint8Array,
-    offset = 0,
-  ) {
-    this.low = pow2(format.stateBits - format.wordBits);
-    this.high = pow2(format.stateBits);
-    this.word = pow2(format.wordBits);
-    this.wordBytes = format.wordBits / 8;
-    this.x = this.low;
+  constructor(data?: Uint8Array, offset = 0) {
     this.bytes = data ?? new Uint8Array(64);
     this.owned = data === undefined;
     this.top = this.owned ? this.bytes.length : offset;
     if (data === undefined) return;
     this.x = 0;
-    this.need(format.stateBits / 8);
-    for (let i = 0; i < format.stateBits / 8; i++) this.x = this.x * 256 + data[this.top++]!;
-    if (this.x < this.low) {
+    for (let i = 0; i < STATE_BYTES; i++) this.x = this.x * 256 + this.popByte(STATE_BYTES - i);
+    if (this.x < LOW) {
       throw new DcompError(
         'E_DAMAGED_SEGMENT',
         `the entropy coder cannot begin with state ${this.x} at byte ${offset}`,
@@ -65,14 +42,9 @@ export class RansStack {
     }
   }
 
-  /** Equal states and equal stacks below them give equal symbols. */
-  get state(): number {
-    return this.x;
-  }
-
   /** Is the state that of an empty stack? Damaged data seldom ends there. */
   get atStart(): boolean {
-    return this.x === this.low;
+    return this.x === LOW;
   }
 
   /** Index behind the last byte popped. */
@@ -83,14 +55,14 @@ export class RansStack {
   /**
    * @param start first quantum of the symbol
    * @param freq its quanta, at least 1
-   * @param bits log2 of the number of all quanta, at most 16 (WIDE) or 14 (COMPACT)
+   * @param bits log2 of the number of all quanta, at most 14
    */
   push(start: number, freq: number, bits: number): void {
     const total = 1 << bits;
-    const limit = freq * (this.high / total);
+    const limit = freq * (HIGH / total);
     while (this.x >= limit) {
-      const rest = Math.floor(this.x / this.word);
-      this.pushWord(this.x - rest * this.word);
+      const rest = Math.floor(this.x / 256);
+      this.pushByte(this.x - rest * 256);
       this.x = rest;
     }
     const quotient = Math.floor(this.x / freq);
@@ -108,40 +80,34 @@ export class RansStack {
     const total = 1 << bits;
     const quotient = Math.floor(this.x / total);
     this.x = quotient * freq + (this.x - quotient * total) - start;
-    while (this.x < this.low) this.x = this.x * this.word + this.popWord();
+    while (this.x < LOW) this.x = this.x * 256 + this.popByte(1);
   }
 
   /** The state and everything below it, in the order of reading. The stack stays as it is. */
   finish(): Uint8Array {
-    const stateBytes = this.format.stateBits / 8;
-    const data = new Uint8Array(stateBytes + this.bytes.length - this.top);
+    const data = new Uint8Array(STATE_BYTES + this.bytes.length - this.top);
     let rest = this.x;
-    for (let i = stateBytes - 1; i >= 0; i--) {
+    for (let i = STATE_BYTES - 1; i >= 0; i--) {
       data[i] = rest % 256;
       rest = Math.floor(rest / 256);
     }
-    data.set(this.bytes.subarray(this.top), stateBytes);
+    data.set(this.bytes.subarray(this.top), STATE_BYTES);
     return data;
   }
 
-  private pushWord(word: number): void {
-    if (!this.owned || this.top < this.wordBytes) this.grow();
-    this.bytes[--this.top] = word & 255;
-    if (this.wordBytes === 2) this.bytes[--this.top] = word >> 8;
+  private pushByte(byte: number): void {
+    if (!this.owned || this.top === 0) this.grow();
+    this.bytes[--this.top] = byte;
   }
 
-  private popWord(): number {
-    this.need(this.wordBytes);
-    const first = this.bytes[this.top++]!;
-    return this.wordBytes === 2 ? first * 256 + this.bytes[this.top++]! : first;
-  }
-
-  private need(bytes: number): void {
-    if (this.top + bytes <= this.bytes.length) return;
-    throw new DcompError(
-      'E_TRUNCATED',
-      `the entropy-coded data ends at byte ${this.bytes.length}, but ${bytes} more are needed`,
-    );
+  /** @param needed bytes, this one included */
+  private popByte(needed: number): number {
+    if (this.top + needed > this.bytes.length)
+      throw new DcompError(
+        'E_TRUNCATED',
+        `the entropy-coded data ends at byte ${this.bytes.length}, but ${needed} more are needed`,
+      );
+    return this.bytes[this.top++]!;
   }
 
   /** Moves the data to the end of a larger buffer of our own: the caller's is never written to. */
@@ -189,16 +155,4 @@ export function symbolAt(cumulative: Uint32Array, quantum: number): number {
     else high = middle;
   }
   return low;
-}
-
-/** Pushes a symbol of a quantised distribution. */
-export function pushSymbol(stack: RansStack, cumulative: Uint32Array, bits: number, symbol: number): void {
-  stack.push(cumulative[symbol]!, cumulative[symbol + 1]! - cumulative[symbol]!, bits);
-}
-
-/** Pops a symbol of a quantised distribution. @throws DcompError E_TRUNCATED if the data ends */
-export function popSymbol(stack: RansStack, cumulative: Uint32Array, bits: number): number {
-  const symbol = symbolAt(cumulative, stack.peek(bits));
-  stack.pop(cumulative[symbol]!, cumulative[symbol + 1]! - cumulative[symbol]!, bits);
-  return symbol;
 }

@@ -1,7 +1,7 @@
 /** The kernel of a sample model (kernels/samples.ts) with its memory: what stands where, and the tables it needs. */
 import { compileKernel, instantiateKernel, kernelMemory } from '../kernels/load.js';
 import { wasm } from '../kernels/samples.wasm.js';
-import { exp2 } from '../math/exact.js';
+import { exp2, LOG2_E } from '../math/exact.js';
 import { onDemand } from '../math/on-demand.js';
 import { squashTable, stretchTable } from './mixing.js';
 
@@ -40,7 +40,6 @@ export const VARIANCE = Float64Array.from({ length: VARIANCES }, (_, i) => exp2(
 /** The logistic distribution at steps of 1 / CDF_STEPS of its scale, from −CDF_LIMIT on. */
 const CDF_LIMIT = 24;
 const CDF_STEPS = 64;
-const LOG2_E = 1.4426950408889634;
 const cdfTable = onDemand(() =>
   Float64Array.from(
     { length: 2 * CDF_LIMIT * CDF_STEPS + 2 },

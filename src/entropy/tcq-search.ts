@@ -43,5 +43,5 @@ export function searchPoints(distances: Int16Array, nu: number): Uint8Array {
       gains[2 * q + 1] = -distances[4 * k + (label ^ 2)]!;
     }
   };
-  return bestPath({ nu, state: 0, steps: distances.length / 4, window: POINT_WINDOW, kept: KEPT_POINTS, putGains });
+  return bestPath({ nu, steps: distances.length / 4, window: POINT_WINDOW, kept: KEPT_POINTS, putGains });
 }

@@ -12,7 +12,7 @@
  * From state s = q + t·2^(nu−1) bit b leads to state 2·q + b, with
  *   parity of m: parity(q & even),   second bit of m: parity(q & second) + t + b
  */
-import { exp2 } from '../math/exact.js';
+import { exp2, HALF_LOG2_E } from '../math/exact.js';
 import { mix32 } from '../math/hash.js';
 import { DcompError } from '../errors.js';
 import type { Pieces } from '../turns.js';
@@ -121,7 +121,7 @@ function makeModel(spread: number, phase: number): PointModel {
   for (const { share, variance } of MIXTURE) {
     const own = (1 + rho * variance) * NOISE * unit * unit;
     // exp(−x²/(2·own)) at first, first + 1, …: each is the one before times a factor, which changes by a factor.
-    const scale = -0.7213475204444817 / own;
+    const scale = -HALF_LOG2_E / own;
     let value = (share / Math.sqrt(own)) * exp2(scale * first * first);
     let factor = exp2(scale * (2 * first + 1));
     const change = exp2(2 * scale);

@@ -8,7 +8,7 @@ import { MAX_NU, decodeRunInPieces, labelTable, sectionEnds, type Run, type Sect
 import { WINDOW_SECTIONS, keptSections } from './viterbi.js';
 
 interface TrellisKernel {
-  begin(nu: number, state: number, mixedKey: number, window: number, keep: number): void;
+  begin(nu: number, mixedKey: number, window: number, keep: number): void;
   feed(count: number): number;
   finish(): number;
 }
@@ -34,8 +34,6 @@ export interface EncodedRun {
   bitCount: number;
   /** What the decoder will get: ±1 per coefficient, 0 for all if the run has no sections. */
   signs: Int8Array;
-  /** State behind the last section. */
-  state: number;
 }
 
 /** Encodes runs; holds the search's memory (68 MB, of which a small nu touches little), so keep and reuse one. Not reentrant. */
@@ -63,54 +61,40 @@ export class TrellisEncoder {
    * @param run as the decoder will have it
    * @param metric log-likelihood ratio per coefficient, √(delta·(1 + v·delta)) · (x − mu), in nats; finite
    * @param nu log2 of the number of states, 8..18: each one more doubles the time and saves about 1 % of the bits
-   * @param state where the register begins, 0..2^nu − 1
-   * @throws DcompError E_USAGE if nu, state or the metric's length don't fit
+   * @throws DcompError E_USAGE if nu or the metric's length doesn't fit
    */
-  encode(run: Run, metric: Float32Array, nu: number, state = 0): EncodedRun {
-    return finish(this.encodeInPieces(run, metric, nu, state));
+  encode(run: Run, metric: Float32Array, nu: number): EncodedRun {
+    return finish(this.encodeInPieces(run, metric, nu));
   }
 
   /** As `encode`; nothing else may be searched until it has ended. */
-  *encodeInPieces(run: Run, metric: Float32Array, nu: number, state = 0): Pieces<EncodedRun> {
-    const { bytes, count } = yield* this.bitsInPieces(sectionsOf(run), metric, nu, state);
+  *encodeInPieces(run: Run, metric: Float32Array, nu: number): Pieces<EncodedRun> {
+    const { bytes, count } = yield* this.bitsInPieces(sectionsOf(run), metric, nu);
     // The decoder's own function: whatever the search did, both sides have the same signs.
-    const decoded = yield* decodeRunInPieces(run, new BitReader(bytes, 0, count), nu, state);
-    return { bits: bytes, bitCount: count, signs: decoded.signs, state: decoded.state };
+    const decoded = yield* decodeRunInPieces(run, new BitReader(bytes, 0, count), nu);
+    return { bits: bytes, bitCount: count, signs: decoded.signs };
   }
 
   /** As `encodeInPieces`, the bits alone: packed, and how many they are. */
-  *bitsInPieces(
-    run: Sections,
-    metric: Float32Array,
-    nu: number,
-    state = 0,
-  ): Pieces<{ bytes: Uint8Array; count: number }> {
-    const bits = yield* this.searchInPieces(run, metric, nu, state);
+  *bitsInPieces(run: Sections, metric: Float32Array, nu: number): Pieces<{ bytes: Uint8Array; count: number }> {
+    const bits = yield* this.searchInPieces(run, metric, nu);
     const bytes = new Uint8Array((bits.length + 7) >>> 3);
     for (let k = 0; k < bits.length; k++) bytes[k >>> 3]! |= bits[k]! << (7 - (k & 7));
     return { bytes, count: bits.length };
   }
 
   /** The bits alone, one a byte: what `viterbi` returns. */
-  search(run: Run, metric: Float32Array, nu: number, state = 0): Uint8Array {
-    return finish(this.searchInPieces(sectionsOf(run), metric, nu, state));
+  search(run: Run, metric: Float32Array, nu: number): Uint8Array {
+    return finish(this.searchInPieces(sectionsOf(run), metric, nu));
   }
 
-  private *searchInPieces(
-    { length: n, ends, key }: Sections,
-    metric: Float32Array,
-    nu: number,
-    state: number,
-  ): Pieces<Uint8Array> {
+  private *searchInPieces({ length: n, ends, key }: Sections, metric: Float32Array, nu: number): Pieces<Uint8Array> {
     if (metric.length !== n)
       throw new DcompError('E_USAGE', `the run has ${n} coefficients, but ${metric.length} metrics`);
     this.setLabels(nu);
-    if (!Number.isInteger(state) || state < 0 || state >= 1 << nu) {
-      throw new DcompError('E_USAGE', `the trellis cannot begin in state ${state}: it has ${1 << nu} of them`);
-    }
     const bits = new Uint8Array(ends.length);
     if (ends.length === 0) return bits;
-    this.kernel.begin(nu, state, mix32(key), WINDOW_SECTIONS, keptSections(nu));
+    this.kernel.begin(nu, mix32(key), WINDOW_SECTIONS, keptSections(nu));
     let written = 0;
     const take = (count: number): void => {
       bits.set(this.output.subarray(0, count), written);

@@ -4,13 +4,13 @@ import { finish, type Pieces } from '../turns.js';
 import type { BitReader } from './bits.js';
 
 /**
- * Trellis reverse-channel coding: sends a sample of a noisy observation y of coefficients x, of which both sides have
- * the same prior, at about the cost of the information I = ½·log2(1 + v·delta) that y carries (reverse-channel coding:
+ * Trellis reverse-channel coding, of what has too little to tell for points (tcq.ts): sends a sample of a noisy observation y of
+ * coefficients x, of which both sides have the same prior, at about the cost of the information I = ½·log2(1 + v·delta) that y carries (reverse-channel coding:
  * Theis & Yosri, "Algorithms for the communication of samples", 2022; the trellis replaces their exhaustive search, as
  * trellis-coded quantisation does in source coding: Marcellin & Fischer 1990).
  *
  * A *run* of coefficients is cut into sections of 1 bit of information. Each section sends one bit; the last nu bits
- * sent are the state of a shift register. State and bit choose one of 512 pseudo-random sign vectors for the
+ * sent are the state of a shift register, which is 0 to begin with. State and bit choose one of 512 pseudo-random sign vectors for the
  * coefficients of the section, and the sample is y = mu + sign · √(v + 1/delta). The encoder searches the bits whose
  * signs fit best (trellis-encoder.ts); the decoder only looks them up, so nu costs it nothing.
  *
@@ -73,14 +73,11 @@ export interface Sections {
   key: number;
 }
 
-/** Number of label bits; a power of two of sign vectors, and as many again with the opposite sign. */
-export const LABEL_BITS = 8;
-
 /**
  * Images of bits 3, 4, … of q under the label map. Random columns (of which the low 3 bits permute within a block of
  * labels) are all about as good; these are the best of 36 draws by the mean overhead at nu 8, 10, 12 and 14.
  */
-export const LABEL_COLUMNS: readonly number[] = [
+const LABEL_COLUMNS: readonly number[] = [
   0x0e, 0x33, 0x6d, 0x24, 0x8b, 0xde, 0xb7, 0x1b, 0xd0, 0xb2, 0xc9, 0x4d, 0x65, 0x98,
 ];
 
@@ -153,8 +150,6 @@ export interface DecodedRun {
   signs: Int8Array;
   /** Coefficients whose section was there: the first so many of the run. */
   covered: number;
-  /** State behind the last section read; a run may begin with the state at which another one ended. */
-  state: number;
 }
 
 /** 1 for indices of an odd number of ones. */
@@ -164,24 +159,24 @@ for (let i = 1; i < 256; i++) PARITY[i] = PARITY[i >> 1]! ^ (i & 1);
 /**
  * Reads a run. If the data ends inside it, the sections whose bit is there are decoded.
  * @param nu log2 of the number of states, 8..18, as in the encoder
- * @param state where the register begins, 0..2^nu − 1
  * @throws DcompError E_USAGE if nu isn't 8..18
  */
-export function decodeRun(run: Run, reader: BitReader, nu: number, state = 0): DecodedRun {
-  return finish(decodeRunInPieces(run, reader, nu, state));
+export function decodeRun(run: Run, reader: BitReader, nu: number): DecodedRun {
+  return finish(decodeRunInPieces(run, reader, nu));
 }
 
 /** Coefficients that are looked up in a piece. */
 const PIECE = 2 ** 17;
 
 /** As `decodeRun`. */
-export function* decodeRunInPieces(run: Run, reader: BitReader, nu: number, state = 0): Pieces<DecodedRun> {
+export function* decodeRunInPieces(run: Run, reader: BitReader, nu: number): Pieces<DecodedRun> {
   const labels = labelTable(nu);
   const ends = sectionEnds(run.information);
   const sections = Math.min(ends.length, reader.remaining);
   const signs = new Int8Array(run.information.length);
   const mixedKey = mix32(run.key);
   const mask = labels.length - 1;
+  let state = 0;
   let j = 0;
   let piece = PIECE;
   for (let k = 0; k < sections; k++) {
@@ -198,5 +193,5 @@ export function* decodeRunInPieces(run: Run, reader: BitReader, nu: number, stat
     }
     state = ((state & mask) << 1) | bit;
   }
-  return { signs, covered: j, state };
+  return { signs, covered: j };
 }

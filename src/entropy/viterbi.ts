@@ -58,10 +58,9 @@ function branchMetrics(metric: Float32Array, key: number, from: number, to: numb
  * Bits that maximise Σ metric · sign over a run.
  * @param metric per coefficient, in nats; finite
  * @param ends the run's sections (sectionEnds)
- * @param state where the register begins
  * @returns a bit per section, one a byte
  */
-export function viterbi(metric: Float32Array, ends: Uint32Array, key: number, nu: number, state: number): Uint8Array {
+export function viterbi(metric: Float32Array, ends: Uint32Array, key: number, nu: number): Uint8Array {
   const labels = labelTable(nu);
   const [window, kept] = [WINDOW_SECTIONS, keptSections(nu)];
   const putGains = (k: number, gains: Int16Array): void => {
@@ -71,5 +70,5 @@ export function viterbi(metric: Float32Array, ends: Uint32Array, key: number, nu
       gains[2 * q + 1] = -branch[label]!;
     }
   };
-  return bestPath({ nu, state, steps: ends.length, window, kept, putGains });
+  return bestPath({ nu, steps: ends.length, window, kept, putGains });
 }

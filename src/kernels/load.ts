@@ -8,7 +8,7 @@ for (let i = 0; i < 64; i++) {
 }
 
 /** Bytes of a base64 text (padded, without white space). Own code, as Node's Buffer and the browser's atob exclude each other. */
-export function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
+function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
   const bytes = new Uint8Array((text.length / 4) * 3 - padding);
   for (let i = 0, j = 0; i < text.length; i += 4) {

@@ -4,8 +4,10 @@
  * use them. Accuracy: relative error below 1e-15 · a few; what matters is that everyone makes the same error.
  */
 
-const LN2 = 0.6931471805599453;
-const INV_LN2 = 1.4426950408889634;
+export const LN2 = 0.6931471805599453;
+/** 1 / ln 2, and half of it. */
+export const LOG2_E = 1.4426950408889634;
+export const HALF_LOG2_E = 0.7213475204444817;
 
 /** A single-precision number and its bits. */
 const SINGLE = new Float32Array(1);
@@ -73,7 +75,7 @@ export function log2(x: number): number {
   const s2 = s * s;
   let sum = 0;
   for (let k = 25; k >= 1; k -= 2) sum = 1 / k + s2 * sum;
-  return e + 2 * s * sum * INV_LN2;
+  return e + 2 * s * sum * LOG2_E;
 }
 
 /** x^y for x ≥ 0; see `exp2` for how large it may be. */

@@ -2,10 +2,8 @@
  * Standard normal numbers by counter: the one at an index depends on the key and the index alone, so the same picture is
  * drawn on every machine, in whatever order and on however many threads.
  */
-import { log2 } from './exact.js';
+import { LN2, log2 } from './exact.js';
 import { hash32 } from './hash.js';
-
-const LN2 = 0.6931471805599453;
 
 /** Coefficients of AS 241 (PPND16), highest power first, where |p − ½| <= 0.425. */
 const MIDDLE = [

@@ -81,7 +81,7 @@ export function between(x: number, y: number, xEnd: number, yEnd: number): Recta
   return { x, y, width: xEnd - x, height: yEnd - y };
 }
 
-export function areEqual(a: Rectangle, b: Rectangle): boolean {
+function areEqual(a: Rectangle, b: Rectangle): boolean {
   return a.x === b.x && a.y === b.y && a.width === b.width && a.height === b.height;
 }
 

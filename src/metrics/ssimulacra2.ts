@@ -12,7 +12,7 @@ import { rgbOf } from './rgb.js';
 
 const SCALES = 6;
 /** A smaller picture has no scale at all. */
-export const SSIMULACRA2_MIN_SIDE = 8;
+const SSIMULACRA2_MIN_SIDE = 8;
 const C2 = 0.0009;
 
 /** Absorbance of the long, middle and short cones, linear RGB to LMS, and their bias (libjxl's opsin parameters). */

@@ -68,7 +68,7 @@ export function conditioningFeatures(spec: ConditioningSpec): number {
 }
 
 /**
- * U-Net of the design.
+ * The U-Net of models that are trained here.
  * @param channels by scale
  * @param blocks residual blocks by scale: each way, at the last scale in all
  * @param told what the condition says besides the level, see `ConditioningSpec`
@@ -139,8 +139,8 @@ export const SMALL_ARCHITECTURE: Architecture = uNet([32, 64, 56, 48], 12, 5, [1
 });
 
 /** That of the model in the package. */
-export const DEFAULT_CHANNELS: readonly number[] = [64, 96, 160, 160];
-export const DEFAULT_BLOCKS: readonly number[] = [2, 2, 2, 2];
+const DEFAULT_CHANNELS: readonly number[] = [64, 96, 160, 160];
+const DEFAULT_BLOCKS: readonly number[] = [2, 2, 2, 2];
 export const DEFAULT_ARCHITECTURE: Architecture = uNet(DEFAULT_CHANNELS, undefined, undefined, DEFAULT_BLOCKS);
 
 /** The tensor of that name. */
@@ -151,7 +151,7 @@ export function tensorOf(architecture: Architecture, name: string): TensorSpec {
 }
 
 /** Kernel rows and columns of a layer. */
-export function kernelSide(layer: Layer): number {
+function kernelSide(layer: Layer): number {
   return layer.kind === 'conv3x3' ? 3 : 2;
 }
 

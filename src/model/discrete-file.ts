@@ -32,7 +32,7 @@ export const DISCRETE_FILE_KIND: FileKind = {
   fixed: FIXED,
 };
 /** Most tokens; a place of one that is masked holds a number above (src/diffusion/absorbing.ts). */
-export const MOST_TOKENS = 4096;
+const MOST_TOKENS = 4096;
 
 /** What tokens stand for, and what makes logits of a network's outputs. */
 export interface TokenTables {

@@ -11,7 +11,7 @@ import { log2 } from '../math/exact.js';
 import { conditioningFeatures, isToldSigma, type ConditioningSpec } from './architecture.js';
 import { CODES_PER_OCTAVE, EXACT, TOP_CODE, UNKNOWN, log2SigmaOf, sigmaOf } from './sigma.js';
 
-/** What the level is being evaluated for: `enter` = only LL is observed (step A), `refine` = all subbands are (steps B). */
+/** What the level is being evaluated for: `enter` = only LL is observed, `refine` = all subbands are. */
 export type Mode = 'enter' | 'refine';
 
 /** The constants of one evaluation. */

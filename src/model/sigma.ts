@@ -33,5 +33,5 @@ export function codeOf(sigma: number): number {
   return Math.min(254, Math.max(1, CODE_OF_ONE + Math.floor(CODES_PER_OCTAVE * log2(sigma) + 0.5)));
 }
 
-/** sigma_top of the design, 2^5.5 = 45.25: the noise level at which a level is entered. */
+/** sigma_top, 2^5.5 = 45.25: the noise level at which a level is entered. */
 export const TOP_CODE = CODE_OF_ONE + 88;

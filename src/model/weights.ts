@@ -49,7 +49,7 @@ export interface Statistics {
   inputScale: Float32Array;
 }
 
-/** Input normaliser of the design: LL 24, 10, 10; details 8, 4, 4. */
+/** Input normaliser of a new model: LL 24, 10, 10; details 8, 4, 4. */
 export const DEFAULT_INPUT_SCALE = Float32Array.from([24, 10, 10, 8, 4, 4, 8, 4, 4, 8, 4, 4]);
 
 /** A trained network in floats: what a checkpoint holds and what the integer model is made from. */

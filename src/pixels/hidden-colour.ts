@@ -4,7 +4,7 @@
  * is interpolated between the blocks around it.
  */
 import { depthOf, newSamples, rangeOf, type Picture, type Samples } from '../picture.js';
-import { finish, rowsOfPiece, type Pieces } from '../turns.js';
+import { rowsOfPiece, type Pieces } from '../turns.js';
 import { hasAlpha } from './picture-planes.js';
 
 /** Samples that are gone over in a piece, where there is little to do with each. */
@@ -27,11 +27,6 @@ interface Layer {
  * @param alpha that the file will hold, a sample a pixel; undefined where it has none
  * @returns the picture itself where nothing is hidden, else a copy
  */
-export function withoutHiddenColour(picture: Picture, alpha: Samples | undefined): Picture {
-  return finish(withoutHiddenColourInPieces(picture, alpha));
-}
-
-/** As `withoutHiddenColour`. */
 export function* withoutHiddenColourInPieces(picture: Picture, alpha: Samples | undefined): Pieces<Picture> {
   const { width, height, channels, data } = picture;
   if (!hasAlpha(channels) || alpha === undefined || !alpha.includes(0)) return picture;

@@ -1,7 +1,7 @@
 /** Between the caller's picture and what is coded: rotated colours, and alpha apart. */
 import { depthOf, newSamples, rangeOf, type Channels, type Depth, type Picture, type Samples } from '../picture.js';
 import { COLOURS, restoreColours, restoreGrey, rotateColours, rotateGrey, type Ends } from './colour.js';
-import { finish, rowsOfPiece, type Pieces } from '../turns.js';
+import { rowsOfPiece, type Pieces } from '../turns.js';
 import type { Plane } from './pyramid.js';
 
 export function isGrey(channels: Channels): boolean {
@@ -10,10 +10,6 @@ export function isGrey(channels: Channels): boolean {
 
 export function hasAlpha(channels: Channels): boolean {
   return channels === 2 || channels === 4;
-}
-
-export function separate(picture: Picture): { grey: boolean; colour: Plane; alpha: Samples | undefined } {
-  return { grey: isGrey(picture.channels), colour: colourRows(picture, 0, picture.height), alpha: alphaOf(picture) };
 }
 
 /** The rotated colours of the rows from `first` to before `end`. */
@@ -51,15 +47,10 @@ function withoutAlpha(samples: Samples, channels: Channels, depth: Depth): Sampl
   return out;
 }
 
-/** The alpha channel; undefined where there is none. */
-export function alphaOf(picture: Picture): Samples | undefined {
-  return finish(alphaOfInPieces(picture));
-}
-
 /** Samples that are copied in a piece. */
 const PIECE = 2 ** 20;
 
-/** As `alphaOf`. */
+/** The alpha channel; undefined where there is none. */
 export function* alphaOfInPieces(picture: Picture): Pieces<Samples | undefined> {
   const { width, height, channels, data } = picture;
   if (!hasAlpha(channels)) return undefined;

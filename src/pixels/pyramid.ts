@@ -24,13 +24,6 @@ export interface Coefficients {
 /** Rows of the coefficients of a level, from `first` to before `end`. */
 export type CoefficientRows = (first: number, end: number) => Pieces<Float32Array>;
 
-/** Rows of coefficients that are there as a whole. */
-export function rowsOfCoefficients({ width, data }: Coefficients): CoefficientRows {
-  return function* (first, end) {
-    return data.subarray(first * width * COEFFICIENTS, end * width * COEFFICIENTS);
-  };
-}
-
 /** Samples that are halved in a piece. */
 const PIECE = COLOURS * 2 ** 18;
 

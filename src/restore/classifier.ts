@@ -7,13 +7,12 @@
  * is foreseen of the whole: means over the grid of the coefficients, their roots of mean squares, means behind both layers,
  * log2(sigma) / 2.5 and the level; through one hidden layer.
  */
-import { exp2, log2 } from '../math/exact.js';
+import { exp2, log2, LOG2_E } from '../math/exact.js';
 import type { Size } from '../math/rectangle.js';
 import { COEFFICIENTS } from '../model/architecture.js';
 import type { ClassFile, DenseLayer } from '../model/class-file.js';
 import { rowsOfPiece, type Pieces } from '../turns.js';
 
-const LOG2_E = 1.4426950408889634;
 const EPSILON = 1e-6;
 
 /** Feature vectors on a grid. */

@@ -16,7 +16,7 @@ import { DEFAULT_SIDE, sampleStates, type SampleOptions } from './sample-picture
 import { pictureFrom } from './states.js';
 
 /** The level whose positions tokens stand for. */
-export const TOKEN_LEVEL = 3;
+const TOKEN_LEVEL = 3;
 /**
  * Noise that the coefficients of tokens are put under: what they leave out is less than half of it, so that to the denoiser
  * they are as a picture's are, and refining draws what they do not say.
@@ -125,8 +125,10 @@ async function noisyOf(
   const { z, codes } = await observedTokens(file, tokens, pause);
   const key = hash32(mix32(seed), DRAWS.rest);
   await inParts(z.length, pause, (from, to) => {
-    for (let i = from; i < to; i++)
-      z[i] = z[i]! + temperature * Math.sqrt(sigmaOf(codes[i]!) ** 2 + BEGIN ** 2) * normalAt(key, i);
+    for (let i = from; i < to; i++) {
+      const sigma = sigmaOf(codes[i]!);
+      z[i] = z[i]! + temperature * Math.sqrt(sigma * sigma + BEGIN * BEGIN) * normalAt(key, i);
+    }
   });
   return z;
 }

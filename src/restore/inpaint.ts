@@ -254,7 +254,7 @@ function leftOpen(share: Float32Array, { width, height }: Size, x: number, y: nu
   let sum = 0;
   for (let k = 0; k < 4; k++) {
     const part = share[Math.min(height - 1, 2 * y + (k >> 1)) * width + Math.min(width - 1, 2 * x + (k & 1))]!;
-    sum += (1 - part) ** 2;
+    sum += (1 - part) * (1 - part);
   }
   return sum / 4;
 }

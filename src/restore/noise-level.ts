@@ -112,8 +112,8 @@ function* eigenvalues(matrix: Float64Array[]): Pieces<number[]> {
     let off = 0;
     let diagonal = 0;
     for (let p = 0; p < n; p++) {
-      diagonal += matrix[p]![p]! ** 2;
-      for (let q = 0; q < p; q++) off += matrix[p]![q]! ** 2;
+      diagonal += matrix[p]![p]! * matrix[p]![p]!;
+      for (let q = 0; q < p; q++) off += matrix[p]![q]! * matrix[p]![q]!;
     }
     if (off <= 1e-16 * diagonal) break;
     yield;

@@ -60,7 +60,7 @@ const LANGEVIN = { repeats: 1, stepSize: 1 };
 const LANGEVIN_SIGMAS = 4;
 
 /** Evaluations that a sampler takes for a step. */
-export function evaluationsOfStep(sampler: SamplerName): number {
+function evaluationsOfStep(sampler: SamplerName): number {
   return sampler === 'langevin' ? LANGEVIN_SIGMAS : sampler === 'heun' || sampler === 'sde' ? 2 : 1;
 }
 
@@ -228,7 +228,8 @@ async function drawFromCoarser(
     for (let i = from; i < to; i++) {
       if (!isLowest(i) || fine.codes[i] === EXACT) continue;
       // At an odd edge less is unknown, so there is less noise.
-      const lacking = TOP * TOP - sigmaOf(fine.codes[i]!) ** 2;
+      const sigma = sigmaOf(fine.codes[i]!);
+      const lacking = TOP * TOP - sigma * sigma;
       if (lacking > 0) fine.z[i] = fine.z[i]! + temperature * Math.sqrt(lacking) * normalAt(own, i);
     }
   });

@@ -35,10 +35,10 @@ import {
 } from './validation-schedule.js';
 
 /** What quantisation may cost, in percent of the bits; and what of a network that only shows, in dB. */
-export const MAX_COST = 0.5;
+const MAX_COST = 0.5;
 const MAX_LOSS = 0.05;
 /** Evaluations that the ranges of the activations are taken from. */
-export const CALIBRATION_COUNT = 40;
+const CALIBRATION_COUNT = 40;
 const CALIBRATION_SIDE = 64;
 const CALIBRATION_LEVELS = 5;
 

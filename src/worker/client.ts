@@ -3,6 +3,7 @@ import type { Codec, DecodeOptions, EncodeOptions } from '../api.js';
 import { MODEL_CHECKS, type ModelOptions } from '../kept-models.js';
 import type { DecodeResult } from '../codec/decoder.js';
 import type { EncodeResult, Progress } from '../codec/encoder-options.js';
+import { GrowingBytes } from '../codec/growing-bytes.js';
 import { DcompError } from '../errors.js';
 import { checkObject, checkOptions, checkValues, isFunction, isSignal, type Checks } from '../options.js';
 import type { Picture } from '../picture.js';
@@ -138,7 +139,7 @@ export class WorkerClient implements DcompWorker {
     const portions = portionsOf(source);
     let generation = -1;
     // The thread may be ended by another call, and the next one knows nothing of the stream.
-    const all = new Growing();
+    const all = new GrowingBytes();
     const next = (fresh: Uint8Array, latest: boolean): Promise<DecodeResult | undefined> => {
       all.append(fresh);
       // Asked when the call's turn comes.
@@ -162,7 +163,8 @@ export class WorkerClient implements DcompWorker {
     } finally {
       // Not waited for: a source that is slow in giving would be slow in ending.
       void portions.cancel().catch(() => undefined);
-      if (generation === this.generation && !this.closed) {
+      // A thread that has been ended knows nothing of it, and none is started for that.
+      if (this.thread !== undefined && generation === this.generation && !this.closed) {
         const part: StreamPart = { stream, fresh: false, bytes: new Uint8Array(0), latest: false, last: true };
         void this.enqueue('picture', () => [part], [], {}).catch(() => undefined);
       }
@@ -324,25 +326,4 @@ function aborted(): DcompError {
 
 function crashed(reason: string): DcompError {
   return new DcompError('E_WORKER', `the worker has ended (${reason}); the next call starts another`);
-}
-
-/** Bytes that become more. */
-class Growing {
-  private buffer = new Uint8Array(2 ** 12);
-  private length = 0;
-
-  get bytes(): Uint8Array {
-    return this.buffer.subarray(0, this.length);
-  }
-
-  append(more: Uint8Array): void {
-    const length = this.length + more.length;
-    if (length > this.buffer.length) {
-      const grown = new Uint8Array(Math.max(length, 2 * this.buffer.length));
-      grown.set(this.bytes);
-      this.buffer = grown;
-    }
-    this.buffer.set(more, this.length);
-    this.length = length;
-  }
 }

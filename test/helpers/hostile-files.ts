@@ -138,6 +138,14 @@ export function hostileFiles(modelId: string): HostileFile[] {
       says: 'E_DAMAGED_SEGMENT',
     },
     {
+      name: 'damaged parts without end',
+      bytes: concat([
+        file([40, 30], {}, [{ type: 99, payload: NONE }], []).subarray(0, -1),
+        new Uint8Array(6 * 130_000).map((_, i) => [99, 0, 1, 2, 3, 4][i % 6]!),
+      ]),
+      says: 'E_DAMAGED_SEGMENT',
+    },
+    {
       name: '1.7 million texts',
       bytes: file([40, 30], {}, [{ type: PARTS.text, payload: packed(texts) }], [emptySegments(1)]),
       says: 'E_DAMAGED_SEGMENT',

@@ -1,12 +1,13 @@
 /** The encoder's walk along the schedule, done by the test itself. */
 import { readContainer } from '../../src/container/container.js';
 import type { Channel } from '../../src/codec/channel.js';
-import { join, separate } from '../../src/pixels/picture-planes.js';
-import { haar, halve, rowsOfCoefficients } from '../../src/pixels/pyramid.js';
+import { join } from '../../src/pixels/picture-planes.js';
+import { haar, halve } from '../../src/pixels/pyramid.js';
 import { Session } from '../../src/codec/session.js';
 import type { Schedule, Step } from '../../src/diffusion/schedule.js';
 import type { Evaluator } from '../../src/model/evaluator.js';
 import type { Picture } from '../../src/picture.js';
+import { rowsOfCoefficients, separate } from './planes.js';
 
 /** Coefficients of every level of a picture, level 0 first. */
 export function coefficientsOf(picture: Picture, levels: number): Float32Array[] {

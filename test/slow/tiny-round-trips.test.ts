@@ -25,8 +25,9 @@ import {
   type Samples,
 } from '../../src/node.js';
 import { newSamples, rangeOf } from '../../src/picture.js';
-import { withoutHiddenColour } from '../../src/pixels/hidden-colour.js';
-import { alphaOf } from '../../src/pixels/picture-planes.js';
+import { withoutHiddenColourInPieces } from '../../src/pixels/hidden-colour.js';
+import { finish } from '../../src/turns.js';
+import { alphaOf } from '../helpers/planes.js';
 import { sampleKinds } from '../helpers/arbitrary.js';
 
 const count = Number(process.env['DCOMP_ROUND_TRIPS'] ?? 1000);
@@ -88,7 +89,7 @@ const options: fc.Arbitrary<EncodeOptions> = fc.record(
 /** A picture with what its file has in place of colours that nobody sees. */
 function asSeen(picture: Picture, back: Picture, form: Form): Picture {
   const alpha = alphaOf(back);
-  if (alpha === undefined || form === 'diffusion') return withoutHiddenColour(picture, alpha);
+  if (alpha === undefined || form === 'diffusion') return finish(withoutHiddenColourInPieces(picture, alpha));
   // The plain form takes what costs nothing.
   const data = picture.data.map((sample, i) =>
     alpha[Math.floor(i / picture.channels)] === 0 ? back.data[i]! : sample,

@@ -96,7 +96,7 @@ export interface ConvolutionVariant {
 /** Bytes of workgroup memory that the widest variant takes, for a look at the limits of a device. */
 export const WORKGROUP_BYTES = Object.values(SHAPES).reduce((most, { side, stride }) => {
   const reach = stride * (TILE - 1) + side;
-  return Math.max(most, 4 * LANES * reach ** 2 + 32 * BLOCK * LANES * side ** 2);
+  return Math.max(most, 4 * LANES * reach * reach + 32 * BLOCK * LANES * side * side);
 }, 0);
 
 /**

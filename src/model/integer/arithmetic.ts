@@ -29,15 +29,15 @@ export const WEIGHT_LIMIT = 32767;
 
 /** Largest factor of a sum, largest factor of a skip connection, largest summand, largest shift: y then stays in int32. */
 export const MAX_FACTOR = 32767;
-export const MAX_SKIP_FACTOR = 2 ** 14;
-export const MAX_SUMMAND = 2 ** 29 - 2 ** 15;
-export const MAX_SHIFT = 14;
+const MAX_SKIP_FACTOR = 2 ** 14;
+const MAX_SUMMAND = 2 ** 29 - 2 ** 15;
+const MAX_SHIFT = 14;
 
 /** Name of the network's result. It has no scale of its own: its integers count OUTPUT_UNIT, and have 16 bits. */
 export const OUTPUT_TENSOR = 'out';
 /** Corrections are standard deviations, log variances octaves: 0.001 of either costs nothing, and ±32 holds what occurs. */
 export const OUTPUT_UNIT = 2 ** -10;
-export const OUTPUT_BITS = 16;
+const OUTPUT_BITS = 16;
 export const INPUT_TENSOR = 'input';
 
 /** Largest magnitude of an integer activation of that many bits. */

@@ -120,7 +120,7 @@ function layerFrom(value: unknown, index: number): Layer {
 }
 
 /** Throws E_DAMAGED_MODEL unless the layers form a network that can be evaluated in their order. */
-export function checkArchitecture(architecture: Architecture): void {
+function checkArchitecture(architecture: Architecture): void {
   const tensors = new Map(architecture.tensors.map((tensor) => [tensor.name, tensor]));
   if (tensors.size !== architecture.tensors.length) damaged('two tensors have the same name');
   if (new Set(architecture.layers.map((layer) => layer.name)).size !== architecture.layers.length)

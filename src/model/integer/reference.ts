@@ -40,7 +40,7 @@ interface Grid<T> {
 }
 
 /** Network input [padded height][padded width][24]: observations by gain, then codes by feature; padding is UNKNOWN. */
-export function referenceInput(
+function referenceInput(
   model: IntegerModel,
   z: Float32Array,
   codes: Uint8Array,
@@ -78,7 +78,7 @@ function clamped(x: number, lowest: number, highest: number): number {
 }
 
 /** Exact sums of a layer over its receptive fields, at every output position and channel. */
-export function referenceSums(model: IntegerModel, layer: Layer, from: Grid<Int16Array>): Grid<Int32Array> {
+function referenceSums(model: IntegerModel, layer: Layer, from: Grid<Int16Array>): Grid<Int32Array> {
   const [, side, cin, cout] = weightShape(model.architecture, layer);
   const { weights } = model.layers.get(layer.name)!;
   const width = layer.kind === 'conv3x3' ? from.width : layer.kind === 'down2x2' ? from.width / 2 : from.width * 2;
@@ -111,7 +111,7 @@ export function referenceSums(model: IntegerModel, layer: Layer, from: Grid<Int1
 }
 
 /** The rest of a layer: sums to integers of its output tensor. */
-export function referenceActivations(
+function referenceActivations(
   sums: Grid<Int32Array>,
   { m, b, skip: factor, skipShift, shift, lowest, limit }: LayerConstants,
   skip?: Grid<Int16Array>,

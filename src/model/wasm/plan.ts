@@ -45,7 +45,7 @@ export const PART_BYTES = 96;
 
 /** int32 fields of a tensor's descriptor; the twin of those in kernels/conv.ts. */
 export const TENSOR = { base: 0, row: 1, pixel: 2, height: 3 } as const;
-export const TENSOR_BYTES = 16;
+const TENSOR_BYTES = 16;
 
 /** int32 fields of the input's descriptor; the twin of those in kernels/conv.ts. */
 export const INPUT = {
@@ -64,7 +64,7 @@ export const INPUT = {
   /** float32 */
   bound: 11,
 } as const;
-export const INPUT_BYTES = 48;
+const INPUT_BYTES = 48;
 
 /** Bytes of the constants of 8 outputs: three int32 for each, m in the lower half, m in the upper half, b. */
 export const BLOCK_CONSTANTS = 96;

@@ -64,30 +64,13 @@ export function* stopFor(
   schedule: Schedule,
   tune: Tune | undefined,
 ): Pieces<Stop> {
-  const isStraight = schedule.straight !== undefined;
-  const family = isStraight ? straightFamily(schedule, tune) : refinedFamily(tune);
-  const own = isStraight ? withPoints(table) : table;
-  const usual = stopOfQuality(quality, own);
+  const family = schedule.straight !== undefined ? straightFamily(schedule, tune) : refinedFamily(tune);
+  const usual = stopOfQuality(quality, table);
   if (usual.level > 0) return family.coarserStop(usual);
   const forecast = yield* ScoreForecast.of(picture);
   if (forecast === undefined) return family.stopOf(usual.code);
-  const search = new QualitySearch(own, forecast, family);
+  const search = new QualitySearch(table, forecast, family);
   return family.stopOf(yield* search.codeOf(quality, usual.code));
-}
-
-/**
- * The tables of models were measured when all was told by signs. With points straight files score more by about so
- * much where there is much noise, and less the less there is (five photographs of dev2).
- */
-const POINTS_MORE = 0.8;
-const [POINTS_FROM, POINTS_TO] = [100, 200];
-
-function withPoints(table: QualityTable): QualityTable {
-  return table.map(([quality, code], i) => {
-    const share = Math.max(0, Math.min(1, (code - POINTS_FROM) / (POINTS_TO - POINTS_FROM)));
-    // The first says from which quality on there is a level 0.
-    return [quality + (i === 0 ? 0 : POINTS_MORE * share), code] as const;
-  });
 }
 
 /** What the codes of a table stand for. */

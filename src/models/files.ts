@@ -4,14 +4,14 @@
  */
 export const MODEL_FILES = {
   small: {
-    id: 'e1c78aee',
+    id: 'bb8d4a54',
     url: new URL('../../../models/dcomp-small.dcm', import.meta.url),
     classes: new URL('../../../models/dcomp-small-classes.dcc', import.meta.url),
   },
   medium: {
-    id: '99d2b021',
+    id: '08d7fcc2',
     url: new URL('../../../models/dcomp-medium.dcm', import.meta.url),
-    path: 'e1c78aee',
+    path: 'bb8d4a54',
   },
   large: {
     id: '43b553d9',

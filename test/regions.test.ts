@@ -67,7 +67,7 @@ describe('regions of interest', () => {
     const region = { x: 20, y: 20, width: 20, height: 4 };
     assert.equal(lag([region], 25, 22), 0);
     assert.equal(lag([region], 0, 0), 16);
-    assert.equal(lag([{ ...region, weight: 1 / 4 }], 25, 22), 16);
+    assert.equal(lag([{ x: 14, y: 16, width: 20, height: 17, weight: 1 / 4 }], 25, 22), 16);
     assert.equal(lag([{ ...region, weight: 1 / 4 }], 0, 0), 0);
     assert.equal(
       lag(
@@ -85,6 +85,42 @@ describe('regions of interest', () => {
     const { codes } = lagsOf({ mask }, size);
     assert.deepEqual([codes[0], codes[1]], [0, MAX_LAG / 2]);
     assert.ok(lagsOf({ mask: mask.fill(77) }, size).codes.every((code) => code === 0));
+  });
+
+  it('a block lags as far as its most important pixel does: a region that matters less leaves alone what it only touches', () => {
+    const size = { width: 75, height: 50 };
+    // Two regions: the pixels of the first, if that matters more, are not the second's to spoil.
+    assertLimited(
+      fc.property(
+        fc.array(
+          fc.record({
+            x: fc.integer({ min: 0, max: 50 }),
+            y: fc.integer({ min: 0, max: 30 }),
+            width: fc.integer({ min: 1, max: 25 }),
+            height: fc.integer({ min: 1, max: 20 }),
+            weight: fc.constantFrom(1 / 16, 1 / 4, 4),
+          }),
+          { minLength: 1, maxLength: 2 },
+        ),
+        (regions) => {
+          const weights = new Float64Array(size.width * size.height).fill(1);
+          for (const { x, y, width, height, weight } of regions)
+            for (let row = y; row < y + height; row++)
+              weights.fill(weight, row * size.width + x, row * size.width + x + width);
+          const { columns, codes } = lagsOf({ regions }, size);
+          const heaviest = new Float64Array(codes.length);
+          for (const [i, weight] of weights.entries()) {
+            const b = Math.floor(i / size.width / 16) * columns + Math.floor((i % size.width) / 16);
+            heaviest[b] = Math.max(heaviest[b]!, weight);
+          }
+          const most = Math.max(...heaviest);
+          for (const [b, lag] of codes.entries()) assert.ok(lag <= 8 * Math.log2(most / heaviest[b]!), `block ${b}`);
+          if (regions.length === 1)
+            for (const [b, lag] of codes.entries()) assert.equal(lag, 8 * Math.log2(most / heaviest[b]!), `block ${b}`);
+        },
+      ),
+      { numRuns: 300 },
+    );
   });
 
   it('are at most four different lags, in quarters of an octave, however many weights there are', async () => {

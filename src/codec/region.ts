@@ -115,7 +115,7 @@ function codesOfWeight(weight: number): number {
 /** A block's most important pixel decides. @param importance that `checkImportance` takes */
 export function* lagsOfInPieces(importance: Importance, size: Size): Pieces<Lags> {
   const lags = blank(codedSize(size));
-  const { columns, rows, codes } = lags;
+  const { columns, codes } = lags;
   const lead = new Int16Array(codes.length);
   if (stripsOf(size) > 1) {
     const pixels = leadOfPixels(importance, size);
@@ -136,21 +136,39 @@ export function* lagsOfInPieces(importance: Importance, size: Size): Pieces<Lags
       }
     }
   } else {
-    for (const { x, y, width, height, weight = DEFAULT_WEIGHT } of importance.regions) {
-      const value = codesOfWeight(weight);
-      for (let r = Math.floor(y / LAG_BLOCK); r < Math.min(rows, Math.ceil((y + height) / LAG_BLOCK)); r++) {
-        lead.fill(
-          value,
-          r * columns + Math.floor(x / LAG_BLOCK),
-          r * columns + Math.min(columns, Math.ceil((x + width) / LAG_BLOCK)),
-        );
-      }
-    }
+    lead.fill(-MAX_LAG);
+    yield* putRegions(lead, columns, importance.regions, size);
   }
   const most = lead.reduce((a, b) => Math.max(a, b), -Infinity);
   for (let b = 0; b < codes.length; b++)
     codes[b] = LAG_STEP * Math.floor(Math.min(MAX_LAG, most - lead[b]!) / LAG_STEP + 0.5);
   return withFewLags(lags);
+}
+
+/** Gives each block what its most important pixel has. Rows between two edges of regions are alike. */
+function* putRegions(
+  lead: Int16Array,
+  columns: number,
+  regions: readonly Region[],
+  { width, height }: Size,
+): Pieces<void> {
+  const edges = new Set(regions.flatMap(({ y, height }) => [y, y + height]));
+  const pixels = new Int16Array(width);
+  for (let y = 0; y < height; y++) {
+    if (y > 0 && y % LAG_BLOCK !== 0 && !edges.has(y)) continue;
+    if (y === 0 || edges.has(y)) {
+      yield;
+      pixels.fill(0);
+      for (const each of regions)
+        if (each.y <= y && y < each.y + each.height)
+          pixels.fill(codesOfWeight(each.weight ?? DEFAULT_WEIGHT), each.x, each.x + each.width);
+    }
+    const row = Math.floor(y / LAG_BLOCK) * columns;
+    for (let x = 0; x < width; x++) {
+      const b = row + Math.floor(x / LAG_BLOCK);
+      lead[b] = Math.max(lead[b]!, pixels[x]!);
+    }
+  }
 }
 
 /** By how many sigma codes a pixel is before one of weight 1, by its value in a mask. */

@@ -228,7 +228,9 @@ function group(
   let difference = 0;
   while (ask() === 1) difference++;
   if (difference > 0 && ask() === 1) difference = -difference;
-  scales[number] = (scales[number] ?? 0) + difference;
+  const scale = (scales[number] ?? 0) + difference;
+  if (scale < -24 || scale > 24) throw new Ended();
+  scales[number] = scale;
   const scaled = (p: number, steps: number): number => (index[p] = min(1280, max(0, index[p]! + steps)));
   for (const p of concerned) scaled(p, 4 * scales[number]);
   if (step.part === 1) {

@@ -11,7 +11,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join, sep } from 'node:path';
 import { after, beforeEach, describe, it } from 'node:test';
 import { sourcesOf } from '../cli/batch/sources.js';
 import { fillTemplate } from '../cli/batch/template.js';
@@ -148,6 +148,31 @@ describe('many files', () => {
       const found = await sourcesOf(file(pattern), { accepts: ['.png'] }, []);
       assert.deepEqual(found.map(({ folder }) => folder).sort(), ['deep', join('deep', 'er')]);
     }
+  });
+
+  it('patterns lead out of a folder and back, and find what lies below the one that is worked in', async () => {
+    makeTree();
+    const before = process.cwd();
+    process.chdir(file('in/deep'));
+    try {
+      for (const [pattern, found] of [
+        ['../*/*.png', ['deep->glyphs.png', 'deep->grey-scene.png']],
+        [`${file('in')}/*/*.png`, ['deep->glyphs.png', 'deep->grey-scene.png']],
+        ['../{.,deep/er}/*.png', ['.->scene.png', 'deep/er->rgba-balls.png']],
+        ['{..,er}/*.png', ['.->scene.png', 'deep/er->rgba-balls.png']],
+        ['{./er/*,../{scene,none},glyphs}.png', ['.->scene.png', 'deep->glyphs.png', 'deep/er->rgba-balls.png']],
+        ['e?/{.,../er,..}/*s.png', ['.->glyphs.png', 'er->rgba-balls.png']],
+      ] as const) {
+        const sources = await sourcesOf(pattern, { accepts: ['.png'] }, []);
+        const told = sources.map(({ path, folder }) => `${folder.split(sep).join('/')}->${basename(path)}`);
+        assert.deepEqual(told.sort(), found, pattern);
+        assert.ok(sources.every(({ stats }) => stats?.isFile() === true));
+      }
+    } finally {
+      process.chdir(before);
+    }
+    const much = '{a/,b/}'.repeat(40) + '*.png';
+    assert.equal(await codeOfError(() => sourcesOf(much, { accepts: ['.png'] }, [])), 'E_USAGE');
   });
 
   it('-o with one file is a file, or a folder where it ends in a slash or is one', () => {

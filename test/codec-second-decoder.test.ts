@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { corpusPicture } from '../corpus/pictures.js';
-import { concat, readContainer, writeHeader } from '../src/container/container.js';
+import { concat, readContainer, writeHeader, writeSegments, type Segment } from '../src/container/container.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
 import { DEFAULT_SCHEDULE, NOT_SETTLED } from '../src/diffusion/schedule.js';
@@ -205,6 +205,22 @@ describe('a second decoder, written from the description of the format,', () => 
     });
     assert.match(told.join(), /part "xmp"/);
     assert.deepEqual(data, (await decodePicture(bytes, evaluator)).data);
+  });
+
+  it('of what no encoder writes: a scale beyond what it can be ends the data', async () => {
+    const picture = corpusPicture('scene', { width: 21, height: 17 });
+    const { bytes } = await encodePicture(picture, evaluator, { plain: false, effort: 1, target: { quality: 60 } });
+    const { header, segments } = readContainer(bytes);
+    const [{ payloadOffset, payloadLength, units, idealRatio }] = segments as [Segment];
+    assert.equal(segments.length, 1);
+    for (const ones of [1, 24, 25, 30, 48, 49, 70]) {
+      const told = bytes.slice(payloadOffset, payloadOffset + payloadLength);
+      for (let i = 0; i < ones + 2; i++) {
+        const bit = 128 >> (i & 7);
+        told[i >> 3] = i < ones ? told[i >> 3]! | bit : told[i >> 3]! & ~bit;
+      }
+      await assertSame(concat([writeHeader(header), writeSegments([{ payload: told, units, idealRatio }])]));
+    }
   });
 
   it('also for several groups, whole, at the end of units and within them', async () => {

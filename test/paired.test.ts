@@ -133,6 +133,12 @@ describe('a model with the path of another', () => {
     const picture = corpusPicture('scene', { width: 40, height: 30 });
     const { bytes } = await encodePicture(picture, paired, { ...coding, target: 'lossless' });
     assert.deepEqual((await decodePicture(bytes, paired)).data, picture.data);
+    // What the samples are predicted from is the mean, in a file for the eye, too.
+    assert.equal(readContainer(bytes).header.schedule.forEye, true);
+    for (const length of [bytes.length, readContainer(bytes).segments.at(-1)!.offset, 60]) {
+      const part = bytes.subarray(0, length);
+      assert.deepEqual(await secondDecode(part, paired), Array.from((await decodePicture(part, paired)).data));
+    }
   });
 
   it('finds the other in the package; of one that is not there it says so', async () => {

@@ -182,6 +182,31 @@ describe('worker', () => {
     await counted.close();
   });
 
+  it('a signal and close() end a stream whose source gives nothing', async () => {
+    const { bytes } = await encode(picture, options);
+    let left = 0;
+    const stalled = (): ReadableStream<Uint8Array> =>
+      new ReadableStream<Uint8Array>({
+        start: (to) => to.enqueue(bytes.slice(0, -20)),
+        cancel: () => void left++,
+      });
+    const own = createWorker(decoding);
+    const stop = new AbortController();
+    const stream = own.decodeStream(stalled(), { signal: stop.signal });
+    await stream.next();
+    const next = stream.next();
+    setTimeout(() => stop.abort(), 50);
+    await assert.rejects(next, { code: 'E_ABORTED' });
+    await assert.rejects(own.decodeStream(stalled(), { signal: stop.signal }).next(), { code: 'E_ABORTED' });
+    const other = own.decodeStream(stalled());
+    await other.next();
+    const last = assert.rejects(other.next(), { code: 'E_ABORTED' });
+    await own.close();
+    await last;
+    assert.equal(left, 3);
+    await assert.rejects(own.decodeStream(stalled()).next(), { code: 'E_USAGE' });
+  });
+
   it('close() rejects what is not done, and what comes after', async () => {
     const closing = createWorker(decoding);
     const call = closing.encode(large);

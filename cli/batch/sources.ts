@@ -1,8 +1,9 @@
 /** The files that the names on the command line stand for: files, folders, and patterns that the shell has left as they are. */
 import { readdirSync, type Stats } from 'node:fs';
-import { dirname, extname, join, relative } from 'node:path';
+import { dirname, extname, join, posix, relative, sep } from 'node:path';
 import { DcompError } from '../../src/errors.js';
 import { inputName, ioError, STANDARD, statOrUndefined } from '../../formats/files.js';
+import { withoutFoldersInBraces } from './braces.js';
 
 export interface Source {
   path: string;
@@ -38,6 +39,9 @@ function withSlashes(name: string): string {
 /** Characters of which a pattern has one at least. */
 const OF_PATTERNS = /[*?[\]{}()!+@|\\]/;
 
+/** Backslashes of patterns before what then stands for itself. */
+const ESCAPES = /\\(?=[()[\]{}!*+?@|\\])/g;
+
 /** What reads patterns; most names are none, and it takes a while to load. */
 const patterns = (): Promise<typeof import('../vendor/tinyglobby.js')> => import('../vendor/tinyglobby.js');
 
@@ -50,7 +54,17 @@ export async function isPattern(name: string): Promise<boolean> {
 /** Files that a pattern stands for, in the order of their names; not hidden ones. */
 export async function matchesOf(pattern: string): Promise<string[]> {
   const { globSync } = await patterns();
-  return globSync(withSlashes(pattern), { expandDirectories: false, onlyFiles: true, dot: false }).sort();
+  const found = new Set<string>();
+  for (const each of withoutFoldersInBraces(withSlashes(pattern))) {
+    // Searched from where it begins: seen from here, what lies below the folder that is worked in has another name.
+    const plain = posix.normalize(each);
+    const base = await baseOf(plain);
+    const rest = base === '.' ? plain : plain.slice(base === '/' ? 1 : base.length + 1);
+    const cwd = base.replace(ESCAPES, '').replace(/^[a-z]:$/i, '$&/'); // a drive alone is the folder that it is in
+    for (const path of globSync(rest, { cwd, expandDirectories: false, onlyFiles: true, dot: false }))
+      found.add(join(cwd, path));
+  }
+  return [...found].sort();
 }
 
 export function noMatch(pattern: string): DcompError {
@@ -64,6 +78,13 @@ async function baseOf(pattern: string): Promise<string> {
   // Braces may close behind a slash only.
   const end = parts.findIndex((part) => isDynamicPattern(part) || /\{[^}]*$/.test(part));
   return parts.slice(0, end).join('/') || (end > 0 ? '/' : '.');
+}
+
+/** The same, or the nearest folder above it that all files lie below: braces may lead out of it. */
+async function baseOfAll(pattern: string, paths: readonly string[]): Promise<string> {
+  let base = (await baseOf(pattern)).replace(ESCAPES, '');
+  while (paths.some((path) => relative(base, path).split(sep)[0] === '..')) base = join(base, '..');
+  return base;
 }
 
 /** Most names of what is left out that are told. */
@@ -85,9 +106,9 @@ export function leftOutText(paths: readonly string[], words: string): string {
 export async function sourcesOf(name: string, accepted: Accepted, leftOut: string[]): Promise<Source[]> {
   if (isFolder(name)) return filesBelow(name, accepted, leftOut);
   if (!(await isPattern(name))) return [{ path: name, folder: '.', stats: statOf(name) }];
-  const base = await baseOf(name);
   const found = await matchesOf(name);
   if (found.length === 0) throw noMatch(name);
+  const base = await baseOfAll(name, found);
   return found.map((path) => ({ path, folder: relative(base, dirname(path)) || '.', stats: statOf(path) }));
 }
 

@@ -17,7 +17,7 @@ import {
   type StreamPart,
   type ToWorker,
 } from './messages.js';
-import { portionsOf, type ByteSource } from './portions.js';
+import { portionsOf, type ByteSource, type Portions } from './portions.js';
 
 /** A worker as a platform has it. */
 export interface Thread {
@@ -105,6 +105,8 @@ export class WorkerClient implements DcompWorker {
   private modelCount = 0;
   private sent = new Set<number>();
   private streams = 0;
+  /** Of the streams that are read. */
+  private readonly sources = new Set<Portions>();
 
   private readonly defaults: ModelOptions;
 
@@ -135,8 +137,13 @@ export class WorkerClient implements DcompWorker {
 
   async *decodeStream(source: ByteSource, given?: ProgressiveDecodeOptions): AsyncGenerator<DecodeResult, void> {
     const options = hooksOf(given, 'decodeStream');
+    if (this.closed) throw isClosed();
     const stream = this.streams++;
     const portions = portionsOf(source);
+    const stop = (): void => portions.fail(aborted());
+    options.signal?.addEventListener('abort', stop);
+    if (options.signal?.aborted === true) stop();
+    this.sources.add(portions);
     let generation = -1;
     // The thread may be ended by another call, and the next one knows nothing of the stream.
     const all = new GrowingBytes();
@@ -161,6 +168,8 @@ export class WorkerClient implements DcompWorker {
       const last = await next(new Uint8Array(0), true);
       if (last !== undefined) yield last;
     } finally {
+      options.signal?.removeEventListener('abort', stop);
+      this.sources.delete(portions);
       // Not waited for: a source that is slow in giving would be slow in ending.
       void portions.cancel().catch(() => undefined);
       // A thread that has been ended knows nothing of it, and none is started for that.
@@ -176,7 +185,9 @@ export class WorkerClient implements DcompWorker {
     const left = [...(this.running === undefined ? [] : [this.running]), ...this.waiting.splice(0)];
     this.running = undefined;
     const ended = this.endThread();
-    for (const { reject } of left) reject(new DcompError('E_ABORTED', 'the worker was closed before it was done'));
+    const error = new DcompError('E_ABORTED', 'the worker was closed before it was done');
+    for (const { reject } of left) reject(error);
+    for (const portions of this.sources) portions.fail(error);
     await ended;
   }
 
@@ -190,7 +201,7 @@ export class WorkerClient implements DcompWorker {
   private enqueue<T>(method: Method, args: () => unknown[], transfer: Handed[], options: Hooks): Promise<T> {
     const { signal } = options;
     return new Promise<T>((resolve, reject) => {
-      if (this.closed) return reject(new DcompError('E_USAGE', 'the worker is closed; make another with createWorker'));
+      if (this.closed) return reject(isClosed());
       if (signal?.aborted === true) return reject(aborted());
       const stop = (): void => this.stop(pending);
       const done = <A>(settle: (value: A) => void): ((value: A) => void) => {
@@ -318,6 +329,10 @@ export class WorkerClient implements DcompWorker {
     running?.reject(error);
     this.next();
   }
+}
+
+function isClosed(): DcompError {
+  return new DcompError('E_USAGE', 'the worker is closed; make another with createWorker');
 }
 
 function aborted(): DcompError {

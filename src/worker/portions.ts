@@ -8,6 +8,8 @@ export type ByteSource = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 export interface Portions {
   /** All bytes that have come since; waits for some; undefined at the end. @throws what the source throws */
   next(): Promise<Uint8Array | undefined>;
+  /** Who waits, now or later, gets that error: a source may give nothing for ever. */
+  fail(error: Error): void;
   /** Nothing more is wanted. */
   cancel(): Promise<void>;
 }
@@ -18,6 +20,7 @@ export function portionsOf(source: ByteSource): Portions {
   const come: Uint8Array[] = [];
   let ended = false;
   let failure: { error: unknown } | undefined;
+  let stopped: Error | undefined;
   let wake: () => void = () => undefined;
   const pump = async (): Promise<void> => {
     try {
@@ -34,7 +37,9 @@ export function portionsOf(source: ByteSource): Portions {
   void pump();
   return {
     async next() {
-      while (come.length === 0 && !ended) await new Promise<void>((resolve) => (wake = resolve));
+      while (come.length === 0 && !ended && stopped === undefined)
+        await new Promise<void>((resolve) => (wake = resolve));
+      if (stopped !== undefined) throw stopped;
       if (come.length === 0) {
         if (failure !== undefined) throw failure.error;
         return undefined;
@@ -46,6 +51,10 @@ export function portionsOf(source: ByteSource): Portions {
         at += bytes.length;
       }
       return joined;
+    },
+    fail(error) {
+      stopped ??= error;
+      wake();
     },
     async cancel() {
       if (ended) return;

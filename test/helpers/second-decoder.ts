@@ -228,7 +228,9 @@ function group(
   let difference = 0;
   while (ask() === 1) difference++;
   if (difference > 0 && ask() === 1) difference = -difference;
-  scales[number] = (scales[number] ?? 0) + difference;
+  const scale = (scales[number] ?? 0) + difference;
+  if (scale < -24 || scale > 24) throw new Ended();
+  scales[number] = scale;
   const scaled = (p: number, steps: number): number => (index[p] = min(1280, max(0, index[p]! + steps)));
   for (const p of concerned) scaled(p, 4 * scales[number]);
   if (step.part === 1) {
@@ -953,12 +955,13 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
       if (ended) break;
     }
   }
+  const isExact = N >= 0 && next === steps.length && whole;
   let variances: Float32Array = new Float32Array(12 * ceil(cw / 2) * ceil(ch / 2));
   if (condition !== undefined) {
     const isSettledHere = moves !== undefined && condition.level === 0;
     const ll = await lead();
     const by = isSettledHere ? evaluator : shower;
-    const way = by === evaluator ? condition.mode : (widths & 16) > 0 ? 'enter' : 'refine';
+    const way = by === evaluator ? condition.mode : (widths & 16) > 0 && !isExact ? 'enter' : 'refine';
     const out = await viewed(grid, 0, condition.code, way, views, by);
     let mean = posterior(grid, out, 0, by.model);
     if (isSettledHere) mean = moved(mean);
@@ -981,9 +984,8 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
     const q = shown.data[at + 2]! * (1 / sqrt(6));
     values.push(...(grey ? [l] : [l + p + q, l - p + q, l - 2 * q]));
   }
-  const samples =
-    N < 0 || next < steps.length || !whole
-      ? values.map(sample)
-      : secondPlain(bands, { width, height, colours, depth }, N, lossyPicture(values, variances, grey, sample));
+  const samples = isExact
+    ? secondPlain(bands, { width, height, colours, depth }, N, lossyPicture(values, variances, grey, sample))
+    : values.map(sample);
   return withAlpha(samples);
 }

@@ -3,6 +3,7 @@ import {
   decode,
   DcompError,
   info,
+  repair,
   verify,
   type EngineName,
   type GivenModel,
@@ -94,8 +95,9 @@ export async function code(input: Uint8Array, settings: DecodeSettings, { onProg
   const decoded = performance.now();
   const { data: _data, metadata: _metadata, ...figures } = picture;
   const { width, height } = figures;
-  const used = maxBytes === undefined ? input : input.subarray(0, maxBytes);
-  const { segments, bitsPerPixel } = info(used);
+  // What is wrong in a header, `info` does not read over.
+  const mended = damage.length === 0 ? input : (await repair(input)).bytes;
+  const { segments, bitsPerPixel } = info(maxBytes === undefined ? mended : mended.subarray(0, maxBytes));
   const idealBits = segments.reduce((sum, segment) => sum + segment.idealBits, 0);
   const realBits = segments.reduce((sum, segment) => sum + segment.bits, 0);
   const { bytes, notices } = await writePicture(picture, format, metadata, outputQuality);

@@ -239,7 +239,10 @@ function parseRegion(text: string): Region {
     throw new DcompError('E_USAGE', `--roi is "${text}"; it must be x,y,width,height in pixels, and perhaps :weight`);
   const weight = match[2];
   if (weight === undefined) return rectangle;
-  return { ...rectangle, weight: weight.startsWith('1/') ? 1 / Number(weight.slice(2)) : Number(weight) };
+  const value = weight.startsWith('1/') ? 1 / Number(weight.slice(2)) : Number(weight);
+  if (value < 1 / 256 || value > 256)
+    throw new DcompError('E_USAGE', `--roi is "${text}"; its weight must be from 1/256 to 256`);
+  return { ...rectangle, weight: value };
 }
 
 /** What options say, whatever the files. @throws DcompError E_USAGE, E_IO */

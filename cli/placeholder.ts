@@ -3,7 +3,7 @@ import { THOROUGH_MODEL } from '../src/models/registry.js';
 import type { Argv } from 'yargs';
 import { DcompError } from '../src/errors.js';
 import { decodeMessage, encodeMessages, placeholderBytes, placeholderText } from '../src/node.js';
-import { readSource, inputName } from '../formats/files.js';
+import { inputName, outputName, readSource } from '../formats/files.js';
 import { formatOfName } from '../formats/formats.js';
 import { writeOutput } from '../formats/output.js';
 import { readPicture } from '../formats/read.js';
@@ -76,15 +76,22 @@ export async function run(args: RawArgs): Promise<void> {
 
 /** Writes a placeholder's picture. */
 async function show(text: string, output: string, args: RawArgs): Promise<void> {
-  const { threads, engine, model } = commonOptions(args);
+  const { threads, engine, model, quiet } = commonOptions(args);
   const bytes = placeholderBytes(text);
   const settings = { threads, engine, ...(model === undefined ? {} : { model }) };
+  const format = formatOfName(output) ?? 'png';
+  let said = '';
   await writeOutput(
     undefined,
     output,
-    async () => (await writePicture(await decodeMessage(bytes, settings), formatOfName(output) ?? 'png', 'none')).bytes,
+    async () => {
+      const picture = await decodeMessage(bytes, settings);
+      said = `${picture.width}×${picture.height} pixels`;
+      return (await writePicture(picture, format, 'none')).bytes;
+    },
     { replace: flag(args, 'force') },
   );
+  if (!quiet) note(`${outputName(output)}: ${said}`);
 }
 
 /** What shows a placeholder in a page, to be adapted: where the picture lies is not known. */

@@ -6,6 +6,8 @@ const WORTH_A_WORD = 2000;
 /** Bits per pixel that photographs stay far below, up to quality 75. */
 const MOST_BITS = 6;
 const MOST_QUALITY = 75;
+/** Up to that, photographs take fewer bytes with the network than without loss. */
+const MOST_PSNR = 40;
 
 export interface Sizes {
   /** Bytes of the picture's own file, and of dcomp's. */
@@ -19,10 +21,12 @@ export interface Sizes {
 export function wrongTool({ inputBytes, outputBytes, bitsPerPixel }: Sizes, target: Target, plain = false): string[] {
   if (outputBytes < WORTH_A_WORD) return [];
   const lossless = target === 'lossless';
-  const notices =
-    plain && !lossless && ('quality' in target || 'psnr' in target)
-      ? ['few colours or sharp edges, no photograph: coded without loss, which takes no more bytes here']
-      : [];
+  const notices: string[] = [];
+  if (plain && !lossless && ('quality' in target || 'psnr' in target)) {
+    const modest = 'quality' in target ? target.quality <= MOST_QUALITY : target.psnr <= MOST_PSNR;
+    const why = modest ? 'few colours or sharp edges, no photograph: ' : '';
+    notices.push(`${why}coded without loss, which takes no more bytes here`);
+  }
   if (outputBytes > inputBytes)
     notices.push(
       `the coded file is larger than this one (${outputBytes} bytes, not ${inputBytes}); dcomp is for photographs: ` +

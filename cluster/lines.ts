@@ -20,6 +20,8 @@ export interface Line {
 export type Told = Record<string, unknown>;
 
 const OWN = ['id', 'in', 'data', 'out'];
+/** What can be given several times: a list. */
+const SEVERAL = ['roi'];
 
 /** `alpha-quality`, as other languages write it: alphaQuality, alpha_quality. */
 function dashed(name: string): string {
@@ -46,8 +48,12 @@ export function parseLine(text: string, known: ReadonlySet<string>): Line {
     if (OWN.includes(key) || option === null) continue; // tables have null where there is nothing
     if (!known.has(name))
       throw new DcompError('E_USAGE', `there is no option ${shown(key)}; there are ${[...OWN, ...known].join(', ')}`);
-    if (typeof option === 'object')
-      throw new DcompError('E_USAGE', `${key} is ${shown(option)}; give a number or text`);
+    const several = SEVERAL.includes(name) && Array.isArray(option) && option.every((each) => typeof each === 'string');
+    if (typeof option === 'object' && !several)
+      throw new DcompError(
+        'E_USAGE',
+        `${key} is ${shown(option)}; give a number or text${SEVERAL.includes(name) ? ', or a list of texts' : ''}`,
+      );
     options[name] = option;
   }
   const { id, in: input, out, data } = given;

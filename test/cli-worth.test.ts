@@ -26,6 +26,10 @@ describe('where dcomp is the wrong tool', () => {
   it('what is coded without loss, though that was not asked for, is told of unless it is small, or fits the size', () => {
     const screenshot = { inputBytes: 12195, outputBytes: 3149, bitsPerPixel: 0.5 };
     assert.match(wrongTool(screenshot, { quality: 50 }, true).join(), /coded without loss/);
+    assert.match(wrongTool(screenshot, { psnr: 35 }, true).join(), /no photograph: coded without loss/);
+    // With so much asked for, a photograph may come to that, too.
+    for (const target of [{ quality: 100 }, { psnr: 90 }])
+      assert.match(wrongTool(screenshot, target, true).join(), /^coded without loss/);
     for (const target of ['lossless', { size: 4000 }, { bitsPerPixel: 1 }] as const)
       assert.deepEqual(wrongTool(screenshot, target, true), []);
     assert.deepEqual(wrongTool({ inputBytes: 69, outputBytes: 24, bitsPerPixel: 192 }, { quality: 50 }, true), []);

@@ -251,6 +251,20 @@ describe('command line', () => {
     assert.equal(readPng(readFileSync(file('bad.png'))).picture.width, 24);
   });
 
+  it('one wrong byte in the header is repaired on the way, if damage is allowed', () => {
+    works('encode', 'small.png', 'whole.dcz');
+    const { stdout } = works('decode', 'whole.dcz', 'whole.png', '--json');
+    const bytes = readFileSync(file('whole.dcz'));
+    bytes[5]! ^= 1;
+    writeFileSync(file('header.dcz'), bytes);
+    fails(1, /^dcomp: header\.dcz: .*header is damaged.*--allow-damaged/, 'decode', 'header.dcz', 'no.png');
+    const told = works('decode', 'header.dcz', 'header.png', '--json', '--allow-damaged');
+    assert.ok(readFileSync(file('header.png')).equals(readFileSync(file('whole.png'))));
+    const [before, after] = [stdout, told.stdout].map((line) => JSON.parse(line) as Record<string, unknown>);
+    assert.match(String(after!.damage), /^repaired header: byte 5 /);
+    assert.deepEqual([after!.bitsPerPixel, after!.realBits], [before!.bitsPerPixel, before!.realBits]);
+  });
+
   it("an error of the program's own is one line, and where it arose is told on request only", (context) => {
     let said = '';
     context.mock.method(process.stderr, 'write', (text: string) => {
@@ -291,6 +305,15 @@ describe('command line', () => {
     assert.match(works('info', 'mask.dcz').stdout, /regions/);
     fails(2, /x,y,width,height/, 'encode', 'small.png', '--roi', '1,2,3');
     fails(2, /not within the picture/, 'encode', 'small.png', '--roi', '20,0,8,8');
+    for (const weight of ['0', '1/257', '300'])
+      fails(
+        2,
+        /--roi is .* its weight must be from 1\/256 to 256/,
+        'encode',
+        'small.png',
+        '--roi',
+        `0,0,8,8:${weight}`,
+      );
     fails(2, /contradict/, 'encode', 'small.png', '--roi', '0,0,8,8', '--roi-mask', 'small.png');
     writeFileSync(file('other.png'), writePng(corpusPicture('scene', { width: 9, height: 9 })));
     fails(2, /of one size/, 'encode', 'small.png', '--roi-mask', 'other.png');

@@ -32,7 +32,7 @@ describe('lines of JSON', LIMIT, () => {
   const quick = { model: cli.model, effort: 1, plain: false };
 
   it('a line says what it means, or why it means nothing', async () => {
-    const known = new Set(['alpha-quality', 'bpp', 'lossless']);
+    const known = new Set(['alpha-quality', 'bpp', 'lossless', 'roi']);
     const parse = (value: unknown): ReturnType<typeof parseLine> => parseLine(JSON.stringify(value), known);
     const line = parse({ in: 'a', out: 'b', id: [1], alpha_quality: 3, bpp: '0.5', lossless: true, x: null });
     assert.deepEqual(line, {
@@ -40,9 +40,11 @@ describe('lines of JSON', LIMIT, () => {
       options: { 'alpha-quality': 3, bpp: '0.5', lossless: true },
     });
     assert.deepEqual(parse({ in: 'a', alphaQuality: 3 }).options, { 'alpha-quality': 3 });
+    const regions = ['0,0,8,8:8', '4,4,8,8:0.5'];
+    assert.deepEqual(parse({ in: 'a', roi: regions }).options, { roi: regions });
     assert.equal(parse({ data: 'AAEC' }).data!.length, 3);
     const wrong = [7, null, [], 'a', {}, { in: 'a', data: 'b' }, { in: 7 }, { in: '' }, { in: 'a', out: 7 }];
-    for (const value of [...wrong, { in: 'a', quality: 3 }, { in: 'a', bpp: [1] }])
+    for (const value of [...wrong, { in: 'a', quality: 3 }, { in: 'a', bpp: [1] }, { in: 'a', roi: [1] }])
       assert.equal(await codeOfError(() => parse(value)), 'E_USAGE', JSON.stringify(value));
     assert.equal(await codeOfError(() => parseLine('{', known)), 'E_USAGE');
   });

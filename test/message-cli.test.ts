@@ -49,7 +49,8 @@ describe('--profile message', () => {
     const how = ['--side', '24', '--bytes', '40', '--model', cli.model];
     const text = cli.works('placeholder', 'a.png', ...how).stdout.trim();
     assert.match(text, /^[\w-]{50,54}$/);
-    cli.works('placeholder', 'b.png', '--decode', text, '--model', cli.model);
+    const { stderr } = cli.works('placeholder', 'b.png', '--decode', text, '--model', cli.model);
+    assert.equal(stderr, 'b.png: 24×18 pixels\n');
     const { width, height } = readPng(readFileSync(cli.file('b.png'))).picture;
     assert.deepEqual([width, height], [24, 18]);
     for (const snippet of ['html', 'react'])

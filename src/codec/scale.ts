@@ -21,7 +21,10 @@ export function applyScale(work: GroupWork): boolean {
   return true;
 }
 
-/** The scale under which the residuals and the scale itself cost least. */
+/**
+ * The scale under which the residuals and the scale itself cost least. Of narrow steps one after the other it stays where the best is next
+ * to it: to follow each of them costs 0.3 % of the bits.
+ */
 function chooseScale(work: GroupWork, before: number): number {
   const histogram = countRows(work);
   const squares = squaresByRow(work, histogram.length);
@@ -31,7 +34,7 @@ function chooseScale(work: GroupWork, before: number): number {
     const cost = costOfScale(work, histogram, squares, scale) + scaleBits(scale - before).length;
     if (cost < least) [best, least] = [scale, cost];
   }
-  return best;
+  return work.step.kind === 'refine' && Math.abs(best - before) <= 1 ? before : best;
 }
 
 /** Bits that an ideal channel takes for what the step measures. */

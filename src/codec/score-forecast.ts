@@ -23,15 +23,17 @@ const NOISE = 2;
 const AT_0 = -33;
 const SLOPE = 1.28;
 /**
- * Tiles of so many pixels a side are looked at, so many at most in a row and in a column, at least as far apart as they are
- * wide: many small ones, though seams hide some of what is wrong beside them, which the line allows for. Tiles of 12 or 16
+ * Tiles of so many pixels a side are looked at, so many at most in a row and in a column, as far apart as they are wide
+ * or more: many small ones, though seams hide some of what is wrong beside them, which the line allows for. Tiles of 12 or 16
  * pixels foresee a score near 40 within 3.5 or 3.6 points (standard deviation), these within 3.3. At level 0 blocks of
  * masking are tiles, so that it is as strong as in the picture.
  */
 const TILE = 8;
 const TILES = 32;
-/** Of fewer the metric says little. */
-const LEAST_TILES = 4;
+/** Of smaller pictures as many all the same, where they have room side by side: of fewer the metric sees a scale less. */
+const CLOSE_TILES = 15;
+/** Of smaller pictures the metric says little. */
+const LEAST_SIDE = 64;
 
 /** What is known in the end. */
 export interface Known {
@@ -52,7 +54,7 @@ export class ScoreForecast {
   /** @returns undefined for a picture that is too small to tell */
   static *of(picture: Picture): Pieces<ScoreForecast | undefined> {
     const coded = folded(picture);
-    if (tileCount(Math.min(coded.width, coded.height)) < LEAST_TILES) return undefined;
+    if (Math.min(coded.width, coded.height) < LEAST_SIDE) return undefined;
     const sample = sampleOf(coded);
     const metric = yield* Ssimulacra2.of(sample);
     const sizes = codedSizes(sample);
@@ -139,7 +141,8 @@ function sampleOf(picture: Picture): Picture {
 }
 
 function tileCount(side: number): number {
-  return Math.min(TILES, Math.floor(side / (2 * TILE)));
+  const close = Math.min(CLOSE_TILES, Math.floor(side / TILE));
+  return Math.max(close, Math.min(TILES, Math.floor(side / (2 * TILE))));
 }
 
 /** Places along a side of a picture that are looked at. */

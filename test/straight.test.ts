@@ -60,7 +60,7 @@ it('the fewer bytes, the coarser the finest level that a file has', { timeout: 3
     let [finest, best] = [Infinity, 0];
     for (const size of [200, 500, 1500, 5000]) {
       const { bytes } = await encodePicture(picture, evaluator, { plain: false, effort: 1, tune, target: { size } });
-      assert.ok(bytes.length <= size && bytes.length > 0.8 * size, `${bytes.length} of ${size} bytes`);
+      assert.ok(bytes.length <= size && bytes.length > 0.75 * size, `${bytes.length} of ${size} bytes`);
       const { level } = inspectFile(bytes).segments.at(-1)!;
       assert.ok(level <= finest, `${size} bytes: level ${level} after ${finest}`);
       const psnr = psnrRgb(picture, await decodePicture(bytes, evaluator));

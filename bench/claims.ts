@@ -11,18 +11,16 @@ import { findPictures, loadPicture, spread } from '../eval/pictures.js';
 import { encodePicture } from '../src/codec/encoder.js';
 import { PosteriorMean } from '../src/diffusion/posterior.js';
 import { pyramidSizes } from '../src/diffusion/schedule.js';
-import { openEvaluator } from '../src/kept-models.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS } from '../src/model/architecture.js';
 import { rowsOfWhole, type Evaluator } from '../src/model/evaluator.js';
 import type { Condition } from '../src/model/inputs.js';
 import { log2SigmaOf, sigmaOf, UNKNOWN } from '../src/model/sigma.js';
-import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
 import { priorOf } from '../src/model/weights.js';
-import { loadModel, sha256 } from '../src/models/read-node.js';
-import { DEFAULT_MODEL, isModelName } from '../src/models/registry.js';
+import { DEFAULT_MODEL } from '../src/models/registry.js';
 import { PictureCoefficients } from '../src/pixels/picture-coefficients.js';
 import type { Picture } from '../src/picture.js';
 import { finish } from '../src/turns.js';
+import { countedEvaluator } from './counted.js';
 import { middle } from './middle.js';
 import { table } from './tables.js';
 
@@ -80,10 +78,10 @@ function compare(
 }
 
 /** Evaluates as another does, and looks at what comes. */
-function watched(evaluator: Evaluator, coefficients: () => PictureCoefficients): Evaluator {
+function watched(evaluator: Evaluator, coefficients: PictureCoefficients): Evaluator {
   const evaluate: Evaluator['evaluate'] = async (z, codes, width, height, condition, pause) => {
     const output = await evaluator.evaluate(z, codes, width, height, condition, pause);
-    const truth = finish(coefficients().rowsOf(condition.level)(0, height));
+    const truth = finish(coefficients.rowsOf(condition.level)(0, height));
     if (truth.length === z.length && output.length === (z.length / COEFFICIENTS) * OUTPUT_CHANNELS)
       compare(evaluator, z, codes, output, condition, truth);
     return output;
@@ -95,20 +93,18 @@ function watched(evaluator: Evaluator, coefficients: () => PictureCoefficients):
 async function watch(picture: Picture, own: Evaluator, quality: number): Promise<void> {
   const levels = pyramidSizes(picture.width, picture.height).length;
   const coefficients = finish(PictureCoefficients.of(picture, levels));
-  const evaluator = watched(own, () => coefficients);
-  await encodePicture(picture, evaluator, { plain: false, effort: 5, target: { quality } });
+  await encodePicture(picture, watched(own, coefficients), { plain: false, effort: 5, target: { quality } });
 }
 
 const side = Number(values.side);
 const found = positionals.length === 0 ? ['../shared/data/dev2'] : positionals;
 const paths = spread(findPictures(found), Number(values.limit));
-const model = isModelName(values.model) ? values.model : await loadModel(values.model);
-const own = await openEvaluator(model, { loadModel, sha256 }, (network) => createThreadedEvaluator(network, {}));
+const { evaluator: own, close } = await countedEvaluator(values.model);
 for (const path of paths) {
   const picture = middle(loadPicture(path), side);
   for (const quality of values.qualities.split(',').map(Number)) await watch(picture, own, quality);
 }
-await own.close();
+await close();
 
 const said = ({ square, variance, count }: Sums): string => (count < 1000 ? '-' : (square / variance).toFixed(3));
 const names = CLASSES.map((end, i) => (i === CLASSES.length - 1 ? `≥ ${CLASSES[i - 1]}` : `< ${end}`));

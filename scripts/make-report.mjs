@@ -20,15 +20,14 @@ const run = (...args) => {
   const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
 };
-const models = ['small', 'medium', 'large'];
-const folders = [...models.map((model) => [model, 'eye']), ...models.map((model) => [model, 'psnr'])].map(
-  ([model, tune]) => {
+const folders = ['eye', 'psnr'].flatMap((tune) =>
+  ['small', 'medium', 'large'].map((model) => {
     const folder = join(out, tune === 'eye' ? model : `${model}-${tune}`);
     const own = ['--model', model, '--tune', tune, '-o', folder, '--cache', join(out, 'cache')];
     const codecs = 'dcomp,avif,avif-psnr,avif-ssim,jxl,jxl-9,webp,jpeg';
     const rates = '0.1,0.25,0.5,1';
     run('dist/bin/main.js', 'eval', pictures, ...own, '--codecs', codecs, '--rates', rates, ...process.argv.slice(2));
     return folder;
-  },
+  }),
 );
 run('scripts/publish-report.mjs', ...folders);

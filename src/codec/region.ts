@@ -158,10 +158,7 @@ function* putRegions(
     if (y > 0 && y % LAG_BLOCK !== 0 && !edges.has(y)) continue;
     if (y === 0 || edges.has(y)) {
       yield;
-      pixels.fill(0);
-      for (const each of regions)
-        if (each.y <= y && y < each.y + each.height)
-          pixels.fill(codesOfWeight(each.weight ?? DEFAULT_WEIGHT), each.x, each.x + each.width);
+      putRow(pixels, regions, y);
     }
     const row = Math.floor(y / LAG_BLOCK) * columns;
     for (let x = 0; x < width; x++) {
@@ -169,6 +166,13 @@ function* putRegions(
       lead[b] = Math.max(lead[b]!, pixels[x]!);
     }
   }
+}
+
+/** By how many sigma codes each pixel of a row is before those of no region. */
+function putRow(pixels: Int16Array, regions: readonly Region[], row: number): void {
+  pixels.fill(0);
+  for (const { x, y, width, height, weight = DEFAULT_WEIGHT } of regions)
+    if (y <= row && row < y + height) pixels.fill(codesOfWeight(weight), x, x + width);
 }
 
 /** By how many sigma codes a pixel is before one of weight 1, by its value in a mask. */
@@ -183,9 +187,8 @@ function leadOfPixels(importance: Importance, size: Size): Int16Array {
     for (let i = 0; i < lead.length; i++) lead[i] = leadOfMask(importance.mask[i]!);
     return lead;
   }
-  for (const { x, y, width, height, weight = DEFAULT_WEIGHT } of importance.regions)
-    for (let row = y; row < y + height; row++)
-      lead.fill(codesOfWeight(weight), row * size.width + x, row * size.width + x + width);
+  for (let y = 0; y < size.height; y++)
+    putRow(lead.subarray(y * size.width, (y + 1) * size.width), importance.regions, y);
   return lead;
 }
 

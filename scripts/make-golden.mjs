@@ -68,6 +68,21 @@ const GOLDEN = {
     picture: { name: 'scene', width: 70, height: 50 },
     options: { target: { quality: 55 }, plain: false, effort: 2, model: 'small' },
   },
+  'small-regions-90x70': {
+    picture: { name: 'scene', width: 90, height: 70 },
+    options: {
+      target: { size: 700 },
+      plain: false,
+      effort: 2,
+      model: 'small',
+      importance: {
+        regions: [
+          { x: 10, y: 20, width: 40, height: 30, weight: 8 },
+          { x: 60, y: 0, width: 30, height: 20, weight: 2 },
+        ],
+      },
+    },
+  },
   'medium-70x50': {
     picture: { name: 'scene', width: 70, height: 50 },
     options: { target: { quality: 30 }, plain: false, effort: 2, model: 'medium', pixelHash: true },

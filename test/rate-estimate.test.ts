@@ -17,7 +17,7 @@ const picture = corpusPicture('scene', { width: 256, height: 192 });
 const sizes = codedSizes(picture);
 const levels = sizes.length - 1;
 const energies = finish(energiesOf(finish(PictureCoefficients.of(folded(picture), levels)), sizes, {}));
-const forecast = (): RateForecast => new RateForecast(energies, picture.width * picture.height);
+const forecast = (): RateForecast => new RateForecast(energies);
 const straightAt = (firstCode: number): Straight => ({ firstCode, ahead: aheadAt('eye', firstCode) });
 
 describe('forecasts of bits', () => {

@@ -22,6 +22,8 @@ import { DcompError } from '../src/errors.js';
 import type { Picture } from '../src/picture.js';
 import type { Size } from '../src/math/rectangle.js';
 import { finish } from '../src/turns.js';
+import type { EncoderOptions } from '../src/codec/encoder-options.js';
+import { loadModel } from '../src/models/read-node.js';
 import { codeOfError } from './helpers/outcome.js';
 import { secondDecode } from './helpers/second-decoder.js';
 import { readModelFile } from '../src/model/integer/model-file.js';
@@ -166,6 +168,64 @@ describe('regions of interest', () => {
         `other pixels from ${length} bytes`,
       );
     }
+  });
+
+  it('what matters is decibels better in the smallest files, too', { timeout: 300_000 }, async () => {
+    const small = await createEvaluator(readModelFile(await loadModel('small')));
+    const picture = corpusPicture('scene', { width: 192, height: 128 });
+    const region = { x: 64, y: 40, width: 64, height: 48, weight: 16 };
+    const inside = (x: number, y: number): boolean => x >= 64 && x < 128 && y >= 40 && y < 88;
+    for (const target of [{ size: 900 }, { size: 2500 }]) {
+      const options = { plain: false, effort: 1, target };
+      const plain = await encodePicture(picture, small, options);
+      const { bytes } = await encodePicture(picture, small, { ...options, importance: { regions: [region] } });
+      assert.ok(bytes.length <= target.size && bytes.length > 0.9 * target.size, `${bytes.length} bytes`);
+      const [before, after] = [await decodePicture(plain.bytes, small), await decodePicture(bytes, small)];
+      const share = squaredError(picture, after, inside) / squaredError(picture, before, inside);
+      assert.ok(share < 0.65, `${target.size} bytes: ${share} times the error`);
+    }
+    await small.close();
+  });
+
+  it('lag at the four finest levels of a straight path; a second decoder sees the same, of the whole, of less, and of a part', async () => {
+    const untold = await createEvaluator(readModelFile(tinyModelFile({ sigma: false })));
+    await assertLimited(
+      fc.asyncProperty(
+        fc.record({ width: fc.integer({ min: 9, max: 150 }), height: fc.integer({ min: 9, max: 150 }) }),
+        fc.record({ x: fc.integer({ min: 0, max: 8 }), y: fc.integer({ min: 0, max: 8 }) }),
+        fc.constantFrom(1 / 64, 1 / 3, 5, 100),
+        fc.constantFrom<EncoderOptions>(
+          { target: { quality: 20 } },
+          { target: { size: 900 } },
+          { target: { psnr: 27 } },
+        ),
+        async (size, corner, weight, options) => {
+          const picture = corpusPicture('scene', size);
+          const part = {
+            ...corner,
+            width: (size.width - corner.x + 1) >> 1,
+            height: (size.height - corner.y + 1) >> 1,
+          };
+          const importance = { regions: [{ ...part, weight }] };
+          const { bytes } = await encodePicture(picture, untold, { plain: false, effort: 1, importance, ...options });
+          const { data } = await decodePicture(bytes, untold);
+          for (const length of [bytes.length, (3 * bytes.length) >> 2]) {
+            const decoded = await decodePicture(bytes, untold, { maxBytes: length });
+            assert.deepEqual(Array.from(decoded.data), await secondDecode(bytes.subarray(0, length), untold));
+          }
+          const cut = await decodePicture(bytes, untold, { crop: part });
+          for (let y = 0; y < part.height; y++) {
+            const from = 3 * ((part.y + y) * size.width + part.x);
+            assert.deepEqual(
+              cut.data.subarray(3 * part.width * y, 3 * part.width * (y + 1)),
+              data.subarray(from, from + 3 * part.width),
+            );
+          }
+        },
+      ),
+      { numRuns: 12 },
+    );
+    await untold.close();
   });
 
   it('a network that is not told sigma evaluates a picture with regions as often as one without, in as many views', async () => {

@@ -188,7 +188,7 @@ async function planOf(
   };
   const plan = { lags, told, tune };
   if (base.straight !== undefined)
-    return { ...plan, schedule: straightAt({ ...base, ...asked, ...(isSeen ? EYE_SPREAD : {}) }, stop, tune) };
+    return { ...plan, schedule: straightAt({ ...base, ...asked, ...(isSeen ? EYE_SPREAD : {}) }, stop, tune, lags) };
   const endingAt = isSeen && !('psnr' in target) ? settledEnding(views) : undefined;
   // Where a file ends is known now of a quality, and in the end of a size.
   const end =

@@ -7,7 +7,7 @@ import type { Condition } from '../model/inputs.js';
 import { addMirroredOutput, mirroredInPieces, type Observation } from '../diffusion/observation.js';
 import { viewsAt } from '../diffusion/schedule.js';
 import { inTurns, type Pause, type Pieces } from '../turns.js';
-import { lagAt, laggingCode, lagsWithin, type Lags } from './region.js';
+import { lagAt, lagsWithin, toldCode, type Lags } from './region.js';
 
 export interface SessionStatistics {
   /** Network evaluations, and their arithmetic in multiples of one evaluation of the full-resolution level. */
@@ -103,7 +103,7 @@ export class Evaluations {
         for (let y = 0, p = 0; y < height; y++) {
           await this.pause();
           for (let x = 0; x < width; x++, p += OUTPUT_CHANNELS) {
-            if (laggingCode(condition.sigma, lagAt(this.lags!, left + x, top + y)) !== sigma) continue;
+            if (toldCode(condition.sigma, lagAt(this.lags!, 0, left + x, top + y)) !== sigma) continue;
             for (let q = p; q < p + OUTPUT_CHANNELS; q++) merged[q] = output[q]!;
           }
         }
@@ -196,7 +196,7 @@ export async function passOver(evaluation: RowEvaluation, rows: number, most: nu
 function conditionsByLag(lags: Lags, condition: Condition, positions: Rectangle): Map<number, Condition> {
   const byCode = new Map<number, Condition>();
   for (const lag of lagsWithin(lags, positions)) {
-    const sigma = laggingCode(condition.sigma, lag);
+    const sigma = toldCode(condition.sigma, lag);
     byCode.set(sigma, { ...condition, sigma });
   }
   return byCode;

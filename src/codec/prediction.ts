@@ -54,7 +54,7 @@ function putCodesAfter(o: Predicted, y: number, to: Uint8Array): void {
   const row = observation.y + group.y + y;
   for (let x = 0, column = observation.x + group.x; x < to.length; x += 2, column++) {
     const offset = masking === undefined ? 0 : offsetAt(masking, column, row);
-    const lag = lags === undefined ? 0 : lagAt(lags, column, row);
+    const lag = lags === undefined ? 0 : lagAt(lags, step.level, column, row);
     to[x] = laggingCode(maskedCode(step.to, offset), lag);
     to[x + 1] = laggingCode(maskedCode(step.to, chroma), lag);
   }

@@ -1,10 +1,12 @@
 /**
- * Regions of interest: blocks of the picture lag behind the schedule of level 0 by some sigma codes, so that fewer bits
- * go into them. In a step to code c a coefficient of a block with lag l is measured to code min(TOP_CODE, c + l).
+ * Regions of interest: blocks of the picture lag behind the schedule by some sigma codes, so that fewer bits go into them.
+ * In a step to code c a detail of a block with lag l is measured to code c + l, where that is not beyond what can be.
+ * Straight paths lag at the finest levels, those of which a position lies within one block; refined ones at level 0 alone.
  */
 import { decodePlane, encodePlaneInPieces } from '../entropy/plane.js';
+import type { Step } from '../diffusion/schedule.js';
 import { DcompError } from '../errors.js';
-import { codedSize, stripsOf } from '../format.js';
+import { codedSize, MAX_FIRST_CODE, stripsOf } from '../format.js';
 import { log2 } from '../math/exact.js';
 import { rowsOfPiece, type Pieces } from '../turns.js';
 import { CODES_PER_OCTAVE, TOP_CODE } from '../model/sigma.js';
@@ -12,13 +14,15 @@ import { checkRectangle, rectangleOf, type Rectangle, type Size } from '../math/
 import { places } from '../pixels/fold.js';
 import { bytesOf, checkList, checkObject, isNumber, mustBe, type Check } from '../options.js';
 
-/** Side of a block in pixels; 8 coefficient positions of level 0. */
+/** Side of a block in pixels; 8 coefficient positions of level 0, 1 of level 3. */
 export const LAG_BLOCK = 16;
+/** The coarsest level that lags. */
+const COARSEST = 3;
 /** Largest lag, 4 octaves of sigma: errors count 1/256. */
 export const MAX_LAG = 64;
 /** Lags are multiples of this, a quarter of an octave. */
 export const LAG_STEP = 4;
-/** Most different lags of a picture: each has an evaluation of its own in every step of level 0. */
+/** Most different lags of a picture: of a network that is told sigma each has an evaluation of its own in every step of level 0. */
 const MAX_LAGS = 4;
 /** Weight of a region against the rest of the picture where nothing is said. */
 export const DEFAULT_WEIGHT = 4;
@@ -41,9 +45,15 @@ export interface Lags {
   codes: Uint8Array;
 }
 
-/** Lag at a coefficient position of level 0. */
-export function lagAt({ columns, codes }: Lags, x: number, y: number): number {
-  return codes[Math.floor((2 * y) / LAG_BLOCK) * columns + Math.floor((2 * x) / LAG_BLOCK)]!;
+/** Lag at a coefficient position of a level that lags. */
+export function lagAt({ columns, codes }: Lags, level: number, x: number, y: number): number {
+  const shift = COARSEST - level;
+  return codes[(y >> shift) * columns + (x >> shift)]!;
+}
+
+/** Whether a step lags: the details of which levels do hangs on the path. */
+export function isLagging({ level, kind }: Pick<Step, 'level' | 'kind'>, isStraight: boolean): boolean {
+  return isStraight ? level <= COARSEST && (kind === 'enter' || kind === 'refine') : level === 0 && kind === 'refine';
 }
 
 /** The lags that occur at positions of level 0. */
@@ -60,9 +70,19 @@ export function lagsWithin({ columns, codes }: Lags, { x, y, width, height }: Re
   return found;
 }
 
-/** Where a block is when the schedule is at a code. */
-export function laggingCode(code: number, lag: number): number {
-  return Math.max(code, Math.min(TOP_CODE, code + lag));
+/** Over the picture. */
+export function meanLag({ codes }: Lags): number {
+  return codes.reduce((sum, lag) => sum + lag, 0) / codes.length;
+}
+
+/** Where a block is when the schedule is at a code. @param highest that a block is measured with */
+export function laggingCode(code: number, lag: number, highest = MAX_FIRST_CODE): number {
+  return Math.max(code, Math.min(highest, code + lag));
+}
+
+/** The same for a network that is told one sigma for all: it refines what has been measured with TOP_CODE. */
+export function toldCode(code: number, lag: number): number {
+  return laggingCode(code, lag, TOP_CODE);
 }
 
 function blank({ width, height }: Size): Lags {

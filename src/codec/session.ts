@@ -23,8 +23,8 @@ import {
 import { PosteriorMean } from '../diffusion/posterior.js';
 import type { CoefficientRows, Plane } from '../pixels/pyramid.js';
 import { gridOf, intersect, wholeOf, type Rectangle, type Size } from '../math/rectangle.js';
-import { maskingInPieces, type Masking } from './masking.js';
-import type { Lags } from './region.js';
+import { maskingBeforeInPieces, type Masking } from './masking.js';
+import { isLagging, type Lags } from './region.js';
 import { showDrawn, showNothing, showPixels, showPosterior, type Realism, type TakeRows } from './shown.js';
 import type { Side } from '../entropy/sample-model.js';
 import { SideRows } from './side.js';
@@ -202,6 +202,7 @@ export class Session {
     if (this.row?.y !== group.y) this.row = await this.beginRow(group, truth);
     const prior = this.evaluations.priorOf(step.level);
     const { observation, output, truth: x } = this.row!;
+    const isStraight = this.schedule.straight !== undefined;
     const options = {
       step,
       observation,
@@ -210,13 +211,10 @@ export class Session {
       output,
       prior,
       channel,
-      nu: nuAt(step.level, channel.nu, this.schedule.straight !== undefined),
+      nu: nuAt(step.level, channel.nu, isStraight),
       scales: this.scales,
     };
-    const lags =
-      this.lags !== undefined && step.level === 0 && (step.kind === 'refine' || this.schedule.straight !== undefined)
-        ? { lags: this.lags }
-        : {};
+    const lags = this.lags !== undefined && isLagging(step, isStraight) ? { lags: this.lags } : {};
     const masking = this.masking === undefined ? {} : { masking: this.masking };
     const chroma = chromaAt(this.schedule, step.level);
     const workspace = takeWorkspace();
@@ -285,7 +283,8 @@ export class Session {
     const finer = entersLevel(step) && step.level < this.sizes.length - 2;
     if (finer) {
       const strength = this.schedule.straight === undefined ? 0 : (this.schedule.masking ?? 0);
-      this.masking = await inTurns(maskingInPieces(this.observation, step.level, size, strength), this.pause);
+      const before = maskingBeforeInPieces(this.observation, step.level, size, strength, this.lags);
+      this.masking = await inTurns(before, this.pause);
     }
     this.observation = finer
       ? await inTurns(finerObservationInPieces(this.observation, size, this.grey, window), this.pause)

@@ -20,9 +20,9 @@ const TELLING_LEVEL = 2;
 /** By so many codes at most the noise of finer levels becomes less or more on the way, or errors would be spread badly. */
 const MOST_LESS = 4;
 const MOST_MORE = 2;
-/** A file that ends before all details are measured begins anew with so many codes more. */
+/** A file that ends before all details are measured begins anew with so many codes more, the next time with twice as many. */
 const STEP_BACK = 3;
-/** Walks at most, and those of them that come to the finest level. */
+/** Walks, and those of them that come to the finest level; more only where the last one is too large. */
 const MOST_WALKS = 6;
 const MOST_ENDS = 3;
 
@@ -43,6 +43,7 @@ export class SizeSearch {
   end = 0;
   private readonly tried = new Set<number>();
   private ends = 0;
+  private back = STEP_BACK / 2;
   private rootBits = 0;
   private readonly header: number;
   private readonly aim: number;
@@ -90,9 +91,10 @@ export class SizeSearch {
     this.ends++;
     const { bytes } = encoding;
     const isEntered = encoding.entered === this.end;
-    if ((isEntered && this.isNear(bytes)) || this.isSpent) return true;
-    if (isEntered) this.forecast.learn(this.end, straightCode(straight, this.end), bits);
-    return !this.begins(isEntered ? this.wanted() : this.code + STEP_BACK);
+    if (isEntered && (this.isNear(bytes) || (this.isSpent && bytes <= this.most))) return true;
+    if (!isEntered || this.isSpent) return !this.begins(this.backwards());
+    this.forecast.learn(this.end, straightCode(straight, this.end), bits);
+    return !this.begins(this.wanted());
   }
 
   private async measured(encoding: Encoding, level: number, limit = Infinity): Promise<number> {
@@ -116,6 +118,13 @@ export class SizeSearch {
     }
     if (this.isNear(taken(best)) || this.isSpent) return best;
     return this.begins(this.wanted()) ? undefined : best;
+  }
+
+  private backwards(): number {
+    this.back *= 2;
+    let code = this.code + this.back;
+    while (this.tried.has(code)) code++;
+    return code;
   }
 
   /** @returns whether there is to be a walk with a code, which has not been tried */

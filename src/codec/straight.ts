@@ -30,6 +30,7 @@ import { squaredErrorOf } from './psnr.js';
 import type { Prepared } from './prepared.js';
 import { FINEST, type Stop } from './quality.js';
 import { energiesOf, RateForecast, type Energies } from './rate-estimate.js';
+import { meanLag, type Lags } from './region.js';
 import { SizeSearch, type Straights } from './size-search.js';
 
 /** Effort of drafts. */
@@ -88,12 +89,15 @@ export function aheadAt(tune: Tune, firstCode: number): Ahead {
   }) as unknown as Ahead;
 }
 
-/** The schedule that measures level 0 with a code, and ends there or, of lower qualities, at a coarser level. */
-export function straightAt(schedule: Schedule, { level, code }: Stop, tune?: Tune): Schedule {
+/**
+ * The schedule that measures level 0 with a code, and ends there or, of lower qualities, at a coarser level.
+ * @param lags of blocks: at once is measured what so much noise is in on the mean
+ */
+export function straightAt(schedule: Schedule, { level, code }: Stop, tune?: Tune, lags?: Lags): Schedule {
   const firstCode = clamp(code + CODES_LEVEL_SPAN * level);
   const lastCode = level === 0 ? Math.min(code, firstCode) : firstCode;
   if (tune === undefined) return { ...schedule, lastCode, straight: { ...schedule.straight!, firstCode } };
-  const atOnce = firstCode >= AT_ONCE_FROM ? { atOnce: true } : {};
+  const atOnce = firstCode + (lags === undefined ? 0 : meanLag(lags)) >= AT_ONCE_FROM ? { atOnce: true } : {};
   return { ...schedule, lastCode, straight: { firstCode, ahead: aheadAt(tune, firstCode), ...atOnce } };
 }
 
@@ -136,7 +140,7 @@ function onward({ onProgress }: EncodingOptions): Pick<EncodingOptions, 'onProgr
 export class StraightEncoder {
   /** Both known from the first walk on: all have the same. */
   private coefficients?: PictureCoefficients;
-  private energies?: Energies;
+  private energies?: readonly Energies[];
 
   constructor(
     private readonly plan: Plan,
@@ -158,10 +162,9 @@ export class StraightEncoder {
   async toSize(size: number): Promise<EncodeResult> {
     const start = await this.begin({ level: 0, code: TOP_CODE }, LAST_CODE);
     start.checkSize(size);
-    const { width, height } = start.sizes[0]!;
     const at = (code: number): Straight => this.scheduleAt({ level: 0, code }).straight!;
     this.energies ??= await inTurns(
-      energiesOf(start.coefficients, start.sizes, this.plan.schedule),
+      energiesOf(start.coefficients, start.sizes, this.plan.schedule, this.plan.lags),
       pauseOf(this.options),
     );
     const levels = start.sizes.length - 1;
@@ -170,7 +173,7 @@ export class StraightEncoder {
       at,
       from: (code, measured, reached) => goneOnWith(at(code), measured, { reached, levels }),
     };
-    const search = new SizeSearch(new RateForecast(this.energies, width * height), straights, size, start);
+    const search = new SizeSearch(new RateForecast(this.energies), straights, size, start);
     const options = { ...this.options, ...onward(this.options) };
     for (;;) {
       const { code, end } = search;
@@ -181,7 +184,8 @@ export class StraightEncoder {
   }
 
   private scheduleAt(stop: Stop): Schedule {
-    return straightAt(this.plan.schedule, stop, this.plan.tune);
+    const { schedule, tune, lags } = this.plan;
+    return straightAt(schedule, stop, tune, lags);
   }
 
   private async begin(stop: Stop, lastCode?: number, options = this.options): Promise<Encoding> {

@@ -28,7 +28,7 @@ import { hasAlpha, isGrey } from '../pixels/picture-planes.js';
 import { drawnEvaluations } from './drawn.js';
 import { shownPositions, windowOf, type StepNeeds } from './needs.js';
 import { isKept } from './settle.js';
-import { lagsWithin, laggingCode, readLags, type Lags } from './region.js';
+import { lagsWithin, readLags, toldCode, type Lags } from './region.js';
 
 /** What decoding or encoding a file asks of the network, known before it begins. */
 export interface Work {
@@ -100,7 +100,7 @@ function padded(length: number): number {
 }
 
 function codesWithin(lags: Lags, sigma: number, window: Rectangle): number {
-  return new Set([...lagsWithin(lags, window)].map((lag) => laggingCode(sigma, lag))).size;
+  return new Set([...lagsWithin(lags, window)].map((lag) => toldCode(sigma, lag))).size;
 }
 
 /**

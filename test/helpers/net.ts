@@ -112,6 +112,22 @@ const CASES: Record<string, Case> = {
     decodings: [{ maxBytes: 600 }, { crop: { x: 11, y: 13, width: 30, height: 20 } }],
     straight: true,
   },
+  'straight, regions': {
+    picture: ['scene', 150, 110],
+    options: {
+      target: { size: 1500 },
+      plain: false,
+      effort: 1,
+      importance: {
+        regions: [
+          { x: 20, y: 30, width: 40, height: 30, weight: 50 },
+          { x: 100, y: 0, width: 50, height: 110, weight: 1 / 4 },
+        ],
+      },
+    },
+    decodings: [{ maxBytes: 1000 }, { crop: { x: 20, y: 30, width: 40, height: 30 } }, { scale: 1 / 4 }],
+    straight: true,
+  },
   'straight, to the pixels': {
     picture: ['scene', 40, 30],
     options: { target: 'lossless', plain: false, effort: 1 },

@@ -743,15 +743,18 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
   const lagIn =
     (g: Grid, level: number, mode: Mode) =>
     (i: number): number =>
-      lags === undefined || level > 0 || (mode !== 'refine' && !straight)
+      lags === undefined || level > (straight ? 3 : 0) || mode === 'root' || (mode !== 'refine' && !straight)
         ? 0
-        : lags[(floor(i / 12 / g.gw) >> 3) * ceil(cw / 16) + ((floor(i / 12) % g.gw) >> 3)]!;
+        : lags[
+            floor((2 ** level * floor(i / 12 / g.gw)) / 8) * ceil(cw / 16) +
+              floor((2 ** level * (floor(i / 12) % g.gw)) / 8)
+          ]!;
   const ownIn =
     (g: Grid, level: number, mode: Mode) =>
     (to: number, i: number): number => {
       const more = masking(floor(i / 12) % g.gw, floor(i / 12 / g.gw));
       const code = maskedCode(to, i % 3 > 0 ? chromaAt(level) : more);
-      return max(code, min(TOP, code + lagIn(g, level, mode)(i)));
+      return max(code, min(240, code + lagIn(g, level, mode)(i)));
     };
   const shower = evaluator.shower ?? evaluator;
   const evaluate = async (
@@ -881,7 +884,15 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
       if (g === 0) {
         if (step.mode === 'enter' && step.part !== 2 && step.level < K - 1) {
           const { gw, gh, z } = grid;
-          const energy = (x: number, y: number): number => energyOf(z, 12 * (y * gw + x), 3);
+          const coarse = grid;
+          const lag = lagIn(coarse, step.level + 1, 'enter');
+          const energy = (x: number, y: number): number => {
+            const i = 12 * (y * gw + x);
+            if (lag(i) === 0) return energyOf(z, i, 3);
+            const codes = [3, 6, 9].map((c) => coarse.codes[i + c]!).filter((code) => code !== 255);
+            const noise = codes.map((code) => sigma(code) ** 2).reduce((a, b) => a + 1.5 * b, 0);
+            return max(0, energyOf(z, i, 3) - noise);
+          };
           masking = maskingOf(step.level, straight ? strength : 0, [gw, gh], energy);
           grid = finer(grid, sizes[step.level]!.w, sizes[step.level]!.h, grey);
         }

@@ -245,7 +245,7 @@ describe('regions of interest', () => {
     };
     const plain = await evaluations({});
     const region = { x: 16, y: 16, width: 24, height: 24, weight: 16 };
-    assert.equal(await evaluations({ importance: { regions: [region] } }), plain);
+    assert.ok((await evaluations({ importance: { regions: [region] } })) <= plain);
   });
 
   it('refuses regions outside, of no size or weight, and masks of another size', async () => {

@@ -73,7 +73,7 @@ describe('browser with WebGPU', { skip: noBrowser || noGolden }, () => {
     try {
       if (!(await hasAdapter(page))) return test.skip('this browser has no WebGPU');
       // What plays a GPU computes some 0.2 GFLOP/s; the larger ones take minutes.
-      for (const { name, pixels } of goldenFiles().filter(({ area }) => area <= 1000)) {
+      for (const { name, pixels } of goldenFiles().filter(({ area }) => area <= 400)) {
         const found = await decodedIn(page, name, 'webgpu');
         assert.equal(found.pixels, pixels, `${name}: other pixels on a GPU`);
         assert.match(found.engine ?? 'none needed', /^(WebGPU, .*|none needed)$/, name);

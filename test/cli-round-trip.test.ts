@@ -94,7 +94,7 @@ describe('round trip', () => {
         assert.deepEqual(same.data, coarse.data);
       },
     );
-    await assertLimited(property, { numRuns: 60 });
+    await assertLimited(property, { numRuns: 30 });
   });
 
   it('a size in bytes is hit within 1 % or 16 bytes, where the picture has so much to send', async () => {
@@ -126,7 +126,7 @@ describe('round trip', () => {
     const mean = shares.map(() => 0);
     const natural = CORPUS.filter(({ name }) => !['noise', 'flat'].includes(name)); // nothing to predict, nothing to send
     for (const { name } of natural) {
-      const picture = corpusPicture(name, { width: 96, height: 64 });
+      const picture = corpusPicture(name, { width: 72, height: 56 });
       const { bytes } = await encode(picture, { target: { bitsPerPixel: 3 }, model: trained });
       const start = info(bytes).segments[0].offset;
       for (const [i, share] of shares.entries()) {

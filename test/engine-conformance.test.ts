@@ -108,7 +108,7 @@ for (const [name, create] of Object.entries(ENGINES)) {
         const question = { ...randomArguments(seed, width, height, spread), width, height, condition };
         await using(model, (evaluator) => assertIsReference(evaluator, question, Math.min(rows, height)));
       };
-      await assertLimited(fc.asyncProperty(settings, check), { numRuns: /threads|GPU/.test(name) ? 15 : 40 });
+      await assertLimited(fc.asyncProperty(settings, check), { numRuns: /threads|GPU/.test(name) ? 10 : 25 });
     });
 
     it('whole networks', async () => {

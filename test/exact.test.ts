@@ -71,7 +71,7 @@ describe('files that end with the samples themselves', () => {
           assert.equal((await verify(bytes)).state, 'intact');
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
   });
 

@@ -311,46 +311,50 @@ describe('the page', { skip: noBrowser }, () => {
     complaints.splice(0, complaints.length, ...complaints.filter((text) => !/decode/.test(text)));
   }
 
-  it('12 megapixels: reduced unless asked for, and then with a warning before anything is coded', LIMIT, async () => {
-    const png = await page.evaluate(async () => {
-      const canvas = new OffscreenCanvas(4000, 3000);
-      const drawing = canvas.getContext('2d')!;
-      const sky = drawing.createLinearGradient(0, 0, 4000, 3000);
-      sky.addColorStop(0, 'teal');
-      sky.addColorStop(1, 'orange');
-      drawing.fillStyle = sky;
-      drawing.fillRect(0, 0, 4000, 3000);
-      return [...new Uint8Array(await (await canvas.convertToBlob({ type: 'image/jpeg' })).arrayBuffer())];
-    });
-    const said: string[] = [];
-    await page.exposeFunction('hear', (text: string) => said.push(text));
-    await page.evaluate((bytes) => {
-      const status = document.querySelector('#status')!;
-      const { hear } = globalThis as unknown as { hear: (text: string) => void };
-      new MutationObserver(() => hear(status.textContent!)).observe(status, { childList: true });
-      const transfer = new DataTransfer();
-      transfer.items.add(new File([Uint8Array.from(bytes)], 'large.jpg', { type: 'image/jpeg' }));
-      const drop = document.querySelector<HTMLElement>('#drop')!;
-      const over = (): boolean =>
-        !document.dispatchEvent(new DragEvent('dragover', { dataTransfer: transfer, cancelable: true })) &&
-        !drop.hidden;
-      const offered = [over(), document.dispatchEvent(new DragEvent('dragleave')) && drop.hidden, over()];
-      if (offered.includes(false)) throw new Error(`where to drop is shown wrongly: ${offered.join()}`);
-      document.dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, cancelable: true }));
-    }, png);
-    await page.waitForFunction(() => /^Coded/.test(document.querySelector('#status')!.textContent!));
-    assert.ok(
-      said.some((text) => /^365 × 274, reduced from 4000 × 3000 \(12\.0 megapixels\)/.test(text)),
-      said.join('\n'),
-    );
-    await until(/^12\.0 megapixels: coding takes about .*“Code it” begins/, () =>
-      page.selectOption('#pixels', '16000000'),
-    );
-    // To be shown, it is reduced all the same.
-    assert.equal(await page.evaluate(() => document.querySelector<HTMLCanvasElement>('#left')!.width), 2000);
-    await page.selectOption('#pixels', '100000');
-    assert.deepEqual(complaints, []);
-  });
+  it(
+    'more than 3 megapixels: reduced unless asked for, and then with a warning before anything is coded',
+    LIMIT,
+    async () => {
+      const png = await page.evaluate(async () => {
+        const canvas = new OffscreenCanvas(2400, 1800);
+        const drawing = canvas.getContext('2d')!;
+        const sky = drawing.createLinearGradient(0, 0, 2400, 1800);
+        sky.addColorStop(0, 'teal');
+        sky.addColorStop(1, 'orange');
+        drawing.fillStyle = sky;
+        drawing.fillRect(0, 0, 2400, 1800);
+        return [...new Uint8Array(await (await canvas.convertToBlob({ type: 'image/jpeg' })).arrayBuffer())];
+      });
+      const said: string[] = [];
+      await page.exposeFunction('hear', (text: string) => said.push(text));
+      await page.evaluate((bytes) => {
+        const status = document.querySelector('#status')!;
+        const { hear } = globalThis as unknown as { hear: (text: string) => void };
+        new MutationObserver(() => hear(status.textContent!)).observe(status, { childList: true });
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([Uint8Array.from(bytes)], 'large.jpg', { type: 'image/jpeg' }));
+        const drop = document.querySelector<HTMLElement>('#drop')!;
+        const over = (): boolean =>
+          !document.dispatchEvent(new DragEvent('dragover', { dataTransfer: transfer, cancelable: true })) &&
+          !drop.hidden;
+        const offered = [over(), document.dispatchEvent(new DragEvent('dragleave')) && drop.hidden, over()];
+        if (offered.includes(false)) throw new Error(`where to drop is shown wrongly: ${offered.join()}`);
+        document.dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, cancelable: true }));
+      }, png);
+      await page.waitForFunction(() => /^Coded/.test(document.querySelector('#status')!.textContent!));
+      assert.ok(
+        said.some((text) => /^365 × 274, reduced from 2400 × 1800 \(4\.3 megapixels\)/.test(text)),
+        said.join('\n'),
+      );
+      await until(/^4\.3 megapixels: coding takes about .*“Code it” begins/, () =>
+        page.selectOption('#pixels', '16000000'),
+      );
+      // To be shown, it is reduced all the same.
+      assert.equal(await page.evaluate(() => document.querySelector<HTMLCanvasElement>('#left')!.width), 2000);
+      await page.selectOption('#pixels', '100000');
+      assert.deepEqual(complaints, []);
+    },
+  );
 
   it('the next visit has threads', LIMIT, async () => {
     await page.evaluate(() => navigator.serviceWorker.ready);

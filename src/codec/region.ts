@@ -134,30 +134,29 @@ function codesOfWeight(weight: number): number {
 
 /** A block's most important pixel decides. @param importance that `checkImportance` takes */
 export function* lagsOfInPieces(importance: Importance, size: Size): Pieces<Lags> {
-  const lags = blank(codedSize(size));
+  const { width, height } = codedSize(size);
+  const lags = blank({ width, height });
   const { columns, codes } = lags;
-  const lead = new Int16Array(codes.length);
-  if (stripsOf(size) > 1) {
-    const pixels = leadOfPixels(importance, size);
-    const { width } = codedSize(size);
-    lead.fill(-MAX_LAG);
-    for (const { from, to } of places(size)) {
-      const b = Math.floor(to / width / LAG_BLOCK) * columns + Math.floor((to % width) / LAG_BLOCK);
-      lead[b] = Math.max(lead[b]!, pixels[from]!);
+  const lead = new Int16Array(codes.length).fill(-MAX_LAG);
+  const folded = stripsOf(size) > 1 ? foldedLead(importance, size) : undefined;
+  // Rows between two edges of regions are alike.
+  const edges =
+    folded === undefined && 'regions' in importance
+      ? new Set([0, ...importance.regions.flatMap(({ y, height }) => [y, y + height])])
+      : undefined;
+  const piece = rowsOfPiece(width, 2 ** 18);
+  const pixels = new Int16Array(width);
+  for (let y = 0; y < height; y++) {
+    const isNew = edges === undefined || edges.has(y);
+    if (!isNew && y % LAG_BLOCK !== 0) continue;
+    if (edges === undefined ? y % piece === piece - 1 : isNew) yield;
+    if (folded !== undefined) pixels.set(folded.subarray(y * width, (y + 1) * width));
+    else if (isNew) putLead(pixels, importance, y);
+    const row = Math.floor(y / LAG_BLOCK) * columns;
+    for (let x = 0; x < width; x++) {
+      const b = row + Math.floor(x / LAG_BLOCK);
+      lead[b] = Math.max(lead[b]!, pixels[x]!);
     }
-  } else if ('mask' in importance) {
-    lead.fill(-MAX_LAG / 2);
-    const piece = rowsOfPiece(size.width, 2 ** 18);
-    for (let y = 0, i = 0; y < size.height; y++) {
-      if (y % piece === piece - 1) yield;
-      for (let x = 0; x < size.width; x++, i++) {
-        const b = Math.floor(y / LAG_BLOCK) * columns + Math.floor(x / LAG_BLOCK);
-        lead[b] = Math.max(lead[b]!, leadOfMask(importance.mask[i]!));
-      }
-    }
-  } else {
-    lead.fill(-MAX_LAG);
-    yield* putRegions(lead, columns, importance.regions, size);
   }
   const most = lead.reduce((a, b) => Math.max(a, b), -Infinity);
   for (let b = 0; b < codes.length; b++)
@@ -165,51 +164,27 @@ export function* lagsOfInPieces(importance: Importance, size: Size): Pieces<Lags
   return withFewLags(lags);
 }
 
-/** Gives each block what its most important pixel has. Rows between two edges of regions are alike. */
-function* putRegions(
-  lead: Int16Array,
-  columns: number,
-  regions: readonly Region[],
-  { width, height }: Size,
-): Pieces<void> {
-  const edges = new Set(regions.flatMap(({ y, height }) => [y, y + height]));
-  const pixels = new Int16Array(width);
-  for (let y = 0; y < height; y++) {
-    if (y > 0 && y % LAG_BLOCK !== 0 && !edges.has(y)) continue;
-    if (y === 0 || edges.has(y)) {
-      yield;
-      putRow(pixels, regions, y);
-    }
-    const row = Math.floor(y / LAG_BLOCK) * columns;
-    for (let x = 0; x < width; x++) {
-      const b = row + Math.floor(x / LAG_BLOCK);
-      lead[b] = Math.max(lead[b]!, pixels[x]!);
-    }
+/** By how many sigma codes each pixel of a row is before those of weight 1. */
+function putLead(pixels: Int16Array, importance: Importance, row: number): void {
+  if ('mask' in importance) {
+    const first = row * pixels.length;
+    for (let x = 0; x < pixels.length; x++)
+      pixels[x] = Math.floor(((importance.mask[first + x]! - 255) * (MAX_LAG / 2)) / 255);
+    return;
   }
-}
-
-/** By how many sigma codes each pixel of a row is before those of no region. */
-function putRow(pixels: Int16Array, regions: readonly Region[], row: number): void {
   pixels.fill(0);
-  for (const { x, y, width, height, weight = DEFAULT_WEIGHT } of regions)
+  for (const { x, y, width, height, weight = DEFAULT_WEIGHT } of importance.regions)
     if (y <= row && row < y + height) pixels.fill(codesOfWeight(weight), x, x + width);
 }
 
-/** By how many sigma codes a pixel is before one of weight 1, by its value in a mask. */
-function leadOfMask(value: number): number {
-  return Math.floor(((value - 255) * (MAX_LAG / 2)) / 255);
-}
-
-/** The same of each pixel of a picture. */
-function leadOfPixels(importance: Importance, size: Size): Int16Array {
+/** The same of all pixels of a thin picture, as they lie when it is folded. */
+function foldedLead(importance: Importance, size: Size): Int16Array {
   const lead = new Int16Array(size.width * size.height);
-  if ('mask' in importance) {
-    for (let i = 0; i < lead.length; i++) lead[i] = leadOfMask(importance.mask[i]!);
-    return lead;
-  }
-  for (let y = 0; y < size.height; y++)
-    putRow(lead.subarray(y * size.width, (y + 1) * size.width), importance.regions, y);
-  return lead;
+  for (let y = 0; y < size.height; y++) putLead(lead.subarray(y * size.width, (y + 1) * size.width), importance, y);
+  const coded = codedSize(size);
+  const folded = new Int16Array(coded.width * coded.height);
+  for (const { from, to } of places(size)) folded[to] = lead[from]!;
+  return folded;
 }
 
 /** Of two neighbouring lags one takes the place of the other, where that moves the fewest blocks the least; what matters most never lags. */

@@ -90,8 +90,8 @@ export const PASS_INFORMATION: readonly number[] = [1 / 16, 1 / 8, 1 / 4];
 export const RUN_BITS = 300;
 /** A round of passes must hold so many bits, as a run costs some 4 besides; what has more passes to come than that takes larger ones. */
 export const ROUND_BITS = 16;
-/** Passes of what is not quantised, at most. */
-export const MAX_PASSES = 8;
+/** Passes of what is not quantised, at most: QUANTISED_INFORMATION in passes of the finest. */
+export const MAX_PASSES = 7;
 /**
  * What has so much to tell in a step, in bits, is quantised (src/entropy/tcq.ts): it takes some 0.02 bits more than it tells. What
  * has less is told in passes, by signs: they take some 4 % more and, of each run, some 4 bits, which is less there.

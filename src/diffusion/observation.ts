@@ -23,15 +23,15 @@ export interface Observation extends Rectangle {
  * the edge of an odd side, where the last row or column is repeated.
  * @throws DcompError E_USAGE
  */
-export function blankObservation(size: Size, grey: boolean, window?: Rectangle): Observation {
+export function blankObservation(size: Size, grey: boolean): Observation {
   checkObject(size, 'the size', 'an object such as { width: 64, height: 48 }');
   const side = isWhole(1);
   side(size.width, 'width');
   side(size.height, 'height');
-  return finish(blankObservationInPieces(size, grey, window));
+  return finish(blankObservationInPieces(size, grey));
 }
 
-/** As `blankObservation`. */
+/** As `blankObservation`, of a part. */
 export function* blankObservationInPieces(
   size: Size,
   grey: boolean,
@@ -180,11 +180,11 @@ export function rowsOfObservation(
  * @param coarse an observation whose LL is known. Where details are still unknown, so little was to be told that it was
  *   not sent; z then holds their posterior mean, which is closer than a measurement would be.
  */
-export function finerObservation(coarse: Observation, size: Size, grey: boolean, window?: Rectangle): Observation {
-  return finish(finerObservationInPieces(coarse, size, grey, window));
+export function finerObservation(coarse: Observation, size: Size, grey: boolean): Observation {
+  return finish(finerObservationInPieces(coarse, size, grey));
 }
 
-/** As `finerObservation`. */
+/** As `finerObservation`, of a part. */
 export function* finerObservationInPieces(
   coarse: Observation,
   size: Size,

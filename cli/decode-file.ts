@@ -14,7 +14,7 @@ import type { PictureFormat } from '../formats/formats.js';
 import type { MetadataChoice } from '../formats/metadata.js';
 import { writePicture } from '../formats/write.js';
 import type { Coded, Hooks } from './batch/coder.js';
-import { refusePicture } from './not-coded.js';
+import { orMessage, refusePicture } from './not-coded.js';
 
 export interface DecodeSettings {
   maxBytes: number | undefined;
@@ -90,6 +90,8 @@ export async function code(input: Uint8Array, settings: DecodeSettings, { onProg
     ...(maxBytes === undefined ? {} : { maxBytes }),
     ...(model === undefined ? {} : { model }),
     ...(onProgress === undefined ? {} : { onProgress }),
+  }).catch((error: unknown) => {
+    throw orMessage(error, input);
   });
   const { truncated, trailing } = picture;
   const decoded = performance.now();

@@ -13,6 +13,7 @@ import {
   flag,
   isMessage,
   maxPixelsOption,
+  MESSAGE_EXTENSION,
   maxWorkOption,
   metadataOf,
   metadataOption,
@@ -106,6 +107,7 @@ export async function run(args: RawArgs): Promise<number> {
     throw new DcompError('E_USAGE', '--size is for messages; a .dcz file says how large its picture is');
   const { plan, common, options } = await batchOf(args, {
     accepts: ['.dcz'],
+    others: [MESSAGE_EXTENSION],
     extension: extensionOf(format),
     fields: { bytes: maxBytes?.toString() },
   });

@@ -65,6 +65,9 @@ export function sizeOption(yargs: Argv): void {
   });
 }
 
+/** Extension of files that are messages. */
+export const MESSAGE_EXTENSION = '.dcmsg';
+
 /** Whether --profile says message; it may say file. @throws DcompError E_USAGE */
 export function isMessage(args: RawArgs): boolean {
   const profile = textOption(args, 'profile') ?? 'file';

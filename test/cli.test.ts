@@ -203,7 +203,7 @@ describe('command line', () => {
     works('encode', 'small.png');
     const { stdout } = works('info', 'small.dcz');
     assert.match(stdout, /24×17/);
-    assert.match(stdout, /model/);
+    assert.match(stdout, /, model .*, at level 0 trellises of 2\^15 states for signs and 2\^13 for points, /);
   });
 
   it('info lists the first and last of many segments, all of them on request', () => {
@@ -258,6 +258,12 @@ describe('command line', () => {
     bytes[5]! ^= 1;
     writeFileSync(file('header.dcz'), bytes);
     fails(1, /^dcomp: header\.dcz: .*header is damaged.*--allow-damaged/, 'decode', 'header.dcz', 'no.png');
+    fails(
+      1,
+      /^dcomp: header\.dcz: the header is damaged.*byte offset 5\) can be repaired: .*dcomp repair/,
+      'info',
+      'header.dcz',
+    );
     const told = works('decode', 'header.dcz', 'header.png', '--json', '--allow-damaged');
     assert.ok(readFileSync(file('header.png')).equals(readFileSync(file('whole.png'))));
     const [before, after] = [stdout, told.stdout].map((line) => JSON.parse(line) as Record<string, unknown>);

@@ -114,7 +114,10 @@ describe('command line', () => {
     const png = readFileSync(file('small.png'));
     writeFileSync(file('cut.png'), png.subarray(0, png.length >> 1));
     fails(1, /^dcomp: empty: .*empty/, 'encode', 'empty');
-    fails(1, /^dcomp: text\.txt: not a picture/, 'encode', 'text.txt');
+    mkdirSync(file('own'));
+    for (const to of ['new/deep/', 'own/'])
+      fails(1, /^dcomp: text\.txt: not a picture/, 'encode', 'text.txt', '-o', to);
+    assert.deepEqual([existsSync(file('new')), existsSync(file('own'))], [false, true]);
     fails(1, /^dcomp: cut\.png: damaged PNG/, 'encode', 'cut.png');
     assert.match(works('encode', 'cut.png', '--allow-damaged', '--quiet').stderr, /cut\.png: .* % of them can be read/);
     fails(1, /^dcomp: empty: .*empty/, 'decode', 'empty');
@@ -292,11 +295,11 @@ describe('command line', () => {
     writeFileSync(file('large.png'), writePng(corpusPicture('scene', { width: 768, height: 512 })));
     const child = spawn(
       process.execPath,
-      [program, 'encode', 'large.png', '--model', model, '--effort', '9', '-q', '95'],
+      [program, 'encode', 'large.png', '-o', 'new/deep/', '--model', model, '--effort', '9', '-q', '95'],
       { cwd: folder, stdio: 'ignore' },
     );
     const ended = new Promise<number | null>((resolve) => child.on('exit', (code) => resolve(code)));
-    const hidden = (): string[] => readdirSync(folder).filter((name) => name.endsWith('.tmp'));
+    const hidden = (): string[] => cli.files().filter((name) => name.endsWith('.tmp'));
     while (hidden().length === 0 && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 10));
     assert.equal(hidden().length, 1, 'no temporary file seen');
     child.kill('SIGINT');

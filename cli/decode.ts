@@ -43,11 +43,7 @@ export function builder(yargs: Argv): void {
       requiresArg: true,
       describe: `Use only this many bytes of the file: a coarser picture; ${SIZE_UNITS}`,
     })
-    .option('scale', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'Smaller: 1/2, 1/4, … or 0.5, 0.25, …, in less time',
-    })
+    .option('scale', { type: 'string', requiresArg: true, describe: 'Smaller: 1/2 or 0.5, 1/4, …, in less time' })
     .option('crop', {
       type: 'string',
       requiresArg: true,

@@ -5,6 +5,7 @@ import {
   info,
   repair,
   verify,
+  type DecodeResult,
   type EngineName,
   type GivenModel,
   type Rectangle,
@@ -14,7 +15,7 @@ import type { PictureFormat } from '../formats/formats.js';
 import type { MetadataChoice } from '../formats/metadata.js';
 import { writePicture } from '../formats/write.js';
 import type { Coded, Hooks } from './batch/coder.js';
-import { refusePicture } from './not-coded.js';
+import { orMessage, refusePicture } from './not-coded.js';
 
 export interface DecodeSettings {
   maxBytes: number | undefined;
@@ -51,48 +52,46 @@ async function isCut(input: Uint8Array): Promise<boolean> {
   }
 }
 
-/** A .dcz file to a picture file. @throws DcompError as `decode` */
-export async function code(input: Uint8Array, settings: DecodeSettings, { onProgress }: Hooks): Promise<Coded> {
-  const {
-    maxBytes,
-    allowDamaged,
-    allowPartial,
-    maxPixels,
-    maxWork,
-    scale,
-    crop,
-    realism,
-    show,
-    seed,
-    format,
-    outputQuality,
-    metadata,
-    threads,
-    engine,
-    model,
-  } = settings;
-  const damage: string[] = [];
-  const started = performance.now();
+/** @throws DcompError as `decode`, with what to do */
+async function decoded(
+  input: Uint8Array,
+  settings: DecodeSettings,
+  hooks: Hooks & { onDamage: (message: string) => void },
+): Promise<DecodeResult> {
+  const { maxBytes, maxWork, scale, crop, realism, show, seed, model } = settings;
+  const { allowDamaged, allowPartial, maxPixels, threads, engine } = settings;
   refusePicture(input);
   if (!allowPartial && (await isCut(input))) throw endsEarly(input);
-  const picture = await decode(input, {
-    allowDamaged,
-    maxPixels,
-    ...(maxWork === undefined ? {} : { maxWork }),
-    threads,
-    engine,
-    onDamage: (message) => damage.push(message),
-    ...(scale === undefined ? {} : { scale }),
-    ...(crop === undefined ? {} : { crop }),
-    ...(realism === undefined ? {} : { realism }),
-    ...(show === undefined ? {} : { show }),
-    ...(seed === undefined ? {} : { seed }),
-    ...(maxBytes === undefined ? {} : { maxBytes }),
-    ...(model === undefined ? {} : { model }),
-    ...(onProgress === undefined ? {} : { onProgress }),
-  });
+  try {
+    return await decode(input, {
+      allowDamaged,
+      maxPixels,
+      ...(maxWork === undefined ? {} : { maxWork }),
+      threads,
+      engine,
+      onDamage: hooks.onDamage,
+      ...(hooks.onProgress === undefined ? {} : { onProgress: hooks.onProgress }),
+      ...(scale === undefined ? {} : { scale }),
+      ...(crop === undefined ? {} : { crop }),
+      ...(realism === undefined ? {} : { realism }),
+      ...(show === undefined ? {} : { show }),
+      ...(seed === undefined ? {} : { seed }),
+      ...(maxBytes === undefined ? {} : { maxBytes }),
+      ...(model === undefined ? {} : { model }),
+    });
+  } catch (error) {
+    throw orMessage(error, input);
+  }
+}
+
+/** A .dcz file to a picture file. @throws DcompError as `decode` */
+export async function code(input: Uint8Array, settings: DecodeSettings, hooks: Hooks): Promise<Coded> {
+  const { maxBytes, format, outputQuality, metadata } = settings;
+  const damage: string[] = [];
+  const started = performance.now();
+  const picture = await decoded(input, settings, { ...hooks, onDamage: (message) => damage.push(message) });
   const { truncated, trailing } = picture;
-  const decoded = performance.now();
+  const shown = performance.now();
   const { data: _data, metadata: _metadata, ...figures } = picture;
   const { width, height } = figures;
   // What is wrong in a header, `info` does not read over.
@@ -104,7 +103,7 @@ export async function code(input: Uint8Array, settings: DecodeSettings, { onProg
   return {
     bytes,
     figures: { ...figures, bitsPerPixel, idealBits, realBits },
-    seconds: { read: 0, code: (decoded - started) / 1000, write: (performance.now() - decoded) / 1000 },
+    seconds: { read: 0, code: (shown - started) / 1000, write: (performance.now() - shown) / 1000 },
     summary: `${width}×${height} pixels`,
     notices: trailing === 0 ? notices : [...notices, `${trailing} bytes behind the end of the file are left out`],
     damage:

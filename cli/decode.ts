@@ -13,6 +13,7 @@ import {
   flag,
   isMessage,
   maxPixelsOption,
+  MESSAGE_EXTENSION,
   maxWorkOption,
   metadataOf,
   metadataOption,
@@ -42,7 +43,7 @@ export function builder(yargs: Argv): void {
       requiresArg: true,
       describe: `Use only this many bytes of the file: a coarser picture; ${SIZE_UNITS}`,
     })
-    .option('scale', { type: 'string', requiresArg: true, describe: 'Smaller: 1/2, 1/4, …, in less time' })
+    .option('scale', { type: 'string', requiresArg: true, describe: 'Smaller: 1/2 or 0.5, 1/4, …, in less time' })
     .option('crop', {
       type: 'string',
       requiresArg: true,
@@ -106,6 +107,7 @@ export async function run(args: RawArgs): Promise<number> {
     throw new DcompError('E_USAGE', '--size is for messages; a .dcz file says how large its picture is');
   const { plan, common, options } = await batchOf(args, {
     accepts: ['.dcz'],
+    others: [MESSAGE_EXTENSION],
     extension: extensionOf(format),
     fields: { bytes: maxBytes?.toString() },
   });

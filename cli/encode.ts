@@ -1,6 +1,6 @@
 /** `dcomp encode IN [OUT.dcz]`, `dcomp encode IN... -o FOLDER` */
 import type { Argv } from 'yargs';
-import { DEFAULT_EFFORT, DEFAULT_QUALITY, type Target } from '../src/codec/encoder-options.js';
+import { DEFAULT_EFFORT, DEFAULT_QUALITY, maxErrorOfTarget, type Target } from '../src/codec/encoder-options.js';
 import { DEFAULT_WEIGHT, type Region } from '../src/codec/region.js';
 import { DEFAULT_VIEWS, VIEWS, type Views } from '../src/diffusion/schedule.js';
 import { DcompError } from '../src/errors.js';
@@ -245,13 +245,26 @@ function parseRegion(text: string): Region {
   return { ...rectangle, weight: value };
 }
 
+/** What says where errors may be larger is refused with targets that hold for every sample. @throws DcompError E_USAGE */
+function checkExact(args: RawArgs, target: Target): void {
+  if (maxErrorOfTarget(target) === undefined) return;
+  const stray = ['roi', 'roi-mask', 'alpha-quality'].find((name) => args[name] !== undefined);
+  if (stray !== undefined)
+    throw new DcompError(
+      'E_USAGE',
+      `--${stray} has no effect with --${target === 'lossless' ? target : 'max-error'}, which holds for all samples alike; leave it out`,
+    );
+}
+
 /** What options say, whatever the files. @throws DcompError E_USAGE, E_IO */
 export function settingsOf(
   args: RawArgs,
   { threads, engine, model }: Pick<CommonOptions, 'threads' | 'engine' | 'model'>,
 ): EncodeSettings {
+  const target = chooseTarget(args);
+  checkExact(args, target);
   return {
-    target: chooseTarget(args),
+    target,
     effort: numberOption(args, 'effort', { min: 1, max: 9, whole: true }),
     views: viewsOf(args),
     tune: tuneOption(args),

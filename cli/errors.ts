@@ -16,13 +16,14 @@ export function about(subject: string, error: unknown): unknown {
 /**
  * Reports an error on stderr. What went wrong is said in one line; where in the program it arose is of use only for
  * errors of the program's own, and to those who ask for it by the environment variable DCOMP_DEBUG.
- * @param help the command that helps after misuse
+ * @param help the command that helps after misuse of the command line; undefined for what a single file cannot be asked for, which
+ *   says itself what can
  * @returns the exit code
  */
-export function reportError(error: unknown, verbose: boolean, help = 'dcomp --help'): number {
+export function reportError(error: unknown, verbose: boolean, help?: string): number {
   const debug = (process.env.DCOMP_DEBUG ?? '') !== '';
   if (error instanceof DcompError) {
-    const hint = error.code === 'E_USAGE' ? ` (see ${help})` : '';
+    const hint = error.code === 'E_USAGE' && help !== undefined ? ` (see ${help})` : '';
     say(`dcomp: ${oneLine(error.message)}${hint}\n`);
     if (debug) say(`${error.stack ?? ''}\n`);
     return isMisuse(error.code) ? EXIT_MISUSE : EXIT_DATA;

@@ -2,13 +2,14 @@
 import type { Argv } from 'yargs';
 import { inspectFile as info, type FileInfo } from '../src/codec/inspect.js';
 import type { Work } from '../src/codec/work.js';
+import { pointNu } from '../src/entropy/tcq.js';
 import { DEFAULT_MODEL, modelNameOf, type ModelName } from '../src/models/registry.js';
 import { sourcesOf } from './batch/sources.js';
 import { about, EXIT_DATA, reportError } from './errors.js';
 import { inputName, readSource } from '../formats/files.js';
 import { print } from './report.js';
 import { fileArguments, flag, outputFlags, type RawArgs } from './options.js';
-import { refusePicture } from './not-coded.js';
+import { orMessage, refusePicture } from './not-coded.js';
 
 /** Files of large pictures have hundreds of segments, one for each group of a step. */
 const MOST_SEGMENTS = 12;
@@ -77,7 +78,7 @@ async function infoOf(file: string, timed: boolean): Promise<Found> {
     const model = (found.modelId === null ? undefined : modelNameOf(found.modelId)) ?? null;
     return { ...found, model, estimatedSeconds: timed ? await secondsOf(found, model) : null };
   } catch (error) {
-    throw about(inputName(file), error);
+    throw about(inputName(file), orMessage(error, bytes));
   }
 }
 
@@ -90,12 +91,8 @@ function asText(name: string, found: Found, most: number): string {
     depth,
     byteLength,
     formatVersion,
-    modelId,
-    model,
     bitsPerPixel,
-    trellisBits,
     parts,
-    schedule,
     alpha,
     segments,
     work,
@@ -118,9 +115,7 @@ function asText(name: string, found: Found, most: number): string {
   const head = ['segment', 'offset', 'bytes', 'level', 'steps', 'sigma', 'bits per pixel', 'over ideal', ''];
   return [
     `${name}: ${width}×${height} ${kind}, ${depth} bits per sample, ${byteLength} bytes, ${bitsPerPixel.toFixed(3)} bits per pixel`,
-    schedule === null
-      ? `format version ${formatVersion}, plain form: without loss, without a model`
-      : `format version ${formatVersion}, model ${model === null ? modelId : `${model} (${modelId})`}, trellis of 2^${trellisBits} states, shown ${schedule.forEye ? 'for the eye, ' : ''}as the mean of ${counted(schedule.views, 'evaluation')}${schedule.lastLevel > 0 ? `, nothing told of levels below ${schedule.lastLevel}` : ''}`,
+    `format version ${formatVersion}, ${codingText(found)}`,
     ...parts.map(
       ({ type, name: what, byteLength: length, state }) =>
         `${what === 'unknown' ? `unknown part of type ${type}` : `part ${what}`}: ${counted(length, 'byte')}, ${state}`,
@@ -133,6 +128,18 @@ function asText(name: string, found: Found, most: number): string {
     ...(trailing === 0 ? [] : [`${trailing} bytes behind the end of the file, which mean nothing`]),
     '',
   ].join('\n');
+}
+
+/** By what the picture is coded, and how it is shown. */
+function codingText({ schedule, modelId, model, trellisBits }: Found): string {
+  if (schedule === null || trellisBits === null) return 'plain form: without loss, without a model';
+  const { forEye, views, lastLevel } = schedule;
+  return [
+    `model ${model === null ? modelId : `${model} (${modelId})`}`,
+    `at level 0 trellises of 2^${trellisBits} states for signs and 2^${pointNu(trellisBits)} for points`,
+    `shown ${forEye ? 'for the eye, ' : ''}as the mean of ${counted(views, 'evaluation')}`,
+    ...(lastLevel > 0 ? [`nothing told of levels below ${lastLevel}`] : []),
+  ].join(', ');
 }
 
 function workText({ evaluations, fullSize, megapixels }: Work, { segments, estimatedSeconds: seconds }: Found): string {

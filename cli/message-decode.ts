@@ -7,8 +7,7 @@ import { writePicture } from '../formats/write.js';
 import type { Coded, Hooks } from './batch/coder.js';
 import { batchOf } from './batch/options.js';
 import { runJobs } from './batch/run.js';
-import { MESSAGE_EXTENSION } from './message-encode.js';
-import { bytesOption, flag, maxPixelsOption, textOption, type RawArgs } from './options.js';
+import { bytesOption, flag, maxPixelsOption, MESSAGE_EXTENSION, textOption, type RawArgs } from './options.js';
 
 /** Options of `decode` that mean nothing for a message. */
 const FILE_ONLY = ['scale', 'crop', 'max-work'];

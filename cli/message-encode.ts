@@ -9,10 +9,7 @@ import type { Coded, Hooks } from './batch/coder.js';
 import { batchOf } from './batch/options.js';
 import { runJobs } from './batch/run.js';
 import { resizeOf } from './encode.js';
-import { bytesOption, flag, maxPixelsOption, numberOption, type RawArgs } from './options.js';
-
-/** Extension of files that are messages. */
-export const MESSAGE_EXTENSION = '.dcmsg';
+import { bytesOption, flag, maxPixelsOption, MESSAGE_EXTENSION, numberOption, type RawArgs } from './options.js';
 
 /** Options of `encode` that mean nothing for a message. */
 const FILE_ONLY = 'quality bpp psnr lossless alpha-quality views roi roi-mask exact pixel-hash max-work'.split(' ');

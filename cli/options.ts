@@ -65,6 +65,9 @@ export function sizeOption(yargs: Argv): void {
   });
 }
 
+/** Extension of files that are messages. */
+export const MESSAGE_EXTENSION = '.dcmsg';
+
 /** Whether --profile says message; it may say file. @throws DcompError E_USAGE */
 export function isMessage(args: RawArgs): boolean {
   const profile = textOption(args, 'profile') ?? 'file';
@@ -193,15 +196,15 @@ export function bytesOption(args: RawArgs, name: string): number | undefined {
   return value;
 }
 
-/** A scale as a fraction, `1/4` or 1; undefined if it was not given. @throws DcompError E_USAGE */
+/** A scale as a fraction or a decimal, `1/4`, `0.25` or 1; undefined if it was not given. @throws DcompError E_USAGE */
 export function scaleOption(args: RawArgs): number | undefined {
   const text = textOption(args, 'scale');
   if (text === undefined) return undefined;
-  const found = /^1(?:\/(\d{1,5}))?$/.exec(text);
-  const divisor = Number(found?.[1] ?? 1);
-  if (found === null || !Number.isInteger(Math.log2(divisor)))
-    throw new DcompError('E_USAGE', `--scale is ${text}; it must be 1, 1/2, 1/4, 1/8, …`);
-  return 1 / divisor;
+  const [found, divisor] = /^(?:1\/(\d{1,5})|1(?:\.0*)?|0?\.\d{1,20})$/.exec(text) ?? [];
+  const scale = found === undefined ? 0 : divisor === undefined ? Number(found) : 1 / Number(divisor);
+  if (scale > 1 || !Number.isInteger(Math.log2(scale)))
+    throw new DcompError('E_USAGE', `--scale is ${text}; it must be 1, 1/2, 1/4, 1/8, … or 0.5, 0.25, 0.125, …`);
+  return scale;
 }
 
 /** `x,y,width,height`; undefined if it is something else. */

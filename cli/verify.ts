@@ -17,7 +17,7 @@ import {
   workOption,
   type RawArgs,
 } from './options.js';
-import { refusePicture } from './not-coded.js';
+import { orMessage, refusePicture } from './not-coded.js';
 
 export function builder(yargs: Argv): void {
   yargs
@@ -60,7 +60,9 @@ export async function run(args: RawArgs): Promise<number> {
     try {
       const bytes = await readSource(file);
       refusePicture(bytes);
-      const found = await verify(bytes);
+      const found = await verify(bytes).catch((error: unknown) => {
+        throw orMessage(error, bytes);
+      });
       const pixels = await comparePixels(
         found,
         async () =>

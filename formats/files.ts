@@ -1,6 +1,6 @@
 /** Files and streams, their names and what can be wrong with them; the name `-` is standard input or output. */
 import { createReadStream, mkdirSync, readFileSync, statSync, type Stats } from 'node:fs';
-import { extname } from 'node:path';
+import { dirname, extname, resolve } from 'node:path';
 import { DcompError } from '../src/errors.js';
 import { waiting } from './stop.js';
 import { oneLine } from './text.js';
@@ -113,11 +113,15 @@ export function statOrUndefined(path: string): Stats | undefined {
   return statSync(path, { throwIfNoEntry: false });
 }
 
-/** @throws DcompError E_IO */
-export function makeFolder(path: string): void {
+/** With the folders above it. @returns those that were not there, the outer ones first @throws DcompError E_IO */
+export function makeFolder(path: string): string[] {
+  const missing: string[] = [];
   try {
+    for (let at = resolve(path); statOrUndefined(at) === undefined && at !== dirname(at); at = dirname(at))
+      missing.unshift(at);
     mkdirSync(path, { recursive: true });
   } catch (error) {
     throw ioError('make the folder', path, error);
   }
+  return missing;
 }

@@ -1,16 +1,31 @@
 /** The program's end by a signal or an error: what is half written is removed first. */
-import { rmSync } from 'node:fs';
+import { rmdirSync, rmSync } from 'node:fs';
 import { constants as osConstants } from 'node:os';
 
 /** Files that have to be removed, however the program ends. */
 export const temporaries = new Set<string>();
+/** Folders that were made for outputs, outer ones first; those that stay empty are removed. */
+export const newFolders = new Set<string>();
 const stopped = new AbortController();
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 let catchers = 0;
 let waits = 0;
 
-function removeTemporaries(): void {
+function removeLeftovers(): void {
   for (const path of temporaries) rmSync(path, { force: true });
+  removeEmptyFolders();
+}
+
+/** Those of `newFolders`, which then has none. */
+export function removeEmptyFolders(): void {
+  for (const folder of [...newFolders].reverse()) {
+    try {
+      rmdirSync(folder);
+    } catch {
+      // It holds something, or is gone.
+    }
+  }
+  newFolders.clear();
 }
 
 function onSignal(signal: NodeJS.Signals): void {
@@ -40,14 +55,14 @@ export async function waiting<T>(task: () => Promise<T>): Promise<T> {
  */
 export async function stoppable<T>(task: (signal: AbortSignal) => Promise<T>): Promise<T> {
   if (catchers++ === 0) {
-    process.on('exit', removeTemporaries);
+    process.on('exit', removeLeftovers);
     for (const signal of SIGNALS) process.on(signal, onSignal);
   }
   try {
     return await task(stopped.signal);
   } finally {
     if (--catchers === 0) {
-      process.off('exit', removeTemporaries);
+      process.off('exit', removeLeftovers);
       for (const signal of SIGNALS) process.off(signal, onSignal);
     }
   }

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { bytesOption, numberOption } from '../cli/options.js';
-import { chooseTarget, resizeOf } from '../cli/encode.js';
+import { bytesOption, numberOption, scaleOption } from '../cli/options.js';
+import { chooseTarget, resizeOf, settingsOf } from '../cli/encode.js';
 import { corpusPicture } from '../corpus/pictures.js';
 import { formatOfBytes } from '../formats/formats.js';
 import { readPng } from '../formats/png-reader.js';
@@ -73,6 +73,29 @@ describe('numbers', () => {
     works('encode', 'a.png', 'b.dcz', '--size', '0.3k');
     assert.ok(statSync(file('b.dcz')).size <= 300);
     works('decode', 'b.dcz', 'b.png', '--bytes', '.1KiB', '--allow-damaged');
+  });
+
+  it('a scale is a fraction or a decimal that halves', () => {
+    const scales = ['1', '1.0', '1/2', '0.5', '.25', '0.125'].map((scale) => scaleOption({ scale }));
+    assert.deepEqual([...scales, scaleOption({})], [1, 1, 0.5, 0.5, 0.25, 0.125, undefined]);
+    for (const scale of ['0.3', '1/3', '0', '0.0', '2', '50%', '0.5x', '1/0', '-0.5'])
+      assert.match(
+        misuse(() => scaleOption({ scale })),
+        /^--scale is .*1\/4, .* or 0\.5, 0\.25, /,
+        scale,
+      );
+  });
+
+  it('what no sample can have with a target for all of them is refused', () => {
+    const common = { threads: 1, engine: 'auto', model: undefined } as const;
+    for (const stray of [{ roi: '0,0,8,8' }, { 'roi-mask': 'a.png' }, { 'alpha-quality': '30' }])
+      for (const exact of [{ lossless: true }, { 'max-error': '2' }])
+        assert.match(
+          misuse(() => settingsOf({ ...stray, ...exact }, common)),
+          /^--(roi|alpha).* has no effect with --/,
+        );
+    assert.equal(settingsOf({ roi: '0,0,8,8' }, common).regions.length, 1);
+    fails(2, /--roi has no effect with --lossless/, 'encode', 'a.png', '--lossless', '--roi', '0,0,8,8');
   });
 
   it('numbers with other units are refused with what was perhaps meant', () => {

@@ -1,6 +1,6 @@
 /** `--profile message` of `encode` and `decode`. */
 import assert from 'node:assert/strict';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { after, afterEach, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { corpusPicture } from '../corpus/pictures.js';
@@ -26,7 +26,13 @@ describe('--profile message', () => {
     const { width, height } = readPng(readFileSync(cli.file('b.png'))).picture;
     assert.deepEqual([width, height], [40, 30]);
     cli.fails(2, /tell the size/, 'decode', 'a.dcmsg', 'c.png', '--profile', 'message');
-    cli.fails(1, /not a \.dcz file/, 'decode', 'a.dcmsg', 'c.png');
+    const hint = /^dcomp: a\.dcmsg: not a \.dcz file: .*; if it is a message, .* dcomp decode --profile message$/m;
+    cli.fails(1, hint, 'decode', 'a.dcmsg', 'c.png');
+    for (const command of ['info', 'verify']) cli.fails(1, hint, command, 'a.dcmsg');
+    mkdirSync(cli.file('sent'));
+    renameSync(cli.file('a.dcmsg'), cli.file('sent/a.dcmsg'));
+    cli.fails(1, /holds no files in \.dcz; left out: sent.a\.dcmsg$/m, 'decode', 'sent', '-o', 'back');
+    renameSync(cli.file('sent/a.dcmsg'), cli.file('a.dcmsg'));
     const small = ['--size', '40x30', '--max-pixels', '1199'];
     cli.fails(1, /more than the limit of 1199/, 'decode', 'a.dcmsg', 'c.png', '--profile', 'message', ...small);
     cli.works('decode', 'a.dcmsg', 'c.png', '--profile', 'message', '--size', '40x30', '--bytes', '50');

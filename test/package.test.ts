@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -170,6 +171,45 @@ function namedFiles(file: string, types = true): string[] {
     posix.join(dirname(file), dirname(base), imported ?? addressed!),
   );
 }
+
+/** Types of others, which take longest to read, by file. */
+const otherTypes = new Map<string, ts.SourceFile | undefined>();
+
+/** What the compiler says of the types of the package alone, to a program that imports all of its entries but those of pages. */
+function typeErrors(options: ts.CompilerOptions): string {
+  const entries = Object.keys(manifest.exports).filter((name) => !/\*|element$|package\.json/.test(name));
+  const importing = join(root, 'importing.ts');
+  const all = { strict: true, noEmit: true, target: ts.ScriptTarget.ES2022, skipLibCheck: false, ...options };
+  const host = ts.createCompilerHost(all);
+  host.jsDocParsingMode = ts.JSDocParsingMode.ParseNone;
+  const { getSourceFile, fileExists } = host;
+  const text = entries.map((name, i) => `export * as entry${i} from 'dcomp${name.slice(1)}';\n`).join('');
+  host.fileExists = (name) => name === importing || fileExists(name);
+  host.getSourceFile = (name, target) => {
+    if (name === importing) return ts.createSourceFile(name, text, target);
+    if (!/node_modules/.test(name)) return getSourceFile(name, target);
+    if (!otherTypes.has(name)) otherTypes.set(name, getSourceFile(name, target));
+    return otherTypes.get(name);
+  };
+  host.getCurrentDirectory = () => root;
+  const program = ts.createProgram([importing], all, host);
+  const own = program.getSourceFiles().filter(({ fileName }) => !/node_modules/.test(fileName));
+  assert.ok(own.length > entries.length, 'the types of the entries are not found');
+  return ts.formatDiagnostics(
+    [...program.getOptionsDiagnostics(), ...own.flatMap((file) => [...program.getSemanticDiagnostics(file)])],
+    host,
+  );
+}
+
+describe('types', () => {
+  for (const [what, module, moduleResolution] of [
+    ['Node', ts.ModuleKind.NodeNext, ts.ModuleResolutionKind.NodeNext],
+    ['bundlers', ts.ModuleKind.ESNext, ts.ModuleResolutionKind.Bundler],
+  ] as const)
+    it(`need no types of browsers, as ${what} resolve them`, () => {
+      assert.equal(typeErrors({ module, moduleResolution, lib: ['lib.es2022.d.ts'], types: ['node'] }), '');
+    });
+});
 
 describe('packed', () => {
   const { files, unpackedSize, size } = packed();

@@ -18,6 +18,7 @@ import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
 import { repairFile } from '../src/container/repair.js';
 import { hash32 } from '../src/math/hash.js';
+import { inspectFile } from '../src/codec/inspect.js';
 import { codeOfError } from './helpers/outcome.js';
 import { tinyEvaluator } from '../corpus/tiny-model.js';
 import { assertLimited } from './helpers/limited.js';
@@ -181,6 +182,23 @@ describe('repair', () => {
       ),
       { numRuns: 150 },
     );
+  });
+
+  it('is what `info` leads to of any single wrong byte in the header, and of no other damage', () => {
+    const end = writeHeader(HEADER).length;
+    const said = (file: Uint8Array): string => {
+      try {
+        inspectFile(file);
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return '';
+    };
+    for (let at = 0; at < end; at++)
+      assert.match(said(changed(some, [at, 16])), new RegExp(`\\(byte offset ${at}\\) can be repaired: repair`));
+    for (const file of [changed(some, [5, 16], [end - 1, 16]), noise(100, 1), some.subarray(0, 9)])
+      assert.match(said(file), /^(?!.*can be repaired)./);
+    assert.equal(said(some), '');
   });
 
   it('leaves alone what is wrong in two bytes, and mends what is before it', () => {

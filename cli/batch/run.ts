@@ -3,7 +3,7 @@ import { totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { makeFolder, STANDARD, statOrUndefined } from '../../formats/files.js';
 import { writeOutput } from '../../formats/output.js';
-import { stoppable } from '../../formats/stop.js';
+import { newFolders, removeEmptyFolders, stoppable } from '../../formats/stop.js';
 import { progressDisplay } from '../progress.js';
 import { codeFile, type CodedFile, type Coder, type Hooks } from './coder.js';
 import type { Job, Plan } from './plan.js';
@@ -61,6 +61,7 @@ export async function runJobs<Settings extends { threads: number }>(
   try {
     await stoppable(() => Promise.all(Array.from({ length: lanes }, lane)));
   } finally {
+    removeEmptyFolders();
     display.stop();
     await pool.close();
   }
@@ -113,7 +114,7 @@ async function doJob(
   hooks: Hooks,
 ): Promise<Report> {
   try {
-    if (plan.named) makeFolder(dirname(job.output));
+    if (plan.named) for (const made of makeFolder(dirname(job.output))) newFolders.add(made);
     let coded: Omit<CodedFile, 'bytes'> | undefined;
     let made = 0;
     const produce = async (): Promise<Uint8Array> => {

@@ -76,7 +76,7 @@ export interface EncoderOptions {
    * error. Default: psnr for a target of PSNR, else eye.
    */
   tune?: Tune;
-  /** Where squared errors count more: regions or a mask. Default: everywhere alike. */
+  /** Where squared errors count more: regions or a mask. Default: everywhere alike, as of a target without loss or of an error always. */
   importance?: Importance;
   /** Stores the hash of the decoded samples, which `verify` compares; costs a decoding. */
   pixelHash?: boolean;
@@ -87,7 +87,7 @@ export interface EncoderOptions {
    * up to some three times that. Default: as `decode` has it, so that what is made is decoded.
    */
   maxWork?: number;
-  /** 0 to 100: how many different values alpha keeps, from 2 up; 100, the default, is lossless. */
+  /** 0 to 100: how many different values alpha keeps, from 2 up; 100, the default, is lossless, as that of exact targets always is. */
   alphaQuality?: number;
   /** Keeps the colour of pixels whose alpha is 0, which is otherwise replaced by what costs least. Default false. */
   exact?: boolean;

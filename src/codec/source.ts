@@ -96,7 +96,7 @@ export function viewOf(header: Header, { scale, crop, realism }: DecoderOptions)
   const level = levelOf(scale, sizes.length - 2);
   const size = sizes[level]!;
   if (crop === undefined) return { level, pixels: wholeOf(size) };
-  checkRectangle('the crop', crop, size);
+  checkRectangle(level === 0 ? 'the crop' : `at the scale of 1/${2 ** level} the crop`, crop, size);
   const { x, y, width, height } = crop;
   return { level, pixels: { x, y, width, height } };
 }

@@ -1,7 +1,13 @@
 /**
  * What a step of a group works in: the memory of the kernels of kernels/step.ts, and arrays that are views of it.
  */
-import { compileKernel, instantiateKernel, kernelMemory } from '../kernels/load.js';
+import {
+  compileKernel,
+  instantiateKernel,
+  kernelMemory,
+  type KernelMemory,
+  type KernelModule,
+} from '../kernels/load.js';
 import { wasm } from '../kernels/step.wasm.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
 import { labelTable, MAX_NU } from '../entropy/trellis.js';
@@ -152,7 +158,7 @@ function fixedPlaces(bump: Bump): Places {
   };
 }
 
-let compiled: WebAssembly.Module | undefined;
+let compiled: KernelModule | undefined;
 
 export class Workspace {
   private size = -1;
@@ -166,7 +172,7 @@ export class Workspace {
     Record<'mean' | 'row' | 'moved' | 'compact' | 'shuffle' | 'order', number> &
     Record<'sorted' | 'offset' | 'amplitude' | 'information' | 'bits', number> &
     Record<'residual' | 'sortedResidual' | 'metric', number>;
-  private memory!: WebAssembly.Memory;
+  private memory!: KernelMemory;
   /** By position: posterior mean, row (−1 where the step does not concern the coefficient), and what it has been moved by. */
   mean!: Float32Array;
   row!: Int32Array;

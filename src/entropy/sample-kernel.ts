@@ -1,5 +1,5 @@
 /** The kernel of a sample model (kernels/samples.ts) with its memory: what stands where, and the tables it needs. */
-import { compileKernel, instantiateKernel, kernelMemory } from '../kernels/load.js';
+import { compileKernel, instantiateKernel, kernelMemory, type KernelModule } from '../kernels/load.js';
 import { wasm } from '../kernels/samples.wasm.js';
 import { exp2, LOG2_E } from '../math/exact.js';
 import { onDemand } from '../math/on-demand.js';
@@ -84,7 +84,7 @@ export interface SampleKernel extends Exports {
   readonly lossy: Float64Array;
 }
 
-let compiled: WebAssembly.Module | undefined;
+let compiled: KernelModule | undefined;
 
 /**
  * @param code where decisions go to, or come from: the quanta of a 1, of 2^14, and the bit that a writer has

@@ -1,4 +1,4 @@
-import { instantiateKernel, compileKernel, kernelMemory } from '../kernels/load.js';
+import { compileKernel, instantiateKernel, kernelMemory, type KernelModule } from '../kernels/load.js';
 import { wasm } from '../kernels/tcq.wasm.js';
 import { mix32 } from '../math/hash.js';
 import { DcompError } from '../errors.js';
@@ -50,7 +50,7 @@ export interface EncodedPoints {
   places: Float64Array;
 }
 
-let compiled: WebAssembly.Module | undefined;
+let compiled: KernelModule | undefined;
 
 /** Encodes runs of points; holds the search's memory (8 MB), so keep and reuse one. Not reentrant. */
 export class PointEncoder {

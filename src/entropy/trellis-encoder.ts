@@ -1,4 +1,4 @@
-import { instantiateKernel, compileKernel, kernelMemory } from '../kernels/load.js';
+import { compileKernel, instantiateKernel, kernelMemory, type KernelModule } from '../kernels/load.js';
 import { wasm } from '../kernels/trellis.wasm.js';
 import { mix32 } from '../math/hash.js';
 import { DcompError } from '../errors.js';
@@ -26,7 +26,7 @@ const MEMORY_BYTES = DECISIONS + (WINDOW_SECTIONS << (MAX_NU - 3));
 /** States of all sections that are searched in a piece. */
 const PIECE_STATES = 2 ** 24;
 
-let compiled: WebAssembly.Module | undefined;
+let compiled: KernelModule | undefined;
 
 export interface EncodedRun {
   /** Packed, most significant bit first; the last byte is filled with zeros. */

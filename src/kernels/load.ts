@@ -2,6 +2,15 @@
 
 import { DcompError } from '../errors.js';
 
+/** A compiled kernel. These are WebAssembly's types by what they have: programs for Node alone are compiled without those. */
+export type KernelModule = object;
+
+/** The memory of a kernel. */
+export interface KernelMemory {
+  readonly buffer: ArrayBuffer;
+  grow(pages: number): number;
+}
+
 const VALUE = new Uint8Array(128);
 for (let i = 0; i < 64; i++) {
   VALUE['ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'.charCodeAt(i)] = i;
@@ -28,7 +37,7 @@ function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
  * Compiles a kernel given as base64. Synchronous: kernels are a few kilobytes.
  * @throws DcompError E_ENVIRONMENT
  */
-export function compileKernel(base64: string): WebAssembly.Module {
+export function compileKernel(base64: string): KernelModule {
   needWebAssembly();
   try {
     return new WebAssembly.Module(decodeBase64(base64));
@@ -41,7 +50,7 @@ export function compileKernel(base64: string): WebAssembly.Module {
  * Compiles a kernel given as base64 without keeping the calling thread: for the larger ones.
  * @throws DcompError E_ENVIRONMENT
  */
-export async function compileKernelAside(base64: string): Promise<WebAssembly.Module> {
+export async function compileKernelAside(base64: string): Promise<KernelModule> {
   needWebAssembly();
   try {
     return await WebAssembly.compile(decodeBase64(base64));
@@ -75,7 +84,7 @@ const GROWTH_LIMITS = [65536, 16384, 4096];
  * @param growing whether it must be able to grow: a shared memory has to say its limit in advance
  * @throws DcompError E_ENVIRONMENT
  */
-export function kernelMemory(bytes: number, growing = false): WebAssembly.Memory {
+export function kernelMemory(bytes: number, growing = false): KernelMemory {
   needWebAssembly();
   const pages = Math.max(1, Math.ceil(bytes / PAGE));
   let cause: unknown;
@@ -95,8 +104,8 @@ export function kernelMemory(bytes: number, growing = false): WebAssembly.Memory
 
 /** Instantiates a kernel on a memory and returns its exports. @param functions that it calls, besides */
 export function instantiateKernel<T>(
-  module: WebAssembly.Module,
-  memory: WebAssembly.Memory,
+  module: KernelModule,
+  memory: KernelMemory,
   functions: Record<string, (...values: number[]) => number> = {},
 ): T {
   const abort = (): never => {

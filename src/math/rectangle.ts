@@ -37,16 +37,16 @@ export function rectangleOf(value: unknown, name: string): Rectangle {
 
 /**
  * @param what it is called in messages
- * @returns its name
  * @throws DcompError E_USAGE if it is none, or has pixels outside of the picture
  */
-export function checkRectangle(what: string, value: Rectangle, picture: Size): string {
+export function checkRectangle(what: string, value: Rectangle, picture: Size): void {
   const { x, y, width, height } = rectangleOf(value, what);
-  const name = `${what} ${x},${y},${width},${height}`;
-  if (x < 0 || y < 0 || x + width > picture.width || y + height > picture.height) {
-    throw new DcompError('E_USAGE', `${name} is not within the picture of ${picture.width}×${picture.height} pixels`);
-  }
-  return name;
+  if (x >= 0 && y >= 0 && x + width <= picture.width && y + height <= picture.height) return;
+  const rectangle = `${what} (x ${x}, y ${y}, width ${width}, height ${height})`;
+  throw new DcompError(
+    'E_USAGE',
+    `${rectangle} is not within the picture of ${picture.width}×${picture.height} pixels: x and y must be at least 0, x + width at most ${picture.width}, y + height at most ${picture.height}`,
+  );
 }
 
 /** The grid of the coefficients of a picture. */

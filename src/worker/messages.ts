@@ -43,8 +43,15 @@ export interface StreamPart {
   last: boolean;
 }
 
+/** An ImageBitmap, by what it has: programs for Node alone are compiled without the types of browsers. */
+export interface Bitmap {
+  readonly width: number;
+  readonly height: number;
+  close(): void;
+}
+
 /** What is handed over rather than copied. */
-export type Handed = ArrayBuffer | ImageBitmap;
+export type Handed = ArrayBuffer | Bitmap;
 
 /** Data that can be handed over, and what of it is to be. */
 export interface Parcel<T> {

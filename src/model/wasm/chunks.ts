@@ -6,7 +6,7 @@
  * All state is a block of int32 in the shared memory. Counters carry the number of their evaluation in the upper bits,
  * so a helper that slept through the end of one evaluation can't take part in the next by mistake.
  */
-import { instantiateKernel } from '../../kernels/load.js';
+import { instantiateKernel, type KernelMemory, type KernelModule } from '../../kernels/load.js';
 import { finish, type Pieces } from '../../turns.js';
 
 /** More threads than any machine of today has cores for; a bound so that a mistaken option cannot exhaust the system. */
@@ -186,7 +186,7 @@ function floatAt(control: Int32Array, index: number): number {
 }
 
 /** The life of a helper thread: joins every evaluation, sleeps between them, returns when the evaluator is closed. */
-export function help(control: Int32Array, kernel: ConvKernel, memory: WebAssembly.Memory): void {
+export function help(control: Int32Array, kernel: ConvKernel, memory: KernelMemory): void {
   let last = 0;
   for (;;) {
     const current = Atomics.load(control, HEAD.current);
@@ -200,15 +200,15 @@ export function help(control: Int32Array, kernel: ConvKernel, memory: WebAssembl
 }
 
 /** Whether this thread knows of all of the memory: it grew in another one. Asking for nothing more is how to be told. */
-function reaches(memory: WebAssembly.Memory, bytes: number): boolean {
+function reaches(memory: KernelMemory, bytes: number): boolean {
   if (memory.buffer.byteLength < bytes >>> 0) memory.grow(0);
   return memory.buffer.byteLength >= bytes >>> 0;
 }
 
 /** What a helper thread needs, sent to it once: the memory grows in place. */
 export interface Shared {
-  module: WebAssembly.Module;
-  memory: WebAssembly.Memory;
+  module: KernelModule;
+  memory: KernelMemory;
   /** Where the control block lies. */
   control: number;
   controlLength: number;
@@ -221,7 +221,7 @@ export function serve({ module, memory, control, controlLength }: Shared): void 
 }
 
 /** The kernels for the calling thread, with scratch memory of its own. */
-export function kernelOf(module: WebAssembly.Module, memory: WebAssembly.Memory, control: Int32Array): ConvKernel {
+export function kernelOf(module: KernelModule, memory: KernelMemory, control: Int32Array): ConvKernel {
   const kernel = instantiateKernel<ConvKernel & WebAssembly.Exports>(module, memory);
   const number = Atomics.add(control, HEAD.taken, 1);
   kernel.useScratch(control[HEAD.scratch]! + number * control[HEAD.scratchBytes]!);

@@ -12,6 +12,7 @@ import {
   type LayerConstants,
 } from '../integer/arithmetic.js';
 import type { IntegerModel } from '../integer/integer-model.js';
+import type { KernelMemory } from '../../kernels/load.js';
 import type { Course } from '../row-engine.js';
 import type { RowsByTensor } from '../strips.js';
 import { HEAD, KIND, MAX_CHUNKS, STEP, stepAt, type StepFields } from './chunks.js';
@@ -55,7 +56,7 @@ export class EngineMemory {
   /** @param winograd by layer, whether it is computed by Winograd's tiles */
   constructor(
     private readonly model: IntegerModel,
-    private readonly memory: WebAssembly.Memory,
+    private readonly memory: KernelMemory,
     private readonly places: ModelPlaces,
     private readonly control: Int32Array,
     private readonly winograd: readonly boolean[],

@@ -3,7 +3,7 @@
  * equals that of reference.ts bit for bit.
  */
 import { DcompError } from '../../errors.js';
-import { compileKernelAside, kernelMemory, PAGE } from '../../kernels/load.js';
+import { compileKernelAside, kernelMemory, PAGE, type KernelMemory, type KernelModule } from '../../kernels/load.js';
 import { wasm } from '../../kernels/conv.wasm.js';
 import { OUTPUT_CHANNELS } from '../architecture.js';
 import { INPUT_TENSOR, OUTPUT_TENSOR, clampLimit } from '../integer/arithmetic.js';
@@ -78,14 +78,14 @@ export const STARTING_WORK = 2e9;
 /** The control block lies here: address 0 is left unused, as 0 means "none" in descriptors. */
 const CONTROL = 64;
 
-let compiled: Promise<WebAssembly.Module> | undefined;
+let compiled: Promise<KernelModule> | undefined;
 
 export class Engine extends RowEngine<WasmCourse> {
   readonly model: IntegerModel;
   readonly threads: number;
   private readonly helpers: Helpers | undefined;
   private readonly places: ModelPlaces;
-  private readonly memory: WebAssembly.Memory;
+  private readonly memory: KernelMemory;
   private readonly kernel: ConvKernel;
   private readonly control: Int32Array;
   private readonly laidOut: EngineMemory;
@@ -103,7 +103,7 @@ export class Engine extends RowEngine<WasmCourse> {
    * To be used once its model is placed.
    * @param module the compiled kernel of convolutions @param model that has been checked
    */
-  constructor(module: WebAssembly.Module, model: IntegerModel, helpers: Helpers | undefined, convolution: Convolution) {
+  constructor(module: KernelModule, model: IntegerModel, helpers: Helpers | undefined, convolution: Convolution) {
     super();
     this.model = model;
     this.helpers = helpers;

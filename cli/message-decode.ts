@@ -10,7 +10,7 @@ import { runJobs } from './batch/run.js';
 import { bytesOption, flag, maxPixelsOption, MESSAGE_EXTENSION, textOption, type RawArgs } from './options.js';
 
 /** Options of `decode` that mean nothing for a message. */
-const FILE_ONLY = ['scale', 'crop', 'max-work'];
+const FILE_ONLY = ['scale', 'crop', 'realism', 'show', 'seed', 'max-work'];
 
 /** What the reader knows of a message, and what it becomes. */
 export interface MessageReading {

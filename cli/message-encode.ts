@@ -12,7 +12,10 @@ import { resizeOf } from './encode.js';
 import { bytesOption, flag, maxPixelsOption, MESSAGE_EXTENSION, numberOption, type RawArgs } from './options.js';
 
 /** Options of `encode` that mean nothing for a message. */
-const FILE_ONLY = 'quality bpp psnr lossless alpha-quality views roi roi-mask exact pixel-hash max-work'.split(' ');
+const FILE_ONLY =
+  'quality bpp psnr lossless max-error plain tune alpha-quality views roi roi-mask exact pixel-hash max-work'.split(
+    ' ',
+  );
 
 /** What a picture's message is to be like. */
 export interface MessageSettings {

@@ -47,6 +47,8 @@ describe('--profile message', () => {
     refuses(/--crc is for messages/, 'encode', 'a.png', '--crc', '8');
     refuses(/--profile is tiny/, 'encode', 'a.png', '--profile', 'tiny');
     refuses(/--size is for messages/, 'decode', 'a.png', 'b.png', '--size', '4x4');
+    refuses(/--tune is not for messages/, 'encode', 'a.png', '--profile', 'message', '--size', '90', '--tune', 'eye');
+    refuses(/--seed is not for messages/, 'decode', 'a.png', 'b.png', '--profile', 'message', '--seed', '4');
     refuses(/--crop is not for messages/, 'decode', 'a.png', 'b.png', '--profile', 'message', '--crop', '0,0,1,1');
   });
 

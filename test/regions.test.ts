@@ -223,7 +223,7 @@ describe('regions of interest', () => {
           }
         },
       ),
-      { numRuns: 12 },
+      { numRuns: 6 },
     );
     await untold.close();
   });

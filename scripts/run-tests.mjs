@@ -6,7 +6,7 @@
  * named too, as its default depends on the version.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,10 +27,12 @@ const files = folders.flatMap((folder) =>
         )
         // A test whose source is gone would otherwise live on in dist.
         .filter((name) => existsSync(join(root, folder.replace('dist/', ''), name.replace(/\.js$/, '.ts'))))
-        .sort()
         .map((name) => join(folder, name))
     : [],
 );
+// What is long tends to take long, and is not to be left alone at the end.
+const lengthOf = (file) => statSync(join(root, file)).size;
+files.sort((a, b) => lengthOf(b) - lengthOf(a));
 if (files.length === 0) {
   console.error('run-tests: no compiled tests found; run `npm run build` first');
   process.exit(1);

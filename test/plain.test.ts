@@ -75,7 +75,7 @@ describe('the plain form', () => {
           [picture.width, picture.height, picture.channels, picture.depth ?? 8, false],
         );
       }),
-      { numRuns: 30 },
+      { numRuns: 15 },
     );
   });
 

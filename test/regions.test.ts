@@ -6,6 +6,7 @@ import { assertLimited } from './helpers/limited.js';
 import { corpusPicture } from '../corpus/pictures.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
+import { inspectFile } from '../src/codec/inspect.js';
 import {
   LAG_BLOCK,
   LAG_STEP,
@@ -239,8 +240,9 @@ describe('regions of interest', () => {
     const evaluations = async (options: object): Promise<number> => {
       const { bytes } = await encodePicture(picture, untold, { effort: 1, target: { quality: 40 }, ...options });
       counted.evaluations = 0;
-      const { data } = await decodePicture(bytes, counted);
+      const { data, evaluations } = await decodePicture(bytes, counted);
       assert.deepEqual(Array.from(data), await secondDecode(bytes, untold));
+      assert.equal(inspectFile(bytes).work!.evaluations, evaluations, 'what info says');
       return counted.evaluations;
     };
     const plain = await evaluations({});

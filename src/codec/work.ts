@@ -299,12 +299,13 @@ export function unitsHeld({ segments }: Container): number {
   return units;
 }
 
-/** The work of decoding all of a file; null where its regions are damaged. */
+/** The work of decoding all of a file; null where its regions are damaged. On straight paths a model is taken for one that is not told sigma. */
 export function workOfFile(bytes: Uint8Array, container: Container): Work | null {
   if (container.header.form === 'plain') return workOf({ header: container.header, units: unitsHeld(container) });
   const { header, truncated } = container;
   try {
-    return workOf({ header, lags: lagsOfFile(bytes, container), units: unitsHeld(container), truncated });
+    const told = header.schedule.straight === undefined;
+    return workOf({ header, lags: lagsOfFile(bytes, container), told, units: unitsHeld(container), truncated });
   } catch (error) {
     if (error instanceof DcompError) return null;
     throw error;

@@ -175,7 +175,8 @@ export class RateForecast {
     let sum = 0;
     for (const { lag, pixels, levels } of this.parts) {
       const bits = Math.max(1, bitsOf(levels[level]!, laggingCode(code, lag)));
-      const information = level > 0 ? 0 : log2(bits / pixels);
+      // Of blocks between the rows that are looked at no pixel may be known.
+      const information = level > 0 ? 0 : log2(bits / Math.max(1, pixels));
       sum += bits * exp2(USUAL[Math.min(level, USUAL.length - 1)]! - LESS_TOLD * (information * information));
     }
     return sum;

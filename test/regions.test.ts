@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { rectangleOf } from './helpers/crops.js';
 import { assertLimited } from './helpers/limited.js';
 import { corpusPicture } from '../corpus/pictures.js';
 import { decodePicture } from '../src/codec/decoder.js';
@@ -209,19 +210,13 @@ describe('regions of interest', () => {
           };
           const importance = { regions: [{ ...part, weight }] };
           const { bytes } = await encodePicture(picture, untold, { plain: false, effort: 1, importance, ...options });
-          const { data } = await decodePicture(bytes, untold);
+          const whole = await decodePicture(bytes, untold);
           for (const length of [bytes.length, (3 * bytes.length) >> 2]) {
             const decoded = await decodePicture(bytes, untold, { maxBytes: length });
             assert.deepEqual(Array.from(decoded.data), await secondDecode(bytes.subarray(0, length), untold));
           }
           const cut = await decodePicture(bytes, untold, { crop: part });
-          for (let y = 0; y < part.height; y++) {
-            const from = 3 * ((part.y + y) * size.width + part.x);
-            assert.deepEqual(
-              cut.data.subarray(3 * part.width * y, 3 * part.width * (y + 1)),
-              data.subarray(from, from + 3 * part.width),
-            );
-          }
+          assert.deepEqual(Array.from(cut.data), rectangleOf(whole, part));
         },
       ),
       { numRuns: 6 },
@@ -238,7 +233,7 @@ describe('regions of interest', () => {
     };
     const picture = corpusPicture('scene', { width: 64, height: 64 });
     const evaluations = async (options: object): Promise<number> => {
-      const { bytes } = await encodePicture(picture, untold, { effort: 1, target: { quality: 40 }, ...options });
+      const { bytes } = await encodePicture(picture, untold, { effort: 1, target: { quality: 20 }, ...options });
       counted.evaluations = 0;
       const { data, evaluations } = await decodePicture(bytes, counted);
       assert.deepEqual(Array.from(data), await secondDecode(bytes, untold));
@@ -247,7 +242,7 @@ describe('regions of interest', () => {
     };
     const plain = await evaluations({});
     const region = { x: 16, y: 16, width: 24, height: 24, weight: 16 };
-    assert.ok((await evaluations({ importance: { regions: [region] } })) <= plain);
+    assert.equal(await evaluations({ importance: { regions: [region] } }), plain);
   });
 
   it('refuses regions outside, of no size or weight, and masks of another size', async () => {

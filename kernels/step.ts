@@ -6,6 +6,8 @@
 
 const COEFFICIENTS: usize = 12;
 const OUTPUTS: usize = 24;
+const COLOURS: usize = 3;
+const BANDS: usize = 4;
 /** Bit c: whether channel c is of brightness. */
 const BRIGHTNESS: i32 = 0b001_001_001_001;
 /** Row of a coefficient that the step does not concern. */
@@ -17,7 +19,6 @@ export function markCodes(codes: usize, count: i32, present: usize): void {
 }
 
 // Constants of `predict`, set before it: fewer arguments for each call.
-let told: usize = 0;
 let rows: i32 = 0;
 let first: f64 = 0;
 let steps: f64 = 0;
@@ -26,13 +27,12 @@ let classOf: usize = 0;
 let classes: i32 = 0;
 
 /**
- * @param told_ channels that the step concerns @param rows_ rows of a class
+ * @param rows_ rows of a class
  * @param least lowest index of the variance grid @param steps_ of the grid in an octave
  * @param tables_ f64 [3][256][12]: factor of z, of the correction, log2 variance in steps
  * @param classOf_ i32 [256][256]: class by code after the step and before it, −1 where there is none yet
  */
-export function beginPrediction(told_: i32, rows_: i32, least: i32, steps_: i32, tables_: usize, classOf_: usize): void {
-  told = <usize>told_;
+export function beginPrediction(rows_: i32, least: i32, steps_: i32, tables_: usize, classOf_: usize): void {
   rows = rows_;
   first = -<f64>least;
   steps = <f64>steps_;
@@ -50,7 +50,7 @@ export function classCount(): i32 {
  * Posterior mean and row of the coefficients of `count` positions of one row of the grid.
  * @param output 24 a position; 0 without the network's
  * @param to u8 [count][2]: code after the step, of brightness and of colours; what is not above it is not concerned
- * @param later parity of the channels that are left for the second part at the first position; −1 if none are
+ * @param channels bits of those that may be concerned at the first position @param others at every second one
  * @returns how many coefficients are concerned
  */
 export function predict(
@@ -59,7 +59,8 @@ export function predict(
   output: usize,
   count: i32,
   to: usize,
-  later: i32,
+  channels: i32,
+  others: i32,
   mean: usize,
   row: usize,
 ): i32 {
@@ -74,10 +75,8 @@ export function predict(
     v128.store(row, none, 32);
     const bright = <i32>load<u8>(to + 2 * <usize>x);
     const coloured = <i32>load<u8>(to + 2 * <usize>x, 1);
-    // In a part every other channel, from the first that is not left.
-    const from: usize = later < 0 ? 0 : 1 - <usize>((later + x) & 1);
-    const by: usize = later < 0 ? 1 : 2;
-    for (let c = from; c < told; c += by) {
+    for (let left = x & 1 ? others : channels; left !== 0; left &= left - 1) {
+      const c = <usize>ctz(left);
       const code = <i32>load<u8>(codes + c);
       const after = (BRIGHTNESS >> <i32>c) & 1 ? bright : coloured;
       if (code <= after) continue;
@@ -105,6 +104,156 @@ export function predict(
     row += 4 * COEFFICIENTS;
   }
   return active;
+}
+
+/**
+ * Puts words that are interleaved, colour after colour, behind each other by colour.
+ * @param count of each colour @param words to and from @param copy room for all of them
+ */
+export function toPlanes(words: usize, count: i32, copy: usize): void {
+  const bytes = 4 * <usize>count;
+  memory.copy(copy, words, COLOURS * bytes);
+  for (let end = words + bytes; words < end; words += 4, copy += 4 * COLOURS) {
+    store<i32>(words, load<i32>(copy));
+    store<i32>(words + bytes, load<i32>(copy, 4));
+    store<i32>(words + 2 * bytes, load<i32>(copy, 8));
+  }
+}
+
+/** And back. */
+export function fromPlanes(words: usize, count: i32, copy: usize): void {
+  const bytes = 4 * <usize>count;
+  memory.copy(copy, words, COLOURS * bytes);
+  for (let end = copy + bytes; copy < end; copy += 4, words += 4 * COLOURS) {
+    store<i32>(words, load<i32>(copy));
+    store<i32>(words, load<i32>(copy + bytes), 4);
+    store<i32>(words, load<i32>(copy + 2 * bytes), 8);
+  }
+}
+
+// Constants of `foresee…`, set before them: by coefficient of all planes, and tables.
+let planeRow: usize = 0;
+let planeMean: usize = 0;
+let planeResidual: usize = 0;
+let planeMoved: usize = 0;
+let toldShares: usize = 0;
+let toldVariances: usize = 0;
+let deviations: usize = 0;
+let lessBy: usize = 0;
+
+/** Correlations are counted in so many units of 1; shares of a variance have so many values. */
+const UNITS: f64 = 64;
+const SHARES: i32 = 33;
+
+/**
+ * @param row, mean, residual, moved of all planes; no residual: 0 @param shares u8 and variances i16, of what has been told
+ * @param rows_ of a class @param deviations_ f64 by index of the variance @param less i32 by |correlation| · SHARES + share
+ */
+export function beginForeseeing(
+  row: usize,
+  mean: usize,
+  residual: usize,
+  moved: usize,
+  shares: usize,
+  variances: usize,
+  deviations_: usize,
+  less: usize,
+  rows_: i32,
+): void {
+  planeRow = row;
+  planeMean = mean;
+  planeResidual = residual;
+  planeMoved = moved;
+  toldShares = shares;
+  toldVariances = variances;
+  deviations = deviations_;
+  lessBy = less;
+  rows = rows_;
+}
+
+/** What is expected of the coefficient that is looked at: its mean, its variance, and that of before. */
+let expectedMean: f64 = 0;
+let expectedVariance: i32 = 0;
+let ownVariance: i32 = 0;
+
+@inline
+function beginExpected(p: usize): void {
+  expectedMean = <f64>load<f32>(planeMean + 4 * p);
+  expectedVariance = ownVariance = load<i32>(planeRow + 4 * p) % rows;
+}
+
+@inline
+function expectBy(source: usize, units: i32): void {
+  const share = <i32>load<u8>(toldShares + source);
+  if (share === 0) return;
+  const told = <usize>load<i16>(toldVariances + 2 * source);
+  const ratio = load<f64>(deviations + 8 * <usize>ownVariance) / load<f64>(deviations + 8 * told);
+  expectedMean += (<f64>units / UNITS) * ratio * <f64>load<f32>(planeMoved + 4 * source);
+  const v = expectedVariance - load<i32>(lessBy + 4 * <usize>((units < 0 ? -units : units) * SHARES + share));
+  expectedVariance = v < 0 ? 0 : v;
+}
+
+@inline
+function putExpected(p: usize): void {
+  const mean = planeMean + 4 * p;
+  if (planeResidual !== 0) {
+    const residual = planeResidual + 4 * p;
+    store<f32>(residual, <f32>(<f64>load<f32>(residual) + <f64>load<f32>(mean) - expectedMean));
+  }
+  store<f32>(mean, <f32>expectedMean);
+  const row = planeRow + 4 * p;
+  store<i32>(row, load<i32>(row) - ownVariance + expectedVariance);
+}
+
+/**
+ * What is expected of a colour at a row of positions, by those before it.
+ * @param p the first coefficient @param count positions @param odd whether the first is the second of its square
+ * @param units i8 [squares][3] by pair @param pair the first one of the colour @param pairs how many it has
+ * @param apart coefficients of a plane
+ */
+export function foreseeColour(
+  p: usize,
+  count: i32,
+  odd: i32,
+  units: usize,
+  pair: usize,
+  pairs: i32,
+  apart: usize,
+): void {
+  for (let x = odd; x < odd + count; x++) {
+    const at = units + 3 * <usize>(x >> 1) + pair;
+    for (const end = p + BANDS; p < end; p++) {
+      if (load<i32>(planeRow + 4 * p) < 0) continue;
+      const first = p - <usize>pairs * apart;
+      if (load<u8>(toldShares + first) === 0 && (pairs === 1 || load<u8>(toldShares + p - apart) === 0)) continue;
+      beginExpected(p);
+      expectBy(first, <i32>load<i8>(at));
+      if (pairs === 2) expectBy(p - apart, <i32>load<i8>(at, 1));
+      putExpected(p);
+    }
+  }
+}
+
+/**
+ * What is expected of the second half of brightness at a row of positions, by the first: left, right, above, below.
+ * @param p the first coefficient @param count positions @param above, below whether there is a row
+ * @param beside i8 [2][BANDS]: correlation with what is beside it, and with what is above or below
+ */
+export function foreseeHalf(p: usize, count: i32, above: bool, below: bool, beside: usize): void {
+  const length = BANDS * <usize>count;
+  for (let x = 0; x < count; x++) {
+    for (let band: usize = 0; band < BANDS; band++, p++) {
+      if (load<i32>(planeRow + 4 * p) < 0) continue;
+      const across = <i32>load<i8>(beside + band);
+      const along = <i32>load<i8>(beside + band, 4);
+      beginExpected(p);
+      if (x > 0) expectBy(p - BANDS, across);
+      if (x + 1 < count) expectBy(p + BANDS, across);
+      if (above) expectBy(p - length, along);
+      if (below) expectBy(p + length, along);
+      putExpected(p);
+    }
+  }
 }
 
 /** Replaces every row by what a table of int32 says of it. */
@@ -405,15 +554,28 @@ export function scatter(order: usize, offset: usize, count: i32, moved: usize): 
   }
 }
 
-/** The Kalman rule. @param gains f64 [rows][4] by row: factor of z, of the mean, of the move, and the code afterwards */
-export function update(z: usize, codes: usize, count: i32, row: usize, mean: usize, moved: usize, gains: usize): void {
+/**
+ * The Kalman rule, for every `stride`th coefficient of a row.
+ * @param gains f64 [rows][4] by row: factor of z, of the mean, of the move, and the code afterwards
+ */
+export function update(
+  z: usize,
+  codes: usize,
+  stride: usize,
+  count: i32,
+  row: usize,
+  mean: usize,
+  moved: usize,
+  gains: usize,
+): void {
   for (let i: usize = 0; i < <usize>count; i++) {
     const r = load<i32>(row + 4 * i);
     if (r < 0) continue;
     const g = gains + 32 * <usize>r;
-    const before = load<f64>(g) * <f64>load<f32>(z + 4 * i);
+    const at = z + 4 * stride * i;
+    const before = load<f64>(g) * <f64>load<f32>(at);
     const foreseen = load<f64>(g, 8) * <f64>load<f32>(mean + 4 * i);
-    store<f32>(z + 4 * i, <f32>(before + foreseen + load<f64>(g, 16) * <f64>load<f32>(moved + 4 * i)));
-    store<u8>(codes + i, <u8>load<f64>(g, 24));
+    store<f32>(at, <f32>(before + foreseen + load<f64>(g, 16) * <f64>load<f32>(moved + 4 * i)));
+    store<u8>(codes + stride * i, <u8>load<f64>(g, 24));
   }
 }

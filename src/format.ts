@@ -66,6 +66,11 @@ export const FIRST_INFORMATION = 1 / 8;
  */
 export const LEAST_INFORMATION = 1 / 10;
 
+/** Of stages (src/codec/stages.ts): a correlation is counted in so many units of 1, up to seven eighths, a share of a variance in 1/32. */
+export const CORRELATION_UNITS = 64;
+export const MAX_CORRELATION = 56;
+export const SHARE_UNITS = 32;
+
 /** Corrections move a coefficient by whole multiples of this many sigma: what remains is of the size of the noise itself. */
 export const CORRECTION_STEP = 3;
 

@@ -224,6 +224,7 @@ describe('a model that is exactly right', () => {
         to,
         corrected: true,
         leavesOut: false,
+        inStages: false,
       };
       const ideal = finish(
         codeGroupStep(

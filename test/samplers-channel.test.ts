@@ -159,7 +159,7 @@ function assertSame(
 }
 
 function stepOf(kind: Step['kind'], level: number, from: number, to: number): Step {
-  return { index: 0, level, kind, from, to, corrected: false, leavesOut: false };
+  return { index: 0, level, kind, from, to, corrected: false, leavesOut: false, inStages: false };
 }
 
 describe('a step that is drawn has the distribution of the codec’s step through an ideal channel', () => {

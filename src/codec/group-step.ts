@@ -10,6 +10,7 @@
  */
 import { FIRST_INFORMATION, groupCoefficients, VARIANCE_COUNT } from '../format.js';
 import { HALF_LOG2_E } from '../math/exact.js';
+import { hash32 } from '../math/hash.js';
 import { COEFFICIENTS } from '../model/architecture.js';
 import type { Measurement } from '../diffusion/variance-table.js';
 import type { Pieces } from '../turns.js';
@@ -18,11 +19,15 @@ import { correct } from './correct.js';
 import { applyGains } from './apply-gains.js';
 import { forEachRow, mapRows, PIECE, type GroupStepOptions, type GroupWork, type Truth } from './group-work.js';
 import { fitsKernels, predict } from './prediction.js';
-import { isLeftOut } from './pass-table.js';
+import { isLeftOut, type PassTable } from './pass-table.js';
 import { codeRounds } from './runs.js';
 import { applyScale } from './scale.js';
+import { inStages } from './stages.js';
 import { updateObservation } from './update.js';
 import type { Workspace } from './workspace.js';
+
+/** Beyond the numbers of rounds. */
+const STAGE_KEY = 256;
 
 /**
  * Runs the step and updates the observation.
@@ -42,13 +47,26 @@ export function* codeGroupStep(options: GroupStepOptions, workspace: Workspace, 
   if (!applyScale(work)) return 0;
   yield;
   if (step.part === 'first') leaveTheRest(work);
-  const ideal = truth === undefined ? 0 : yield* idealBits(work);
   if (!(yield* applyGains(work))) return 0;
-  const order = yield* putInOrder(work);
-  const rounds = yield* codeRounds(work, order);
-  yield* updateObservation(work, order, rounds);
+  let ideal = 0;
+  const tell = function* (part: GroupWork): Pieces<PassTable> {
+    if (truth !== undefined) ideal += yield* idealBits(part);
+    const order = yield* putInOrder(part);
+    const rounds = yield* codeRounds(part, order, keyOf(part));
+    yield* updateObservation(part, order, rounds);
+    return order.table;
+  };
+  if (step.leavesOut || step.inStages) workspace.moved.fill(0, 0, n);
+  if (step.inStages) yield* inStages(work, tell);
+  else yield* tell(work);
   if (step.corrected && !channel.ended && channel.normal === undefined) yield* correct(work);
   return ideal;
+}
+
+/** What the hashes of a step's runs begin with. */
+function keyOf({ step, groupIndex, stage = 0 }: GroupWork): number {
+  const key = hash32(hash32(0x646370, step.index), groupIndex);
+  return stage === 0 ? key : hash32(key, STAGE_KEY + stage);
 }
 
 function* computeResidual({ workspace: w, observation, group, fast }: GroupWork, { x }: Truth): Pieces<void> {

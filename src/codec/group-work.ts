@@ -1,9 +1,10 @@
 /** What the parts of a step of a group share: prediction, scale and gains, coding order, runs, update. */
-import { COEFFICIENTS } from '../model/architecture.js';
+import { BANDS, COEFFICIENTS } from '../model/architecture.js';
 import { GROUP_SIDE, VARIANCE_COUNT, type Group } from '../format.js';
 import type { Observation } from '../diffusion/observation.js';
 import { onGrid } from '../diffusion/variance-table.js';
 import type { Pieces } from '../turns.js';
+import type { ColourCorrelation } from './colour-correlation.js';
 import type { Channel } from './channel.js';
 import type { Predicted, ToldMeasurement } from './prediction.js';
 import type { Workspace } from './workspace.js';
@@ -23,13 +24,19 @@ export interface GroupStepOptions extends Predicted {
   /** By group, of the level's step before; this step's afterwards. */
   scales: Int8Array;
   truth?: Truth;
+  /** At the observation's positions, if the step is told in stages and the picture has colours. */
+  correlation?: ColourCorrelation;
 }
 
 /** A step of a group whose coefficients are predicted. */
 export interface GroupWork extends GroupStepOptions {
   workspace: Workspace;
-  /** Coefficients of the group. */
+  /** Coefficients that the workspace holds. */
   n: number;
+  /** The colour whose coefficients it holds, all of its subbands; default: it holds all, as the observation does. */
+  plane?: number;
+  /** Of a step that is told in stages: which one, from 0. */
+  stage?: number;
   /** By the row of a coefficient, over VARIANCE_COUNT: see `Prediction`. */
   classes: readonly ToldMeasurement[];
   /** Whether the kernels of WebAssembly are asked; otherwise the same is done in TypeScript, which is what they must agree with. */
@@ -41,15 +48,19 @@ export const PIECE_ROWS = 16;
 /** Coefficients of so many rows of the largest group. */
 export const PIECE = PIECE_ROWS * GROUP_SIDE * COEFFICIENTS;
 
-/** The rows of a group: index in the group, index in the grid, coefficients. */
+/**
+ * The rows of a group: index in the workspace, index in the grid, coefficients.
+ * @param plane see `GroupWork`: of a colour alone every third of the grid's follow
+ */
 export function* forEachRow(
   observation: Observation,
   group: Group,
   f: (p: number, i: number, length: number) => void,
+  plane?: number,
 ): Pieces<void> {
-  const length = group.width * COEFFICIENTS;
+  const length = group.width * (plane === undefined ? COEFFICIENTS : BANDS);
   for (let y = 0; y < group.height; y++) {
-    f(y * length, ((group.y + y) * observation.width + group.x) * COEFFICIENTS, length);
+    f(y * length, ((group.y + y) * observation.width + group.x) * COEFFICIENTS + (plane ?? 0), length);
     if (y % PIECE_ROWS === PIECE_ROWS - 1) yield;
   }
 }

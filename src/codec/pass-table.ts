@@ -42,21 +42,6 @@ export interface PassTable {
  */
 export function passTable(all: Uint32Array, classes: readonly Measurement[], leavesOut: boolean): PassTable {
   const rows = all.length;
-  const information = new Float64Array(rows);
-  for (const [k, m] of classes.entries()) information.set(m.information, k * VARIANCE_COUNT);
-  const isOut = (r: number): boolean =>
-    leavesOut && isLeftOut(classes[Math.floor(r / VARIANCE_COUNT)]!, r % VARIANCE_COUNT);
-  const counted = all.map((count, r) => (isOut(r) ? 0 : count));
-  const isQuantised = (r: number): boolean => information[r]! >= QUANTISED_INFORMATION;
-  const histogram = counted.map((count, r) => (isQuantised(r) ? 0 : count));
-  let total = 0;
-  for (let r = 0; r < rows; r++) total += histogram[r]! * information[r]!;
-  let limit = PASS_INFORMATION[0]!;
-  let cap = 1;
-  for (limit of PASS_INFORMATION) {
-    cap = roundCap(histogram, information, limit);
-    if (total >= RUN_BITS * cap) break;
-  }
   const table: PassTable = {
     passes: new Uint8Array(rows),
     quantised: new Uint8Array(rows),
@@ -69,28 +54,68 @@ export function passTable(all: Uint32Array, classes: readonly Measurement[], lea
     rank: new Uint8Array(rows),
     last: 0,
   };
-  for (let r = 0; r < rows; r++) {
-    if (histogram[r] === 0) continue;
-    const bits = information[r]!;
-    const { count: n, gain, amplitude, shrink } = passesOf(VARIANCE[r % VARIANCE_COUNT]!, bits, limit, cap);
-    table.passes[r] = n;
-    table.information[r] = bits / n;
-    table.gain[r] = gain;
-    table.amplitude[r] = amplitude;
-    table.shrink[r] = shrink;
+  const { inPasses, quantised, out } = sorted(all, classes, leavesOut);
+  const { limit, cap } = passSize(inPasses);
+  for (const { row, count, bits } of inPasses) {
+    const { count: n, gain, amplitude, shrink } = passesOf(VARIANCE[row % VARIANCE_COUNT]!, bits, limit, cap);
+    table.passes[row] = n;
+    table.information[row] = bits / n;
+    table.gain[row] = gain;
+    table.amplitude[row] = amplitude;
+    table.shrink[row] = shrink;
     table.rounds = Math.max(table.rounds, n);
-    table.rank[r] = n === 1 && bits < LATE_SHARE * limit ? 0 : n;
-    for (let round = 1; round <= n; round++) table.runBits[round]! += histogram[r]! * table.information[r]!;
+    table.rank[row] = n === 1 && bits < LATE_SHARE * limit ? 0 : n;
+    for (let round = 1; round <= n; round++) table.runBits[round]! += count * table.information[row]!;
   }
   table.last = table.rounds + QUANTISED_RANKS;
-  for (let r = 0; r < rows; r++) {
-    if (isOut(r)) table.rank[r] = table.last + 1;
-    if (counted[r] === 0 || !isQuantised(r)) continue;
-    table.passes[r] = 1;
-    table.quantised[r] = 1;
-    table.rank[r] = table.rounds + 1 + Math.min(QUANTISED_RANKS - 1, Math.floor(information[r]!));
+  for (const { row, bits } of quantised) {
+    table.passes[row] = 1;
+    table.quantised[row] = 1;
+    table.rank[row] = table.rounds + 1 + Math.min(QUANTISED_RANKS - 1, Math.floor(bits));
   }
+  for (const { row } of out) table.rank[row] = table.last + 1;
   return table;
+}
+
+/** A row that occurs: how often, and what each of its coefficients has to tell. */
+interface Occurring {
+  row: number;
+  count: number;
+  bits: number;
+}
+
+/** The rows that occur, ascending, by how they are told. */
+function sorted(
+  all: Uint32Array,
+  classes: readonly Measurement[],
+  leavesOut: boolean,
+): Record<'inPasses' | 'quantised' | 'out', Occurring[]> {
+  const inPasses: Occurring[] = [];
+  const quantised: Occurring[] = [];
+  const out: Occurring[] = [];
+  for (const [k, m] of classes.entries()) {
+    for (let v = 0, row = k * VARIANCE_COUNT; v < VARIANCE_COUNT; v++, row++) {
+      const count = all[row]!;
+      if (count === 0) continue;
+      const bits = m.information[v]!;
+      const kind = leavesOut && isLeftOut(m, v) ? out : bits >= QUANTISED_INFORMATION ? quantised : inPasses;
+      kind.push({ row, count, bits });
+    }
+  }
+  return { inPasses, quantised, out };
+}
+
+/** Information of a pass at most, and how many a coefficient may have. */
+function passSize(inPasses: readonly Occurring[]): { limit: number; cap: number } {
+  let total = 0;
+  for (const { count, bits } of inPasses) total += count * bits;
+  let limit = 0;
+  let cap = 1;
+  for (limit of PASS_INFORMATION) {
+    cap = roundCap(inPasses, limit);
+    if (total >= RUN_BITS * cap) break;
+  }
+  return { limit, cap };
 }
 
 /** Whether a coefficient is not worth measuring, where a step leaves such out. @param v variance index */
@@ -99,12 +124,10 @@ export function isLeftOut({ precision, information }: Measurement, v: number): b
 }
 
 /** Largest number of rounds of which each holds ROUND_BITS bits, with passes of `limit` bits. */
-function roundCap(histogram: Uint32Array, information: Float64Array, limit: number): number {
+function roundCap(inPasses: readonly Occurring[], limit: number): number {
   const byPasses = new Float64Array(MAX_PASSES + 1);
-  for (let r = 0; r < histogram.length; r++) {
-    if (histogram[r] !== 0)
-      byPasses[Math.min(MAX_PASSES, Math.max(1, Math.ceil(information[r]! / limit)))]! += histogram[r]!;
-  }
+  for (const { count, bits } of inPasses)
+    byPasses[Math.min(MAX_PASSES, Math.max(1, Math.ceil(bits / limit)))]! += count;
   let count = 0;
   for (let n = MAX_PASSES; n > 1; n--) {
     count += byPasses[n]!;

@@ -44,6 +44,16 @@ export function predict(o: Predicted, w: Workspace, kernels: boolean): Predictio
   return kernels ? predictByKernel(o, w) : predictHere(o, w);
 }
 
+/** Bits of the channels that a step may concern at positions whose column and row make an even sum, and at the others. */
+function channelsOf({ kind, part, inStages }: Step): readonly [number, number] {
+  const all = 2 ** COEFFICIENTS - 1;
+  if (kind === 'root') return [2 ** COLOURS - 1, 2 ** COLOURS - 1];
+  if (part !== 'first') return [all, all];
+  let even = 0;
+  for (let c = 0; c < COEFFICIENTS; c++) if (((inStages ? Math.floor(c / COLOURS) : c) & 1) === 0) even |= 1 << c;
+  return [even, all - even];
+}
+
 /** Sigma codes that a step leads to at the positions of a row of the group, of brightness and of colours. */
 function putCodesAfter(o: Predicted, y: number, to: Uint8Array): void {
   const { step, observation, group, lags, masking, chroma = 0 } = o;
@@ -64,10 +74,10 @@ function predictByKernel(o: Predicted, w: Workspace): Prediction {
   const { step, observation, group, output, prior } = o;
   const { kernel, at } = w;
   const [width, length] = [group.width, group.width * COEFFICIENTS];
-  const told = step.kind === 'root' ? COLOURS : COEFFICIENTS;
+  const channels = channelsOf(step);
   const tables = new PredictionTables(w, prior);
   const classOf = w.int32(at.classOf, CODE_PAIRS).fill(-1);
-  kernel.beginPrediction(told, VARIANCE_COUNT, VARIANCE_MIN, VARIANCE_STEPS, at.tables, at.classOf);
+  kernel.beginPrediction(VARIANCE_COUNT, VARIANCE_MIN, VARIANCE_STEPS, at.tables, at.classOf);
   const [z, codes, outputs] = [
     w.float32(at.z, length),
     w.bytes(at.codes, length),
@@ -84,10 +94,11 @@ function predictByKernel(o: Predicted, w: Workspace): Prediction {
     if (output !== undefined) outputs.set(output.subarray(first * OUTPUT_CHANNELS, (first + width) * OUTPUT_CHANNELS));
     kernel.markCodes(at.codes, length, at.present);
     tables.fill();
-    const later = step.part === 'first' ? (observation.x + group.x + observation.y + group.y + y + 1) & 1 : -1;
+    const parity = (observation.x + group.x + observation.y + group.y + y) & 1;
     const p = 4 * y * length;
     const outputAt = output === undefined ? 0 : at.output;
-    active += kernel.predict(at.z, at.codes, outputAt, width, at.to, later, at.mean + p, at.row + p);
+    const [concerned, others] = [channels[parity]!, channels[1 - parity]!];
+    active += kernel.predict(at.z, at.codes, outputAt, width, at.to, concerned, others, at.mean + p, at.row + p);
   }
   const classes: ToldMeasurement[] = [];
   for (let pair = 0; pair < CODE_PAIRS; pair++) {
@@ -147,7 +158,7 @@ function predictHere(o: Predicted, w: Workspace): Prediction {
   const classOf = new Int16Array(CODE_PAIRS).fill(-1);
   const codesAfter = new Uint8Array(2 * group.width);
   const classes: ToldMeasurement[] = [];
-  const told = step.kind === 'root' ? COLOURS : COEFFICIENTS;
+  const channels = channelsOf(step);
   let active = 0;
   let p = 0;
   for (let y = 0; y < group.height; y++) {
@@ -155,12 +166,11 @@ function predictHere(o: Predicted, w: Workspace): Prediction {
     let i = ((group.y + y) * observation.width + group.x) * COEFFICIENTS;
     let q = i * 2;
     for (let x = 0; x < group.width; x++, q += OUTPUT_CHANNELS - COEFFICIENTS) {
-      // Parity of the channels that are not among the first; none where the step is not about those alone.
-      const later = step.part === 'first' ? (observation.x + group.x + x + observation.y + group.y + y + 1) & 1 : -1;
+      const concerned = channels[(observation.x + group.x + x + observation.y + group.y + y) & 1]!;
       for (let c = 0; c < COEFFICIENTS; c++, i++, p++, q++) {
         const code = codes[i]!;
         const to = codesAfter[2 * x + (c % COLOURS === 0 ? 0 : 1)]!;
-        if (code <= to || c >= told || (c & 1) === later) {
+        if (code <= to || ((concerned >> c) & 1) === 0) {
           row[p] = -1;
           continue;
         }

@@ -30,13 +30,12 @@ interface Pass {
   last: boolean;
 }
 
-/** Sends or receives all rounds, the highest first. */
-export function* codeRounds(work: GroupWork, order: CodingOrder): Pieces<Rounds> {
+/** Sends or receives all rounds, the highest first. @param key what the hashes of the runs begin with */
+export function* codeRounds(work: GroupWork, order: CodingOrder, key: number): Pieces<Rounds> {
   if (work.channel.normal !== undefined) return sampleIdeal(work, work.channel.normal);
   const { table, histogram, counts, quantised: first } = order;
   const byKernel = work.fast && work.channel.sections !== undefined;
   const rows = rowsOf(histogram);
-  const key = hash32(hash32(0x646370, work.step.index), work.groupIndex);
   const quantised = first === 0 ? 0 : yield* codeQuantised(work, order, key);
   let whole = quantised === first;
   if (byKernel) placeTables(work, table);

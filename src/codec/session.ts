@@ -8,6 +8,7 @@ import { COLOURS } from '../pixels/colour.js';
 import { groupsOf, nuAt, type Group } from '../format.js';
 import type { Channel } from './channel.js';
 import { Evaluations, passOver, Prepared, type SessionStatistics } from './evaluations.js';
+import { colourCorrelationInPieces, type ColourCorrelation } from './colour-correlation.js';
 import { codeGroupStep } from './group-step.js';
 import type { Truth } from './group-work.js';
 import { settleGroup, SettledLevel, type SettleOptions } from './settle.js';
@@ -74,6 +75,8 @@ export class Session {
   private settled: SettledLevel | undefined;
   /** Of the level that is being measured. */
   private masking: Masking | undefined;
+  /** Of the level that is being measured, if its details are told in stages. */
+  private correlation: ColourCorrelation | undefined;
   /** The unit that comes next, by step and by group. */
   private stepIndex = 0;
   private groupIndex = 0;
@@ -159,6 +162,7 @@ export class Session {
     copy.started = this.started;
     copy.settled = this.settled;
     copy.masking = this.masking;
+    copy.correlation = this.correlation;
     copy.unfinished = this.unfinished;
     copy.stepIndex = this.stepIndex;
     copy.scales = this.scales.slice();
@@ -202,6 +206,7 @@ export class Session {
     if (this.row?.y !== group.y) this.row = await this.beginRow(group, truth);
     const prior = this.evaluations.priorOf(step.level);
     const { observation, output, truth: x } = this.row!;
+    const correlation = step.inStages ? this.correlation : undefined;
     const isStraight = this.schedule.straight !== undefined;
     const options = {
       step,
@@ -221,7 +226,14 @@ export class Session {
     let ideal: number;
     let cut: boolean;
     try {
-      const given = { ...options, ...lags, ...masking, chroma, ...(x === undefined ? {} : { truth: x }) };
+      const given = {
+        ...options,
+        ...lags,
+        ...masking,
+        chroma,
+        ...(x === undefined ? {} : { truth: x }),
+        ...(correlation === undefined ? {} : { correlation }),
+      };
       ideal =
         step.kind === 'settle'
           ? await this.settle({ ...given, output: output! }, group, workspace)
@@ -292,6 +304,8 @@ export class Session {
     // Details that are measured straight are told by the noise that they will have: LL may have less.
     const sigma = step.kind === 'enter' && this.schedule.straight !== undefined ? step.to : step.from;
     this.condition = { level: step.level, sigma, mode: modeBefore(step.kind) };
+    if (step.inStages && entersLevel(step) && !this.grey)
+      this.correlation = await inTurns(colourCorrelationInPieces(this.observation), this.pause);
     if (step.kind === 'settle') this.settled = new SettledLevel(this.observation);
     this.groups = this.groupsOf(step);
     if (entersLevel(step)) this.scales = new Int8Array(this.groups.length);

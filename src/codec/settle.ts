@@ -9,7 +9,7 @@ import { settledCode, SETTLED_LEVELS, type Schedule } from '../diffusion/schedul
 import type { Group } from '../format.js';
 import { log2 } from '../math/exact.js';
 import { cutOut, wholeOf, type Rectangle, type Size } from '../math/rectangle.js';
-import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
+import { BANDS, COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
 import { EXACT, UNKNOWN } from '../model/sigma.js';
 import { COLOURS } from '../pixels/colour.js';
 import {
@@ -42,9 +42,6 @@ interface Foreseen<T> {
   variance: T;
   truth?: T;
 }
-
-/** Bands of a position. */
-const BANDS = COEFFICIENTS / COLOURS;
 
 /** Pictures of fewer positions keep the mean that was settled; of larger ones the network is asked again when they are shown. */
 const MAX_KEPT_POSITIONS = 2 ** 20;

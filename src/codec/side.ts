@@ -1,13 +1,11 @@
 /** What both sides know of a picture when the last step is done, as numbers that a sample model can use. */
-import { COEFFICIENTS } from '../model/architecture.js';
+import { BANDS, COEFFICIENTS } from '../model/architecture.js';
 import { COLOURS, fractionsOf, toSample, type Ends } from '../pixels/colour.js';
 import type { Plane } from '../pixels/pyramid.js';
 import { newSamples, rangeOf, type Depth, type Samples } from '../picture.js';
 import { VARIANCE, VARIANCES } from '../entropy/sample-kernel.js';
 import type { Side } from '../entropy/sample-model.js';
 import { gridOf, type Size } from '../math/rectangle.js';
-
-const SUBBANDS = COEFFICIENTS / COLOURS;
 
 /** Takes the posterior of level 0 row by row. */
 export class SideRows {
@@ -41,8 +39,8 @@ export class SideRows {
     for (let i = 0; i < variances.length; i += COEFFICIENTS, o += colours) {
       for (let c = 0; c < COLOURS; c++) {
         let sum = 0;
-        for (let s = 0; s < SUBBANDS; s++) sum += variances[i + c + s * COLOURS]!;
-        mean[c] = sum / SUBBANDS;
+        for (let s = 0; s < BANDS; s++) sum += variances[i + c + s * COLOURS]!;
+        mean[c] = sum / BANDS;
       }
       const [l, p, q] = mean as [number, number, number];
       if (colours === 1) {

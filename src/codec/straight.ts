@@ -74,7 +74,7 @@ const FAINTEST: Readonly<Record<Tune, number>> = { eye: 188, psnr: 198 };
  * From this code on, which is about quality 58, the details of level 0 are measured at once: there they are so few bits that two
  * parts would save less than 1 % of a file, for a quarter of the time.
  */
-const AT_ONCE_FROM = 168;
+const AT_ONCE_FROM = 144;
 
 /** @param firstCode that level 0 is measured with */
 export function aheadAt(tune: Tune, firstCode: number): Ahead {

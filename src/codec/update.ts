@@ -4,6 +4,7 @@ import { codeOf, UNKNOWN } from '../model/sigma.js';
 import { VARIANCE_COUNT, type Group } from '../format.js';
 import type { Observation } from '../diffusion/observation.js';
 import { VARIANCE } from '../diffusion/variance-table.js';
+import { COLOURS } from '../pixels/colour.js';
 import type { Pieces } from '../turns.js';
 import type { CodingOrder } from './coding-order.js';
 import { forEachRow, type GroupWork } from './group-work.js';
@@ -22,7 +23,6 @@ export function* updateObservation(
 ): Pieces<void> {
   const { workspace: w, fast, channel } = work;
   const { total, order, offset, moved } = w;
-  if (work.step.leavesOut) moved.fill(0, 0, work.n);
   if (fast) w.kernel.scatter(w.at.order, w.at.offset, total, w.at.moved);
   else for (let k = 0; k < total; k++) moved[order[k]!] = offset[k]!;
   yield;
@@ -57,14 +57,16 @@ function* updateHere(work: GroupWork, table: PassTable, histogram: Uint32Array):
   const { z, codes } = work.observation;
   const { row, mean, moved } = work.workspace;
   const gains = fillGains(work, table, histogram, new Float64Array(4 * histogram.length));
-  yield* forEachRow(work.observation, work.group, (p, i, length) => {
-    for (const end = p + length; p < end; p++, i++) {
+  const stride = strideOf(work);
+  const update = (p: number, i: number, length: number): void => {
+    for (const end = p + length; p < end; p++, i += stride) {
       const r = row[p]!;
       if (r < 0) continue;
       z[i] = gains[4 * r]! * z[i]! + gains[4 * r + 1]! * mean[p]! + gains[4 * r + 2]! * moved[p]!;
       codes[i] = gains[4 * r + 3]!;
     }
-  });
+  };
+  yield* forEachRow(work.observation, work.group, update, work.plane);
 }
 
 function* updateByKernel(work: GroupWork, table: PassTable, histogram: Uint32Array): Pieces<void> {
@@ -73,13 +75,22 @@ function* updateByKernel(work: GroupWork, table: PassTable, histogram: Uint32Arr
   fillGains(work, table, histogram, w.float64(at.gains, 4 * histogram.length));
   const z = w.float32(at.z, group.width * COEFFICIENTS);
   const codes = w.bytes(at.codes, group.width * COEFFICIENTS);
-  yield* forEachRow(observation, group, (p, i, length) => {
-    z.set(observation.z.subarray(i, i + length));
-    codes.set(observation.codes.subarray(i, i + length));
-    kernel.update(at.z, at.codes, length, at.row + 4 * p, at.mean + 4 * p, at.moved + 4 * p, at.gains);
-    observation.z.set(z, i);
-    observation.codes.set(codes, i);
-  });
+  const [first, stride] = [work.plane ?? 0, strideOf(work)];
+  const update = (p: number, i: number, length: number): void => {
+    const from = i - first;
+    z.set(observation.z.subarray(from, from + z.length));
+    codes.set(observation.codes.subarray(from, from + codes.length));
+    const [row, mean, moved] = [at.row + 4 * p, at.mean + 4 * p, at.moved + 4 * p];
+    kernel.update(at.z + 4 * first, at.codes + first, stride, length, row, mean, moved, at.gains);
+    observation.z.set(z, from);
+    observation.codes.set(codes, from);
+  };
+  yield* forEachRow(observation, group, update, work.plane);
+}
+
+/** From one coefficient of the workspace to the next in the grid. */
+function strideOf({ plane }: GroupWork): number {
+  return plane === undefined ? 1 : COLOURS;
 }
 
 /** The same where not every pass took place: a coefficient has got the precision of those that did. */
@@ -88,8 +99,9 @@ function* updatePartly(work: GroupWork, table: PassTable, rounds: Rounds, quanti
   const { z, codes } = observation;
   const { row, mean, moved } = w;
   const done = yield* passesDone(work, rounds, quantised);
-  yield* forEachRow(observation, work.group, (p, i, length) => {
-    for (const end = p + length; p < end; p++, i++) {
+  const stride = strideOf(work);
+  const update = (p: number, i: number, length: number): void => {
+    for (const end = p + length; p < end; p++, i += stride) {
       const r = row[p]!;
       if (r < 0) continue;
       if (done[p] === 0) {
@@ -113,7 +125,8 @@ function* updatePartly(work: GroupWork, table: PassTable, rounds: Rounds, quanti
         ((delta + 1 / v) / (precision + delta)) * moved[p]!;
       codes[i] = code;
     }
-  });
+  };
+  yield* forEachRow(observation, work.group, update, work.plane);
 }
 
 /** By position, how many passes took place. @param first how many are quantised */

@@ -12,12 +12,20 @@ import { wasm } from '../kernels/step.wasm.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS } from '../model/architecture.js';
 import { labelTable, MAX_NU } from '../entropy/trellis.js';
 import { MAX_GAIN, MIN_GAIN } from '../entropy/gains.js';
-import { GAIN_BLOCK, GROUP_SIDE, MAX_PASSES, QUANTISED_RANKS } from '../format.js';
+import {
+  GAIN_BLOCK,
+  GROUP_SIDE,
+  MAX_CORRELATION,
+  MAX_PASSES,
+  QUANTISED_RANKS,
+  SHARE_UNITS,
+  VARIANCE_COUNT,
+} from '../format.js';
 
 /** Exports of kernels/step.ts, which says what they do. Addresses in bytes. */
 interface StepKernel {
   markCodes(codes: number, count: number, present: number): void;
-  beginPrediction(told: number, rows: number, least: number, steps: number, tables: number, classOf: number): void;
+  beginPrediction(rows: number, least: number, steps: number, tables: number, classOf: number): void;
   classCount(): number;
   predict(
     z: number,
@@ -25,10 +33,26 @@ interface StepKernel {
     output: number,
     count: number,
     to: number,
-    later: number,
+    channels: number,
+    others: number,
     mean: number,
     row: number,
   ): number;
+  toPlanes(words: number, count: number, copy: number): void;
+  fromPlanes(words: number, count: number, copy: number): void;
+  beginForeseeing(
+    row: number,
+    mean: number,
+    residual: number,
+    moved: number,
+    shares: number,
+    variances: number,
+    deviations: number,
+    less: number,
+    rows: number,
+  ): void;
+  foreseeColour(p: number, count: number, odd: number, units: number, pair: number, pairs: number, apart: number): void;
+  foreseeHalf(p: number, count: number, above: boolean, below: boolean, beside: number): void;
   mapRows(row: number, count: number, table: number): void;
   countRows(row: number, count: number, histogram: number): void;
   residuals(x: number, mean: number, count: number, residual: number): void;
@@ -91,7 +115,16 @@ interface StepKernel {
     shrink: number,
   ): number;
   scatter(order: number, offset: number, count: number, moved: number): void;
-  update(z: number, codes: number, count: number, row: number, mean: number, moved: number, gains: number): void;
+  update(
+    z: number,
+    codes: number,
+    stride: number,
+    count: number,
+    row: number,
+    mean: number,
+    moved: number,
+    gains: number,
+  ): void;
 }
 
 /** Rows that the kernels can tell apart: 16 bits, of which one number says that there is none. */
@@ -118,6 +151,10 @@ interface Places {
   next: number;
   /** By block: numbers for each of its gains at most. */
   blocks: number;
+  /** Of stages: tables, and correlations along a row. */
+  deviations: number;
+  less: number;
+  correlations: number;
 }
 
 /** Blocks of gains side by side in a group. */
@@ -155,6 +192,9 @@ function fixedPlaces(bump: Bump): Places {
     gains: bump.take(4 * 8 * MAX_ROWS),
     next: bump.take(4 * (MAX_PASSES + QUANTISED_RANKS + 2)),
     blocks: bump.take(8 * (MAX_GAIN - MIN_GAIN + 1) * MAX_BLOCKS * MAX_BLOCKS),
+    deviations: bump.take(8 * VARIANCE_COUNT),
+    less: bump.take(4 * (MAX_CORRELATION + 1) * (SHARE_UNITS + 1)),
+    correlations: bump.take(2 * GROUP_SIDE),
   };
 }
 
@@ -162,14 +202,13 @@ let compiled: KernelModule | undefined;
 
 export class Workspace {
   private size = -1;
-  /** What lies at `shuffle`, and at `labels`. */
-  private shuffled = 0;
-  private labelled = 0;
+  /** What lies at `shuffle`, and at `labels`: of so many coefficients, of so many states. */
+  private readonly placed = { shuffle: 0, labels: 0 };
   /** Coefficients in coding order in the arrays below; 0 where the step did not get as far. */
   total = 0;
   kernel!: StepKernel;
   at!: Places &
-    Record<'mean' | 'row' | 'moved' | 'compact' | 'shuffle' | 'order', number> &
+    Record<'mean' | 'row' | 'moved' | 'shares' | 'variances' | 'compact' | 'shuffle' | 'order', number> &
     Record<'sorted' | 'offset' | 'amplitude' | 'information' | 'bits', number> &
     Record<'residual' | 'sortedResidual' | 'metric', number>;
   private memory!: KernelMemory;
@@ -203,6 +242,8 @@ export class Workspace {
       mean: take(4),
       row: take(4),
       moved: take(4),
+      shares: take(1),
+      variances: take(2),
       compact: take(2),
       shuffle: take(4),
       order: take(4),
@@ -220,8 +261,8 @@ export class Workspace {
     compiled ??= compileKernel(wasm);
     this.kernel = instantiateKernel<StepKernel & WebAssembly.Exports>(compiled, this.memory);
     this.size = n;
-    this.shuffled = 0;
-    this.labelled = 0;
+    this.placed.shuffle = 0;
+    this.placed.labels = 0;
     const floats = (at: number): Float32Array => new Float32Array(this.memory.buffer, at, n);
     const words = (at: number): Uint32Array => new Uint32Array(this.memory.buffer, at, n);
     this.mean = floats(this.at.mean);
@@ -237,12 +278,35 @@ export class Workspace {
     this.metric = floats(this.at.metric);
   }
 
+  /** The same workspace, of whose arrays by position only those of `count` coefficients are seen. */
+  part(first: number, count: number): Workspace {
+    const part = Object.create(this) as Workspace;
+    const { mean, row, moved, residual } = this.at;
+    const [end, skipped] = [first + count, 4 * first];
+    part.at = {
+      ...this.at,
+      mean: mean + skipped,
+      row: row + skipped,
+      moved: moved + skipped,
+      residual: residual + skipped,
+    };
+    part.mean = this.mean.subarray(first, end);
+    part.row = this.row.subarray(first, end);
+    part.moved = this.moved.subarray(first, end);
+    part.residual = this.residual.subarray(first, end);
+    return part;
+  }
+
   bytes(at: number, length: number): Uint8Array {
     return new Uint8Array(this.memory.buffer, at, length);
   }
 
   int32(at: number, length: number): Int32Array {
     return new Int32Array(this.memory.buffer, at, length);
+  }
+
+  int16(at: number, length: number): Int16Array {
+    return new Int16Array(this.memory.buffer, at, length);
   }
 
   float32(at: number, length: number): Float32Array {
@@ -255,16 +319,16 @@ export class Workspace {
 
   /** Puts the labels of signs, of the trellis with 2^nu states, where the kernels look for them. */
   placeLabels(nu: number): void {
-    if (this.labelled === nu) return;
+    if (this.placed.labels === nu) return;
     this.bytes(this.at.labels, 2 ** (nu - 1)).set(labelTable(nu));
-    this.labelled = nu;
+    this.placed.labels = nu;
   }
 
   /** Puts the shuffled order of n coefficients where the kernels look for it. */
   placeShuffle(n: number): void {
-    if (this.shuffled === n) return;
+    if (this.placed.shuffle === n) return;
     this.kernel.shuffle(n, this.at.shuffle);
-    this.shuffled = n;
+    this.placed.shuffle = n;
   }
 }
 

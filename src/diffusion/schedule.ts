@@ -30,6 +30,8 @@ export interface Step {
   corrected: boolean;
   /** Whether coefficients that are unknown and have less than LEAST_INFORMATION to tell stay so. */
   leavesOut: boolean;
+  /** Whether it is told in stages (src/codec/stages.ts); the parts are of subbands then, in all colours alike. */
+  inStages: boolean;
 }
 
 /** What the file says about its steps. */
@@ -242,7 +244,7 @@ export function leavesLevelObserved({ kind, part }: Pick<Step, 'kind' | 'part'>)
  */
 function isCorrected(
   { straight, coarsestWidth }: Schedule,
-  { level, kind, to, part }: Omit<Step, 'corrected' | 'leavesOut'>,
+  { level, kind, to, part }: Omit<Step, 'corrected' | 'leavesOut' | 'inStages'>,
 ): boolean {
   if (kind === 'settle') return false;
   if (level === 0) return true;
@@ -335,6 +337,7 @@ export function stepsOf(schedule: Schedule, levels: number): Step[] {
       ...step,
       corrected: isCorrected(schedule, step),
       leavesOut: kind === 'settle' || (level === 0 && straight !== undefined),
+      inStages: kind === 'enter' && straight !== undefined,
     });
   };
   const { straight, coarseWidth, fineWidth, lastCode } = schedule;

@@ -8,6 +8,7 @@
 
 /** Channels of one level: 4 Haar subbands (LL, LH, HL, HH) of 3 colours, subband-major: channel = 3 · subband + colour. */
 export const COEFFICIENTS = 12;
+export const BANDS = 4;
 export const INPUT_CHANNELS = 2 * COEFFICIENTS;
 export const OUTPUT_CHANNELS = 2 * COEFFICIENTS;
 

@@ -152,7 +152,50 @@ function maskedCode(code: number, more: number): number {
   return max(min(code, 48), min(240, code + more));
 }
 
+/** Section 4: which half of a level a coefficient is of. */
+function halfOf({ gw }: Grid, i: number, byBand: boolean): number {
+  return (floor(i / 12 / gw) + (floor(i / 12) % gw) + (byBand ? floor((i % 12) / 3) : i % 12)) % 2;
+}
+
+/** Section 4: by position, correlations of colours 0 and 1, 0 and 2, 1 and 2, in 64ths. */
+function correlationOf({ gw, gh, z }: Grid): (x: number, y: number) => number[] {
+  const known = new Map<number, number[]>();
+  const value = (x: number, y: number, c: number): number => {
+    const i = 12 * (min(gh - 1, max(0, y)) * gw + min(gw - 1, max(0, x))) + c;
+    return min(32767, max(-32767, floor(2 * z[i]! + 0.5)));
+  };
+  const weights = [1, 5, 10, 10, 5, 1];
+  const of = (column: number, row: number): number[] => {
+    const sum = (f: (x: number, y: number) => number): number =>
+      weights
+        .flatMap((a, v) => weights.map((b, u) => a * b * f(2 * column - 2 + u, 2 * row - 2 + v)))
+        .reduce((total, each) => total + each, 0);
+    const covariance = (i: number, j: number): number =>
+      1024 * sum((x, y) => value(x, y, i) * value(x, y, j)) -
+      sum((x, y) => value(x, y, i)) * sum((x, y) => value(x, y, j));
+    const variance = (i: number): number => covariance(i, i) + 2 ** 24;
+    return (
+      [
+        [0, 1, 8, 0],
+        [0, 2, 9, 10],
+        [1, 2, 12, 8],
+      ] as const
+    ).map(([i, j, share, more]) => {
+      const r = floor((64 * covariance(i, j)) / sqrt(variance(i) * variance(j)) + 0.5);
+      return min(56, max(-56, floor((share * r) / 16) + more));
+    });
+  };
+  return (x, y) => {
+    const [column, row] = [floor(x / 2), floor(y / 2)];
+    const key = row * 65536 + column;
+    if (!known.has(key)) known.set(key, of(column, row));
+    return known.get(key)!;
+  };
+}
+
 interface State {
+  /** By position, of the level. */
+  correlation: (x: number, y: number) => number[];
   model: IntegerModel;
   nu: number;
   bits: Bits;
@@ -184,6 +227,7 @@ function group(
   const gw = x1 - x0;
   const N = gw * (y1 - y0) * 12;
   const at = (p: number): number => ((y0 + floor(p / 12 / gw)) * grid.gw + x0 + (floor(p / 12) % gw)) * 12 + (p % 12);
+  const inStages = state.straight && step.mode === 'enter';
   const prior = settles ? new Float32Array(12).fill(1) : priorOf(model, step.level);
   const classes: { P: number; delta: number; I: number[] }[] = [];
   const target = (i: number): number => state.own(step.to, i);
@@ -195,7 +239,7 @@ function group(
     const i = at(p);
     const code = grid.codes[i]!;
     if (code <= target(i) || (step.mode === 'root' && p % 12 >= 3)) continue;
-    if (step.part === 1 && (floor(i / 12 / grid.gw) + (floor(i / 12) % grid.gw) + (i % 12)) % 2 === 1) continue;
+    if (step.part === 1 && halfOf(grid, i, inStages) === 1) continue;
     const key = code + 256 * target(i);
     if (!classOf.has(key)) {
       const P = code === 255 ? 0 : 1 / (sigma(code) * sigma(code));
@@ -249,138 +293,193 @@ function group(
     for (const p of concerned) scaled(p, 32 * gains[block(p)]!);
   }
 
-  // Rows and passes.
-  const H = new Float64Array(classes.length * 1281);
   const row = (p: number): number => klass[p]! * 1281 + index[p]!;
   const I = classes.flatMap((each) => each.I);
-  const isOut = (p: number): boolean =>
-    ((state.straight && step.level === 0) || settles) && classes[klass[p]!]!.P === 0 && I[row(p)]! < 0.1;
-  const left = new Set(concerned.filter(isOut));
-  const isQuantised = (p: number): boolean => !left.has(p) && I[row(p)]! >= 7 / 16;
-  for (const p of concerned) if (!left.has(p) && !isQuantised(p)) H[row(p)]!++;
-  let total = 0;
-  H.forEach((count, r) => (total += count * I[r]!));
-  let [limit, cap] = [0, 1];
-  for (limit of [1 / 16, 1 / 8, 1 / 4]) {
-    const passesOf = (bits: number): number => min(8, max(1, ceil(bits / limit)));
-    for (cap = 8; cap > 1; cap--) {
-      let count = 0;
-      H.forEach((each, r) => (count += passesOf(I[r]!) >= cap ? each : 0));
-      if (count * limit >= 16) break;
-    }
-    if (total >= 300 * cap) break;
-  }
-  const passes = I.map((bits) => (bits >= 7 / 16 ? 1 : max(1, min(ceil(bits / limit), cap))));
-  const exactGain = I.map((bits, r) => exp2((2 * bits) / passes[r]!) - 1);
-  const rank = I.map((bits, r) => (passes[r] === 1 && bits < 0.25 * limit ? 0 : passes[r]!));
-
-  // Order.
-  let b = 1;
-  while (2 ** b < N) b++;
-  const h = floor(b / 2);
-  const times = (x: number, y: number): number => Number((BigInt(x) * BigInt(y)) % BigInt(2 ** b));
-  const visit = (j: number): number => {
-    let x = times(j ^ (j >> h), 0x7feb352d);
-    x = times(x ^ (x >> h), 0x846ca68b);
-    return x ^ (x >> h);
-  };
-  const shuffled = Array.from({ length: 2 ** b }, (_, j) => visit(j)).filter(
-    (p) => p < N && klass[p]! >= 0 && !left.has(p),
-  );
-  const sorted = (members: number[], by: (row: number) => number): number[] =>
-    members
-      .map((p, j) => ({ p, j }))
-      .sort((a, b) => by(row(b.p)) - by(row(a.p)) || a.j - b.j)
-      .map(({ p }) => p);
-  const quantised = sorted(shuffled.filter(isQuantised), (r) => min(15, floor(I[r]!)));
-  const order = sorted(
-    shuffled.filter((p) => !isQuantised(p)),
-    (r) => rank[r]!,
-  );
-
   const d = new Float32Array(N);
   const done = new Uint8Array(N);
   const a = new Float32Array(N);
-  for (const p of concerned) a[p] = sqrt((V[index[p]!]! * exactGain[row(p)]!) / (1 + exactGain[row(p)]!));
-  const key = hash(hash(0x646370, step.index), number);
+  const shares = new Float64Array(N);
   let ended = false;
-  if (quantised.length > 0) {
-    const rho = (p: number): number => V[index[p]!]! * classes[klass[p]!]!.delta;
-    const spreads = quantised.map((p) => max(0, min(480, floor(8 * log2(rho(p)) + 0.5))));
-    const nuOfPoints = max(8, min(14, nu - 2));
-    const places = points(bits, spreads, nuOfPoints, hash(key, 0xffffffff));
-    places.forEach((place, j) => {
-      const p = quantised[j]!;
-      const gap = gapOf(nuOfPoints) / sqrt(classes[klass[p]!]!.delta);
-      d[p] = place * (gap * (rho(p) / (1 + rho(p))));
-      done[p] = 1;
-    });
-    ended = places.length < quantised.length;
-  }
-  const run = (members: number[], told: number, runKey: number): void => {
-    const ends: number[] = [];
-    let u = 0;
-    const cost = COST[nu - 8]! + 4.2 / (told + 4.2);
-    members.forEach((p, j) => {
-      u += floor((I[row(p)]! / passes[row(p)]!) * cost * 2 ** 20 + 0.5);
-      if (u < 2 ** 20) return;
-      u -= 2 ** 20;
-      ends.push(j + 1);
-    });
-    if (members.length > (ends.at(-1) ?? 0)) {
-      if (u >= 2 ** 19) ends.push(members.length);
-      else if (ends.length > 0) ends[ends.length - 1] = members.length;
-    }
-    if (ends.length > bits.left) ended = true;
-    let s = 0;
-    let j = 0;
-    for (const end of ends.slice(0, bits.left)) {
-      const b = bits.bit();
-      const q = s % 2 ** (nu - 1);
-      const label = labelOf(q);
-      for (; j < end; j++) {
-        const p = members[j]!;
-        const h = hash(runKey, j);
-        const negative = odd(label & (h >>> 24)) ^ ((h >>> 23) & 1) ^ (s >>> (nu - 1)) ^ b;
-        d[p] = d[p]! + (negative ? -a[p]! : a[p]!);
-        a[p] = a[p]! * fround(1 / sqrt(1 + exactGain[row(p)]!));
-        done[p]!++;
+  /** Tells some coefficients. @param length of the shuffled order, whose q-th is at placeOf(q) */
+  const tell = (members: number[], stage: number, length: number, placeOf: (q: number) => number): void => {
+    const isMember = new Set(members);
+    // Rows and passes.
+    const H = new Float64Array(classes.length * 1281);
+    const isOut = (p: number): boolean =>
+      ((state.straight && step.level === 0) || settles) && classes[klass[p]!]!.P === 0 && I[row(p)]! < 0.1;
+    const left = new Set(members.filter(isOut));
+    const isQuantised = (p: number): boolean => !left.has(p) && I[row(p)]! >= 7 / 16;
+    for (const p of members) if (!left.has(p) && !isQuantised(p)) H[row(p)]!++;
+    let total = 0;
+    H.forEach((count, r) => (total += count * I[r]!));
+    let [limit, cap] = [0, 1];
+    for (limit of [1 / 16, 1 / 8, 1 / 4]) {
+      const passesOf = (bits: number): number => min(8, max(1, ceil(bits / limit)));
+      for (cap = 8; cap > 1; cap--) {
+        let count = 0;
+        H.forEach((each, r) => (count += passesOf(I[r]!) >= cap ? each : 0));
+        if (count * limit >= 16) break;
       }
-      s = 2 * q + b;
+      if (total >= 300 * cap) break;
     }
-  };
-  const rounds = max(...order.map((p) => passes[row(p)]!));
-  let runs = 0;
-  const toldBy = (takesPart: (r: number) => boolean): number =>
-    H.reduce((sum, count, r) => (count > 0 && takesPart(r) ? sum + count * (I[r]! / passes[r]!) : sum), 0);
-  for (let r = rounds; r >= 1 && !ended; r--)
-    run(
-      order.filter((p) => passes[row(p)]! >= r),
-      toldBy((row) => passes[row]! >= r),
-      hash(key, runs++),
+    const passes = I.map((bits) => (bits >= 7 / 16 ? 1 : max(1, min(ceil(bits / limit), cap))));
+    const exactGain = I.map((bits, r) => exp2((2 * bits) / passes[r]!) - 1);
+    const rank = I.map((bits, r) => (passes[r] === 1 && bits < 0.25 * limit ? 0 : passes[r]!));
+
+    // Order.
+    let b = 1;
+    while (2 ** b < length) b++;
+    const h = floor(b / 2);
+    const times = (x: number, y: number): number => Number((BigInt(x) * BigInt(y)) % BigInt(2 ** b));
+    const visit = (j: number): number => {
+      let x = times(j ^ (j >> h), 0x7feb352d);
+      x = times(x ^ (x >> h), 0x846ca68b);
+      return x ^ (x >> h);
+    };
+    const shuffled = Array.from({ length: 2 ** b }, (_, j) => visit(j))
+      .filter((q) => q < length && isMember.has(placeOf(q)) && !left.has(placeOf(q)))
+      .map(placeOf);
+    const sorted = (those: number[], by: (row: number) => number): number[] =>
+      those
+        .map((p, j) => ({ p, j }))
+        .sort((a, b) => by(row(b.p)) - by(row(a.p)) || a.j - b.j)
+        .map(({ p }) => p);
+    const quantised = sorted(shuffled.filter(isQuantised), (r) => min(15, floor(I[r]!)));
+    const order = sorted(
+      shuffled.filter((p) => !isQuantised(p)),
+      (r) => rank[r]!,
     );
 
-  for (const p of concerned) {
-    const i = at(p);
-    means[i] = mu[p]! + d[p]!;
-    if (done[p] === 0) {
-      if (grid.codes[i] === 255) grid.z[i] = mu[p]!;
-      continue;
+    for (const p of members) a[p] = sqrt((V[index[p]!]! * exactGain[row(p)]!) / (1 + exactGain[row(p)]!));
+    let key = hash(hash(0x646370, step.index), number);
+    if (stage > 0) key = hash(key, 256 + stage);
+    if (quantised.length > 0) {
+      const rho = (p: number): number => V[index[p]!]! * classes[klass[p]!]!.delta;
+      const spreads = quantised.map((p) => max(0, min(480, floor(8 * log2(rho(p)) + 0.5))));
+      const nuOfPoints = max(8, min(14, nu - 2));
+      const places = points(bits, spreads, nuOfPoints, hash(key, 0xffffffff));
+      places.forEach((place, j) => {
+        const p = quantised[j]!;
+        const gap = gapOf(nuOfPoints) / sqrt(classes[klass[p]!]!.delta);
+        d[p] = place * (gap * (rho(p) / (1 + rho(p))));
+        done[p] = 1;
+      });
+      if (places.length < quantised.length) ended = true;
     }
-    if (moves !== undefined) moves[i] = d[p]!;
-    const { P, delta: full } = classes[klass[p]!]!;
-    const v = V[index[p]!]!;
-    let delta = full;
-    let code = target(i);
-    if (done[p]! < passes[row(p)]!) {
-      let g = 1;
-      for (let k = 0; k < done[p]!; k++) g *= 1 + fround(exactGain[row(p)]!);
-      delta = (g - 1) / v;
-      code = max(target(i), codeOf(1 / sqrt(P + delta)));
+    const run = (those: number[], told: number, runKey: number): void => {
+      const ends: number[] = [];
+      let u = 0;
+      const cost = COST[nu - 8]! + 4.2 / (told + 4.2);
+      those.forEach((p, j) => {
+        u += floor((I[row(p)]! / passes[row(p)]!) * cost * 2 ** 20 + 0.5);
+        if (u < 2 ** 20) return;
+        u -= 2 ** 20;
+        ends.push(j + 1);
+      });
+      if (those.length > (ends.at(-1) ?? 0)) {
+        if (u >= 2 ** 19) ends.push(those.length);
+        else if (ends.length > 0) ends[ends.length - 1] = those.length;
+      }
+      if (ends.length > bits.left) ended = true;
+      let s = 0;
+      let j = 0;
+      for (const end of ends.slice(0, bits.left)) {
+        const b = bits.bit();
+        const q = s % 2 ** (nu - 1);
+        const label = labelOf(q);
+        for (; j < end; j++) {
+          const p = those[j]!;
+          const h = hash(runKey, j);
+          const negative = odd(label & (h >>> 24)) ^ ((h >>> 23) & 1) ^ (s >>> (nu - 1)) ^ b;
+          d[p] = d[p]! + (negative ? -a[p]! : a[p]!);
+          a[p] = a[p]! * fround(1 / sqrt(1 + exactGain[row(p)]!));
+          done[p]!++;
+        }
+        s = 2 * q + b;
+      }
+    };
+    const rounds = max(...order.map((p) => passes[row(p)]!));
+    let runs = 0;
+    const toldBy = (takesPart: (r: number) => boolean): number =>
+      H.reduce((sum, count, r) => (count > 0 && takesPart(r) ? sum + count * (I[r]! / passes[r]!) : sum), 0);
+    for (let r = rounds; r >= 1 && !ended; r--)
+      run(
+        order.filter((p) => passes[row(p)]! >= r),
+        toldBy((row) => passes[row]! >= r),
+        hash(key, runs++),
+      );
+
+    for (const p of members) {
+      const i = at(p);
+      means[i] = mu[p]! + d[p]!;
+      if (done[p] === 0) {
+        if (grid.codes[i] === 255) grid.z[i] = mu[p]!;
+        continue;
+      }
+      if (moves !== undefined) moves[i] = d[p]!;
+      const { P, delta: full } = classes[klass[p]!]!;
+      const v = V[index[p]!]!;
+      let delta = full;
+      let code = target(i);
+      if (done[p]! < passes[row(p)]!) {
+        let g = 1;
+        for (let k = 0; k < done[p]!; k++) g *= 1 + fround(exactGain[row(p)]!);
+        delta = (g - 1) / v;
+        code = max(target(i), codeOf(1 / sqrt(P + delta)));
+      }
+      grid.z[i] =
+        (P / (P + delta)) * grid.z[i]! + (delta / (P + delta)) * mu[p]! + ((delta + 1 / v) / (P + delta)) * d[p]!;
+      grid.codes[i] = code;
     }
-    grid.z[i] =
-      (P / (P + delta)) * grid.z[i]! + (delta / (P + delta)) * mu[p]! + ((delta + 1 / v) / (P + delta)) * d[p]!;
-    grid.codes[i] = code;
+    for (const p of members) {
+      const rho = V[index[p]!]! * classes[klass[p]!]!.delta;
+      shares[p] = left.has(p) ? 0 : floor((32 * rho) / (1 + rho) + 0.5);
+    }
+  };
+
+  /** By what has been told of another, whose correlation with it is of so many 64ths. @param own its variance's index at first */
+  const foresee = (p: number, source: number, units: number, own: number): void => {
+    if (shares[source] === 0) return;
+    expected += (units / 64) * (sqrt(V[own]!) / sqrt(V[index[source]!]!)) * d[source]!;
+    const share = (units * units * shares[source]!) / (64 * 64 * 32);
+    scaled(p, -floor(0.5 - 32 * log2(1 - share)));
+  };
+  let expected = 0;
+  if (!inStages) tell(concerned, 0, N, (q) => q);
+  else {
+    const inPlane =
+      (colour: number) =>
+      (q: number): number =>
+        floor(q / 4) * 12 + 3 * (q % 4) + colour;
+    const ofColour = (colour: number): number[] => concerned.filter((p) => p % 3 === colour);
+    const half = (which: number): number[] => ofColour(0).filter((p) => halfOf(grid, at(p), true) === which);
+    if (step.part > 0) tell(ofColour(0), 0, N / 3, inPlane(0));
+    else {
+      tell(half(0), 0, N / 3, inPlane(0));
+      for (const p of half(1)) {
+        const [x, y, band] = [floor(p / 12) % gw, floor(p / 12 / gw), floor((p % 12) / 3)];
+        const own = index[p]!;
+        expected = mu[p]!;
+        const [beside, above] = [[0, -24, 16, -20][band]!, [0, 16, -24, -20][band]!];
+        if (x > 0) foresee(p, p - 12, beside, own);
+        if (x < gw - 1) foresee(p, p + 12, beside, own);
+        if (y > 0) foresee(p, p - 12 * gw, above, own);
+        if (y < y1 - y0 - 1) foresee(p, p + 12 * gw, above, own);
+        mu[p] = expected;
+      }
+      tell(half(1), 1, N / 3, inPlane(0));
+    }
+    for (const colour of [1, 2]) {
+      for (const p of ofColour(colour)) {
+        const [x, y] = [x0 + (floor(p / 12) % gw), y0 + floor(p / 12 / gw)];
+        const own = index[p]!;
+        expected = mu[p]!;
+        foresee(p, p - colour, state.correlation(x, y)[colour - 1]!, own);
+        if (colour === 2) foresee(p, p - 1, state.correlation(x, y)[2]!, own);
+        mu[p] = expected;
+      }
+      tell(ofColour(colour), colour + 1, N / 3, inPlane(colour));
+    }
   }
   if (ended) throw new Ended();
   if (settles) return;
@@ -864,6 +963,7 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
   let next = 0;
   let g = 0;
   let out: Float32Array | undefined;
+  let correlation = (_x: number, _y: number): number[] => [0, 0, 0];
   const bands: Uint8Array[] = [];
   while (at < file.length && whole) {
     const head = message === undefined ? 6 : 0;
@@ -896,6 +996,7 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
           masking = maskingOf(step.level, straight ? strength : 0, [gw, gh], energy);
           grid = finer(grid, sizes[step.level]!.w, sizes[step.level]!.h, grey);
         }
+        if (step.mode === 'enter' && step.part !== 2) correlation = correlationOf({ ...grid, z: grid.z.slice() });
         if (step.mode === 'settle') moves = new Float32Array(grid.gw * grid.gh * 4);
         condition = { level: step.level, code, mode };
         out =
@@ -931,6 +1032,7 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
           masking: strength,
           own: ownIn(grid, step.level, step.mode),
           message: message !== undefined,
+          correlation,
         };
         if (step.mode === 'settle') {
           const [x0, y0, x1, y1] = area as [number, number, number, number];

@@ -19,6 +19,7 @@ import { loadModel } from '../src/models/read-node.js';
 import { readModelFile } from '../src/model/integer/model-file.js';
 import { decode, release, type DecodeResult } from '../src/node.js';
 import { finish } from '../src/turns.js';
+import { defined } from '../src/options.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -116,7 +117,7 @@ async function timed(
 ): Promise<DecodeResult & { seconds: number }> {
   const started = performance.now();
   const threads = values.threads === undefined ? {} : { threads: Number(values.threads) };
-  const picture = await decode(file, { model, maxBytes, ...threads, ...(crop === undefined ? {} : { crop }) });
+  const picture = await decode(file, { model, maxBytes, ...threads, ...defined({ crop }) });
   return { ...picture, seconds: (performance.now() - started) / 1000 };
 }
 

@@ -16,6 +16,7 @@ import type { MetadataChoice } from '../formats/metadata.js';
 import { writePicture } from '../formats/write.js';
 import type { Coded, Hooks } from './batch/coder.js';
 import { orMessage, refusePicture } from './not-coded.js';
+import { defined } from '../src/options.js';
 
 export interface DecodeSettings {
   maxBytes: number | undefined;
@@ -66,18 +67,11 @@ async function decoded(
     return await decode(input, {
       allowDamaged,
       maxPixels,
-      ...(maxWork === undefined ? {} : { maxWork }),
+      ...defined({ maxWork }),
       threads,
       engine,
       onDamage: hooks.onDamage,
-      ...(hooks.onProgress === undefined ? {} : { onProgress: hooks.onProgress }),
-      ...(scale === undefined ? {} : { scale }),
-      ...(crop === undefined ? {} : { crop }),
-      ...(realism === undefined ? {} : { realism }),
-      ...(show === undefined ? {} : { show }),
-      ...(seed === undefined ? {} : { seed }),
-      ...(maxBytes === undefined ? {} : { maxBytes }),
-      ...(model === undefined ? {} : { model }),
+      ...defined({ onProgress: hooks.onProgress, scale, crop, realism, show, seed, maxBytes, model }),
     });
   } catch (error) {
     throw orMessage(error, input);

@@ -17,6 +17,7 @@ import {
 } from '../src/node.js';
 import type { Coded, Hooks } from './batch/coder.js';
 import { wrongTool } from './worth.js';
+import { defined } from '../src/options.js';
 
 export interface EncodeSettings {
   target: Target;
@@ -85,20 +86,14 @@ export async function code(input: Uint8Array, settings: EncodeSettings, { onProg
   const ready = performance.now();
   const { bytes, ...figures } = await encode(picture, {
     target,
-    ...(importance === undefined ? {} : { importance }),
+    ...defined({ importance }),
     pixelHash,
     exact,
     maxPixels,
-    ...(maxWork === undefined ? {} : { maxWork }),
-    ...(plain === undefined ? {} : { plain }),
+    ...defined({ maxWork, plain }),
     threads,
     engine,
-    ...(effort === undefined ? {} : { effort }),
-    ...(views === undefined ? {} : { views }),
-    ...(tune === undefined ? {} : { tune }),
-    ...(alphaQuality === undefined ? {} : { alphaQuality }),
-    ...(model === undefined ? {} : { model }),
-    ...(onProgress === undefined ? {} : { onProgress }),
+    ...defined({ effort, views, tune, alphaQuality, model, onProgress }),
   });
   const bitsPerPixel = figures.realBits / (picture.width * picture.height);
   const sizes = { inputBytes: input.length, outputBytes: bytes.length, bitsPerPixel };

@@ -32,6 +32,7 @@ import {
   type RawArgs,
 } from './options.js';
 import { tuneOption } from './ways.js';
+import { defined } from '../src/options.js';
 
 const MOST_PERCENT = 10000;
 
@@ -215,8 +216,7 @@ export function resizeOf(args: RawArgs): Resizing | undefined {
     );
   if (percent !== undefined) return { scale: Number(percent) / 100, fit };
   return {
-    ...(sides[0] === undefined ? {} : { width: sides[0] }),
-    ...(sides[1] === undefined ? {} : { height: sides[1] }),
+    ...defined({ width: sides[0], height: sides[1] }),
     fit,
   };
 }

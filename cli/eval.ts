@@ -20,6 +20,7 @@ import { numberList, ownModel, untilStopped, version, wordList } from './evaluat
 import { fileArguments, flag, numberOption, outputFlags, textOption, type RawArgs } from './options.js';
 import { note, print } from './report.js';
 import { tuneOption } from './ways.js';
+import { defined } from '../src/options.js';
 
 const RATES = [0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 0.75, 1, 1.5];
 const DEFAULT_OUTPUT = 'dcomp-eval';
@@ -62,7 +63,7 @@ export function builder(yargs: Argv): void {
 function ownChoices(args: RawArgs): OwnChoices {
   const tune = tuneOption(args);
   const effort = numberOption(args, 'effort', { min: 1, max: 9, whole: true });
-  return { ...(effort === undefined ? {} : { effort }), ...(tune === undefined ? {} : { tune }) };
+  return { ...defined({ effort, tune }) };
 }
 
 export async function run(args: RawArgs): Promise<number> {

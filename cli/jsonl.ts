@@ -14,6 +14,7 @@ import * as encode from './encode.js';
 import { engineOption, flag, namedModel, numberOption, textOption, type RawArgs } from './options.js';
 import { print } from './report.js';
 import yargs from './vendor/yargs.js';
+import { defined } from '../src/options.js';
 
 /** Options of `encode` that are of no line: of names, of queues, of messages, of the whole run. */
 const NOT_OF_LINES = new Set(
@@ -83,7 +84,7 @@ async function workOf(text: string, known: Set<string>, children: Children, thre
       ...{ coder: 'encode-file', settings: stored, version: '-' },
     }),
     ...{ blobs, threads, back: line.out === undefined },
-    ...(line.data === undefined ? {} : { input: line.data }),
+    ...defined({ input: line.data }),
   });
   const {
     bytes,

@@ -8,6 +8,7 @@ import type { Coded, Hooks } from './batch/coder.js';
 import { batchOf } from './batch/options.js';
 import { runJobs } from './batch/run.js';
 import { bytesOption, flag, maxPixelsOption, MESSAGE_EXTENSION, textOption, type RawArgs } from './options.js';
+import { defined } from '../src/options.js';
 
 /** Options of `decode` that mean nothing for a message. */
 const FILE_ONLY = ['scale', 'crop', 'realism', 'show', 'seed', 'max-work'];
@@ -75,8 +76,7 @@ export async function code(input: Uint8Array, settings: MessageReading, _hooks: 
     maxPixels,
     threads,
     engine,
-    ...(size === undefined ? {} : { size }),
-    ...(model === undefined ? {} : { model }),
+    ...defined({ size, model }),
   });
   const decoded = performance.now();
   const { bytes, notices } = await writePicture({ ...shape, data }, format, 'none', outputQuality);

@@ -10,6 +10,7 @@ import { batchOf } from './batch/options.js';
 import { runJobs } from './batch/run.js';
 import { resizeOf } from './encode.js';
 import { bytesOption, flag, maxPixelsOption, MESSAGE_EXTENSION, numberOption, type RawArgs } from './options.js';
+import { defined } from '../src/options.js';
 
 /** Options of `encode` that mean nothing for a message. */
 const FILE_ONLY =
@@ -82,9 +83,7 @@ export async function code(input: Uint8Array, settings: MessageSettings, { onPro
     sizeIsTold,
     threads,
     engine,
-    ...(effort === undefined ? {} : { effort }),
-    ...(model === undefined ? {} : { model }),
-    ...(onProgress === undefined ? {} : { onProgress }),
+    ...defined({ effort, model, onProgress }),
   });
   const { bytes, psnr } = message!;
   const { width, height } = picture;

@@ -39,6 +39,7 @@ import {
   type RawArgs,
 } from './options.js';
 import { note } from './report.js';
+import { defined } from '../src/options.js';
 
 /** A file that holds one packet. */
 const PACKET = '.packet';
@@ -107,8 +108,7 @@ function packetOptions(args: RawArgs): PacketOptions {
   return {
     bytes: given ?? LINKS[link as LinkName].bytes,
     redundancy: redundancyOf(args),
-    ...(count === undefined ? {} : { count }),
-    ...(preview === undefined ? {} : { preview }),
+    ...defined({ count, preview }),
   };
 }
 
@@ -191,7 +191,7 @@ async function fileOf(source: Uint8Array, options: PacketOptions, args: RawArgs)
     effort: numberOption(args, 'effort', { min: 1, max: 9, whole: true }) ?? 9,
     threads,
     engine,
-    ...(model === undefined ? {} : { model }),
+    ...defined({ model }),
   };
   if (!asMessage) return (await encode(picture, { target, maxPixels, ...settings })).bytes;
   return (await encodeMessages((await barePicture(picture)).picture, [target.size], settings))[0]!.bytes;
@@ -238,7 +238,7 @@ async function decodeFrom(args: RawArgs): Promise<number> {
     undefined,
     output,
     async () => {
-      const settings = { threads, engine, ...(model === undefined ? {} : { model }) };
+      const settings = { threads, engine, ...defined({ model }) };
       const picture =
         bytes[0] === FILE_MARK
           ? await decode(bytes, { maxPixels, ...(complete ? {} : { maxBytes: bytes.length }), ...settings })

@@ -10,6 +10,7 @@ import { readPicture } from '../formats/read.js';
 import { resizePicture } from '../formats/resize.js';
 import { barePicture } from '../formats/upright.js';
 import { writePicture } from '../formats/write.js';
+import { defined } from '../src/options.js';
 import { about } from './errors.js';
 import {
   commonOptions,
@@ -61,7 +62,7 @@ export async function run(args: RawArgs): Promise<void> {
     const { picture: read } = await readPicture(await readSource(file), 'default', maxPixels);
     const small = await resizePicture(read, { width: side, height: side, fit: 'inside' }, maxPixels);
     const { picture } = await barePicture(small);
-    const settings = { threads, engine, ...(model === undefined ? {} : { model }) };
+    const settings = { threads, engine, ...defined({ model }) };
     const [message] = await encodeMessages(picture, [bytes], settings);
     const made = placeholderText(message!.bytes);
     print(`${snippet === undefined ? made : snippetOf(snippet, made, picture)}\n`);
@@ -78,7 +79,7 @@ export async function run(args: RawArgs): Promise<void> {
 async function show(text: string, output: string, args: RawArgs): Promise<void> {
   const { threads, engine, model, quiet } = commonOptions(args);
   const bytes = placeholderBytes(text);
-  const settings = { threads, engine, ...(model === undefined ? {} : { model }) };
+  const settings = { threads, engine, ...defined({ model }) };
   const format = formatOfName(output) ?? 'png';
   let said = '';
   await writeOutput(

@@ -6,6 +6,7 @@ import type { QualityTable } from '../src/model/integer/integer-model.js';
 import { writeOutput } from '../formats/output.js';
 import { flag, outputFlags, textOption, type NumberRule, type RawArgs } from './options.js';
 import { note, print } from './report.js';
+import { defined } from '../src/options.js';
 
 export const COUNT: NumberRule = { min: 1, max: Number.MAX_SAFE_INTEGER, whole: true };
 export const SEED: NumberRule = { min: 0, max: 2 ** 32 - 1, whole: true };
@@ -16,7 +17,7 @@ export function stringOption(yargs: Argv, name: string, describe: string, alias?
     requiresArg: true,
     global: false,
     describe,
-    ...(alias === undefined ? {} : { alias }),
+    ...defined({ alias }),
   });
 }
 

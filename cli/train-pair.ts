@@ -6,6 +6,7 @@ import { readModelFile, writeModelFile } from '../src/model/integer/model-file.j
 import { flag, type RawArgs } from './options.js';
 import { print } from './report.js';
 import { forceOption, qualityOption, required, stringOption } from './train-options.js';
+import { defined } from '../src/options.js';
 
 export function pairOptions(yargs: Argv): void {
   stringOption(yargs, 'model', 'Model file whose network codes; one that shows for it is left out');
@@ -20,7 +21,7 @@ export async function runPair(args: RawArgs): Promise<void> {
   const { shows: _, quality: before, ...network } = readModelFile(readInput(model));
   const { path: __, straight: ___, quality: own = before, ...shower } = readModelFile(readInput(shows));
   const quality = qualityOption(args) ?? own;
-  const bytes = writeModelFile({ ...network, ...(quality === undefined ? {} : { quality }), shows: shower });
+  const bytes = writeModelFile({ ...network, ...defined({ quality }), shows: shower });
   const length = await writeOutput(model, output, () => Promise.resolve(bytes), { replace: flag(args, 'force') });
   print(`${output}: ${length} bytes`);
 }

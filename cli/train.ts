@@ -24,6 +24,7 @@ import { classifierOptions, runClassifier } from './train-classifier.js';
 import { discreteOptions, runDiscrete } from './train-discrete.js';
 import { pairOptions, runPair } from './train-pair.js';
 import { COUNT, forceOption, qualityOption, required, SEED, stringOption } from './train-options.js';
+import { defined } from '../src/options.js';
 
 /** Options of training alone: `global: false` keeps them from the subcommands. */
 const OPTIONS: Record<string, { describe: string; boolean?: boolean }> = {
@@ -291,11 +292,9 @@ async function runExport(args: RawArgs): Promise<void> {
     let json = '';
     const produce = async (): Promise<Uint8Array> => {
       const { bytes, report } = await exportModel(state, dataset, {
-        ...(threads === undefined ? {} : { threads }),
-        ...(quality === undefined ? {} : { quality }),
-        ...(coarseness === undefined ? {} : { coarseness }),
+        ...defined({ threads, quality, coarseness }),
         ...(typeof args.straight === 'boolean' ? { straight: args.straight } : {}),
-        ...(path === undefined ? {} : { path }),
+        ...defined({ path }),
         onProgress: (fraction, stage) => bar.update?.({ fraction: 0.1 + 0.9 * fraction, stage }),
       });
       json = JSON.stringify(report, undefined, 2) + '\n';

@@ -18,6 +18,7 @@ import {
   type RawArgs,
 } from './options.js';
 import { orMessage, refusePicture } from './not-coded.js';
+import { defined } from '../src/options.js';
 
 export function builder(yargs: Argv): void {
   yargs
@@ -44,7 +45,7 @@ export async function run(args: RawArgs): Promise<number> {
   const withPixels = flag(args, 'pixels');
   const { threads, engine, model, verbose, quiet } = commonOptions(args);
   const maxWork = maxWorkOption(args);
-  const limits = { maxPixels: maxPixelsOption(args), ...(maxWork === undefined ? {} : { maxWork }) };
+  const limits = { maxPixels: maxPixelsOption(args), ...defined({ maxWork }) };
   let bad = 0;
   const leftOut: string[] = [];
   const files: string[] = [];
@@ -70,7 +71,7 @@ export async function run(args: RawArgs): Promise<number> {
             threads,
             engine,
             ...limits,
-            ...(model === undefined ? {} : { model }),
+            ...defined({ model }),
           }),
         withPixels,
       );

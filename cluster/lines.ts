@@ -1,6 +1,6 @@
 /** A line of JSON for each file, and a line for each that says what became of it: for programs that feed others by pipes. */
 import { DcompError } from '../src/errors.js';
-import { shown } from '../src/options.js';
+import { shown, defined } from '../src/options.js';
 import { failureOf } from './task.js';
 
 /** What a line asks for. */
@@ -80,9 +80,7 @@ function headOf(text: string): Told {
   try {
     const { id, in: input, out } = JSON.parse(text) as Record<string, unknown>;
     return {
-      ...(id === undefined ? {} : { id }),
-      ...(input === undefined ? {} : { in: input }),
-      ...(out === undefined ? {} : { out }),
+      ...defined({ id, in: input, out }),
     };
   } catch {
     return {};

@@ -18,6 +18,7 @@ import { profileFault } from './metadata.js';
 import type { PngRead } from './png-reader.js';
 import { checkSize } from './png-header.js';
 import { inFewerBitsInPieces } from './samples.js';
+import { defined } from '../src/options.js';
 
 interface Header {
   width: number;
@@ -263,7 +264,7 @@ const EMBEDDED = 0x4d424544;
 function readMetadata(view: DataView, { size }: Header, grey: boolean, faults: Faults): Metadata {
   if (size === CORE) return {};
   const density = densityOf(view.getInt32(38, true), view.getInt32(42, true), 1);
-  const metadata: Metadata = density === undefined ? {} : { density };
+  const metadata: Metadata = defined({ density });
   if (size < V5 || view.getUint32(FILE_HEADER + 56, true) !== EMBEDDED) return metadata;
   const [at, length] = [FILE_HEADER + view.getUint32(FILE_HEADER + 112, true), view.getUint32(FILE_HEADER + 116, true)];
   const icc = new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice(at, at + length);

@@ -1,5 +1,6 @@
 /** What samples mean where no ICC profile says it: code points of H.273, or gamma and chromaticities. */
 import type { Chromaticities, Cicp, Metadata } from '../src/picture.js';
+import { defined } from '../src/options.js';
 
 /** Code points: primaries of BT.709, of BT.2020, of Display P3; transfer of sRGB, PQ and HLG. */
 export const BT709 = 1;
@@ -56,8 +57,7 @@ export function gammaMeaning(
     (chromaticities === undefined || flat(chromaticities).every((n, i) => Math.abs(n - usual[i]) <= NEAR));
   if (near) return {};
   return {
-    ...(gamma === undefined ? {} : { gamma }),
-    ...(chromaticities === undefined ? {} : { chromaticities }),
+    ...defined({ gamma, chromaticities }),
   };
 }
 

@@ -13,6 +13,7 @@ import {
 } from '../src/picture.js';
 import { inTurns, unlessAborted, type Pieces } from '../src/turns.js';
 import { copied, firstChannels } from './samples.js';
+import { defined } from '../src/options.js';
 
 /** How a picture comes into a width and a height of another shape, as sharp has it. */
 export const FITS = ['inside', 'outside', 'cover', 'contain', 'fill'] as const;
@@ -53,8 +54,7 @@ export async function resizePicture(
   const { data } = await inTurns(withDepthInPieces(source, wide ? 16 : 8), pause);
   const image = (await loadSharp())(data, { raw: { width: source.width, height: source.height, channels } })
     .resize({
-      ...(width === undefined ? {} : { width }),
-      ...(height === undefined ? {} : { height }),
+      ...defined({ width, height }),
       fit,
       background: { r: 0, g: 0, b: 0, alpha: channels % 2 === 0 ? 0 : 1 },
     })
@@ -82,7 +82,7 @@ function stored(source: Picture, { width, height, scale, fit }: Resizing, lying:
     return { width: scaled(source.width), height: scaled(source.height), fit: 'fill' };
   }
   const [across, down] = lying ? [height, width] : [width, height];
-  return { ...(across === undefined ? {} : { width: across }), ...(down === undefined ? {} : { height: down }), fit };
+  return { ...defined({ width: across, height: down }), fit };
 }
 
 /** Before anything is made. @throws DcompError E_TOO_LARGE */

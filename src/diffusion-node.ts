@@ -3,6 +3,7 @@ import { nodeGpu } from './model/gpu/process-node.js';
 import { createThreadedEvaluator } from './model/wasm/threads-node.js';
 import { loadClasses, loadDiscrete, loadModel, sha256 } from './models/read-node.js';
 import { createRestorer, type Restorer } from './restore/restorer.js';
+import { defined } from './options.js';
 
 export * from './restore/index.js';
 
@@ -12,9 +13,7 @@ const restorer = createRestorer({
   loadDiscrete,
   sha256,
   createEvaluator: (model, threads, engine) =>
-    nodeGpu.createEvaluator(model, engine, () =>
-      createThreadedEvaluator(model, threads === undefined ? {} : { threads }),
-    ),
+    nodeGpu.createEvaluator(model, engine, () => createThreadedEvaluator(model, defined({ threads }))),
 });
 
 /** Takes white noise out of a picture. @throws DcompError E_USAGE, E_PICTURE, E_TOO_LARGE, E_ABORTED; E_IO and model errors */

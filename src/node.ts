@@ -5,6 +5,7 @@ import { createThreadedEvaluator } from './model/wasm/threads-node.js';
 import { loadModel, sha256 } from './models/read-node.js';
 import { WorkerClient, type DcompWorker, type WorkerOptions } from './worker/client.js';
 import { nodeThread } from './worker/thread-node.js';
+import { defined } from './options.js';
 
 export * from './index.js';
 
@@ -12,9 +13,7 @@ const codec = createCodec({
   loadModel,
   sha256,
   createEvaluator: (model, threads, engine) =>
-    nodeGpu.createEvaluator(model, engine, () =>
-      createThreadedEvaluator(model, threads === undefined ? {} : { threads }),
-    ),
+    nodeGpu.createEvaluator(model, engine, () => createThreadedEvaluator(model, defined({ threads }))),
 });
 
 /** Codes a picture. @throws DcompError E_PICTURE, E_TOO_LARGE, E_USAGE, E_UNREACHABLE, E_ABORTED; E_IO and model errors */

@@ -37,6 +37,12 @@ export function checkValues<T extends object>(options: { readonly [name: string]
   return result as T;
 }
 
+/** Those of some values that there are: with `exactOptionalPropertyTypes` what may be missing must not be undefined. */
+export function defined<T extends object>(values: T): { [name in keyof T]?: Exclude<T[name], undefined> } {
+  const there = Object.entries(values).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(there) as { [name in keyof T]?: Exclude<T[name], undefined> };
+}
+
 /** The error that says what a value is, and what it has to be. */
 export function mustBe(name: string, value: unknown, right: string): DcompError {
   return new DcompError('E_USAGE', `${name} is ${shown(value)}; it must be ${right}`);

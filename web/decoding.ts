@@ -5,6 +5,7 @@ import type { GivenModel } from '../src/kept-models.js';
 import { WorkerClient, type DcompWorker } from '../src/worker/client.js';
 import { webThread } from '../src/worker/thread-web.js';
 import type { Shown } from './shown.js';
+import { defined } from '../src/options.js';
 
 /** What all `<dcz-image>` of a page have in common. */
 export interface ElementOptions {
@@ -46,8 +47,7 @@ function borrow(): DcompWorker {
         (() => new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'dcz-image' })),
     ),
     {
-      ...(options.model === undefined ? {} : { model: options.model }),
-      ...(options.threads === undefined ? {} : { threads: options.threads }),
+      ...defined({ model: options.model, threads: options.threads }),
     },
   ));
 }

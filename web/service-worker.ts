@@ -8,6 +8,7 @@ import { createEvaluator } from '../src/model/wasm/engine.js';
 import { loadModel, sha256 } from '../src/models/fetched.js';
 import { fileOf, type PictureType } from './picture-file.js';
 import { PictureCache } from './picture-cache.js';
+import { defined } from '../src/options.js';
 
 export type { PictureType } from './picture-file.js';
 
@@ -74,7 +75,7 @@ function answers(options: ServiceWorkerOptions): (request: Request, event: Worke
     const known = underWay.get(hash);
     if (known !== undefined) return known;
     const work = codec
-      .decode(bytes, { allowDamaged: true, ...(model === undefined ? {} : { model }) })
+      .decode(bytes, { allowDamaged: true, ...defined({ model }) })
       .then((picture) => fileOf(picture, type));
     underWay.set(hash, work);
     try {

@@ -9,6 +9,7 @@ import { codeFile, type CodedFile, type Coder, type Hooks } from './coder.js';
 import type { Job, Plan } from './plan.js';
 import type { Pool } from './pool.js';
 import { Teller, type Report, type RunOptions } from './teller.js';
+import { defined } from '../../src/options.js';
 
 export interface Command<Settings extends { threads: number }> {
   name: string;
@@ -82,8 +83,7 @@ async function poolFor(jobs: readonly Job[], lanes: number, url: string, setting
     return (await import('./pool.js')).createPool(lanes, { command: url, settings });
   const { code } = (await import(url)) as { code: Coder<unknown> };
   return {
-    code: (input, onProgress) =>
-      codeFile(input, undefined, code, settings, onProgress === undefined ? {} : { onProgress }),
+    code: (input, onProgress) => codeFile(input, undefined, code, settings, defined({ onProgress })),
     close: async () => undefined,
   };
 }

@@ -10,6 +10,7 @@ import { fileArguments, flag, numberOption, outputFlags, textOption, type RawArg
 import { note, print } from '../report.js';
 import { display } from './display.js';
 import { ownModel, untilStopped, version, wordList } from './settings.js';
+import { defined } from '../../src/options.js';
 
 const DEFAULT_OUTPUT = 'dcomp-eval';
 /** Of the options of `dcomp eval`, those that have no meaning here. */
@@ -46,7 +47,7 @@ export async function runExact(args: RawArgs, maxError: number): Promise<number>
     maxError,
     limit: whole('limit', 1, Number.MAX_SAFE_INTEGER) ?? Infinity,
     processes: whole('threads', 1, 256) ?? availableParallelism(),
-    ...(effort === undefined ? {} : { effort }),
+    ...defined({ effort }),
     given,
     cache: textOption(args, 'cache') ?? join(output, 'cache'),
     fresh: flag(args, 'fresh'),

@@ -9,6 +9,7 @@ import { loadPicture } from '../pictures.js';
 import { processorSeconds } from '../processor-time.js';
 import { EXACT_RIVALS } from './codecs.js';
 import type { ExactJob, ExactPoint } from './measurement.js';
+import { defined } from '../../src/options.js';
 
 const OWN_CODE = codeHash(['src']);
 
@@ -39,7 +40,7 @@ async function rival(name: string): Promise<Codec> {
 
 /** dcomp on one thread, its settings the errors that it may make. */
 async function ownCodec({ effort, model }: NonNullable<ExactJob['own']>, maxError: number): Promise<Codec> {
-  const given = model === undefined ? {} : { model: await loadModel(model) };
+  const loaded = model === undefined ? {} : { model: await loadModel(model) };
   return {
     about: '',
     parameter: 'largest error',
@@ -48,15 +49,15 @@ async function ownCodec({ effort, model }: NonNullable<ExactJob['own']>, maxErro
       const target = error === 0 ? ('lossless' as const) : { maxError: error };
       return (
         await encode(picture, {
-          ...given,
-          ...(effort === undefined ? {} : { effort }),
+          ...loaded,
+          ...defined({ effort }),
           threads: 1,
           target,
           plain: model === undefined,
         })
       ).bytes;
     },
-    decode: (file) => decode(file, { ...given, threads: 1 }),
+    decode: (file) => decode(file, { ...loaded, threads: 1 }),
   };
 }
 

@@ -8,6 +8,7 @@ import { runJobs } from '../pool.js';
 import { EXACT_RIVALS, exactLabelOf, OWN_WAYS } from './codecs.js';
 import { keptExact } from './measure.js';
 import type { ExactJob, ExactPoint } from './measurement.js';
+import { defined } from '../../src/options.js';
 
 export interface ExactOptions {
   /** Folders and files. */
@@ -143,7 +144,7 @@ function ownOf(codec: string, { effort, given }: ExactOptions): ExactJob['own'] 
   const way = OWN_WAYS.find(({ name }) => name === codec);
   if (way === undefined) return undefined;
   const model = way.model === 'given' ? given!.model : way.model;
-  return { ...(effort === undefined ? {} : { effort }), model };
+  return { ...defined({ effort }), model };
 }
 
 async function loadAll(options: ExactOptions, notice: (line: string) => void): Promise<ExactCodecInfo[]> {

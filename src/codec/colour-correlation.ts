@@ -115,8 +115,8 @@ function sumAlongRow(products: Float64Array, to: Float64Array): void {
 
 const window = new Float64Array(SUMS);
 const variances = new Float64Array(COLOURS);
-const FIRST = Int32Array.from(PAIRS, ([i]) => i);
-const SECOND = Int32Array.from(PAIRS, ([, j]) => j);
+const FIRST = PAIRS.map(([i]) => i);
+const SECOND = PAIRS.map(([, j]) => j);
 
 /** @param sums along the rows of the window @param s where those of the block begin */
 function putUnits(sums: readonly Float64Array[], s: number, units: Int8Array, at: number): void {

@@ -28,6 +28,7 @@ import { readable } from './readable.js';
 import { Receiver } from './receiver.js';
 import { Session } from './session.js';
 import { codedView, containerOf, viewOf, type Source, type View } from './source.js';
+import { defined } from '../options.js';
 
 /** What callers cannot say. */
 export interface DecodingOptions extends DecoderOptions {
@@ -183,7 +184,7 @@ export function showExact(
   onProgress?.({ fraction: 1, stage: 'done' });
   return {
     ...withAlpha(exact.colours, header.channels, alpha),
-    ...(metadata === undefined ? {} : { metadata }),
+    ...defined({ metadata }),
     ...session.statistics,
     truncated: truncated || !exact.complete,
     trailing,
@@ -232,7 +233,7 @@ async function decodePlainSource(source: Source, options: DecodingOptions): Prom
   options.onProgress?.({ fraction: 1, stage: 'done' });
   return {
     ...shown,
-    ...(metadata === undefined ? {} : { metadata }),
+    ...defined({ metadata }),
     evaluations: 0,
     work: 0,
     truncated: truncated || !complete,
@@ -287,7 +288,7 @@ export async function show(
   onProgress?.({ fraction: 1, stage: 'done' });
   return {
     ...picture,
-    ...(metadata === undefined ? {} : { metadata }),
+    ...defined({ metadata }),
     ...session.statistics,
     truncated,
     trailing,

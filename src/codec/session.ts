@@ -41,6 +41,7 @@ import {
   type Schedule,
   type Step,
 } from '../diffusion/schedule.js';
+import { defined } from '../options.js';
 
 /** The least that is run at a time: one step of one group. */
 export interface Unit {
@@ -220,7 +221,7 @@ export class Session {
       scales: this.scales,
     };
     const lags = this.lags !== undefined && isLagging(step, isStraight) ? { lags: this.lags } : {};
-    const masking = this.masking === undefined ? {} : { masking: this.masking };
+    const masking = defined({ masking: this.masking });
     const chroma = chromaAt(this.schedule, step.level);
     const workspace = takeWorkspace();
     let ideal: number;
@@ -231,8 +232,7 @@ export class Session {
         ...lags,
         ...masking,
         chroma,
-        ...(x === undefined ? {} : { truth: x }),
-        ...(correlation === undefined ? {} : { correlation }),
+        ...defined({ truth: x, correlation }),
       };
       ideal =
         step.kind === 'settle'

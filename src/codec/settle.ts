@@ -24,6 +24,7 @@ import { codeGroupStep } from './group-step.js';
 import type { GroupStepOptions } from './group-work.js';
 import { maskingInPieces, type Masking } from './masking.js';
 import type { Workspace } from './workspace.js';
+import { defined } from '../options.js';
 
 /** A group of the last level that is settled. */
 export interface SettleOptions extends GroupStepOptions {
@@ -124,7 +125,7 @@ export function* settleGroup(options: SettleOptions, workspace: Workspace): Piec
     if (to !== undefined) {
       const step = { ...options.step, level: k, to };
       const masking = yield* maskingOf(options.schedule, k, pixels[at]!, levels[at + 1]?.mean);
-      const given = { ...options, step, ...(masking === undefined ? {} : { masking }) };
+      const given = { ...options, step, ...defined({ masking }) };
       ideal += yield* measure(given, levels[at]!, pixels[at]!, k === count, workspace, moved[at]!.data);
     }
     if (k === count) continue;
@@ -197,7 +198,7 @@ function* measure(
       channel: options.channel,
       nu: options.channel.nu,
       scales: new Int8Array(1),
-      ...(options.masking === undefined ? {} : { masking: options.masking }),
+      ...defined({ masking: options.masking }),
       ...(truth === undefined ? {} : { truth: { x: truth.data } }),
     },
     workspace,

@@ -24,6 +24,7 @@ import { MAX_PIXELS, MAX_SIDE, type Channels, type Depth } from '../picture.js';
 import type { Ends } from '../pixels/colour.js';
 import { concat, CRC_BYTES, readU32, readVarint, u32Bytes, varint } from '../bytes.js';
 import { crc32 } from './crc32.js';
+import { defined } from '../options.js';
 
 /** How a file holds the colours: coded against what the network expects, or plainly, without loss. */
 export type Form = 'diffusion' | 'plain';
@@ -313,11 +314,10 @@ function readSettings(bytes: Uint8Array): Pick<Header, 'schedule' | 'nu' | 'ends
     schedule: {
       ...{ coarseWidth, fineWidth, lastCode, tail, views, coarseViews },
       ...((fine & FOR_EYE) === 0 ? {} : { forEye: true }),
-      ...(straight === undefined ? {} : { straight }),
-      ...(settled === undefined ? {} : { settled }),
+      ...defined({ straight, settled }),
       ...(masking === 0 ? {} : { masking }),
       ...(lastLevel === 0 ? {} : { lastLevel }),
-      ...(chroma === undefined ? {} : { chroma }),
+      ...defined({ chroma }),
     },
     nu,
     ...((last & HAS_ENDS) === 0 ? {} : { ends: { white: ends & MAX_NEAR, black: ends >> 4 } }),

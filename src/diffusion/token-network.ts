@@ -8,6 +8,7 @@ import type { Size } from '../math/rectangle.js';
 import type { Pause } from '../turns.js';
 import { MASKED, type Logits, type TokenDenoiser } from './absorbing.js';
 import { inParts } from './denoiser.js';
+import { defined } from '../options.js';
 
 /** Coefficients of tokens and what they are known with, as the network sees them; of those that are masked nothing is known. */
 export async function observedTokens(
@@ -41,7 +42,7 @@ export function tokenDenoiser(
   { width, height }: Size,
   wanted?: number,
 ): TokenDenoiser {
-  const told = wanted === undefined ? {} : { class: wanted };
+  const told = defined({ class: wanted });
   const condition: Condition = { level: 0, sigma: UNKNOWN, mode: 'enter', ...told };
   return async (tokens, pause) => {
     const { z, codes } = await observedTokens(tables, tokens, pause);

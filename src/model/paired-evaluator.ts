@@ -3,6 +3,7 @@ import type { Evaluator, RowEvaluation } from './evaluator.js';
 import { damaged } from './integer/check-model.js';
 import type { IntegerModel } from './integer/integer-model.js';
 import { contextRows } from './strips.js';
+import { defined } from '../options.js';
 
 /** Evaluates a model of two networks, of which one computes the steps and the other only shows the picture. */
 export class PairedEvaluator implements Evaluator {
@@ -24,8 +25,7 @@ export class PairedEvaluator implements Evaluator {
     this.model = {
       ...{ ...network, id },
       ...(id === path.model.id ? {} : { path: path.model.id }),
-      ...(quality === undefined ? {} : { quality }),
-      ...(straight === undefined ? {} : { straight }),
+      ...defined({ quality, straight }),
     };
     this.widest = widestOf(path.model.architecture, shower.model.architecture);
   }

@@ -9,6 +9,7 @@ import { DcompError } from '../errors.js';
 import type { Architecture } from '../model/architecture.js';
 import { architectureFrom } from '../model/integer/check-model.js';
 import { parameterPlaces, type FloatModel, type Statistics } from '../model/weights.js';
+import { defined } from '../options.js';
 
 export interface CheckpointState {
   architecture: Architecture;
@@ -145,7 +146,7 @@ function stateOf(header: Header, arrays: ReadonlyMap<ArrayName, Float32Array>, n
     parameters: arrays.get('parameters') ?? average.slice(),
     firstMoment: arrays.get('firstMoment') ?? new Float32Array(n),
     secondMoment: arrays.get('secondMoment') ?? new Float32Array(n),
-    ...(header.discrete === undefined ? {} : { discrete: header.discrete }),
+    ...defined({ discrete: header.discrete }),
   };
 }
 

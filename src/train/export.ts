@@ -33,6 +33,7 @@ import {
   type ValidationResult,
   type ValidationStep,
 } from './validation-schedule.js';
+import { defined } from '../options.js';
 
 /** What quantisation may cost, in percent of the bits; and what of a network that only shows, in dB. */
 const MAX_COST = 0.5;
@@ -115,10 +116,7 @@ export async function exportModel(
   const native = await nativeNetwork(model);
   const side = options.side ?? (native === undefined ? 128 : validationSide(dataset.validation, model.architecture));
   const pictures = validationPictures(dataset.validation, options.pictures ?? (native === undefined ? 2 : 6), side);
-  const evaluator = await createThreadedEvaluator(
-    integerModel,
-    options.threads === undefined ? {} : { threads: options.threads },
-  );
+  const evaluator = await createThreadedEvaluator(integerModel, defined({ threads: options.threads }));
   const networks: Network[] = [
     native ?? ((request) => Promise.resolve(floatForward(model, request))),
     ({ z, codes, width, height, condition }) => evaluator.evaluate(z, codes, width, height, condition),
@@ -139,7 +137,7 @@ export async function exportModel(
   const { step, seconds } = state;
   const report = {
     model: integerModel.id,
-    ...(path === undefined ? {} : { path }),
+    ...defined({ path }),
     step,
     seconds,
     calibration: CALIBRATION_COUNT,
@@ -163,8 +161,7 @@ function quantised(
   const requests = (path === undefined ? calibrationRequests : shownRequests)(training, CALIBRATION_COUNT);
   return writeModelFile({
     ...{ ...quantise(model, requests, coarseness), quality },
-    ...(straight === undefined ? {} : { straight }),
-    ...(path === undefined ? {} : { path }),
+    ...defined({ straight, path }),
   });
 }
 

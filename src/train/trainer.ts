@@ -19,6 +19,7 @@ import { matrixParts, muonDirections } from './muon.js';
 import { RECIPE } from './recipe.js';
 import type { ValidationResult } from './validation-schedule.js';
 import { Validation } from './validation.js';
+import { defined } from '../options.js';
 
 export interface TrainOptions {
   /** Folder of PNG photographs. */
@@ -73,7 +74,7 @@ export function learningRate(step: number, start: number, end: number, peak: num
 
 /** Trains until `steps` or the signal; the checkpoint file then holds the last state. */
 export async function train(options: TrainOptions): Promise<void> {
-  const dataset = await loadDataset(options.data, options.onLoad === undefined ? {} : { onProgress: options.onLoad });
+  const dataset = await loadDataset(options.data, defined({ onProgress: options.onLoad }));
   const state = existsSync(options.checkpoint)
     ? await readCheckpoint(options.checkpoint)
     : freshState(options, {

@@ -18,7 +18,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { concat } from '../../bytes.js';
-import { bytesOf } from '../../options.js';
+import { bytesOf, defined } from '../../options.js';
 import { finish, type Pieces } from '../../turns.js';
 import {
   COEFFICIENTS,
@@ -84,7 +84,7 @@ function written(model: ModelContent, held: Uint8Array = new Uint8Array(), base?
     quantised.map(({ name }) => [name, [model.tensors.get(name)!.scale, model.tensors.get(name)!.bits]]),
   );
   const quality = model.quality === undefined ? {} : { quality: qualityTableFrom(model.quality) };
-  const straight = model.straight === undefined ? {} : { straight: model.straight };
+  const straight = defined({ straight: model.straight });
   const path = model.path === undefined ? {} : { path: pathFrom(model.path) };
   const shows = held.length === 0 ? {} : { shows: held.length };
   const { weights, ...relative } = writtenWeights({ ...model, architecture }, base);
@@ -253,7 +253,7 @@ function parseHeader(bytes: Uint8Array): Pick<
     relative: relative === true,
     held: shows === undefined ? 0 : wholeNumber(shows, '"shows"', 1, 2 ** 31),
     ...(quality === undefined ? {} : { quality: qualityTableFrom(quality) }),
-    ...(straight === undefined ? {} : { straight }),
+    ...defined({ straight }),
     ...(path === undefined ? {} : { path: pathFrom(path) }),
   };
 }

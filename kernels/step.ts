@@ -206,6 +206,19 @@ function putExpected(p: usize): void {
 }
 
 /**
+ * Keeps of what has been told which share of its variance was taken away, and which variance that was.
+ * @param row of a plane @param first its place among all planes @param byRow u8, the share by row
+ */
+export function noteTold(row: usize, count: i32, first: usize, byRow: usize): void {
+  for (const end = first + <usize>count; first < end; first++, row += 4) {
+    const r = load<i32>(row);
+    if (r < 0) continue;
+    store<u8>(toldShares + first, load<u8>(byRow + <usize>r));
+    store<i16>(toldVariances + 2 * first, <i16>(r % rows));
+  }
+}
+
+/**
  * What is expected of a colour at a row of positions, by those before it.
  * @param p the first coefficient @param count positions @param odd whether the first is the second of its square
  * @param units i8 [squares][3] by pair @param pair the first one of the colour @param pairs how many it has

@@ -24,9 +24,10 @@ const USUAL = [0, 10, 8];
 
 /** Side of a block of positions that have the same correlation. */
 const BLOCK = 2;
-/** Binomial window around a block: it reaches so many positions further on all sides. */
+/** Binomial window around a block, 1 5 10 10 5 1: it reaches so many positions further on all sides. */
 const REACH = 2;
-const WINDOW = [1, 5, 10, 10, 5, 1];
+const [MIDDLE, INNER] = [5, 10];
+const LENGTH = BLOCK + 2 * REACH;
 /** Sum of all weights. */
 const WEIGHT = 1024;
 /** LL is taken in halves of a unit, no further than 16 bits reach: all sums are whole numbers, and exact. */
@@ -61,7 +62,7 @@ export function* colourCorrelationInPieces(observation: Observation): Pieces<Col
   const units = new Int8Array(columns * rows * PAIRS.length);
   const products = new Float64Array(SUMS * (BLOCK * columns + 2 * REACH));
   // Sums along the last rows, the first of which is the window's.
-  const sums = WINDOW.map(() => new Float64Array(SUMS * columns));
+  const sums = Array.from({ length: LENGTH }, () => new Float64Array(SUMS * columns));
   const piece = rowsOfPiece(width, 2 ** 13);
   let next = BLOCK * top - REACH;
   for (let row = 0; row < rows; row++) {
@@ -103,14 +104,14 @@ function inHalves(value: number): number {
   return halves > MOST ? MOST : halves > -MOST ? halves : -MOST;
 }
 
+/** Weighted sums of six products next to each other, of each block. */
 function sumAlongRow(products: Float64Array, to: Float64Array): void {
-  for (let s = 0, from = 0; s < to.length; s += SUMS, from += BLOCK * SUMS) {
-    for (let k = 0; k < SUMS; k++) {
-      let sum = 0;
-      for (let i = 0, p = from + k; i < WINDOW.length; i++, p += SUMS) sum += WINDOW[i]! * products[p]!;
-      to[s + k] = sum;
-    }
-  }
+  for (let s = 0, from = 0; s < to.length; s += SUMS, from += BLOCK * SUMS)
+    for (let k = 0, p = from; k < SUMS; k++, p++)
+      to[s + k] =
+        INNER * (products[p + 2 * SUMS]! + products[p + 3 * SUMS]!) +
+        MIDDLE * (products[p + SUMS]! + products[p + 4 * SUMS]!) +
+        (products[p]! + products[p + 5 * SUMS]!);
 }
 
 const window = new Float64Array(SUMS);
@@ -120,11 +121,16 @@ const SECOND = PAIRS.map(([, j]) => j);
 
 /** @param sums along the rows of the window @param s where those of the block begin */
 function putUnits(sums: readonly Float64Array[], s: number, units: Int8Array, at: number): void {
-  window.fill(0);
-  for (let i = 0; i < WINDOW.length; i++) {
-    const [row, weight] = [sums[i]!, WINDOW[i]!];
-    for (let k = 0; k < SUMS; k++) window[k] = window[k]! + weight * row[s + k]!;
-  }
+  const [r0, r1, r2, r3, r4, r5] = sums as [
+    Float64Array,
+    Float64Array,
+    Float64Array,
+    Float64Array,
+    Float64Array,
+    Float64Array,
+  ];
+  for (let k = 0, i = s; k < SUMS; k++, i++)
+    window[k] = INNER * (r2[i]! + r3[i]!) + MIDDLE * (r1[i]! + r4[i]!) + (r0[i]! + r5[i]!);
   for (let i = 0; i < COLOURS; i++)
     variances[i] = WEIGHT * window[COLOURS + i]! - window[i]! * window[i]! + LEAST_VARIANCE * (WEIGHT * WEIGHT);
   for (let pair = 0; pair < PAIRS.length; pair++) {

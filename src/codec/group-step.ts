@@ -56,7 +56,7 @@ export function* codeGroupStep(options: GroupStepOptions, workspace: Workspace, 
     yield* updateObservation(part, order, rounds);
     return order.table;
   };
-  if (step.leavesOut || step.inStages) workspace.moved.fill(0, 0, n);
+  if (step.leavesOut || step.inStages) workspace.bytes(workspace.at.moved, 4 * n).fill(0);
   if (step.inStages) yield* inStages(work, tell);
   else yield* tell(work);
   if (step.corrected && !channel.ended && channel.normal === undefined) yield* correct(work);

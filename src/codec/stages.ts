@@ -55,12 +55,13 @@ export function* inStages(work: GroupWork, tell: (part: GroupWork) => Pieces<Pas
   };
   if (step.part === undefined) {
     const rows = w.row.slice(0, count);
-    keepHalf(work, rows, 0);
+    leaveHalf(work, true);
     yield* tellPart(0, 0);
-    keepHalf(work, rows, 1);
+    w.row.set(rows);
+    leaveHalf(work, false);
     yield* foreseeHalf(work);
     yield* tellPart(0, 1);
-    for (let p = 0; p < count; p++) if (w.row[p]! < 0) w.row[p] = rows[p]!;
+    w.row.set(rows);
   } else yield* tellPart(0, 0);
   for (let plane = 1; plane < COLOURS && work.correlation !== undefined; plane++) {
     yield* foreseeColour(work, work.correlation, plane);
@@ -86,33 +87,34 @@ function beginStages({ workspace: w, n, truth }: GroupWork): void {
 }
 
 /** Keeps which share of the variance of each coefficient has been taken away, and which variance that was. @param all planes */
-function noteTold(
-  { workspace: { row }, n, plane = 0, classes }: GroupWork,
-  all: Workspace,
-  { passes }: PassTable,
-): void {
+function noteTold({ workspace, n, plane = 0, classes, fast }: GroupWork, all: Workspace, { passes }: PassTable): void {
   const byRow = new Uint8Array(passes.length);
   for (let r = 0; r < byRow.length; r++) {
     if (passes[r] === 0) continue;
     const rho = classes[Math.floor(r / VARIANCE_COUNT)]!.rho[r % VARIANCE_COUNT]!;
     byRow[r] = Math.floor((SHARE_UNITS * rho) / (1 + rho) + 0.5);
   }
+  if (fast) {
+    workspace.bytes(workspace.at.map, byRow.length).set(byRow);
+    workspace.kernel.noteTold(workspace.at.row, n, n * plane, workspace.at.map);
+    return;
+  }
   const shares = all.bytes(all.at.shares + n * plane, n);
   const variances = all.int16(all.at.variances + 2 * n * plane, n);
   for (let p = 0; p < n; p++) {
-    const r = row[p]!;
+    const r = workspace.row[p]!;
     if (r < 0) continue;
     shares[p] = byRow[r]!;
     variances[p] = r % VARIANCE_COUNT;
   }
 }
 
-/** Of brightness, leaves every other detail a row: those whose column, row and subband make an even sum, or the others. */
-function keepHalf({ workspace: { row }, group, observation }: GroupWork, rows: Int32Array, odd: number): void {
+/** Of brightness, takes every other detail out: those whose column, row and subband make an odd sum, or the others. */
+function leaveHalf({ workspace: { row }, group, observation }: GroupWork, odd: boolean): void {
   for (let y = 0, p = 0; y < group.height; y++) {
-    let parity = (observation.x + group.x + observation.y + group.y + y + odd) & 1;
-    for (let x = 0; x < group.width; x++, parity ^= 1)
-      for (let band = 0; band < BANDS; band++, p++) row[p] = ((band + parity) & 1) === 0 ? rows[p]! : -1;
+    let left = (observation.x + group.x + observation.y + group.y + y + (odd ? 1 : 0)) & 1;
+    for (let x = 0; x < group.width; x++, left ^= 1, p += BANDS)
+      for (let band = left; band < BANDS; band += 2) row[p + band] = -1;
   }
 }
 

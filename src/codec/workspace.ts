@@ -51,6 +51,7 @@ interface StepKernel {
     less: number,
     rows: number,
   ): void;
+  noteTold(row: number, count: number, first: number, byRow: number): void;
   foreseeColour(p: number, count: number, odd: number, units: number, pair: number, pairs: number, apart: number): void;
   foreseeHalf(p: number, count: number, above: boolean, below: boolean, beside: number): void;
   mapRows(row: number, count: number, table: number): void;

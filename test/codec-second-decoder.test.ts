@@ -7,7 +7,7 @@ import { corpusPicture } from '../corpus/pictures.js';
 import { concat, readContainer, writeHeader, writeSegments, type Segment } from '../src/container/container.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
-import { DEFAULT_SCHEDULE, NOT_SETTLED } from '../src/diffusion/schedule.js';
+import { STRAIGHT_SCHEDULE, DEFAULT_SCHEDULE, NOT_SETTLED } from '../src/diffusion/schedule.js';
 import { HANDED_ON_CODE } from '../src/format.js';
 import { PARTS } from '../src/container/parts.js';
 import { pictures, picturesOfAnyDepth, qualities, schedules } from './helpers/arbitrary.js';
@@ -49,6 +49,25 @@ describe('a second decoder, written from the description of the format,', () => 
       ),
       { numRuns: 6 },
     );
+  });
+
+  it('of straight files in colour, cut anywhere', async () => {
+    const { data } = corpusPicture('scene', { width: 22, height: 14 });
+    const picture = { width: 22, height: 14, channels: 3 as const, data };
+    for (const atOnce of [false, true]) {
+      const straight = { firstCode: 120, ahead: [8, 8, 8, 8] as const, ...(atOnce ? { atOnce } : {}) };
+      const schedule = { ...STRAIGHT_SCHEDULE, straight, lastCode: 116, masking: 4 };
+      const options = { plain: false, effort: 1, schedule, target: { quality: 70 } };
+      const { bytes } = await encodePicture(picture, evaluator, options);
+      for (let length = 60; length < bytes.length; length++) {
+        const { data: whole } = await decodePicture(bytes, evaluator, { maxBytes: length });
+        const second = await secondDecode(bytes.subarray(0, length), evaluator);
+        assert.ok(
+          second.every((sample, i) => sample === whole[i]),
+          `other pixels from ${length} of ${bytes.length} bytes, ${atOnce ? 'at once' : 'in parts'}`,
+        );
+      }
+    }
   });
 
   it('of settled files, whole and cut within the last step', async () => {

@@ -22,7 +22,7 @@ import { fitsKernels, predict } from './prediction.js';
 import { isLeftOut, type PassTable } from './pass-table.js';
 import { codeRounds } from './runs.js';
 import { applyScale } from './scale.js';
-import { inStages } from './stages.js';
+import { inStages, putTogether } from './stages.js';
 import { updateObservation } from './update.js';
 import type { Workspace } from './workspace.js';
 
@@ -60,6 +60,8 @@ export function* codeGroupStep(options: GroupStepOptions, workspace: Workspace, 
   if (step.inStages) yield* inStages(work, tell);
   else yield* tell(work);
   if (step.corrected && !channel.ended && channel.normal === undefined) yield* correct(work);
+  // Means are asked for where data has ended.
+  if (step.inStages && channel.ended) putTogether(workspace, n);
   return ideal;
 }
 

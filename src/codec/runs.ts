@@ -36,7 +36,8 @@ export function* codeRounds(work: GroupWork, order: CodingOrder, key: number): P
   const { table, histogram, counts, quantised: first } = order;
   const byKernel = work.fast && work.channel.sections !== undefined;
   const rows = rowsOf(histogram);
-  const quantised = first === 0 ? 0 : yield* codeQuantised(work, order, key);
+  // Some bits may be left behind a run of another stage that was cut: they are of that run.
+  const quantised = first === 0 || work.channel.ended ? 0 : yield* codeQuantised(work, order, key);
   let whole = quantised === first;
   if (byKernel) placeTables(work, table);
   const units = new Uint32Array(histogram.length);

@@ -209,7 +209,8 @@ export class Session {
     const { observation, output, truth: x } = this.row!;
     const correlation = step.inStages ? this.correlation : undefined;
     const isStraight = this.schedule.straight !== undefined;
-    const options = {
+    const lags = isLagging(step, isStraight) ? this.lags : undefined;
+    const given = {
       step,
       observation,
       group: { ...group, x: group.x - observation.x, y: 0 },
@@ -219,21 +220,13 @@ export class Session {
       channel,
       nu: nuAt(step.level, channel.nu, isStraight),
       scales: this.scales,
+      chroma: chromaAt(this.schedule, step.level),
+      ...defined({ lags, masking: this.masking, truth: x, correlation }),
     };
-    const lags = this.lags !== undefined && isLagging(step, isStraight) ? { lags: this.lags } : {};
-    const masking = defined({ masking: this.masking });
-    const chroma = chromaAt(this.schedule, step.level);
     const workspace = takeWorkspace();
     let ideal: number;
     let cut: boolean;
     try {
-      const given = {
-        ...options,
-        ...lags,
-        ...masking,
-        chroma,
-        ...defined({ truth: x, correlation }),
-      };
       ideal =
         step.kind === 'settle'
           ? await this.settle({ ...given, output: output! }, group, workspace)

@@ -37,8 +37,8 @@ for (let r = 0; r <= MAX_CORRELATION; r++) {
  * @param tell tells what has a row in the workspace that it is given, and gives back the passes that it took
  */
 export function* inStages(work: GroupWork, tell: (part: GroupWork) => Pieces<PassTable>): Pieces<void> {
-  const { workspace: w, n, truth, step, channel } = work;
-  const { row, mean, moved, residual } = w.at;
+  const { workspace: w, n, truth, step } = work;
+  const { row, mean, residual } = w.at;
   const count = n / COLOURS;
   for (const at of truth === undefined ? [row, mean] : [row, mean, residual]) {
     w.kernel.toPlanes(at, count, w.at.order);
@@ -68,11 +68,12 @@ export function* inStages(work: GroupWork, tell: (part: GroupWork) => Pieces<Pas
     yield* tellPart(plane, plane + 1);
   }
   w.total = total;
-  // Corrections are of all colours, and the means of a step that ends early.
-  for (const at of channel.ended ? [row, mean, moved] : [row]) {
-    w.kernel.fromPlanes(at, count, w.at.order);
-    yield;
-  }
+  w.kernel.fromPlanes(row, count, w.at.order); // corrections are of all colours
+}
+
+/** Puts what a step in stages leaves of means, and of how they moved, where it is after any other step. */
+export function putTogether({ kernel, at }: Workspace, n: number): void {
+  for (const words of [at.mean, at.moved]) kernel.fromPlanes(words, n / COLOURS, at.order);
 }
 
 /** Puts what does not change from stage to stage where the kernels look for it. */

@@ -71,8 +71,8 @@ const AHEAD: Readonly<Record<Tune, readonly (readonly [code: number, ahead: Ahea
 const FAINTEST: Readonly<Record<Tune, number>> = { eye: 188, psnr: 198 };
 
 /**
- * From this code on, which is about quality 58, the details of level 0 are measured at once: there they are so few bits that two
- * parts would save less than 1 % of a file, for a quarter of the time.
+ * From this code on, which is about quality 75, the details of level 0 are measured at once, in two stages: two parts would save
+ * less than 1 % of a file, for a quarter of the time.
  */
 const AT_ONCE_FROM = 144;
 

@@ -353,7 +353,7 @@ function group(
     for (const p of members) a[p] = sqrt((V[index[p]!]! * exactGain[row(p)]!) / (1 + exactGain[row(p)]!));
     let key = hash(hash(0x646370, step.index), number);
     if (stage > 0) key = hash(key, 256 + stage);
-    if (quantised.length > 0) {
+    if (quantised.length > 0 && !ended) {
       const rho = (p: number): number => V[index[p]!]! * classes[klass[p]!]!.delta;
       const spreads = quantised.map((p) => max(0, min(480, floor(8 * log2(rho(p)) + 0.5))));
       const nuOfPoints = max(8, min(14, nu - 2));

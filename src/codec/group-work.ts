@@ -24,7 +24,7 @@ export interface GroupStepOptions extends Predicted {
   /** By group, of the level's step before; this step's afterwards. */
   scales: Int8Array;
   truth?: Truth;
-  /** At the observation's positions, if the step is told in stages and the picture has colours. */
+  /** Of a level that is told in stages, if the picture has colours: at its positions. */
   correlation?: ColourCorrelation;
 }
 

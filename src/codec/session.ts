@@ -207,7 +207,6 @@ export class Session {
     if (this.row?.y !== group.y) this.row = await this.beginRow(group, truth);
     const prior = this.evaluations.priorOf(step.level);
     const { observation, output, truth: x } = this.row!;
-    const correlation = step.inStages ? this.correlation : undefined;
     const isStraight = this.schedule.straight !== undefined;
     const lags = isLagging(step, isStraight) ? this.lags : undefined;
     const given = {
@@ -221,7 +220,7 @@ export class Session {
       nu: nuAt(step.level, channel.nu, isStraight),
       scales: this.scales,
       chroma: chromaAt(this.schedule, step.level),
-      ...defined({ lags, masking: this.masking, truth: x, correlation }),
+      ...defined({ lags, masking: this.masking, correlation: this.correlation, truth: x }),
     };
     const workspace = takeWorkspace();
     let ideal: number;

@@ -21,7 +21,7 @@ const BINS = 80;
 /** Rows of positions that are looked at, of each level: every so many where there are more. */
 const ROWS = 256;
 /** Log2 of bits over estimate by level, on the mean; of coarser ones the last. At level 0 the less, the less there is to tell. */
-const USUAL = [-0.8, -0.23, -0.215, -0.07, -0.08, -0.03, 0];
+const USUAL = [-0.8, -0.27, -0.2, -0.02, -0.01, 0.02, 0];
 const LESS_TOLD = 0.05;
 /** What a level differs from the usual by, of what the two coarser ones do; of coarser ones the last. */
 const FOLLOWS = [

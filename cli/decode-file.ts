@@ -67,11 +67,10 @@ async function decoded(
     return await decode(input, {
       allowDamaged,
       maxPixels,
-      ...defined({ maxWork }),
       threads,
       engine,
       onDamage: hooks.onDamage,
-      ...defined({ onProgress: hooks.onProgress, scale, crop, realism, show, seed, maxBytes, model }),
+      ...defined({ maxWork, onProgress: hooks.onProgress, scale, crop, realism, show, seed, maxBytes, model }),
     });
   } catch (error) {
     throw orMessage(error, input);

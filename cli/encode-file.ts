@@ -86,14 +86,12 @@ export async function code(input: Uint8Array, settings: EncodeSettings, { onProg
   const ready = performance.now();
   const { bytes, ...figures } = await encode(picture, {
     target,
-    ...defined({ importance }),
     pixelHash,
     exact,
     maxPixels,
-    ...defined({ maxWork, plain }),
     threads,
     engine,
-    ...defined({ effort, views, tune, alphaQuality, model, onProgress }),
+    ...defined({ importance, maxWork, plain, effort, views, tune, alphaQuality, model, onProgress }),
   });
   const bitsPerPixel = figures.realBits / (picture.width * picture.height);
   const sizes = { inputBytes: input.length, outputBytes: bytes.length, bitsPerPixel };

@@ -63,7 +63,7 @@ export function builder(yargs: Argv): void {
 function ownChoices(args: RawArgs): OwnChoices {
   const tune = tuneOption(args);
   const effort = numberOption(args, 'effort', { min: 1, max: 9, whole: true });
-  return { ...defined({ effort, tune }) };
+  return defined({ effort, tune });
 }
 
 export async function run(args: RawArgs): Promise<number> {

@@ -6,6 +6,7 @@ import type { Evaluator } from '../src/model/evaluator.js';
 import { createThreadedEvaluator } from '../src/model/wasm/threads-node.js';
 import { loadModel, sha256, type ModelName } from '../src/models/read-node.js';
 import { TOP_CODE } from '../src/model/sigma.js';
+import type { Work } from '../src/codec/work.js';
 
 /** Side, in positions of 2×2 pixels, of the grid that is evaluated to measure. */
 const SIDE = 32;
@@ -14,28 +15,29 @@ const ROUNDS = 3;
 /** What decoding takes besides its evaluations. */
 const BESIDES = 1.1;
 
-/** Seconds of one thread for a megapixel: of the path, and where the picture is shown. */
+/** Seconds of one thread for a megapixel: of the path, where it measures levels ≥ 1, and where the picture is shown. */
 interface Rates {
   path: number;
+  coarse: number;
   shown: number;
 }
 
 const measured = new Map<ModelName, Promise<Rates | undefined>>();
 
 /**
- * @param megapixels that go through the network @param shown of these, where the picture is shown @param model of the package
+ * @param work what goes through the network; `shown`: megapixels of it where the picture is shown @param model of the package
  * @returns seconds with all cores of the machine, undefined where the model cannot be run
  */
 export async function estimatedSeconds(
-  megapixels: number,
-  shown: number,
+  { megapixels, coarse, shown }: Pick<Work, 'megapixels' | 'coarse'> & { shown: number },
   model: ModelName,
 ): Promise<number | undefined> {
   if (!measured.has(model)) measured.set(model, measure(model));
   const rates = await measured.get(model);
   if (rates === undefined) return undefined;
-  const last = Math.min(shown, megapixels);
-  return (BESIDES * ((megapixels - last) * rates.path + last * rates.shown)) / availableParallelism();
+  const last = Math.min(shown, megapixels - coarse);
+  const seconds = (megapixels - coarse - last) * rates.path + coarse * rates.coarse + last * rates.shown;
+  return (BESIDES * seconds) / availableParallelism();
 }
 
 async function measure(model: ModelName): Promise<Rates | undefined> {
@@ -44,9 +46,14 @@ async function measure(model: ModelName): Promise<Rates | undefined> {
       createThreadedEvaluator(network, { threads: 1 }),
     );
     const path = await secondsOf(evaluator);
-    const shown = evaluator.shower === undefined ? path : await secondsOf(evaluator.shower);
+    const { coarse, shower } = evaluator;
+    const rates = {
+      path,
+      coarse: coarse === undefined ? path : await secondsOf(coarse),
+      shown: shower === undefined ? path : await secondsOf(shower),
+    };
     await evaluator.close();
-    return { path, shown };
+    return rates;
   } catch {
     return undefined;
   }

@@ -66,7 +66,7 @@ async function secondsOf({ work, schedule, width, height }: FileInfo, model: Mod
   if (work === null) return null;
   const { estimatedSeconds } = await import('./estimate.js');
   const shown = ((schedule?.views ?? 0) * width * height) / 1e6;
-  return (await estimatedSeconds(work.megapixels, shown, model ?? DEFAULT_MODEL)) ?? null;
+  return (await estimatedSeconds({ ...work, shown }, model ?? DEFAULT_MODEL)) ?? null;
 }
 
 /** @throws DcompError that names the file */

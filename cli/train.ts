@@ -73,7 +73,7 @@ export const trainCommand: CommandModule<object, RawArgs> = {
         growOptions,
         runGrow,
       )
-      .command('pair', 'Put two model files together: one network codes, the other shows', pairOptions, runPair)
+      .command('pair', 'Put model files together: another network shows, or measures coarse levels', pairOptions, runPair)
       .command(
         'classifier',
         'Train a classifier of pictures for a model: a class file (.dcc) for sample --classifier',

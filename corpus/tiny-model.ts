@@ -20,8 +20,12 @@ const LEVELS = 5;
  * @param told what the network's condition says, see `ConditioningSpec`
  * @param straight whether its files measure every level straight; default: as of any model
  */
-export function tinyModelFile(told: Pick<ConditioningSpec, 'sigma' | 'classes'> = {}, straight?: boolean): Uint8Array {
-  const model = randomModel(uNet([8, 8, 8, 8], 8, LEVELS, undefined, told), 1);
+export function tinyModelFile(
+  told: Pick<ConditioningSpec, 'sigma' | 'classes'> = {},
+  straight?: boolean,
+  seed = 1,
+): Uint8Array {
+  const model = randomModel(uNet([8, 8, 8, 8], 8, LEVELS, undefined, told), seed);
   const prior = Float32Array.from({ length: LEVELS * 12 }, (_, i) => {
     const c = i % 12;
     return c < 3 ? LL[c]! : DETAILS[c - 3]! * (1 + 0.15 * Math.floor(i / 12));

@@ -6,7 +6,7 @@ import { ENGINES, type EngineName, type Evaluator } from './model/evaluator.js';
 import type { IntegerModel } from './model/integer/integer-model.js';
 import { digestedPart, idOfModelFile, readModelFileInPieces } from './model/integer/model-file.js';
 import { MAX_THREADS } from './model/wasm/chunks.js';
-import { PairedEvaluator } from './model/paired-evaluator.js';
+import { JoinedEvaluator } from './model/joined-evaluator.js';
 import { DEFAULT_MODEL, isModelName, modelNameOf, MODELS, showerOf, type ModelName } from './models/registry.js';
 import { advice, bytesOf, isOneOf, isWhole, mustBe, type Check, type Checks } from './options.js';
 import { inTurns } from './turns.js';
@@ -52,6 +52,8 @@ interface Kept {
   model: GivenModel;
   threads: number | undefined;
   engine: EngineName;
+  /** Whether the files of the model whose path it has are to be shown by it. */
+  shows: boolean;
   evaluators: Evaluators;
 }
 
@@ -84,7 +86,7 @@ export class KeptModels {
     const shower = shows ? showerOf(id) : undefined;
     const found = shower ?? (given?.id === id ? given.model : modelNameOf(id));
     if (found === undefined) throw otherModel(id, given?.id);
-    return this.evaluatorsOf(found, options, pixels);
+    return this.evaluatorsOf(found, options, pixels, shower !== undefined);
   }
 
   /** Ends all evaluators, each once nobody uses it. */
@@ -96,27 +98,29 @@ export class KeptModels {
     model: GivenModel,
     { threads, engine: asked = 'auto' }: ModelOptions,
     pixels: number,
+    shows = false,
   ): Evaluators {
     const engine = asked === 'auto' && pixels < GPU_PIXELS ? 'wasm' : asked;
     const isKnown = (each: Kept): boolean =>
-      each.threads === threads && each.engine === engine && areSame(each.model, model);
+      each.threads === threads && each.engine === engine && each.shows === shows && areSame(each.model, model);
     const found = this.kept.find(isKnown) ?? {
       model,
       threads,
       engine,
-      evaluators: this.newEvaluators(model, threads, engine),
+      shows,
+      evaluators: this.newEvaluators({ model, threads, engine, shows }),
     };
     this.kept = [found, ...this.kept.filter((each) => each !== found)];
     for (const { evaluators } of this.kept.splice(KEPT_MODELS)) void evaluators.close();
     return found.evaluators;
   }
 
-  private newEvaluators(model: GivenModel, threads: number | undefined, engine: EngineName): Evaluators {
+  private newEvaluators({ model, threads, engine, shows }: Omit<Kept, 'evaluators'>): Evaluators {
     const { platform } = this;
     let read: Promise<Networks> | undefined;
     return new Evaluators(threads, async (count, spare) => {
       try {
-        read ??= readNetworks(model, platform);
+        read ??= readNetworks(model, platform).then((all) => (shows ? { ...all, coarse: undefined } : all));
         const networks = await read;
         await turnIfDue();
         return await evaluatorOf(networks, (network) =>
@@ -140,16 +144,23 @@ export async function openEvaluator(
 }
 
 async function evaluatorOf(
-  { own, path = own }: Networks,
+  { own, path = own, coarse }: Networks,
   create: (network: IntegerModel) => Promise<Evaluator>,
 ): Promise<Evaluator> {
   const shower = path === own ? own.shows : own;
-  const first = await create(path);
-  if (shower === undefined) return first;
+  const opened: Evaluator[] = [];
+  const open = async (network: IntegerModel): Promise<Evaluator> => {
+    const evaluator = await create(network);
+    opened.push(evaluator);
+    return evaluator;
+  };
   try {
-    return new PairedEvaluator(first, await create(shower), own);
+    const first = await open(path);
+    if ((shower ?? coarse) === undefined) return first;
+    const others = { coarse: coarse && (await open(coarse)), shower: shower && (await open(shower)) };
+    return new JoinedEvaluator(first, others, own);
   } catch (error) {
-    await first.close();
+    await Promise.all(opened.map((each) => each.close()));
     throw error;
   }
 }
@@ -158,6 +169,8 @@ interface Networks {
   own: IntegerModel;
   /** Of the model whose path it has; undefined where that is its own. */
   path: IntegerModel | undefined;
+  /** What measures levels ≥ 1, where that is a network of its own. */
+  coarse: IntegerModel | undefined;
 }
 
 async function readNetworks(model: GivenModel, platform: Pick<Platform, 'loadModel' | 'sha256'>): Promise<Networks> {
@@ -167,7 +180,8 @@ async function readNetworks(model: GivenModel, platform: Pick<Platform, 'loadMod
     return inTurns(readModelFileInPieces(file, await platform.sha256(digestedPart(file))), turnIfDue);
   };
   const own = await read(model);
-  if (own.path === undefined) return { own, path: undefined };
+  const { coarse } = own;
+  if (own.path === undefined) return { own, path: undefined, coarse };
   const name = modelNameOf(own.path);
   const path = name === undefined ? undefined : await read(name);
   if (path === undefined || path.path !== undefined)
@@ -175,7 +189,7 @@ async function readNetworks(model: GivenModel, platform: Pick<Platform, 'loadMod
       'E_OTHER_MODEL',
       `the model ${own.id} has the path of model ${own.path}, this release has ${ofThisRelease()}; use the release of dcomp that it is of`,
     );
-  return { own, path };
+  return { own, path, coarse };
 }
 
 /** @returns the name, or the bytes not copied. @throws DcompError E_USAGE */

@@ -69,6 +69,39 @@ test('a model survives writing and reading, and gives the same bytes again', () 
 
 const SHOWS = readModelFile(writeModelFile(randomModel(uNet([4, 6], 5, 3), 2)));
 
+test('a model may hold a network for coarse levels, beside one that shows or the path of another, and no more', () => {
+  const coarse = readModelFile(writeModelFile(randomModel(uNet([4, 6], 5, 3), 3)));
+  for (const more of [{}, { shows: SHOWS }, { path: '01234567' }]) {
+    const file = writeModelFile({ ...MODEL, ...more, coarse });
+    const read = readModelFile(file);
+    assert.deepEqual({ ...read, id: '' }, { ...MODEL, ...more, coarse, id: '' });
+    assert.ok(Buffer.from(writeModelFile(read)).equals(file));
+    assert.notEqual(read.id, readModelFile(writeModelFile({ ...MODEL, ...more })).id);
+  }
+  for (const inner of [
+    { ...coarse, path: '01234567' },
+    { ...coarse, shows: SHOWS },
+    { ...coarse, coarse },
+  ]) {
+    assert.throws(() => writeModelFile({ ...MODEL, coarse: inner }), { code: 'E_DAMAGED_MODEL' });
+    assert.throws(() => writeModelFile({ ...MODEL, shows: inner }), { code: 'E_DAMAGED_MODEL' });
+  }
+  const single = writeModelFile(coarse);
+  for (const [inner, told] of [
+    [writeModelFile({ ...MODEL, coarse }), undefined],
+    [writeModelFile({ ...coarse, path: '01234567' }), undefined],
+    [single, 1],
+    [single, single.length + 1],
+    [single, 2 ** 31],
+    [single, -5],
+    [single, null],
+    [new Uint8Array(700), 700],
+  ] as const) {
+    const bytes = withHeader((h) => (h.coarse = told === undefined ? inner.length : told), inner);
+    assert.match(codeOf(bytes) ?? 'none', /^E_(DAMAGED_MODEL|NOT_MODEL|TRUNCATED)$/, `${told}`);
+  }
+});
+
 test('a model of two networks survives it, too; a third one and the path of another are refused', () => {
   const file = writeModelFile({ ...MODEL, shows: SHOWS });
   const { shows, ...codes } = readModelFile(file);
@@ -337,20 +370,24 @@ function near(model: typeof MODEL, by: number): typeof MODEL {
   return { ...model, layers: new Map(layers) };
 }
 
-test('a network that shows is written relative to the one that codes where that is shorter, and read back', () => {
+test('a network inside is written relative to the one that codes where that is shorter, and read back', () => {
   const trained = (seed: number): typeof MODEL =>
     randomModel(uNet([4, 6], 5, 2), seed, undefined, undefined, TRAINED_SHARE);
   const base = trained(1);
-  for (const [shows, isNear] of [
+  for (const [held, isNear] of [
     [base, true],
     [near(base, 6), true],
     [trained(2), false],
   ] as const) {
-    const file = writeModelFile({ ...base, shows });
-    const read = readModelFile(file);
-    assert.deepEqual({ ...read.shows, id: '' }, { ...shows, id: '' });
-    assert.ok(Buffer.from(writeModelFile(read)).equals(file));
-    const saved = writeModelFile(base).length + writeModelFile(shows).length - file.length;
+    const [file, again] = (['shows', 'coarse'] as const).map((role) => {
+      const bytes = writeModelFile({ ...base, [role]: held });
+      const read = readModelFile(bytes);
+      assert.deepEqual({ ...read[role], id: '' }, { ...held, id: '' });
+      assert.ok(Buffer.from(writeModelFile(read)).equals(bytes));
+      return bytes;
+    }) as [Uint8Array, Uint8Array];
+    assert.equal(again.length, file.length + 'coarse'.length - 'shows'.length);
+    const saved = writeModelFile(base).length + writeModelFile(held).length - file.length;
     const weights = [...base.layers.values()].reduce((sum, layer) => sum + layer.weights.length, 0);
     assert.equal(saved > weights / 8, isNear, `${saved} bytes of ${weights} weights`);
   }

@@ -1,4 +1,7 @@
-/** A model with another one's path codes as that one does, and shows with its own network. */
+/**
+ * A model with another one's path codes as that one does, and shows with its own network; one may also hold a network that
+ * measures levels ≥ 1.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { after, describe, it } from 'node:test';
@@ -13,7 +16,8 @@ import { readContainer } from '../src/container/container.js';
 import { DEFAULT_SCHEDULE } from '../src/diffusion/schedule.js';
 import { uNet } from '../src/model/architecture.js';
 import { readModelFile, writeModelFile } from '../src/model/integer/model-file.js';
-import { PairedEvaluator } from '../src/model/paired-evaluator.js';
+import { JoinedEvaluator } from '../src/model/joined-evaluator.js';
+import type { Evaluator } from '../src/model/evaluator.js';
 import { createEvaluator } from '../src/model/wasm/engine.js';
 import { loadModel } from '../src/models/read-node.js';
 import { MODELS } from '../src/models/registry.js';
@@ -28,9 +32,14 @@ import { secondDecode } from './helpers/second-decoder.js';
 const path = await createEvaluator(readModelFile(tinyModelFile({ sigma: false })));
 const showing = { straight: true, path: path.model.id };
 const shower = await createEvaluator({ ...readModelFile(tinyModelFile()), ...showing });
-const paired = new PairedEvaluator(path, shower);
+const paired = new JoinedEvaluator(path, { shower }, shower.model);
 /** Here the network that shows sees less far than that of the path. */
-const narrow = new PairedEvaluator(path, await createEvaluator({ ...randomModel(uNet([4, 6], 5, 5), 1), ...showing }));
+const seesLess = await createEvaluator({ ...randomModel(uNet([4, 6], 5, 5), 1), ...showing });
+const narrow = new JoinedEvaluator(path, { shower: seesLess }, seesLess.model);
+/** Here a third one measures levels ≥ 1. */
+const coarse = await createEvaluator(readModelFile(tinyModelFile({ sigma: false }, undefined, 7)));
+const withCoarse = new JoinedEvaluator(path, { shower, coarse }, shower.model);
+const coarseAlone = new JoinedEvaluator(path, { coarse }, { id: '00c0a45e' });
 
 const coding: EncodingOptions = { plain: false, effort: 1 };
 
@@ -42,7 +51,7 @@ function payloads(file: Uint8Array): number[][] {
 
 describe('a model with the path of another', () => {
   it('which is its own network, is that model', async () => {
-    const same = new PairedEvaluator(path, path);
+    const same = new JoinedEvaluator(path, { shower: path, coarse: path }, path.model);
     await assertLimited(
       fc.asyncProperty(pictures(40), fc.integer({ min: 5, max: 90 }), async (picture, quality) => {
         const target = { quality };
@@ -72,15 +81,16 @@ describe('a model with the path of another', () => {
     const picture = corpusPicture('scene', { width: 75, height: 58 });
     const importance = { regions: [{ x: 8, y: 16, width: 20, height: 20, weight: 16 }] };
     const settled = { ...DEFAULT_SCHEDULE, settled: [8, 8, 16, 0] as const };
-    for (const evaluator of [paired, narrow])
+    for (const evaluator of [paired, narrow, withCoarse, coarseAlone])
       for (const options of [
         {},
+        { target: { bitsPerPixel: 0.4 } },
         { tune: 'psnr' as const },
         { importance },
         { schedule: settled },
         { views: 2 as const },
       ]) {
-        const { bytes } = await encodePicture(picture, evaluator, { ...coding, ...options, target: { quality: 45 } });
+        const { bytes } = await encodePicture(picture, evaluator, { ...coding, target: { quality: 45 }, ...options });
         for (const length of [bytes.length, Math.floor(0.8 * bytes.length), Math.floor(0.3 * bytes.length)]) {
           const part = bytes.subarray(0, length);
           const { data } = await decodePicture(part, evaluator, { maxBytes: length });
@@ -112,9 +122,42 @@ describe('a model with the path of another', () => {
     );
   });
 
+  it('measures level 0 as the path does, coarser ones by the third, and what that has coded no other decodes', async () => {
+    const picture = corpusPicture('scene', { width: 90, height: 70 });
+    const options = { ...coding, target: { quality: 60 } };
+    const evaluations = { path: new Set<number>(), coarse: new Set<number>() };
+    const counting = (evaluator: Evaluator, name: keyof typeof evaluations): Evaluator => ({
+      model: evaluator.model,
+      threads: 1,
+      evaluate: (...given) => evaluator.evaluate(...given),
+      evaluateRows: (...given) => {
+        evaluations[name].add(given[4].level);
+        return evaluator.evaluateRows(...given);
+      },
+      close: async () => {},
+    });
+    const joined = new JoinedEvaluator(
+      counting(path, 'path'),
+      { shower, coarse: counting(coarse, 'coarse') },
+      shower.model,
+    );
+    const { bytes } = await encodePicture(picture, joined, options);
+    assert.deepEqual([...evaluations.path], [0]);
+    assert.deepEqual(evaluations.coarse, new Set([4, 3, 2, 1].slice(-evaluations.coarse.size)));
+    assert.ok(evaluations.coarse.size > 1);
+    const { data } = await decodePicture(bytes, withCoarse);
+    assert.deepEqual(data, (await decodePicture(bytes, joined)).data);
+    assert.notDeepEqual(data, (await decodePicture(bytes, paired)).data);
+    const { bytes: alone } = await encodePicture(picture, path, options);
+    assert.notDeepEqual(payloads(bytes), payloads(alone));
+    // The model shows files of its path, but not with the third network.
+    assert.equal((await decodePicture(alone, paired)).width, 90);
+    assert.equal(await outcome(() => decodePicture(alone, withCoarse)), 'E_OTHER_MODEL');
+  });
+
   it('is decoded in parts to the bits of the whole', async () => {
     const picture = corpusPicture('scene', { width: 830, height: 24 });
-    for (const evaluator of [paired, narrow]) {
+    for (const evaluator of [paired, narrow, withCoarse, coarseAlone]) {
       const { bytes } = await encodePicture(picture, evaluator, { ...coding, target: { quality: 40 } });
       const whole = await decodePicture(bytes, evaluator);
       for (const crop of [
@@ -227,6 +270,14 @@ describe('a model with the path of another', () => {
       'x.dcm',
     );
     cli.fails(2, /--shows is missing/, 'train', 'pair', '--model', 'codes.dcm', '-o', 'x.dcm');
+    // And a network for coarse levels, into both sorts of files.
+    for (const into of ['both.dcm', 'shows.dcm']) {
+      cli.works('train', 'pair', '--model', into, '--coarse', 'codes.dcm', '-o', `coarse-${into}`);
+      const before = readModelFile(readFileSync(cli.file(into)));
+      const { coarse: inside, ...rest } = readModelFile(readFileSync(cli.file(`coarse-${into}`)));
+      assert.deepEqual({ ...rest, id: '' }, { ...before, id: '' });
+      assert.deepEqual(inside!.layers, readModelFile(codes).layers);
+    }
     cli.fails(2, /--quality is/, ...pair, '--quality', 'high', '-o', 'x.dcm');
   });
 });

@@ -46,13 +46,23 @@ export class RememberingEvaluator implements Evaluator {
   /** Floating-point operations of all evaluations. */
   flops = 0;
   readonly shower: Evaluator | undefined;
+  readonly coarse: Evaluator | undefined;
 
   constructor(private readonly evaluator: Evaluator) {
-    const { shower } = evaluator;
-    if (shower === undefined) return;
-    const evaluate: Evaluator['evaluate'] = (...request) => this.remembered(shower, ...request);
-    const { model, threads } = shower;
-    this.shower = { model, threads, evaluate, evaluateRows: rowsOfWhole(evaluate), close: async () => {} };
+    this.shower = this.remembering(evaluator.shower);
+    this.coarse = this.remembering(evaluator.coarse);
+  }
+
+  private roleOf(evaluator: Evaluator): string {
+    if (evaluator === this.evaluator) return 'path';
+    return evaluator === this.evaluator.shower ? 'shown' : 'coarse';
+  }
+
+  private remembering(other: Evaluator | undefined): Evaluator | undefined {
+    if (other === undefined) return undefined;
+    const evaluate: Evaluator['evaluate'] = (...request) => this.remembered(other, ...request);
+    const { model, threads } = other;
+    return { model, threads, evaluate, evaluateRows: rowsOfWhole(evaluate), close: async () => {} };
   }
 
   get model(): IntegerModel {
@@ -82,7 +92,7 @@ export class RememberingEvaluator implements Evaluator {
   ): Promise<Float32Array> {
     this.flops += 4 * width * height * flopsPerPixel(evaluator.model.architecture);
     const key = createHash('sha1')
-      .update(evaluator === this.evaluator ? 'path' : 'shown')
+      .update(this.roleOf(evaluator))
       .update(z)
       .update(codes)
       .update(JSON.stringify([width, height, condition]))

@@ -264,8 +264,9 @@ export function sessionOf(
 
 /** @throws DcompError E_OTHER_MODEL */
 export function checkModelId(header: Header, evaluator: Evaluator): void {
-  const { model, shower } = evaluator;
-  if (header.modelId === model.id || (shower !== undefined && header.modelId === model.path)) return;
+  const { model, shower, coarse } = evaluator;
+  const shows = shower !== undefined && coarse === undefined && header.modelId === model.path;
+  if (header.modelId === model.id || shows) return;
   throw new DcompError(
     'E_OTHER_MODEL',
     `the file was made with model ${header.modelId}, at hand is ${evaluator.model.id}; give the model that it was made with`,

@@ -1,7 +1,7 @@
 /** Evaluations of the network as a session needs them: in rows, in several views, by lag, and counted. */
 import { gridOf, type Rectangle, type Size } from '../math/rectangle.js';
 import { priorOf } from '../model/weights.js';
-import { rowsOfWhole, widestOf, type Evaluator, type RowEvaluation } from '../model/evaluator.js';
+import { evaluatorFor, rowsOfWhole, widestOf, type Evaluator, type RowEvaluation } from '../model/evaluator.js';
 import { COEFFICIENTS, OUTPUT_CHANNELS, isToldSigma, type Architecture } from '../model/architecture.js';
 import type { Condition } from '../model/inputs.js';
 import { addMirroredOutput, mirroredInPieces, type Observation } from '../diffusion/observation.js';
@@ -92,7 +92,8 @@ export class Evaluations {
         : undefined;
     if (byLag === undefined || byLag.size <= 1) {
       this.countEvaluation(condition, observation);
-      return this.evaluator.evaluateRows(z, codes, width, height, byLag?.values().next().value ?? condition, rows);
+      const told = byLag?.values().next().value ?? condition;
+      return evaluatorFor(told, this.evaluator).evaluateRows(z, codes, width, height, told, rows);
     }
     // The network is told one noise level for all: each lag has an evaluation of its own.
     return rowsOfWhole(async () => {

@@ -41,6 +41,8 @@ export interface Work {
    * alpha and the samples of the plain form take besides. Time is proportional to it. `maxWork` limits it.
    */
   megapixels: number;
+  /** Of these, what measures the details of levels ≥ 1, for which a model may have another network. */
+  coarse: number;
 }
 
 /** Grids are padded to a multiple of this many positions by the network of the package, and counted so for any. */
@@ -73,7 +75,7 @@ export interface Request {
   part?: { architecture: Architecture; pixels: Rectangle; needs: readonly (StepNeeds | undefined)[] } | undefined;
 }
 
-const NO_WORK: Work = { evaluations: 0, fullSize: 0, megapixels: 0 };
+const NO_WORK: Work = { evaluations: 0, fullSize: 0, megapixels: 0, coarse: 0 };
 
 class Counter {
   readonly work: Work = { ...NO_WORK };
@@ -91,7 +93,9 @@ class Counter {
       (this.lags !== undefined && level === 0 && mode === 'refine' ? codesWithin(this.lags, sigma, window) : 1);
     this.work.evaluations += times;
     this.work.fullSize += (times * 0.25 ** level * window.width * window.height) / (grid.width * grid.height);
-    this.work.megapixels += (times * 4 * padded(window.width) * padded(window.height)) / 1e6;
+    const megapixels = (times * 4 * padded(window.width) * padded(window.height)) / 1e6;
+    this.work.megapixels += megapixels;
+    if (level > 0 && mode === 'enter') this.work.coarse += megapixels;
   }
 }
 
@@ -159,6 +163,7 @@ function sum(a: Work, b: Work): Work {
     evaluations: a.evaluations + b.evaluations,
     fullSize: a.fullSize + b.fullSize,
     megapixels: a.megapixels + b.megapixels,
+    coarse: a.coarse + b.coarse,
   };
 }
 
@@ -167,12 +172,13 @@ function most(a: Work, b: Work): Work {
     evaluations: Math.max(a.evaluations, b.evaluations),
     fullSize: Math.max(a.fullSize, b.fullSize),
     megapixels: Math.max(a.megapixels, b.megapixels),
+    coarse: Math.max(a.coarse, b.coarse),
   };
 }
 
 /** Of the plain form, whatever of it is shown: all colour samples, where there is a band, and alpha. */
 function plainWork(header: Request['header'], bands: number): Work {
-  return { evaluations: 0, fullSize: 0, megapixels: (bands > 0 ? coloursWork(header) : 0) + alphaWork(header) };
+  return { ...NO_WORK, megapixels: (bands > 0 ? coloursWork(header) : 0) + alphaWork(header) };
 }
 
 function coloursWork(header: Request['header']): number {

@@ -13,6 +13,8 @@ export interface Evaluator {
   readonly threads: number;
   /** What it computes on, for people; default: WebAssembly. */
   readonly engine?: string | undefined;
+  /** What evaluates levels ≥ 1 whose details are not (all) known, under condition `enter`. Default: this. */
+  readonly coarse?: Evaluator | undefined;
   /** What evaluates level 0 where the picture is shown. Default: this. */
   readonly shower?: Evaluator | undefined;
   /** The architecture that sees farthest, of those that are evaluated. Default: the model's. */
@@ -64,6 +66,11 @@ export function engineOf({ engine = 'WebAssembly' }: Pick<Evaluator, 'engine'>):
 /** What windows are made for: the architecture that sees farthest. */
 export function widestOf({ widest, model }: Evaluator): Architecture {
   return widest ?? model.architecture;
+}
+
+/** What evaluates under a condition. */
+export function evaluatorFor({ level, mode }: Condition, evaluator: Evaluator): Evaluator {
+  return (level > 0 && mode === 'enter' ? evaluator.coarse : undefined) ?? evaluator;
 }
 
 /** A result that says what the network was computed on. */

@@ -866,8 +866,9 @@ async function decodeAny(file: Uint8Array, evaluator: Evaluator, message?: Head)
     const lag = mode === 'refine' && by === evaluator ? lagIn(g, level, mode) : (): number => 0;
     const own = (i: number): number => max(code, min(TOP, code + lag(i)));
     const merged = new Float32Array(2 * g.z.length);
+    const network = (by === evaluator && level > 0 && mode === 'enter' ? evaluator.coarse : undefined) ?? by;
     for (const each of new Set(Array.from(g.z.keys(), own))) {
-      const out = await by.evaluate(g.z, g.codes, g.gw, g.gh, { level, sigma: each, mode });
+      const out = await network.evaluate(g.z, g.codes, g.gw, g.gh, { level, sigma: each, mode });
       out.forEach((value, q) => {
         if (own(floor(q / 24) * 12) === each) merged[q] = value;
       });

@@ -203,8 +203,9 @@ export function checkModel(model: Omit<IntegerModel, 'id'>): void {
 
 /** As `checkModel`. */
 export function* checkModelInPieces(model: Omit<IntegerModel, 'id'>): Pieces<void> {
-  const { architecture, statistics, conditioning, path, shows } = model;
-  if (shows !== undefined && (path ?? shows.path ?? shows.shows) !== undefined) damaged(NOT_SINGLE);
+  const { architecture, statistics, conditioning, path, shows, coarse } = model;
+  if (shows !== undefined && (path !== undefined || !isSingle(shows))) damaged(NOT_SINGLE);
+  if (coarse !== undefined && !isSingle(coarse)) damaged(NOT_SINGLE);
   checkArchitecture(architecture);
   const { levels, hidden } = architecture.conditioning;
   checkNumbers(statistics.prior, 'the prior', levels * COEFFICIENTS, 2 ** -20, MAX_MAGNITUDE);
@@ -227,6 +228,10 @@ export function* checkModelInPieces(model: Omit<IntegerModel, 'id'>): Pieces<voi
   checkNumbers(conditioning.b1, 'cond.b1', hidden, -MAX_MAGNITUDE, MAX_MAGNITUDE);
   checkNumbers(conditioning.w2, 'cond.w2', hidden * count, -MAX_MAGNITUDE, MAX_MAGNITUDE);
   checkNumbers(conditioning.b2, 'cond.b2', count, -MAX_MAGNITUDE, MAX_MAGNITUDE);
+}
+
+function isSingle({ path, shows, coarse }: Pick<IntegerModel, 'path' | 'shows' | 'coarse'>): boolean {
+  return (path ?? shows ?? coarse) === undefined;
 }
 
 function checkScale(scale: TensorScale | undefined, name: string): void {

@@ -42,10 +42,15 @@ export interface IntegerModel {
   quality?: QualityTable;
   /** Whether its files measure every level straight; default: where the network is not told sigma. */
   straight?: boolean;
-  /** Id of the model that computes the steps, where this one only shows the picture: see `PairedEvaluator`. */
+  /** Id of the model that computes the steps, where this one only shows the picture: see `JoinedEvaluator`. */
   path?: string;
-  /** The network that shows level 0, where this one only codes it; it has neither `path` nor `shows`. */
+  /** The network that shows level 0, where this one only codes it; it is of one network, without `path`. */
   shows?: IntegerModel;
+  /**
+   * The network that details of levels ≥ 1 are measured by, and that tells what they are where they are not; of one network,
+   * without `path`. Its own `prior` is not used.
+   */
+  coarse?: IntegerModel;
 }
 
 /** Whether the files of a model measure every level straight at its final sigma, unless one asks for another schedule. */

@@ -7,12 +7,13 @@
  *   16..19        length of the header in bytes
  *   20..23        length of the arrays in bytes
  *   header        JSON in UTF-8: architecture, scale and bits of every tensor, and perhaps the table of qualities, the
- *                 id of the model whose path it has, the length of `shows`, and whether weights are relative
+ *                 id of the model whose path it has, the lengths of `shows` and `coarse`, and whether weights are relative
  *   arrays        floats (packed-floats.ts), how many follows from the header: statistics.prior, statistics.inputScale; by
  *                 layer in their order weightScale, bias; cond.w1, cond.b1, cond.w2, cond.b2
- *   weights       by layer in their order, in Rice codes (rice.ts); in `shows` perhaps relative to those of the file around it
- *                 (relative-weights.ts)
+ *   weights       by layer in their order, in Rice codes (rice.ts); of a file inside perhaps relative to those of the file around
+ *                 it (relative-weights.ts)
  *   shows         perhaps the model file of the network that shows, whole
+ *   coarse        perhaps that of the network that measures levels ≥ 1
  *   last 32       SHA-256 of all bytes before; its first 4 bytes, in hexadecimal, are the model's id
  */
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -70,13 +71,24 @@ export type ModelContent = Omit<IntegerModel, 'id'>;
  */
 export function writeModelFile(model: ModelContent): Uint8Array {
   checkModel(model);
-  const { shows } = model;
-  if (shows !== undefined) checkModel(shows);
-  return written(model, shows === undefined ? undefined : written(shows, undefined, model));
+  const inside = (held: IntegerModel | undefined): Uint8Array => {
+    if (held === undefined) return new Uint8Array();
+    checkModel(held);
+    return written(held, NOTHING_HELD, model);
+  };
+  return written(model, { shows: inside(model.shows), coarse: inside(model.coarse) });
 }
 
-/** @param held the file of the network that shows @param base whose weights its own may be relative to */
-function written(model: ModelContent, held: Uint8Array = new Uint8Array(), base?: ModelContent): Uint8Array {
+/** Files of other networks that a model file holds; empty where there is none. */
+interface Held<T> {
+  shows: T;
+  coarse: T;
+}
+
+const NOTHING_HELD: Held<Uint8Array> = { shows: new Uint8Array(), coarse: new Uint8Array() };
+
+/** @param base whose weights its own may be relative to */
+function written(model: ModelContent, held: Held<Uint8Array>, base?: ModelContent): Uint8Array {
   // Taken through the reader's eyes, so that the order of an object's keys makes no difference.
   const architecture = architectureFrom(model.architecture);
   const quantised = architecture.tensors.filter(({ name }) => name !== OUTPUT_TENSOR);
@@ -86,9 +98,9 @@ function written(model: ModelContent, held: Uint8Array = new Uint8Array(), base?
   const quality = model.quality === undefined ? {} : { quality: qualityTableFrom(model.quality) };
   const straight = defined({ straight: model.straight });
   const path = model.path === undefined ? {} : { path: pathFrom(model.path) };
-  const shows = held.length === 0 ? {} : { shows: held.length };
+  const lengths = defined({ shows: held.shows.length || undefined, coarse: held.coarse.length || undefined });
   const { weights, ...relative } = writtenWeights({ ...model, architecture }, base);
-  const content = { architecture, scales, ...quality, ...straight, ...path, ...shows, ...relative };
+  const content = { architecture, scales, ...quality, ...straight, ...path, ...lengths, ...relative };
   const header = new TextEncoder().encode(JSON.stringify(content));
   if (header.length > MAX_HEADER) damaged(`the header has ${header.length} bytes, more than ${MAX_HEADER}`);
   const arrays = packFloats(arraysOf(model));
@@ -96,7 +108,7 @@ function written(model: ModelContent, held: Uint8Array = new Uint8Array(), base?
   const view = new DataView(start.buffer);
   view.setUint32(16, header.length, true);
   view.setUint32(20, arrays.length, true);
-  const bytes = concat([start, header, arrays, weights, held, new Uint8Array(DIGEST)]);
+  const bytes = concat([start, header, arrays, weights, held.shows, held.coarse, new Uint8Array(DIGEST)]);
   writeFrame(KIND, bytes);
   bytes.set(sha256(digestedPart(bytes)), bytes.length - DIGEST);
   return bytes;
@@ -145,7 +157,7 @@ export function* readModelFileInPieces(bytes: Uint8Array, digest?: Uint8Array): 
 function* readNetwork(
   bytes: Uint8Array,
   digest: Uint8Array | undefined,
-  coder: Omit<IntegerModel, 'shows'> | undefined,
+  coder: Omit<IntegerModel, 'shows' | 'coarse'> | undefined,
 ): Pieces<IntegerModel> {
   const lengths = lengthsOf(bytes);
   const found = digest ?? (yield* sha256InPieces(digestedPart(bytes)));
@@ -154,19 +166,20 @@ function* readNetwork(
   const arraysAt = FIXED + lengths.header;
   const { held, relative, ...header } = parseHeader(bytes.subarray(FIXED, arraysAt));
   const { architecture, tensors, ...settings } = header;
-  if (held > 0 && coder !== undefined) damaged(NOT_SINGLE);
+  if (held.shows + held.coarse > 0 && coder !== undefined) damaged(NOT_SINGLE);
   const base = relative ? baseOf(architecture, coder) : undefined;
   // Before anything is allocated: there is room for a bit for each weight that the header promises.
-  const end = bytes.length - DIGEST - held;
+  const showsAt = bytes.length - DIGEST - held.coarse - held.shows;
+  const coarseAt = showsAt + held.shows;
   const weightsAt = arraysAt + lengths.arrays;
   const weightCounts = architecture.layers.map((layer) =>
     weightShape(architecture, layer).reduce((product, length) => product * length, 1),
   );
   const least = weightsAt + weightCounts.reduce((sum, count) => sum + count, 0) / 8;
-  if (least > end) damaged(`its weights need ${Math.ceil(least)} bytes, but end at byte ${end}`);
+  if (least > showsAt) damaged(`its weights need ${Math.ceil(least)} bytes, but end at byte ${showsAt}`);
   const weights =
-    (yield* readRiceInPieces(bytes.subarray(weightsAt, end), weightCounts)) ??
-    damaged(`its weights, from byte ${weightsAt} to ${end}, are no Rice codes of ${weightCounts.length} layers`);
+    (yield* readRiceInPieces(bytes.subarray(weightsAt, showsAt), weightCounts)) ??
+    damaged(`its weights, from byte ${weightsAt} to ${showsAt}, are no Rice codes of ${weightCounts.length} layers`);
   const count = floatCount(architecture);
   if (count > MAX_FLOATS) damaged(`its arrays have ${count} numbers, more than ${MAX_FLOATS}`);
   const reader = new Taken(yield* unpackFloats(bytes.subarray(arraysAt, weightsAt), count));
@@ -186,10 +199,20 @@ function* readNetwork(
   const b1 = reader.floats(hidden);
   const conditioning = { w1, b1, w2: reader.floats(hidden * modulation), b2: reader.floats(modulation) };
   const model = { id: modelId(bytes), architecture, statistics, tensors, layers, conditioning, ...settings };
-  const shows = held === 0 ? {} : { shows: yield* readNetwork(bytes.subarray(end, end + held), undefined, model) };
-  const pair = { ...model, ...shows };
-  yield* checkModelInPieces(pair);
-  return pair;
+  const whole = {
+    ...model,
+    ...defined({
+      shows: yield* readHeld(bytes.subarray(showsAt, coarseAt), model),
+      coarse: yield* readHeld(bytes.subarray(coarseAt, coarseAt + held.coarse), model),
+    }),
+  };
+  yield* checkModelInPieces(whole);
+  return whole;
+}
+
+/** @returns undefined where nothing is held */
+function* readHeld(bytes: Uint8Array, coder: IntegerModel): Pieces<IntegerModel | undefined> {
+  return bytes.length === 0 ? undefined : yield* readNetwork(bytes, undefined, coder);
 }
 
 /** The network that weights are relative to. @throws DcompError E_DAMAGED_MODEL where there is none of the same layers */
@@ -228,7 +251,7 @@ function parseHeader(bytes: Uint8Array): Pick<
   IntegerModel,
   'architecture' | 'tensors' | 'quality' | 'straight' | 'path'
 > & {
-  held: number;
+  held: Held<number>;
   relative: boolean;
 } {
   let parsed: unknown;
@@ -245,17 +268,21 @@ function parseHeader(bytes: Uint8Array): Pick<
     if (name !== OUTPUT_TENSOR)
       tensors.set(name, scaleFrom(Object.hasOwn(scales, name) ? scales[name] : undefined, name));
   }
-  const { quality, straight, path, shows, relative } = header;
+  const { quality, straight, path, shows, coarse, relative } = header;
   if (straight !== undefined && typeof straight !== 'boolean') damaged('"straight" is neither true nor false');
   if (relative !== undefined && relative !== true) damaged('"relative" is not true');
   return {
     ...{ architecture, tensors },
     relative: relative === true,
-    held: shows === undefined ? 0 : wholeNumber(shows, '"shows"', 1, 2 ** 31),
+    held: { shows: lengthFrom(shows, 'shows'), coarse: lengthFrom(coarse, 'coarse') },
     ...(quality === undefined ? {} : { quality: qualityTableFrom(quality) }),
     ...defined({ straight }),
     ...(path === undefined ? {} : { path: pathFrom(path) }),
   };
+}
+
+function lengthFrom(value: unknown, name: string): number {
+  return value === undefined ? 0 : wholeNumber(value, `"${name}"`, 1, 2 ** 31);
 }
 
 function pathFrom(value: unknown): string {

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from checkpoint import ARRAYS, read_checkpoint, write_checkpoint
+from coarse import CoarseStream, CoarseValidation, CoarseWorker
 from coder import code_step, coded_condition, draw_history, history_chance, plain_codes
 from examples import Normalisation, examples_of, features_of
 from network import Network, example_losses
@@ -280,7 +281,11 @@ def train(options):
     model = Model(options.checkpoint, device, half)
     torch.manual_seed(options.seed * 1000003 + model.header["step"] + (processes.rank << 40))
     path = None if options.path is None else Path(options.path, device, half)
-    if path is None:
+    if options.coarse:
+        model.optimiser.averaging = RECIPE["coarse"]["average"]
+        stream_of = lambda rng: CoarseStream(model, photographs, rng, options.batch_scale, Draws(rng, device))
+        worker_of = lambda rng: CoarseWorker(model, stream_of(rng))
+    elif path is None:
         worker_of = lambda rng: Worker(model, Stream(model, photographs, rng, options.batch_scale))
     else:
         model.optimiser.averaging = RECIPE["shown"]["average"]
@@ -288,7 +293,9 @@ def train(options):
         worker_of = lambda rng: ShownWorker(model, stream_of(rng))
     validation = None
     if processes.first:
-        if path is None:
+        if options.coarse:
+            validation = CoarseValidation(held, model, options.validation)
+        elif path is None:
             validation = Validation(held, model.normalisation, model.conditioning, device, options.validation)
         else:
             validation = ShownValidation(held, model, path, options.validation)

@@ -73,7 +73,12 @@ export const trainCommand: CommandModule<object, RawArgs> = {
         growOptions,
         runGrow,
       )
-      .command('pair', 'Put model files together: another network shows, or measures coarse levels', pairOptions, runPair)
+      .command(
+        'pair',
+        'Put model files together: another network shows, or measures coarse levels',
+        pairOptions,
+        runPair,
+      )
       .command(
         'classifier',
         'Train a classifier of pictures for a model: a class file (.dcc) for sample --classifier',
@@ -105,6 +110,11 @@ function exportOptions(yargs: Argv): void {
     describe: 'Its files measure every level straight  [default: where the network is not told sigma]',
   });
   stringOption(yargs, 'path', 'Id of the model whose files it shows  [default: it codes its own]');
+  yargs.option('coarse', {
+    type: 'boolean',
+    describe: "It measures levels ≥ 1 of another model's files alone",
+    conflicts: 'path',
+  });
   stringOption(yargs, 'coarseness', 'Of the weights, 16 to 256; twice as coarse saves a bit each  [default: 128]');
   stringOption(yargs, 'threads', 'Threads of the integer network  [default: all cores]');
   forceOption(yargs);
@@ -294,7 +304,7 @@ async function runExport(args: RawArgs): Promise<void> {
       const { bytes, report } = await exportModel(state, dataset, {
         ...defined({ threads, quality, coarseness }),
         ...(typeof args.straight === 'boolean' ? { straight: args.straight } : {}),
-        ...defined({ path }),
+        ...defined({ path, coarse: flag(args, 'coarse') || undefined }),
         onProgress: (fraction, stage) => bar.update?.({ fraction: 0.1 + 0.9 * fraction, stage }),
       });
       json = JSON.stringify(report, undefined, 2) + '\n';

@@ -90,7 +90,8 @@ export function* readDiscreteFileInPieces(bytes: Uint8Array): Pieces<DiscreteFil
   // A copy, which nobody changes while it is evaluated.
   const network = bytes.slice(networkAt, end);
   const model = yield* readModelFileInPieces(network);
-  if ((model.path ?? model.shows ?? model.coarse) !== undefined) damaged('its network is of two, or another one shows it');
+  if ((model.path ?? model.shows ?? model.coarse) !== undefined)
+    damaged('its network is of two, or another one shows it');
   const { conditioning } = model.architecture;
   if (isToldSigma(conditioning) || conditioning.levels !== 1)
     damaged(`its network is told sigma, or of ${conditioning.levels} levels in place of 1`);

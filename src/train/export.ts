@@ -42,12 +42,16 @@ const MAX_LOSS = 0.05;
 const CALIBRATION_COUNT = 40;
 const CALIBRATION_SIDE = 64;
 const CALIBRATION_LEVELS = 5;
+/** No code of training is lower. */
+const LOWEST = codeOf(2 ** RECIPE.sigma.lowest);
 
 export interface ExportReport {
   /** Id of the model file. */
   model: string;
   /** Id of the model whose files it shows, and which alone codes. */
   path?: string;
+  /** Whether it measures levels ≥ 1 alone: only its straight bits count, of these levels. */
+  coarse?: boolean;
   /** Step and seconds of training that the checkpoint has behind it. */
   step: number;
   seconds: number;
@@ -70,6 +74,8 @@ export interface ExportOptions {
   straight?: boolean;
   /** Id of the model whose files it shows: it is calibrated and measured at level 0, where all of that is known. */
   path?: string;
+  /** Whether it measures levels ≥ 1 of another model's files alone: it is calibrated and measured there. */
+  coarse?: boolean;
   /** How coarse weights are, see `quantise`. */
   coarseness?: number;
   threads?: number;
@@ -83,16 +89,21 @@ export interface ExportOptions {
 export function reportText(report: ExportReport): string {
   const { float, integer, decibels } = report;
   const codes = report.path === undefined;
+  const shows = report.coarse !== true;
   const row = (name: string, a: number, b: number, unit: string): string =>
     `  ${name.padEnd(16)}${a.toFixed(4).padStart(9)}${b.toFixed(4).padStart(9)}  ${unit}`;
   return [
     `model ${report.model} of step ${report.step}; quantisation costs ${codes ? `${report.bitsPercent.toFixed(3)} % of the bits` : 'so many dB'}`,
     `  on ${report.pictures} crops of ${report.side} pixels    float  integer`,
-    ...(codes ? [row('refined', float.total, integer.total, 'bits per pixel to sigma 8')] : []),
+    ...(codes && shows ? [row('refined', float.total, integer.total, 'bits per pixel to sigma 8')] : []),
     ...(codes ? [row('straight', float.straight8, integer.straight8, 'bits per pixel to sigma 8')] : []),
-    row('sigma 45', float.psnr45, integer.psnr45, `dB, ${decibels.psnr45.toFixed(4)}`),
-    row('sigma 16', float.psnr16, integer.psnr16, `dB, ${decibels.psnr16.toFixed(4)}`),
-    row('sigma 8', float.psnr8, integer.psnr8, `dB, ${decibels.psnr8.toFixed(4)}`),
+    ...(shows
+      ? [
+          row('sigma 45', float.psnr45, integer.psnr45, `dB, ${decibels.psnr45.toFixed(4)}`),
+          row('sigma 16', float.psnr16, integer.psnr16, `dB, ${decibels.psnr16.toFixed(4)}`),
+          row('sigma 8', float.psnr8, integer.psnr8, `dB, ${decibels.psnr8.toFixed(4)}`),
+        ]
+      : []),
   ].join('\n');
 }
 
@@ -110,7 +121,7 @@ export async function exportModel(
 ): Promise<{ bytes: Uint8Array; report: ExportReport }> {
   const model = floatModelOf(state);
   options.onProgress?.(0, 'calibration');
-  const { path } = options;
+  const { path, coarse } = options;
   const bytes = quantised(model, dataset, options);
   const integerModel = readModelFile(bytes);
   const native = await nativeNetwork(model);
@@ -121,7 +132,10 @@ export async function exportModel(
     native ?? ((request) => Promise.resolve(floatForward(model, request))),
     ({ z, codes, width, height, condition }) => evaluator.evaluate(z, codes, width, height, condition),
   ];
-  const isMeasured = (step: ValidationStep): boolean => path === undefined || step.psnr !== undefined;
+  const isMeasured = ({ psnr, half, condition }: ValidationStep): boolean => {
+    if (coarse === true) return half !== undefined && condition.level > 0;
+    return path === undefined || psnr !== undefined;
+  };
   const [float, integer] = (await compare(model, networks, pictures, isMeasured, options.onProgress)) as [
     ValidationResult,
     ValidationResult,
@@ -137,7 +151,7 @@ export async function exportModel(
   const { step, seconds } = state;
   const report = {
     model: integerModel.id,
-    ...defined({ path }),
+    ...defined({ path, coarse }),
     step,
     seconds,
     calibration: CALIBRATION_COUNT,
@@ -156,9 +170,10 @@ export async function exportModel(
 function quantised(
   model: FloatModel,
   { training }: Dataset,
-  { quality = DEFAULT_QUALITY_TABLE, straight, path, coarseness }: ExportOptions,
+  { quality = DEFAULT_QUALITY_TABLE, straight, path, coarse, coarseness }: ExportOptions,
 ): Uint8Array {
-  const requests = (path === undefined ? calibrationRequests : shownRequests)(training, CALIBRATION_COUNT);
+  const usual = path === undefined ? calibrationRequests : shownRequests;
+  const requests = (coarse === true ? coarseRequests : usual)(training, CALIBRATION_COUNT);
   return writeModelFile({
     ...{ ...quantise(model, requests, coarseness), quality },
     ...defined({ straight, path }),
@@ -220,6 +235,29 @@ function shownRequests(photographs: readonly Photograph[], count: number): Reque
       k % COEFFICIENTS < COLOURS ? condition.sigma - ahead : Math.abs(value) >= least ? condition.sigma : UNKNOWN,
     );
     const grid = CALIBRATION_SIDE / 2;
+    return { z: observe(x, codes, grid, random, drawn), codes, width: grid, height: grid, condition };
+  });
+}
+
+/** Evaluations like those that measure levels ≥ 1 of straight paths: LL finer than the details, of which none or a half is known. */
+function coarseRequests(photographs: readonly Photograph[], count: number): Request[] {
+  const random = new Random(0x636f6172, 0);
+  const { sigma: ranges, ahead } = RECIPE.coarse;
+  return Array.from({ length: count }, (_, i) => {
+    const level = 1 + (i % (CALIBRATION_LEVELS - 1));
+    const [lowest, highest] = ranges[level] as [number, number];
+    const sigma = codeOf(2 ** (lowest + ((i + 0.5) / count) * (highest - lowest)));
+    const drawn = plainCondition({ level, sigma, mode: 'refine' });
+    const { x } = drawExample(photographs, level, CALIBRATION_SIDE, random, drawn);
+    const grid = CALIBRATION_SIDE / 2;
+    const finer = Math.max(LOWEST, sigma - random.below(Math.round(ahead.octaves * CODES_PER_OCTAVE)));
+    const codes = Uint8Array.from(x.data, (_, k) => {
+      if (k % COEFFICIENTS < COLOURS) return finer;
+      const position = Math.floor(k / COEFFICIENTS);
+      const half = (position % grid) + Math.floor(position / grid) + Math.floor((k % COEFFICIENTS) / COLOURS);
+      return i % 8 >= 4 && half % 2 === 0 ? sigma : UNKNOWN;
+    });
+    const condition: Condition = { level, sigma, mode: 'enter' };
     return { z: observe(x, codes, grid, random, drawn), codes, width: grid, height: grid, condition };
   });
 }

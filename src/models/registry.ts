@@ -20,8 +20,8 @@ export interface PackageModel {
 }
 
 /**
- * The models of the package: a small and fast one; a medium one, which codes as that does and shows more than half as much
- * again, in about twice the time; and a large one that takes fewer bits.
+ * The models of the package: a small and fast one; a medium one, which measures level 0 as that does, coarser levels and what
+ * is shown with larger networks of its own, in about twice the time; and a large one that takes fewer bits.
  */
 export const MODELS: Readonly<Record<ModelName, PackageModel>> = MODEL_FILES;
 

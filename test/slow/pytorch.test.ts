@@ -119,6 +119,26 @@ describe('PyTorch trainer', { skip: has ? false : 'python3 has no torch, numpy a
       assert.ok(figures.get(`mean${code}`)! > 20 && figures.get(`score${code}`)! < 100, last);
   });
 
+  it('trains what measures levels ≥ 1, from a network that codes all, and says how many bits they take', async () => {
+    const file = join(data.folder, 'coarse.ckpt');
+    const shape = ['--channels', '64,96,160,160', '--blocks', '2,2,2,2', '--hidden', '64', '--classes', '0'];
+    const begun = python(TRAINER, 'begin', ...shape, '--told', 'models/checkpoint.bf16', '--checkpoint', file);
+    assert.equal(begun.status, 0, begun.text);
+    const run = ['--checkpoint', file, '--log', `${file}.csv`, '--data', data.folder, '--device', 'cpu', '--full'];
+    // So many that each level, and batches that are gone on with, have their turn.
+    const short = ['--minutes', '60', '--steps', '12', '--batch-scale', '0.25', '--validation', '1', '--restart'];
+    const { status, text } = python(TRAINER, 'train', '--coarse', ...run, ...short);
+    assert.equal(status, 0, text);
+    const state = await readCheckpoint(file);
+    assert.equal(state.step, 12);
+    assert.ok(state.parameters.every(Number.isFinite));
+    assert.match(readFileSync(`${file}.csv`, 'utf8'), /coarse184_bpp,coarse160_bpp,coarse128_bpp\n/);
+    const [most, middle, least] = lastLine(`${file}.csv`).split(',').slice(-3).reverse().map(Number);
+    assert.ok(0 < least! && least! < middle! && middle! < most! && most! < 3, lastLine(`${file}.csv`));
+    const refused = python(TRAINER, 'train', '--coarse', '--path', 'models/dcomp-small.bf16', ...run);
+    assert.match(refused.text, /not allowed with argument/);
+  });
+
   it('scores a picture for the eye about as the metric does', async () => {
     const source = corpusPicture('scene', { width: 256, height: 192 });
     const noise = gaussian(3);

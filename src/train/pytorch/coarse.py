@@ -140,7 +140,7 @@ class CoarseWorker:
 class CoarseValidation:
     """Ideal bits per pixel of all levels ≥ 1 of held-out photographs, by the sigma code of level 0."""
 
-    columns = tuple(f"coarse{code}" for code in VALIDATED)
+    columns = tuple(f"coarse{code}_bpp" for code in VALIDATED)
 
     def __init__(self, pyramids, model, count):
         self.model, self.crops = model, []
@@ -154,7 +154,7 @@ class CoarseValidation:
 
     @torch.no_grad()
     def run(self, forward, parameters):
-        result = dict.fromkeys(self.columns, 0.0)
+        result = {f"coarse{code}": 0.0 for code in VALIDATED}
         for code in VALIDATED:
             for level, x in self.crops:
                 for part in (0, 1):

@@ -9,7 +9,7 @@ export const MODEL_FILES = {
     classes: new URL('../../../models/dcomp-small-classes.dcc', import.meta.url),
   },
   medium: {
-    id: '08d7fcc2',
+    id: 'cd0cd99d',
     url: new URL('../../../models/dcomp-medium.dcm', import.meta.url),
     path: 'bb8d4a54',
   },

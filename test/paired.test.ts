@@ -12,6 +12,7 @@ import { createCodec } from '../src/api.js';
 import { decodePicture } from '../src/codec/decoder.js';
 import { encodePicture } from '../src/codec/encoder.js';
 import type { EncodingOptions } from '../src/codec/encoder-options.js';
+import { workOfFile } from '../src/codec/work.js';
 import { readContainer } from '../src/container/container.js';
 import { DEFAULT_SCHEDULE } from '../src/diffusion/schedule.js';
 import { uNet } from '../src/model/architecture.js';
@@ -126,12 +127,15 @@ describe('a model with the path of another', () => {
     const picture = corpusPicture('scene', { width: 90, height: 70 });
     const options = { ...coding, target: { quality: 60 } };
     const evaluations = { path: new Set<number>(), coarse: new Set<number>() };
+    let megapixels = 0;
+    const padded = (length: number): number => 8 * Math.ceil(length / 8);
     const counting = (evaluator: Evaluator, name: keyof typeof evaluations): Evaluator => ({
       model: evaluator.model,
       threads: 1,
       evaluate: (...given) => evaluator.evaluate(...given),
       evaluateRows: (...given) => {
         evaluations[name].add(given[4].level);
+        if (name === 'coarse') megapixels += (4 * padded(given[2]) * padded(given[3])) / 1e6;
         return evaluator.evaluateRows(...given);
       },
       close: async () => {},
@@ -146,7 +150,11 @@ describe('a model with the path of another', () => {
     assert.deepEqual(evaluations.coarse, new Set([4, 3, 2, 1].slice(-evaluations.coarse.size)));
     assert.ok(evaluations.coarse.size > 1);
     const { data } = await decodePicture(bytes, withCoarse);
+    megapixels = 0;
     assert.deepEqual(data, (await decodePicture(bytes, joined)).data);
+    const work = workOfFile(bytes, readContainer(bytes))!;
+    assert.ok(Math.abs(work.coarse - megapixels) < 1e-9, `${work.coarse}, ${megapixels}`);
+    assert.ok(work.coarse < work.megapixels);
     assert.notDeepEqual(data, (await decodePicture(bytes, paired)).data);
     const { bytes: alone } = await encodePicture(picture, path, options);
     assert.notDeepEqual(payloads(bytes), payloads(alone));

@@ -242,7 +242,7 @@ describe('the plain form', () => {
     const picture = noise(64, 48);
     const bytes = await lossless(picture);
     const { work } = info(bytes);
-    assert.deepEqual(work, { evaluations: 0, fullSize: 0, megapixels: (12 * 64 * 48) / 1e6 });
+    assert.deepEqual(work, { evaluations: 0, fullSize: 0, megapixels: (12 * 64 * 48) / 1e6, coarse: 0 });
     const less = { maxWork: work!.megapixels / 2 };
     assert.equal(await codeOfError(() => decode(bytes, { ...DECODING, ...less })), 'E_TOO_LARGE');
     assert.equal(

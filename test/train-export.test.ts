@@ -10,7 +10,7 @@ import { DEFAULT_INPUT_SCALE, parameterSpecs } from '../src/model/weights.js';
 import { startBackend } from '../src/train/backend.js';
 import { floatModelOf, type CheckpointState } from '../src/train/checkpoint.js';
 import { loadDataset, measurePrior } from '../src/train/dataset.js';
-import { calibrationRequests, exportModel } from '../src/train/export.js';
+import { calibrationRequests, coarseRequests, exportModel, reportText } from '../src/train/export.js';
 import { Validation } from '../src/train/validation.js';
 import { randomFloatModel } from '../corpus/random-model.js';
 import { trainingFolder } from './train-data.js';
@@ -90,6 +90,34 @@ test('the calibration shows the network everything that it will meet', async () 
   const codes = new Set(requests.flatMap((request) => [...request.codes]));
   assert.ok(codes.has(UNKNOWN));
   assert.ok(codes.has(EXACT) && codes.size > 12, [...codes].join());
+});
+
+test('a network that measures levels ≥ 1 alone is calibrated and measured there', async () => {
+  const dataset = await loadDataset(data.folder);
+  const requests = coarseRequests(dataset.training, 40);
+  assert.deepEqual(new Set(requests.map(({ condition }) => condition.level)), new Set([1, 2, 3, 4]));
+  assert.deepEqual(new Set(requests.map(({ condition }) => condition.mode)), new Set(['enter']));
+  const known = requests.map(({ codes }) => codes.filter((code, i) => i % 12 >= 3 && code !== UNKNOWN).length);
+  for (const [i, { z, codes, condition, width, height }] of requests.entries()) {
+    assert.deepEqual([z.length, codes.length], Array(2).fill(12 * width * height));
+    // None of the details, or a half of those inside of the photograph.
+    const inside = codes.filter((code, k) => k % 12 === 0 && code !== UNKNOWN).length;
+    assert.ok(inside > 0 && (known[i] === 0 || Math.abs(known[i]! - 4.5 * inside) <= 4.5), `${known[i]}, ${inside}`);
+    assert.ok(codes[0]! <= condition.sigma);
+  }
+  assert.ok(known.some((count) => count > 0) && known.includes(0));
+
+  const checkpoint = await state();
+  const how = { threads: 1, pictures: 1, side: 64 };
+  const { bytes, report } = await exportModel(checkpoint, dataset, { ...how, coarse: true });
+  const whole = await exportModel(checkpoint, dataset, how);
+  assert.equal(readModelFile(bytes).id, report.model);
+  assert.notDeepEqual(bytes, whole.bytes);
+  assert.ok(Math.abs(report.bitsPercent) < 0.5, `${report.bitsPercent}`);
+  const { straight8, total } = report.float;
+  assert.ok(total === 0 && straight8 > 0 && straight8 < whole.report.float.straight8);
+  assert.match(reportText(report), /straight/);
+  assert.doesNotMatch(reportText(report), /refined|dB/);
 });
 
 test('weights that are no numbers are refused', async () => {

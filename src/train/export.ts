@@ -141,7 +141,7 @@ export async function exportModel(
     ValidationResult,
   ];
   await evaluator.close();
-  const bits = isStraight(integerModel) ? 'straight8' : 'total';
+  const bits = coarse === true || isStraight(integerModel) ? 'straight8' : 'total';
   const bitsPercent = path === undefined ? 100 * (integer[bits] / float[bits] - 1) : 0;
   const decibels = {
     psnr45: integer.psnr45 - float.psnr45,
@@ -231,16 +231,16 @@ function shownRequests(photographs: readonly Photograph[], count: number): Reque
     const { x } = drawExample(photographs, 0, CALIBRATION_SIDE, random, drawn);
     const ahead = random.below(Math.round(RECIPE.shown.ahead * CODES_PER_OCTAVE));
     const least = (i % 4) * 0.75 * sigmaOf(condition.sigma);
-    const codes = Uint8Array.from(x.data, (value, k) =>
-      k % COEFFICIENTS < COLOURS ? condition.sigma - ahead : Math.abs(value) >= least ? condition.sigma : UNKNOWN,
-    );
     const grid = CALIBRATION_SIDE / 2;
+    const codes = codesOnGrid(x, grid, (value, c) =>
+      c < COLOURS ? condition.sigma - ahead : Math.abs(value) >= least ? condition.sigma : UNKNOWN,
+    );
     return { z: observe(x, codes, grid, random, drawn), codes, width: grid, height: grid, condition };
   });
 }
 
 /** Evaluations like those that measure levels ≥ 1 of straight paths: LL finer than the details, of which none or a half is known. */
-function coarseRequests(photographs: readonly Photograph[], count: number): Request[] {
+export function coarseRequests(photographs: readonly Photograph[], count: number): Request[] {
   const random = new Random(0x636f6172, 0);
   const { sigma: ranges, ahead } = RECIPE.coarse;
   return Array.from({ length: count }, (_, i) => {
@@ -251,15 +251,30 @@ function coarseRequests(photographs: readonly Photograph[], count: number): Requ
     const { x } = drawExample(photographs, level, CALIBRATION_SIDE, random, drawn);
     const grid = CALIBRATION_SIDE / 2;
     const finer = Math.max(LOWEST, sigma - random.below(Math.round(ahead.octaves * CODES_PER_OCTAVE)));
-    const codes = Uint8Array.from(x.data, (_, k) => {
-      if (k % COEFFICIENTS < COLOURS) return finer;
-      const position = Math.floor(k / COEFFICIENTS);
-      const half = (position % grid) + Math.floor(position / grid) + Math.floor((k % COEFFICIENTS) / COLOURS);
-      return i % 8 >= 4 && half % 2 === 0 ? sigma : UNKNOWN;
+    const codes = codesOnGrid(x, grid, (_, c, place) => {
+      if (c < COLOURS) return finer;
+      return i % 8 >= 4 && (place + Math.floor(c / COLOURS)) % 2 === 0 ? sigma : UNKNOWN;
     });
     const condition: Condition = { level, sigma, mode: 'enter' };
     return { z: observe(x, codes, grid, random, drawn), codes, width: grid, height: grid, condition };
   });
+}
+
+/**
+ * Codes of a crop on its grid; what is outside of the photograph is unknown.
+ * @param codeAt of a coefficient, its channel, and the sum of its column and row
+ */
+function codesOnGrid(
+  { data, width, height }: Coefficients,
+  grid: number,
+  codeAt: (value: number, channel: number, place: number) => number,
+): Uint8Array {
+  const codes = new Uint8Array(grid * grid * COEFFICIENTS).fill(UNKNOWN);
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++)
+      for (let c = 0; c < COEFFICIENTS; c++)
+        codes[(y * grid + x) * COEFFICIENTS + c] = codeAt(data[(y * width + x) * COEFFICIENTS + c]!, c, x + y);
+  return codes;
 }
 
 /** Follows the validation schedule with several networks, which all see the same noise; what is left out counts for nothing. */

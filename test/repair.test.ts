@@ -177,7 +177,12 @@ describe('repair', () => {
           ]);
           const { bytes, repairs, lost } = repairFile(changed(some, ...changes));
           // A wrong length and what is wrong where it leads to may by chance look like one error more: see `risk`.
-          if (lost.length > 0 && chances-- > 0) return;
+          // Then one part is given up, and each of the errors alone is mended.
+          if (lost.length > 0 && chances-- > 0) {
+            assert.equal(lost.length, 1);
+            for (const change of changes) assert.ok(equal(repairFile(changed(some, change)).bytes, some));
+            return;
+          }
           assert.deepEqual(lost, [], JSON.stringify(changes));
           assert.equal(repairs.length, ranges.length);
           assert.ok(equal(bytes, some));

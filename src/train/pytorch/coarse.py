@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from coder import CodedStep, code_step
+from coder import CodedStep, code_step, draw_limit
 from examples import examples_of, features_of
 from network import example_losses
 from observations import Condition, channel_noise, each, hole, observe, sigma_of
@@ -96,9 +96,7 @@ class CoarseStream:
         e = self.examples
         mine = e.inside[..., None] & self.first & (e.codes == UNKNOWN) & (e.to != EXACT)
         to = torch.where(e.to == EXACT, LOWEST, e.to)
-        limits = RECIPE["coded"]["limits"]
-        limit = float(self.rng.choice([float(k) for k in limits], p=list(limits.values())))
-        step = CodedStep(to, 1, 1, 0, False)
+        limit, step = draw_limit(self.rng), CodedStep(to, 1, 1, 0, False)
         z, _ = code_step(self.model.normalisation, e.level, e.x, e.inside, e.codes, e.z, output, step, None, limit)
         z, codes = torch.where(mine, z, e.z), torch.where(mine, to, e.codes)
         self.examples, self.first = e._replace(z=z, codes=codes), None

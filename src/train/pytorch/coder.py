@@ -54,6 +54,12 @@ def draw_history(level, rng):
     return (TOP, True, TOP, 0), steps[: 1 + int(rng.choice(3, p=coded["steps"]))]
 
 
+def draw_limit(rng):
+    """Bits of a pass, at most."""
+    limits = RECIPE["coded"]["limits"]
+    return float(rng.choice([float(k) for k in limits], p=list(limits.values())))
+
+
 def code_step(normalisation, level, x, inside, codes, z, output, step, shift, limit):
     """Codes a step of examples. @param shift which part comes first, [batch]. Returns z and codes after it."""
     concerned = inside[..., None] & (codes > step.to) & (codes[..., :1] != UNKNOWN)

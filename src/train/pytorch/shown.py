@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from checkpoint import read_checkpoint
-from coder import CodedStep, code_step, plain_codes
+from coder import CodedStep, code_step, draw_limit, plain_codes
 from examples import Normalisation, examples_of, features_of
 from eye import scores
 from network import Network, example_losses
@@ -132,8 +132,7 @@ class ShownStream:
         steps = steps_to(each(sigma) + fine.expand(x.shape), 1 if at_once else 2)
         if self.rng.random() < SHOWN["unfinished"]:
             steps = steps[:-1]
-        limits = RECIPE["coded"]["limits"]
-        limit = float(self.rng.choice([float(k) for k in limits], p=list(limits.values())))
+        limit = draw_limit(self.rng)
         eye = self.rng.random() < SHOWN["eye"]
         return x, inside, codes, z, sigma, eye, steps, torch.randint(12, (batch,), device=device), limit
 

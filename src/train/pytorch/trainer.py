@@ -11,7 +11,7 @@ import torch
 
 from checkpoint import ARRAYS, read_checkpoint, write_checkpoint
 from coarse import CoarseStream, CoarseValidation, CoarseWorker
-from coder import code_step, coded_condition, draw_history, history_chance, plain_codes
+from coder import code_step, coded_condition, draw_history, draw_limit, history_chance, plain_codes
 from examples import Normalisation, examples_of, features_of
 from network import Network, example_losses
 from observations import channel_noise, draw_codes, draw_condition, observe
@@ -122,8 +122,7 @@ class Stream:
         history = self.rng.random() < history_chance(stage["coded"])
         if history:
             start, self.steps = draw_history(level, self.rng)
-            limits = RECIPE["coded"]["limits"]
-            self.limit = float(self.rng.choice([float(k) for k in limits], p=list(limits.values())))
+            self.limit = draw_limit(self.rng)
             self.shift = torch.randint(12, (batch,), device=device)
             condition = coded_condition(start, batch, device)
             finest = condition.finest.clamp(max=min(step.to for step in self.steps))
